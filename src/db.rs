@@ -1,0 +1,549 @@
+//! `Db`: the store and SQL over it.
+
+use std::io::BufRead;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::TimestampNanosecondType;
+use datafusion::catalog::TableProvider;
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Error, Result};
+use crate::import::{self, Imported};
+use crate::nearest::nearest;
+use crate::providers::StoreTable;
+use crate::query::{self, QueryRuntime, QueryStream, Sessions};
+use crate::row::{self, Decoder, EncodedRows, InputRow};
+use crate::schema::{
+    CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
+    GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,
+    SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord, WatchdogEventRecord,
+    WorkspaceRecord,
+};
+use crate::store::{self, Store};
+use crate::table::{Record, Table};
+
+/// An open store, to record into and to query.
+///
+/// It is cheap to clone, and clones can be used from many threads. Any number of processes can have
+/// the same store open and record and query at the same time.
+#[derive(Debug, Clone)]
+pub struct Db {
+    sessions: Arc<Sessions>,
+    runtime: Arc<QueryRuntime>,
+}
+
+/// A table, and what of it can be told without reading it through.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TableSummary {
+    /// The table.
+    pub table: &'static Table,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The times of the rows with the lowest and the highest id. `None` if there are no rows, or the
+    /// table has no time column.
+    pub first_and_last: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// Opening.
+impl Db {
+    /// Where the default store is: `~/.netsky/meta.db`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HomeDirMissing`].
+    pub fn default_path() -> Result<PathBuf> {
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        Ok(home.ok_or(Error::HomeDirMissing)?.join(".netsky").join("meta.db"))
+    }
+
+    /// Opens the default store as [`open_path`](Self::open_path) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HomeDirMissing`], and those of `open_path`.
+    pub fn open() -> Result<Self> {
+        Self::open_path(Self::default_path()?)
+    }
+
+    /// Opens the store at `path` for recording and querying. If there is none it is made, with the
+    /// directories that lead to it, readable by its owner alone.
+    ///
+    /// A SQLite file of an older netsky at the path is moved aside first;
+    /// [`archived`](Self::archived) tells where to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the
+    /// file as it is; [`Error::Io`] and [`Error::Storage`].
+    pub fn open_path(path: impl AsRef<Path>) -> Result<Self> {
+        let db = Self::new(Store::open(path.as_ref())?, TABLES.to_vec());
+        db.migrate()?;
+        Ok(db)
+    }
+
+    /// Opens the store at `path` for querying. Nothing is made or changed, so there must be one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoreNotFound`], and those of [`open_path`](Self::open_path).
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::new(Store::open_read_only(path.as_ref())?, TABLES.to_vec()))
+    }
+
+    fn new(store: Store, tables: Vec<&'static Table>) -> Self {
+        let sessions = Arc::new(Sessions::new(store, tables));
+        Self { sessions, runtime: Arc::default() }
+    }
+
+    /// The same store with more tables than the catalogue's: they can be queried and imported, and
+    /// are made if the store is open for writing. See [`tables!`](crate::tables).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TableExists`] if a table of the name is known, and [`Error::Storage`].
+    pub fn with_tables(&self, tables: &[&'static Table]) -> Result<Self> {
+        let mut all = self.tables().to_vec();
+        for &table in tables {
+            if all.iter().any(|known| known.name() == table.name()) {
+                return Err(Error::TableExists { name: table.name().to_owned() });
+            }
+            all.push(table);
+        }
+        if !self.store().is_read_only() {
+            self.store().create_tables(tables)?;
+        }
+        let sessions = Arc::new(Sessions::new(self.store().clone(), all));
+        Ok(Self { sessions, runtime: Arc::clone(&self.runtime) })
+    }
+
+    /// Brings the store to the newest schema: makes the tables that it lacks and sets its version.
+    /// Opening for writing does this already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnlyStore`], [`Error::FutureSchemaVersion`], and [`Error::Storage`].
+    pub fn migrate(&self) -> Result<()> {
+        self.store().create_tables(self.tables())
+    }
+
+    /// The schema version found in the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`].
+    pub fn schema_version(&self) -> Result<i64> {
+        self.store().schema_version()
+    }
+
+    /// The store's file.
+    pub fn path(&self) -> &Path {
+        self.store().path()
+    }
+
+    /// Where the SQLite file went that was found at the path when the store was opened.
+    pub fn archived(&self) -> Option<&Path> {
+        self.store().archived()
+    }
+
+    /// The tables that can be queried.
+    pub fn tables(&self) -> &[&'static Table] {
+        self.sessions.tables()
+    }
+
+    /// The known table of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`].
+    pub fn find_table(&self, name: &str) -> Result<&'static Table> {
+        let found = self.tables().iter().copied().find(|table| table.name() == name);
+        found.ok_or_else(|| Error::UnknownTable {
+            name: name.to_owned(),
+            nearest: nearest(name, self.tables().iter().map(|table| table.name())),
+        })
+    }
+
+    fn store(&self) -> &Store {
+        self.sessions.store()
+    }
+}
+
+/// Recording. Every call returns once its rows are durable: they outlive a crash of the process and
+/// of the machine. Ids count from 1 within a table, without gaps.
+impl Db {
+    /// Records one row and returns its id.
+    ///
+    /// Texts longer than their column's limit are cut; times are kept to the millisecond.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidValue`] if a time lies outside 1677-09-21 to 2262-04-11;
+    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
+    pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
+        let mut encoded = Vec::new();
+        row::encode(R::TABLE, record.values(), &mut encoded)
+            .map_err(|error| error.into_error(R::TABLE))?;
+        self.store().append(R::TABLE, |rows| rows.push(&encoded))
+    }
+
+    /// Records many rows in one transaction, all or none, and returns their ids. Much faster than
+    /// one by one: a transaction costs as much as hundreds of rows.
+    ///
+    /// The records are encoded before the transaction begins, so a slow iterator keeps nobody
+    /// waiting; beyond some megabytes they wait in a temporary file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record), and [`Error::Io`] of the temporary file.
+    pub fn record_all<R: Record>(
+        &self,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<Range<i64>> {
+        let (mut rows, mut encoded) = (EncodedRows::new(), Vec::new());
+        for record in records {
+            encoded.clear();
+            row::encode(R::TABLE, record.values(), &mut encoded)
+                .map_err(|error| error.into_error(R::TABLE))?;
+            rows.push(&encoded)?;
+        }
+        self.append(R::TABLE, rows)
+    }
+
+    /// Records one row of the named table, given as a JSON object, and returns its id.
+    ///
+    /// The time column may be left out; it is then now. An `id` in the object is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`]; [`Error::InvalidRow`] if the object is no row of the table;
+    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
+    pub fn record_json(&self, table: &str, json: &str) -> Result<i64> {
+        let table = self.find_table(table)?;
+        let mut encoded = Vec::new();
+        let mut input = InputRow::new(table, Some(Utc::now()));
+        input
+            .encode(json.as_bytes(), &mut encoded)
+            .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;
+        self.store().append(table, |rows| rows.push(&encoded))
+    }
+
+    /// Records the rows of an NDJSON source in one transaction, all or none, and returns their ids.
+    ///
+    /// A line is a JSON object with the table's columns as keys. Keys of nullable columns may be
+    /// left out, other keys may not stand there, and an `id` is ignored: rows get fresh ids in their
+    /// order. Empty lines are passed over. A line may have 64 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`]; [`Error::InvalidLine`] at the first line that is no row of the table
+    /// or cannot be read; [`Error::ReadOnlyStore`]; [`Error::Io`]; [`Error::Storage`].
+    pub fn import(&self, table: &str, lines: impl BufRead) -> Result<Range<i64>> {
+        let table = self.find_table(table)?;
+        let rows = import::read_rows(table, lines, |line, reason| {
+            Err(Error::InvalidLine { line, reason })
+        })?;
+        self.append(table, rows)
+    }
+
+    /// As [`import`](Self::import), but leaves out the lines that are no rows of the table.
+    /// `on_invalid` gets each one's number, counted from 1, and what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `import`; [`Error::InvalidLine`] only for a line that cannot be read.
+    pub fn import_valid(
+        &self,
+        table: &str,
+        lines: impl BufRead,
+        mut on_invalid: impl FnMut(u64, &str),
+    ) -> Result<Imported> {
+        let table = self.find_table(table)?;
+        let mut skipped = 0;
+        let rows = import::read_rows(table, lines, |line, reason| {
+            skipped += 1;
+            on_invalid(line, &reason);
+            Ok(())
+        })?;
+        Ok(Imported { ids: self.append(table, rows)?, skipped })
+    }
+
+    fn append(&self, table: &'static Table, rows: EncodedRows) -> Result<Range<i64>> {
+        self.store().append(table, |appender| {
+            let first = appender.last_id() + 1;
+            rows.drain(|row| appender.push(row).map(|_| ()))?;
+            Ok(first..appender.last_id() + 1)
+        })
+    }
+}
+
+/// One call a table, as netsky-db 0.1.6 has them. Each records one row as [`record`](Self::record)
+/// does, with the same errors, and returns its id.
+impl Db {
+    /// Records a message.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_message(&self, record: MessageRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records a run of a command-line program. `duration_ms` is in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_cli(
+        &self,
+        ts_utc: DateTime<Utc>,
+        bin: &str,
+        argv_json: &str,
+        exit_code: Option<i64>,
+        duration_ms: Option<i64>,
+        host: &str,
+    ) -> Result<i64> {
+        self.record(&CliInvocationRecord { ts_utc, bin, argv_json, exit_code, duration_ms, host })
+    }
+
+    /// Records a crash.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_crash(
+        &self,
+        ts_utc: DateTime<Utc>,
+        kind: &str,
+        agent: &str,
+        detail_json: &str,
+    ) -> Result<i64> {
+        self.record(&CrashRecord { ts_utc, kind, agent, detail_json })
+    }
+
+    /// Records a tick.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_tick(
+        &self,
+        ts_utc: DateTime<Utc>,
+        source: &str,
+        detail_json: &str,
+    ) -> Result<i64> {
+        self.record(&TickRecord { ts_utc, source, detail_json })
+    }
+
+    /// Records a workspace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_workspace(
+        &self,
+        ts_utc_created: DateTime<Utc>,
+        name: &str,
+        branch: &str,
+        ts_utc_deleted: Option<DateTime<Utc>>,
+        verdict: Option<&str>,
+    ) -> Result<i64> {
+        self.record(&WorkspaceRecord { ts_utc_created, name, branch, ts_utc_deleted, verdict })
+    }
+
+    /// Records an event of a session.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_session(
+        &self,
+        ts_utc: DateTime<Utc>,
+        agent: &str,
+        session_num: i64,
+        event: SessionEvent,
+    ) -> Result<i64> {
+        self.record(&SessionRecord { ts_utc, agent, session_num, event })
+    }
+
+    /// Records the dispatch of a clone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_clone_dispatch(&self, record: CloneDispatchRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records a harvest.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_harvest_event(&self, record: HarvestEventRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records an event of a communication tool.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_communication_event(&self, record: CommunicationEventRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records a call of a tool.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_mcp_tool_call(&self, record: McpToolCallRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records a git command.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_git_operation(&self, record: GitOperationRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records a directive of the owner.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_owner_directive(&self, record: OwnerDirectiveRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records the tokens that a call of a model used.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_token_usage(&self, record: TokenUsageRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+
+    /// Records an event of the watchdog.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`record`](Self::record).
+    pub fn record_watchdog_event(&self, record: WatchdogEventRecord<'_>) -> Result<i64> {
+        self.record(&record)
+    }
+}
+
+/// Querying. A query sees one snapshot of the store: what was committed when it began, in all of
+/// its tables. SQL only reads: it can change nothing and reach no file.
+impl Db {
+    /// Runs a query and returns the answer as an ASCII table.
+    ///
+    /// Call it from anywhere: plain code, or inside an async runtime, whose thread it blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`] and
+    /// [`Error::UnknownColumn`] if the SQL is at fault; [`Error::CorruptRow`] if the query meets one;
+    /// [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
+    pub fn query(&self, sql: &str) -> Result<String> {
+        let (schema, batches) =
+            self.runtime.block_on(query::collect(Arc::clone(&self.sessions), sql.to_owned()))?;
+        query::format_table(&schema, &batches)
+    }
+
+    /// Runs a query and returns the answer as Arrow batches, all in memory. Times are timestamps;
+    /// [`times_as_text`](crate::times_as_text) turns them into text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`query`](Self::query).
+    pub fn query_batches(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let answer = query::collect(Arc::clone(&self.sessions), sql.to_owned());
+        Ok(self.runtime.block_on(answer)?.1)
+    }
+
+    /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It
+    /// works on any executor.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`query`](Self::query) that planning finds; the stream gives the others.
+    pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
+        query::start(Arc::clone(&self.sessions), &self.runtime, sql.to_owned()).await
+    }
+
+    /// A DataFusion session that has every table registered, for analysis of your own. Unlike
+    /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
+    /// committed when it is planned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Query`] if DataFusion does not take a table.
+    pub fn session(&self) -> Result<SessionContext> {
+        self.sessions.latest()
+    }
+
+    /// The provider of a table, to register in a session of your own. Each scan sees what is
+    /// committed when it is planned.
+    ///
+    /// ```
+    /// # use datafusion::prelude::SessionContext;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> netsky_db::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+    /// let ctx = SessionContext::new();
+    /// ctx.register_table("messages", db.table("messages")?)?;
+    /// let rows = ctx.sql("SELECT * FROM messages").await?.count().await?;
+    /// assert_eq!(rows, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`].
+    pub fn table(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
+        let table = self.find_table(name)?;
+        Ok(Arc::new(StoreTable::latest(table, self.store().clone())))
+    }
+
+    /// Every table with its row count and the times of its first and last row, without reading the
+    /// tables through.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptRow`] if a first or last row is, and [`Error::Storage`].
+    pub fn summaries(&self) -> Result<Vec<TableSummary>> {
+        let snapshot = self.store().snapshot()?;
+        self.tables().iter().map(|table| summary(table, &snapshot)).collect()
+    }
+}
+
+fn summary(table: &'static Table, snapshot: &store::Snapshot) -> Result<TableSummary> {
+    let rows = snapshot.count(table)?;
+    let time_column = table
+        .time_column()
+        .and_then(|time| table.columns().iter().position(|column| std::ptr::eq(column, time)));
+    let first_and_last = match time_column {
+        None => None,
+        Some(index) => snapshot.first_and_last(table, |id, json| {
+            let mut decoder = Decoder::new(table, &[index + 1])?;
+            decoder.push(id, json)?;
+            let times = decoder.finish()?;
+            let nanos = times.column(0).as_primitive::<TimestampNanosecondType>().value(0);
+            Ok(DateTime::from_timestamp_nanos(nanos))
+        })?,
+    };
+    Ok(TableSummary { table, rows, first_and_last })
+}

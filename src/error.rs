@@ -1,0 +1,284 @@
+//! The one error type of the crate.
+
+use std::io;
+use std::path::PathBuf;
+
+use datafusion::error::DataFusionError;
+
+/// The result of every fallible call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, with what it concerns as fields.
+///
+/// Each variant's documentation says what the caller can do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No home directory is known, so the default store has no place. Set `HOME`, or name a path.
+    #[error("home directory not found; set HOME, or name the store's path")]
+    HomeDirMissing,
+
+    /// Nothing is stored at the path, and the call only reads. Nothing was created. Open the path
+    /// for writing to make a store there.
+    #[error("no store at {}", path.display())]
+    StoreNotFound {
+        /// Where a store was looked for.
+        path: PathBuf,
+    },
+
+    /// The file at the path is not a store that this crate can open. It was left as it is. Name
+    /// another path, or restore the file from a backup.
+    #[error("{} is not a netsky store: {reason}", path.display())]
+    NotAStore {
+        /// The file that was refused.
+        path: PathBuf,
+        /// What was found instead.
+        reason: String,
+    },
+
+    /// Another program holds the whole file for itself. Close it, then try again.
+    #[error("{} is locked by another program: {reason}", path.display())]
+    Locked {
+        /// The file that is held.
+        path: PathBuf,
+        /// The store's own words.
+        reason: String,
+    },
+
+    /// The store was written by a newer version of this crate. Use that version, or a later one.
+    #[error(
+        "schema version {found} of {} is newer than {supported}, the newest that this version \
+         supports; use a newer netsky",
+        path.display()
+    )]
+    FutureSchemaVersion {
+        /// The store that was refused.
+        path: PathBuf,
+        /// The version found in the store.
+        found: i64,
+        /// The newest version that this crate reads and writes.
+        supported: i64,
+    },
+
+    /// A write was asked of a store that was opened read-only. Open it for writing instead.
+    #[error("{} is open read-only; open it for writing to record", path.display())]
+    ReadOnlyStore {
+        /// The store.
+        path: PathBuf,
+    },
+
+    /// No table has that name. Pick one of `nearest`, or list them with `SHOW TABLES`.
+    #[error("no table named '{name}'{}", nearest_names(nearest))]
+    UnknownTable {
+        /// The name that was asked for.
+        name: String,
+        /// The names that resemble it, nearest first; all there are if none does.
+        nearest: Vec<String>,
+    },
+
+    /// No column has that name. Pick one of `nearest`.
+    #[error("no column named '{name}'{}", nearest_names(nearest))]
+    UnknownColumn {
+        /// The name that was asked for.
+        name: String,
+        /// The names that resemble it, nearest first; all there are if none does.
+        nearest: Vec<String>,
+    },
+
+    /// A table of that name and other columns is known already. Give the table another name.
+    #[error("a table named '{name}' exists already")]
+    TableExists {
+        /// The name that is taken.
+        name: String,
+    },
+
+    /// The SQL does not parse. The message says where.
+    #[error("cannot parse the SQL: {message}")]
+    Syntax {
+        /// What the parser expected, what it found, and the line and column.
+        message: String,
+    },
+
+    /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
+    /// a file.
+    #[error(
+        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW are"
+    )]
+    ReadOnlySql {
+        /// The kind of statement that was refused, such as `INSERT`.
+        statement: String,
+    },
+
+    /// A stored row is not what its table says. The query that met it fails; no value of the row is
+    /// guessed.
+    #[error("corrupt row {id} in {table}: {reason}")]
+    CorruptRow {
+        /// The table of the row.
+        table: String,
+        /// The row's id.
+        id: i64,
+        /// What is wrong, and where in the row's JSON.
+        reason: String,
+    },
+
+    /// A value cannot be stored as it is, so nothing of the call was stored. Mend the value.
+    #[error("cannot store {table}.{column}: {reason}")]
+    InvalidValue {
+        /// The table that was written to.
+        table: String,
+        /// The column whose value was refused.
+        column: String,
+        /// What is wrong with the value.
+        reason: String,
+    },
+
+    /// A row given as JSON does not fit its table, so it was not stored. Mend the row.
+    #[error("not a row of {table}: {reason}")]
+    InvalidRow {
+        /// The table it was meant for.
+        table: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A line of an import does not fit its table, so nothing of the import was stored. Mend the
+    /// line, or import the others with [`Db::import_valid`](crate::Db::import_valid).
+    #[error("line {line}: {reason}")]
+    InvalidLine {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The store's file could not be read or written. `source` has the cause.
+    #[error("the store failed: {0}")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// A file or directory could not be used. `source` has the cause.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `create`, `read`.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
+
+    /// DataFusion could not plan or run the query. The message says why.
+    #[error("{}", plain_message(.0))]
+    Query(#[source] Box<DataFusionError>),
+
+    /// The thread that ran a query ended without an answer. This is a fault of the program: report
+    /// it with the query.
+    #[error("the query ended without an answer: {reason}")]
+    QueryAborted {
+        /// What is known of the cause.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A function for `map_err` that adds to an I/O error what was tried, and on what.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// `; did you mean ..` for one name or a few, `; there are ..` for many.
+fn nearest_names(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => format!("; did you mean '{name}'?"),
+        [first, second] => format!("; did you mean '{first}' or '{second}'?"),
+        many => format!("; there are: {}", many.join(", ")),
+    }
+}
+
+/// DataFusion's message without the layers it passed through on its way here.
+fn plain_message(error: &DataFusionError) -> String {
+    error.find_root().strip_backtrace()
+}
+
+impl From<DataFusionError> for Error {
+    /// An error of this crate that passed through DataFusion comes out as itself.
+    fn from(error: DataFusionError) -> Self {
+        let mut error = error;
+        loop {
+            error = match error {
+                DataFusionError::External(inner) => match inner.downcast::<Error>() {
+                    Ok(own) => return *own,
+                    Err(foreign) => match foreign.downcast::<DataFusionError>() {
+                        Ok(wrapped) => *wrapped,
+                        Err(foreign) => {
+                            return Self::Query(Box::new(DataFusionError::External(foreign)));
+                        }
+                    },
+                },
+                DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                    *inner
+                }
+                DataFusionError::ArrowError(inner, trace) => match *inner {
+                    datafusion::arrow::error::ArrowError::ExternalError(inner) => {
+                        DataFusionError::External(inner)
+                    }
+                    other => {
+                        return Self::Query(Box::new(DataFusionError::ArrowError(
+                            Box::new(other),
+                            trace,
+                        )));
+                    }
+                },
+                DataFusionError::Shared(inner) => match std::sync::Arc::try_unwrap(inner) {
+                    Ok(inner) => inner,
+                    Err(shared) => return Self::from_shared(shared),
+                },
+                DataFusionError::SQL(error, _) => {
+                    return Self::Syntax { message: parser_message(&error) };
+                }
+                other => return Self::Query(Box::new(other)),
+            };
+        }
+    }
+}
+
+impl Error {
+    /// An error that several partitions share cannot be moved out; what callers match on is copied.
+    fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
+        if let DataFusionError::External(inner) = shared.find_root()
+            && let Some(Self::CorruptRow { table, id, reason }) = inner.downcast_ref::<Error>()
+        {
+            return Self::CorruptRow { table: table.clone(), id: *id, reason: reason.clone() };
+        }
+        Self::Query(Box::new(DataFusionError::Shared(shared)))
+    }
+}
+
+fn parser_message(error: &datafusion::sql::sqlparser::parser::ParserError) -> String {
+    use datafusion::sql::sqlparser::parser::ParserError;
+    match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
+        ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+    }
+}
+
+impl From<Error> for DataFusionError {
+    /// Wraps the error so that it can pass through DataFusion and come out as itself.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Query(inner) => *inner,
+            other => Self::External(Box::new(other)),
+        }
+    }
+}
+
+impl From<datafusion::arrow::error::ArrowError> for Error {
+    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}

@@ -1,0 +1,84 @@
+//! An observability database for fleets of coding agents: typed calls record what agents do, and
+//! SQL asks about it.
+//!
+//! It is fourteen tables of JSON rows in one [redb](https://docs.rs/redb) file, read through a
+//! [DataFusion](https://docs.rs/datafusion) `TableProvider` that streams rows out of the file and
+//! decodes only the columns that a query needs. Many processes record and query at once.
+//!
+//! It is not a server, and not a store for metrics of machines: it keeps events of agents, on the
+//! machine they run on.
+//!
+//! ```
+//! use chrono::Utc;
+//! use netsky_db::{Db, Direction, MessageRecord};
+//!
+//! # fn main() -> netsky_db::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let path = dir.path().join("meta.db");
+//! let db = Db::open_path(path)?; // `Db::open()` is ~/.netsky/meta.db
+//! db.record_tick(Utc::now(), "watchdog", "{}")?;
+//! db.record_message(MessageRecord {
+//!     ts_utc: Utc::now(),
+//!     source: "agent",
+//!     direction: Direction::Outbound,
+//!     chat_id: None,
+//!     from_agent: Some("agent3"),
+//!     to_agent: Some("agent0"),
+//!     body: Some("tests pass"),
+//!     raw_json: None,
+//! })?;
+//!
+//! let answer = db.query("SELECT from_agent, body FROM messages ORDER BY ts_utc DESC LIMIT 5")?;
+//! assert!(answer.contains("| agent3     | tests pass |"), "{answer}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! In reading order; a file imports only from those above it.
+//!
+//! | | |
+//! | --- | --- |
+//! | `error.rs` | [`Error`]: each variant says what to do next |
+//! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
+//! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
+//! | `nearest.rs` | "did you mean" |
+//! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
+//! | `store/` | the redb file: opening, appending, snapshots; only here is redb named |
+//! | `providers/` | the `TableProvider` and its scan |
+//! | `query/` | sessions, the runtime, what SQL may do |
+//! | `import.rs` | NDJSON into the store |
+//! | `db.rs` | [`Db`], which puts it all together |
+//! | `demo.rs` | a synthetic fleet |
+//! | `bin/netsky/` | the command line, on the public API alone |
+
+#![warn(missing_docs, missing_debug_implementations, clippy::missing_errors_doc)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![forbid(unsafe_code)]
+
+mod db;
+#[cfg(feature = "demo")]
+pub mod demo;
+mod error;
+mod import;
+mod nearest;
+mod providers;
+mod query;
+mod row;
+mod schema;
+mod store;
+mod table;
+
+pub use db::{Db, TableSummary};
+pub use error::{Error, Result};
+pub use import::Imported;
+pub use query::{QueryStream, format_table, times_as_text};
+pub use schema::{
+    CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord, Direction,
+    GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,
+    SCHEMA_VERSION, SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord,
+    WatchdogEventRecord, WorkspaceRecord,
+};
+pub use table::{Cell, Column, ColumnType, Record, Table, Value};

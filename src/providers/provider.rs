@@ -1,0 +1,75 @@
+//! A table of the store as DataFusion's planner sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::providers::source::RowSource;
+use crate::store::{Snapshot, Store};
+use crate::table::Table;
+
+/// The provider of one table.
+#[derive(Debug)]
+pub(crate) struct StoreTable {
+    table: &'static Table,
+    schema: SchemaRef,
+    rows: Rows,
+}
+
+/// Which rows a scan sees.
+#[derive(Debug)]
+enum Rows {
+    /// Those that are committed when it is planned.
+    Latest(Store),
+    /// Those of one snapshot, which other tables of the query share.
+    Of(Arc<Snapshot>),
+}
+
+impl StoreTable {
+    /// Every scan sees what is committed when it is planned.
+    pub(crate) fn latest(table: &'static Table, store: Store) -> Self {
+        Self { table, schema: table.schema(), rows: Rows::Latest(store) }
+    }
+
+    /// Every scan sees the snapshot.
+    pub(crate) fn of_snapshot(table: &'static Table, snapshot: Arc<Snapshot>) -> Self {
+        Self { table, schema: table.schema(), rows: Rows::Of(snapshot) }
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoreTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let snapshot = match &self.rows {
+            Rows::Latest(store) => Arc::new(store.snapshot()?),
+            Rows::Of(snapshot) => Arc::clone(snapshot),
+        };
+        let projection = match projection {
+            Some(projection) => projection.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let source = RowSource::new(self.table, snapshot, projection, limit)?;
+        Ok(DataSourceExec::from_data_source(source))
+    }
+}

@@ -1,0 +1,15 @@
+//! SQL over the store: a session, the runtime it runs on, and what may run.
+
+mod output;
+mod runtime;
+mod session;
+mod statement;
+mod stream;
+mod time_text;
+
+pub use output::{format_table, times_as_text};
+pub use stream::QueryStream;
+
+pub(crate) use runtime::QueryRuntime;
+pub(crate) use session::Sessions;
+pub(crate) use stream::{collect, start};

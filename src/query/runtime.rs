@@ -1,0 +1,73 @@
+//! The threads that queries run on.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Result};
+
+/// A tokio runtime of its own, started by the first query and kept.
+///
+/// With it a query runs the same whether its caller is plain code or lives in an async runtime of
+/// either flavour: a caller's own runtime cannot be blocked on from within.
+#[derive(Debug, Default)]
+pub(crate) struct QueryRuntime {
+    runtime: OnceLock<Runtime>,
+}
+
+impl QueryRuntime {
+    /// Runs `work` on the runtime's threads.
+    pub(crate) fn spawn<F>(&self, work: F) -> Result<JoinHandle<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Ok(self.get()?.spawn(work))
+    }
+
+    /// Runs `work` on the runtime's threads and blocks the calling thread until it is done.
+    pub(crate) fn block_on<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        // A channel of the standard library blocks anywhere; tokio's refuse to inside a runtime.
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.get()?.spawn(async move {
+            // The receiver waits below, so it is there.
+            let _ = sender.send(work.await);
+        });
+        receiver.recv().map_err(|_| Error::QueryAborted {
+            reason: "its thread panicked; the message is on stderr".to_owned(),
+        })?
+    }
+
+    fn get(&self) -> Result<&Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let started =
+            Builder::new_multi_thread().thread_name("netsky-query").enable_all().build().map_err(
+                |error| Error::QueryAborted {
+                    reason: format!("cannot start threads for it: {error}"),
+                },
+            )?;
+        // Of two threads that were here at once, one has started a runtime for nothing.
+        if let Err(superfluous) = self.runtime.set(started) {
+            superfluous.shutdown_background();
+        }
+        self.get()
+    }
+}
+
+impl Drop for QueryRuntime {
+    /// To drop a runtime waits for its tasks, which panics inside another runtime. Nobody waits for
+    /// what still runs, so it need not be waited for.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! DataFusion sessions over the store's tables.
+
+use std::sync::{Arc, OnceLock};
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider,
+};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::error::Result;
+use crate::providers::StoreTable;
+use crate::query::time_text;
+use crate::store::{Snapshot, Store};
+use crate::table::Table;
+
+const CATALOG: &str = "netsky";
+const SCHEMA: &str = "public";
+
+/// Makes sessions that have the tables of one store.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    store: Store,
+    tables: Vec<&'static Table>,
+    /// A session without tables. To make one takes a millisecond, to copy it much less.
+    bare: OnceLock<SessionState>,
+}
+
+impl Sessions {
+    pub(crate) fn new(store: Store, tables: Vec<&'static Table>) -> Self {
+        Self { store, tables, bare: OnceLock::new() }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn tables(&self) -> &[&'static Table] {
+        &self.tables
+    }
+
+    /// A session whose every scan sees what is committed when it is planned.
+    pub(crate) fn latest(&self) -> Result<SessionContext> {
+        self.session(|table| StoreTable::latest(table, self.store.clone()))
+    }
+
+    /// A session whose tables all show the same snapshot.
+    pub(crate) fn of_snapshot(&self, snapshot: &Arc<Snapshot>) -> Result<SessionContext> {
+        self.session(|table| StoreTable::of_snapshot(table, Arc::clone(snapshot)))
+    }
+
+    fn session(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionContext> {
+        let schema = MemorySchemaProvider::new();
+        for table in &self.tables {
+            schema.register_table(table.name().to_owned(), Arc::new(provider(table)))?;
+        }
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema(SCHEMA, Arc::new(schema))?;
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+
+        let bare = match self.bare.get() {
+            Some(bare) => bare.clone(),
+            None => {
+                let bare = bare_session()?;
+                self.bare.get_or_init(|| bare).clone()
+            }
+        };
+        let state = SessionStateBuilder::new_from_existing(bare)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        Ok(SessionContext::new_with_state(state))
+    }
+}
+
+fn bare_session() -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA);
+    // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
+    config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        // No file is ever read or written through SQL.
+        .with_file_formats(Vec::new())
+        .with_table_factories(Default::default())
+        .build();
+    datafusion_functions_json::register_all(&mut state)?;
+    time_text::register(&mut state)?;
+    Ok(state)
+}

@@ -1,0 +1,111 @@
+//! The answer of a query, batch by batch.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt, TryStreamExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use crate::error::{Error, Result};
+use crate::query::runtime::QueryRuntime;
+use crate::query::session::Sessions;
+use crate::query::statement;
+
+/// How many batches may wait for whoever reads the stream.
+const BATCHES_IN_FLIGHT: usize = 2;
+
+/// The answer of a query as a [`Stream`] of Arrow batches.
+///
+/// The query runs on the threads of its [`Db`](crate::Db), a few batches ahead of the reader; any
+/// executor can read the stream. Dropping it ends the query. As long as it lives, the store keeps
+/// the pages that the query may still read, so do not hold on to one that is not read.
+pub struct QueryStream {
+    schema: SchemaRef,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    task: AbortHandle,
+}
+
+impl QueryStream {
+    /// The names and types of the answer's columns.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Stream for QueryStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.batches.poll_recv(context)
+    }
+}
+
+impl Drop for QueryStream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for QueryStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryStream").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+/// Runs a query on the runtime and hands its batches to the caller as they come.
+pub(crate) async fn start(
+    sessions: Arc<Sessions>,
+    runtime: &QueryRuntime,
+    sql: String,
+) -> Result<QueryStream> {
+    let (schema_sender, schema) = oneshot::channel();
+    let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
+    let task = runtime.spawn(async move {
+        let mut answer = match execute(&sessions, &sql).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let _ = schema_sender.send(Err(error));
+                return;
+            }
+        };
+        // A failed send means that the caller has dropped the stream, and with it the query.
+        if schema_sender.send(Ok(answer.schema())).is_err() {
+            return;
+        }
+        while let Some(batch) = answer.next().await {
+            if sender.send(batch.map_err(Error::from)).await.is_err() {
+                return;
+            }
+        }
+    })?;
+    let task = task.abort_handle();
+    let schema = schema.await.map_err(|_| Error::QueryAborted {
+        reason: "its thread panicked; the message is on stderr".to_owned(),
+    })??;
+    Ok(QueryStream { schema, batches, task })
+}
+
+/// Runs a query to its end.
+pub(crate) async fn collect(
+    sessions: Arc<Sessions>,
+    sql: String,
+) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let answer = execute(&sessions, &sql).await?;
+    let schema = answer.schema();
+    Ok((schema, answer.try_collect().await?))
+}
+
+/// Starts a query over one snapshot of the store.
+async fn execute(sessions: &Sessions, sql: &str) -> Result<SendableRecordBatchStream> {
+    let snapshot = Arc::new(sessions.store().snapshot()?);
+    let session = sessions.of_snapshot(&snapshot)?;
+    let plan = statement::plan(&session, sql).await?;
+    Ok(DataFrame::new(session.state(), plan).execute_stream().await?)
+}

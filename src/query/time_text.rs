@@ -1,0 +1,234 @@
+//! SQL that was written when times were text.
+//!
+//! In netsky-db 0.1.6 a time was a text. Here it is a timestamp, so that arithmetic and comparison
+//! are right, and comparison with a text literal works as DataFusion has it. What only a text could
+//! take is rewritten to see the time in its stored form: `LIKE`, the operators `||` and `~`, a cast
+//! to text, and every text function of DataFusion.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampNanosecondType};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions;
+use datafusion::logical_expr::expr::{Cast, Like, ScalarFunction, TryCast};
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::{
+    BinaryExpr, ColumnarValue, Documentation, Expr, ExprSchemable, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use crate::row::stored_time_array;
+
+/// Teaches a session to take times where it takes texts.
+pub(super) fn register(session: &mut SessionState) -> Result<()> {
+    let text_functions = functions::string::functions()
+        .into_iter()
+        .chain(functions::unicode::functions())
+        .chain(functions::regex::functions());
+    for function in text_functions {
+        session.register_udf(Arc::new(TakesTimes::around(function)))?;
+    }
+    session.register_expr_planner(Arc::new(TimesAsText))?;
+    session.register_function_rewrite(Arc::new(TimesAsText))
+}
+
+/// Whether values of the type print in the stored form: instants in UTC.
+pub(super) fn is_utc_time(ty: &DataType) -> bool {
+    matches!(ty, DataType::Timestamp(_, Some(zone)) if matches!(&**zone, "UTC" | "+00:00" | "Z"))
+}
+
+/// An expression that gives a time's stored form; the expression itself if it is no time.
+fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    match expr.get_type(schema) {
+        Ok(ty) if is_utc_time(&ty) => {
+            Transformed::yes(ScalarUDF::new_from_impl(StoredTime::new()).call(vec![expr]))
+        }
+        // A type that cannot be told yet is the planner's to complain about.
+        _ => Transformed::no(expr),
+    }
+}
+
+fn boxed_as_text(expr: Box<Expr>, schema: &DFSchema) -> Transformed<Box<Expr>> {
+    as_text(*expr, schema).update_data(Box::new)
+}
+
+#[derive(Debug)]
+struct TimesAsText;
+
+impl FunctionRewrite for TimesAsText {
+    fn name(&self) -> &'static str {
+        "times_as_text"
+    }
+
+    /// Runs before types are coerced, on expressions that planning let through.
+    fn rewrite(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+        _: &ConfigOptions,
+    ) -> Result<Transformed<Expr>> {
+        Ok(match expr {
+            Expr::Like(like) => boxed_as_text(like.expr, schema)
+                .update_data(|expr| Expr::Like(Like { expr, ..like })),
+            Expr::SimilarTo(like) => boxed_as_text(like.expr, schema)
+                .update_data(|expr| Expr::SimilarTo(Like { expr, ..like })),
+            Expr::Cast(cast) if is_text(cast.field.data_type()) => boxed_as_text(cast.expr, schema)
+                .update_data(|expr| Expr::Cast(Cast { expr, ..cast })),
+            Expr::TryCast(cast) if is_text(cast.field.data_type()) => {
+                boxed_as_text(cast.expr, schema)
+                    .update_data(|expr| Expr::TryCast(TryCast { expr, ..cast }))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+                let (left, right) = (boxed_as_text(left, schema), boxed_as_text(right, schema));
+                let changed = left.transformed || right.transformed;
+                let concat = BinaryExpr::new(left.data, Operator::StringConcat, right.data);
+                Transformed::new_transformed(Expr::BinaryExpr(concat), changed)
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args }) => {
+                match func.inner().downcast_ref::<TakesTimes>() {
+                    Some(takes_times) => {
+                        let args = args.into_iter().map(|arg| as_text(arg, schema).data).collect();
+                        Transformed::yes(takes_times.function.call(args))
+                    }
+                    None => Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })),
+                }
+            }
+            other => Transformed::no(other),
+        })
+    }
+}
+
+impl ExprPlanner for TimesAsText {
+    /// `~` and its kin are checked for text while the SQL is planned, before any rewrite.
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let RawBinaryExpr { op, left, right } = expr;
+        let left = match op {
+            BinaryOperator::PGRegexMatch
+            | BinaryOperator::PGRegexIMatch
+            | BinaryOperator::PGRegexNotMatch
+            | BinaryOperator::PGRegexNotIMatch => as_text(left, schema).data,
+            _ => left,
+        };
+        Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    /// `substr(..)` and `SUBSTRING(.. FROM ..)` are syntax, and do not ask the registry.
+    fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(TakesTimes::around(functions::unicode::substr()).call(args)))
+    }
+
+    /// `POSITION(.. IN ..)` likewise.
+    fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(TakesTimes::around(functions::unicode::strpos()).call(args)))
+    }
+}
+
+fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// A text function that a time can be given to. It stands in a plan from parsing until the rewrite
+/// puts the function itself in its place, with the times as texts.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TakesTimes {
+    function: Arc<ScalarUDF>,
+    signature: Signature,
+}
+
+impl TakesTimes {
+    fn around(function: Arc<ScalarUDF>) -> ScalarUDF {
+        let signature = Signature::user_defined(function.signature().volatility);
+        ScalarUDF::new_from_impl(Self { function, signature })
+    }
+}
+
+impl ScalarUDFImpl for TakesTimes {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.function.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let as_text = |ty: &DataType| if is_utc_time(ty) { DataType::Utf8View } else { ty.clone() };
+        let fields: Vec<FieldRef> =
+            types.iter().map(|ty| Arc::new(Field::new("argument", as_text(ty), true))).collect();
+        let coerced = fields_with_udf(&fields, self.function.as_ref())?;
+        Ok(coerced.iter().map(|field| field.data_type().clone()).collect())
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.function.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.function.return_field_from_args(args)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        self.function.invoke_with_args(args)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.function.documentation()
+    }
+}
+
+/// `stored_time(t)`: a time as text, as it is stored.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct StoredTime {
+    signature: Signature,
+}
+
+impl StoredTime {
+    fn new() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for StoredTime {
+    fn name(&self) -> &'static str {
+        "stored_time"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8View)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = matches!(args.args.first(), Some(ColumnarValue::Scalar(_)));
+        let times = ColumnarValue::values_to_arrays(&args.args)?.remove(0);
+        let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let times = cast(&times, &nanoseconds)?;
+        let texts = stored_time_array(times.as_primitive::<TimestampNanosecondType>());
+        if scalar {
+            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(
+                &texts, 0,
+            )?));
+        }
+        Ok(ColumnarValue::Array(texts))
+    }
+}

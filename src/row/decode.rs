@@ -1,0 +1,212 @@
+//! JSON rows to Arrow: only the projected columns, one batch at a time.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, BooleanBuilder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
+    TimestampNanosecondBuilder,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use simd_json::Node;
+
+use crate::error::{Error, Result};
+use crate::row::object::{ObjectParser, Scalar};
+use crate::table::{Column, ColumnType, Table};
+
+impl Table {
+    /// The table's Arrow schema: `id` first, then the columns.
+    pub fn schema(&self) -> SchemaRef {
+        let id = Field::new("id", DataType::Int64, false);
+        let columns = self.columns().iter().map(Column::field);
+        Arc::new(Schema::new(std::iter::once(id).chain(columns).collect::<Vec<_>>()))
+    }
+}
+
+impl Column {
+    fn field(&self) -> Field {
+        let ty = match self.ty {
+            ColumnType::Text => DataType::Utf8View,
+            ColumnType::Int => DataType::Int64,
+            ColumnType::Bool => DataType::Boolean,
+            // Nanoseconds, because `date_bin` casts every row of a coarser unit to them.
+            ColumnType::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        };
+        Field::new(self.name, ty, self.nullable)
+    }
+}
+
+/// Decodes rows into the columns of a projection.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    table: &'static Table,
+    schema: SchemaRef,
+    columns: Vec<ProjectedColumn>,
+    /// Whether a column other than the id is projected. If none is, the JSON is not looked at.
+    reads_json: bool,
+    parser: ObjectParser,
+    rows: usize,
+}
+
+#[derive(Debug)]
+enum ProjectedColumn {
+    /// The id comes from the row's key.
+    Id(Int64Builder),
+    /// Any other, by its index among the table's columns.
+    Stored(usize, ColumnBuilder),
+}
+
+#[derive(Debug)]
+enum ColumnBuilder {
+    Text(StringViewBuilder),
+    Int(Int64Builder),
+    Bool(BooleanBuilder),
+    Time(TimestampNanosecondBuilder),
+}
+
+impl Decoder {
+    /// A decoder of the columns whose indices in [`Table::schema`] are `projection`, in that order.
+    ///
+    /// # Errors
+    ///
+    /// If an index is out of range.
+    pub(crate) fn new(table: &'static Table, projection: &[usize]) -> Result<Self> {
+        let schema = Arc::new(table.schema().project(projection)?);
+        let columns = projection.iter().map(|&index| match index.checked_sub(1) {
+            None => ProjectedColumn::Id(Int64Builder::new()),
+            Some(index) => {
+                ProjectedColumn::Stored(index, ColumnBuilder::new(table.columns()[index].ty))
+            }
+        });
+        Ok(Self {
+            table,
+            schema,
+            columns: columns.collect(),
+            reads_json: projection.iter().any(|&index| index > 0),
+            parser: ObjectParser::new(),
+            rows: 0,
+        })
+    }
+
+    /// How many rows the next batch has so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Decodes one row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptRow`]. The decoder is of no more use then: some columns may have the row's
+    /// value, and others not.
+    pub(crate) fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
+        let columns = &mut self.columns;
+        let table = self.table;
+        let decoded = if self.reads_json {
+            self.parser.parse(json, |members| {
+                let found = locate(table, members)?;
+                columns.iter_mut().try_for_each(|column| column.push(id, table, &found))
+            })
+        } else {
+            columns.iter_mut().try_for_each(|column| column.push(id, table, &[]))
+        };
+        decoded.map_err(|reason| Error::CorruptRow {
+            table: table.name().to_owned(),
+            id,
+            reason,
+        })?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The rows decoded since the last call.
+    pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
+        let arrays = self.columns.iter_mut().map(ProjectedColumn::finish).collect();
+        // A projection of no columns, as COUNT(*) makes, still has rows.
+        let options =
+            RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
+    }
+}
+
+/// The values of the table's columns in an object, by the columns' order. Members of other names
+/// are ignored.
+///
+/// # Errors
+///
+/// If a column stands twice: which of the two was meant, nobody knows.
+pub(super) fn locate<'tape, 'json: 'tape>(
+    table: &Table,
+    members: impl Iterator<Item = (&'json str, &'tape Node<'json>)>,
+) -> Result<Vec<Option<&'tape Node<'json>>>, String> {
+    let columns = table.columns();
+    let mut found = vec![None; columns.len()];
+    // Members nearly always come in the columns' order, so the search begins after the last hit.
+    let mut next = 0;
+    for (key, value) in members {
+        let after = columns[next..].iter().position(|column| column.name == key).map(|i| next + i);
+        let index = after.or_else(|| columns[..next].iter().position(|column| column.name == key));
+        if let Some(index) = index {
+            if found[index].replace(value).is_some() {
+                return Err(format!("{key} stands twice"));
+            }
+            next = index + 1;
+        }
+    }
+    Ok(found)
+}
+
+impl ProjectedColumn {
+    fn push(&mut self, id: i64, table: &Table, found: &[Option<&Node<'_>>]) -> Result<(), String> {
+        match self {
+            Self::Id(builder) => {
+                builder.append_value(id);
+                Ok(())
+            }
+            Self::Stored(index, builder) => {
+                builder.push(Scalar::of(&table.columns()[*index], found[*index])?);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Id(builder) => Arc::new(builder.finish()),
+            Self::Stored(_, builder) => builder.finish(),
+        }
+    }
+}
+
+impl ColumnBuilder {
+    fn new(ty: ColumnType) -> Self {
+        match ty {
+            ColumnType::Text => Self::Text(StringViewBuilder::new()),
+            ColumnType::Int => Self::Int(Int64Builder::new()),
+            ColumnType::Bool => Self::Bool(BooleanBuilder::new()),
+            ColumnType::Time => Self::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
+        }
+    }
+
+    fn push(&mut self, value: Scalar<'_>) {
+        match (self, value) {
+            (Self::Text(builder), Scalar::Text(text)) => builder.append_value(text),
+            (Self::Int(builder), Scalar::Int(value)) => builder.append_value(value),
+            (Self::Bool(builder), Scalar::Bool(value)) => builder.append_value(value),
+            (Self::Time(builder), Scalar::Time(nanos)) => builder.append_value(nanos),
+            // `Scalar::of` gives a column's own type or null.
+            (Self::Text(builder), _) => builder.append_null(),
+            (Self::Int(builder), _) => builder.append_null(),
+            (Self::Bool(builder), _) => builder.append_null(),
+            (Self::Time(builder), _) => builder.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Int(builder) => Arc::new(builder.finish()),
+            Self::Bool(builder) => Arc::new(builder.finish()),
+            Self::Time(builder) => Arc::new(builder.finish()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A row that comes from outside as JSON, on its way into the store.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+use crate::nearest::nearest;
+use crate::row::decode::locate;
+use crate::row::encode::{Unstorable, encode};
+use crate::row::object::{Members, ObjectParser, Scalar};
+use crate::table::{Table, Value};
+
+/// Turns JSON objects into stored rows, more strictly than stored rows are read: a key that is no
+/// column is refused, because to ignore it would lose what its author meant to keep.
+#[derive(Debug)]
+pub(crate) struct InputRow {
+    table: &'static Table,
+    parser: ObjectParser,
+    /// What the time column holds where the object has no such key.
+    default_time: Option<DateTime<Utc>>,
+}
+
+impl InputRow {
+    pub(crate) fn new(table: &'static Table, default_time: Option<DateTime<Utc>>) -> Self {
+        Self { table, parser: ObjectParser::new(), default_time }
+    }
+
+    /// Appends the row to `out`, without its id: one in the object is ignored.
+    ///
+    /// # Errors
+    ///
+    /// Why the object is no row of the table. `out` may then hold a part of the row.
+    pub(crate) fn encode(&mut self, json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let (table, default_time) = (self.table, self.default_time);
+        self.parser.parse(json, |members| {
+            refuse_unknown_keys(table, members.clone())?;
+            let found = locate(table, members)?;
+            let mut values = Vec::with_capacity(found.len());
+            for (column, node) in table.columns().iter().zip(found) {
+                let value = match (node, default_time) {
+                    (None, Some(now)) if table.time_column() == Some(column) => Value::Time(now),
+                    _ => match Scalar::of(column, node)? {
+                        Scalar::Null => Value::Null,
+                        Scalar::Bool(value) => Value::Bool(value),
+                        Scalar::Int(value) => Value::Int(value),
+                        Scalar::Text(text) => Value::Text(Cow::Borrowed(text)),
+                        Scalar::Time(nanos) => Value::Time(DateTime::from_timestamp_nanos(nanos)),
+                    },
+                };
+                values.push(value);
+            }
+            encode(table, values, out)
+                .map_err(|Unstorable { column, reason }| format!("{column}: {reason}"))
+        })
+    }
+}
+
+fn refuse_unknown_keys(table: &Table, members: Members<'_, '_>) -> Result<(), String> {
+    let names = || table.columns().iter().map(|column| column.name);
+    for (key, _) in members {
+        if key != "id" && !names().any(|name| name == key) {
+            let near = nearest(key, names());
+            return Err(match near.as_slice() {
+                [first] | [first, _] => format!("unknown key '{key}'; did you mean '{first}'?"),
+                all => format!("unknown key '{key}'; the columns are {}", all.join(", ")),
+            });
+        }
+    }
+    Ok(())
+}

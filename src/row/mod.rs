@@ -1,0 +1,13 @@
+//! A row's stored form: one JSON object, `id` first, then the table's columns in order, every null
+//! written out, no white space.
+
+mod decode;
+mod encode;
+mod input;
+mod object;
+mod time;
+
+pub(crate) use decode::Decoder;
+pub(crate) use encode::{EncodedRows, encode, id_prefix};
+pub(crate) use input::InputRow;
+pub(crate) use time::stored_time_array;

@@ -1,0 +1,144 @@
+//! One JSON object on simd-json's tape, its members found by column.
+
+use simd_json::{Buffers, Node, StaticNode, Tape};
+
+use crate::row::time;
+use crate::table::{Column, ColumnType};
+
+/// Parses one JSON object after another, keeping its buffers.
+pub(super) struct ObjectParser {
+    input: Vec<u8>,
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+impl ObjectParser {
+    pub(super) fn new() -> Self {
+        Self { input: Vec::new(), buffers: Buffers::default(), tape: Tape::null() }
+    }
+
+    /// Parses `json` and gives its members to `read`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if `json` is not one JSON object in UTF-8, or what `read` answers.
+    pub(super) fn parse<T>(
+        &mut self,
+        json: &[u8],
+        read: impl FnOnce(Members<'_, '_>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        // simd-json unescapes strings in place, and a row belongs to the store's pages.
+        self.input.clear();
+        self.input.extend_from_slice(json);
+        let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
+        let parsed = simd_json::fill_tape(&mut self.input, &mut self.buffers, &mut tape);
+        let result = match parsed {
+            Ok(()) => match tape.0.split_first() {
+                Some((Node::Object { len, .. }, members)) => {
+                    read(Members { len: *len, nodes: members })
+                }
+                _ => Err("it is not a JSON object".to_owned()),
+            },
+            Err(error) => Err(describe(&error)),
+        };
+        self.tape = tape.reset();
+        result
+    }
+}
+
+impl std::fmt::Debug for ObjectParser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectParser").finish_non_exhaustive()
+    }
+}
+
+fn describe(error: &simd_json::Error) -> String {
+    match error.character() {
+        Some(found) if found != '\0' => {
+            format!("invalid JSON at byte {} ({found:?}): {:?}", error.index(), error.error())
+        }
+        _ => format!("invalid JSON at byte {}: {:?}", error.index(), error.error()),
+    }
+}
+
+/// The members of an object, in their order.
+#[derive(Clone)]
+pub(super) struct Members<'tape, 'json> {
+    len: usize,
+    nodes: &'tape [Node<'json>],
+}
+
+impl<'tape, 'json> Iterator for Members<'tape, 'json> {
+    type Item = (&'json str, &'tape Node<'json>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.len = self.len.checked_sub(1)?;
+        let (Node::String(key), rest) = self.nodes.split_first()? else { return None };
+        let value = rest.first()?;
+        let nodes = match value {
+            Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
+            Node::String(_) | Node::Static(_) => 1,
+        };
+        self.nodes = rest.get(nodes..)?;
+        Some((key, value))
+    }
+}
+
+/// A member's value, checked against its column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Scalar<'json> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Text(&'json str),
+    /// Nanoseconds since 1970.
+    Time(i64),
+}
+
+impl<'json> Scalar<'json> {
+    /// The value of a member, `None` where the object lacks it.
+    ///
+    /// # Errors
+    ///
+    /// Why the value does not fit the column.
+    pub(super) fn of(column: &Column, node: Option<&Node<'json>>) -> Result<Self, String> {
+        match (column.ty, node) {
+            (_, None) if column.nullable => Ok(Self::Null),
+            (_, None) => Err(format!("{} is missing", column.name)),
+            (_, Some(Node::Static(StaticNode::Null))) if column.nullable => Ok(Self::Null),
+            (ColumnType::Text, Some(Node::String(text))) => Ok(Self::Text(text)),
+            (ColumnType::Bool, Some(Node::Static(StaticNode::Bool(value)))) => {
+                Ok(Self::Bool(*value))
+            }
+            (ColumnType::Int, Some(Node::Static(StaticNode::I64(value)))) => Ok(Self::Int(*value)),
+            (ColumnType::Int, Some(Node::Static(StaticNode::U64(value)))) => {
+                match i64::try_from(*value) {
+                    Ok(value) => Ok(Self::Int(value)),
+                    Err(_) => Err(format!(
+                        "{} is {value}, more than 64 bits hold with a sign",
+                        column.name
+                    )),
+                }
+            }
+            (ColumnType::Time, Some(Node::String(text))) => match time::parse_nanos(text) {
+                Ok(nanos) => Ok(Self::Time(nanos)),
+                Err(reason) => Err(format!("{}: {reason}", column.name)),
+            },
+            (ty, Some(found)) => {
+                Err(format!("{} should be {}, found {}", column.name, ty.name(), json_kind(found)))
+            }
+        }
+    }
+}
+
+fn json_kind(node: &Node<'_>) -> &'static str {
+    match node {
+        Node::String(_) => "a text",
+        Node::Object { .. } => "an object",
+        Node::Array { .. } => "an array",
+        Node::Static(StaticNode::Null) => "null",
+        Node::Static(StaticNode::Bool(_)) => "a boolean",
+        Node::Static(StaticNode::I64(_) | StaticNode::U64(_)) => "an integer",
+        Node::Static(_) => "a fraction",
+    }
+}

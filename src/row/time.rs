@@ -1,0 +1,115 @@
+//! Times: nanoseconds since 1970 in Arrow, RFC 3339 text in the store and wherever people read them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Timelike, Utc};
+use datafusion::arrow::array::{ArrayRef, StringViewBuilder, TimestampNanosecondArray};
+
+/// Parses an RFC 3339 time: any number of decimals, any offset.
+///
+/// # Errors
+///
+/// What is wrong with it, if it is no time, or lies outside 1677-09-21 to 2262-04-11, the span that
+/// nanoseconds in 64 bits can hold.
+pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|error| format!("'{}' is no RFC 3339 time ({error})", excerpt(text)))?;
+    time.timestamp_nanos_opt().ok_or_else(|| out_of_range(text))
+}
+
+/// The stored form: UTC, exactly three decimals, `Z`. Finer digits are cut off.
+///
+/// # Errors
+///
+/// What is wrong with it, if the stored form could not be read back.
+pub(crate) fn stored_text(instant: DateTime<Utc>) -> Result<String, String> {
+    let text = instant.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let nanos = instant.timestamp_millis().checked_mul(1_000_000);
+    nanos.map(|_| ()).ok_or_else(|| out_of_range(&text))?;
+    Ok(text)
+}
+
+fn out_of_range(text: &str) -> String {
+    format!("{} is outside 1677-09-21 to 2262-04-11", excerpt(text))
+}
+
+/// The beginning of a text, short enough for a message.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Nanoseconds since 1970 in the stored form. A time that another program wrote with finer digits
+/// shows them: six or nine decimals, never fewer than three.
+fn stored_time(nanos: i64) -> String {
+    let instant = DateTime::<Utc>::from_timestamp_nanos(nanos);
+    let decimals = match instant.nanosecond() {
+        n if n % 1_000_000 == 0 => SecondsFormat::Millis,
+        n if n % 1_000 == 0 => SecondsFormat::Micros,
+        _ => SecondsFormat::Nanos,
+    };
+    instant.to_rfc3339_opts(decimals, true)
+}
+
+/// [`stored_time`] of each value.
+pub(crate) fn stored_time_array(times: &TimestampNanosecondArray) -> ArrayRef {
+    let mut texts = StringViewBuilder::with_capacity(datafusion::arrow::array::Array::len(times));
+    for nanos in times {
+        texts.append_option(nanos.map(stored_time));
+    }
+    Arc::new(texts.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rfc_3339_form_of_an_instant_is_the_same_instant() {
+        let instant = 1_776_294_000_500_000_000;
+        for text in [
+            "2026-04-15T23:00:00.5Z",
+            "2026-04-15T23:00:00.500Z",
+            "2026-04-15T23:00:00.500000000Z",
+            "2026-04-15T23:00:00.500+00:00",
+            "2026-04-16T01:00:00.500+02:00",
+            "2026-04-15t23:00:00.500z",
+            "2026-04-15 23:00:00.500Z",
+        ] {
+            assert_eq!(parse_nanos(text), Ok(instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_or_outside_the_span_is_refused() {
+        for text in ["", "yesterday", "2026-04-15", "2026-04-15T23:00:00", "2026-13-01T00:00:00Z"] {
+            assert!(parse_nanos(text).unwrap_err().contains("no RFC 3339 time"), "{text}");
+        }
+        for text in ["1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "9999-12-31T23:59:59Z"] {
+            assert!(parse_nanos(text).unwrap_err().contains("outside 1677"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_stored_can_be_read_back() {
+        for nanos in [i64::MIN, i64::MIN + 854_775_808, -1, 0, 1, i64::MAX] {
+            let instant = DateTime::from_timestamp_nanos(nanos);
+            if let Ok(text) = stored_text(instant) {
+                let millis = parse_nanos(&text).unwrap();
+                assert_eq!(millis, nanos.div_euclid(1_000_000) * 1_000_000, "{text}");
+            } else {
+                assert_eq!(nanos, i64::MIN, "only the first, cut millisecond is lost");
+            }
+        }
+    }
+
+    #[test]
+    fn finer_digits_of_another_program_are_shown() {
+        assert_eq!(stored_time(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(stored_time(500_000_000), "1970-01-01T00:00:00.500Z");
+        assert_eq!(stored_time(1_000), "1970-01-01T00:00:00.000001Z");
+        assert_eq!(stored_time(-1), "1969-12-31T23:59:59.999999999Z");
+    }
+}

@@ -1,0 +1,346 @@
+//! The catalogue: every table of schema version 2, each declared once.
+//!
+//! From a block here follow the record's struct, the stored JSON, the Arrow schema, migration,
+//! registration with DataFusion, the command line's help and the README's table. A new table is one
+//! new block.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Cell, ColumnType, Value};
+
+/// The version of the stored format that this crate reads and writes.
+pub const SCHEMA_VERSION: i64 = 2;
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// To the fleet; stored as `inbound`.
+    Inbound,
+    /// From the fleet; stored as `outbound`.
+    Outbound,
+}
+
+// The stored form is not the one that serde derives (`Inbound`): rows go through `Cell` alone.
+impl Cell for Direction {
+    const TYPE: ColumnType = ColumnType::Text;
+    const ALLOWED: &'static [&'static str] = &["inbound", "outbound"];
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }))
+    }
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionEvent {
+    /// It began; stored as `up`.
+    Up,
+    /// It ended; stored as `down`.
+    Down,
+    /// Something worth noting in between; stored as `note`.
+    Note,
+}
+
+impl Cell for SessionEvent {
+    const TYPE: ColumnType = ColumnType::Text;
+    const ALLOWED: &'static [&'static str] = &["up", "down", "note"];
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Note => "note",
+        }))
+    }
+}
+
+crate::tables! {
+    /// The fourteen tables of schema version 2.
+    pub static TABLES;
+
+    /// Messages to and from agents, on every channel.
+    #[table = "messages"]
+    pub struct MessageRecord<'a> {
+        /// When the message was sent or received.
+        pub ts_utc: DateTime<Utc>,
+        /// The channel it came through, such as imessage, email or agent.
+        pub source: &'a str,
+        /// Whether it went to the fleet or came from it.
+        pub direction: Direction,
+        /// The conversation it belongs to.
+        pub chat_id: Option<&'a str>,
+        /// The agent, or person, who sent it.
+        pub from_agent: Option<&'a str>,
+        /// The agent, or person, it was sent to.
+        pub to_agent: Option<&'a str>,
+        /// Its text.
+        pub body: Option<&'a str>,
+        /// The message as the channel delivered it, as JSON.
+        pub raw_json: Option<&'a str>,
+    }
+
+    /// Runs of command-line programs.
+    #[table = "cli_invocations"]
+    pub struct CliInvocationRecord<'a> {
+        /// When the program was started.
+        pub ts_utc: DateTime<Utc>,
+        /// The program's name.
+        pub bin: &'a str,
+        /// Its arguments, as a JSON array of texts.
+        pub argv_json: &'a str,
+        /// Its exit code; null if it has none, or runs still.
+        pub exit_code: Option<i64>,
+        /// How long it ran, in milliseconds.
+        pub duration_ms: Option<i64>,
+        /// The machine it ran on.
+        pub host: &'a str,
+    }
+
+    /// Crashes of agents and of what runs them.
+    #[table = "crashes"]
+    pub struct CrashRecord<'a> {
+        /// When the crash was noticed.
+        pub ts_utc: DateTime<Utc>,
+        /// What kind of crash it was.
+        pub kind: &'a str,
+        /// The agent that crashed.
+        pub agent: &'a str,
+        /// What is known of it, as JSON.
+        pub detail_json: &'a str,
+    }
+
+    /// Signs of life that agents and daemons give at intervals.
+    #[table = "ticks"]
+    pub struct TickRecord<'a> {
+        /// When the tick was given.
+        pub ts_utc: DateTime<Utc>,
+        /// Who gave it.
+        pub source: &'a str,
+        /// What it said, as JSON.
+        pub detail_json: &'a str,
+    }
+
+    /// Working copies that agents work in.
+    #[table = "workspaces"]
+    pub struct WorkspaceRecord<'a> {
+        /// When the workspace was made.
+        pub ts_utc_created: DateTime<Utc>,
+        /// Its name.
+        pub name: &'a str,
+        /// The branch checked out in it.
+        pub branch: &'a str,
+        /// When it was deleted; null while it is there.
+        pub ts_utc_deleted: Option<DateTime<Utc>>,
+        /// What became of the work in it.
+        pub verdict: Option<&'a str>,
+    }
+
+    /// Beginnings and ends of agents' sessions, and notes in between.
+    #[table = "sessions"]
+    pub struct SessionRecord<'a> {
+        /// When it happened.
+        pub ts_utc: DateTime<Utc>,
+        /// The agent whose session it is.
+        pub agent: &'a str,
+        /// The session's number, counted by agent.
+        pub session_num: i64,
+        /// What happened.
+        pub event: SessionEvent,
+    }
+
+    /// Clones of agents that were sent off to do a piece of work.
+    #[table = "clone_dispatches"]
+    pub struct CloneDispatchRecord<'a> {
+        /// When the clone was sent off.
+        pub ts_utc_start: DateTime<Utc>,
+        /// When it ended; null while it works.
+        pub ts_utc_end: Option<DateTime<Utc>>,
+        /// The clone's name.
+        pub agent_id: &'a str,
+        /// The program it runs in, such as claude or codex.
+        pub runtime: Option<&'a str>,
+        /// The file its brief was read from.
+        pub brief_path: Option<&'a str>,
+        /// What it was told to do.
+        #[max_chars = 16_384]
+        pub brief: Option<&'a str>,
+        /// The workspace it works in.
+        pub workspace: Option<&'a str>,
+        /// The branch it works on.
+        pub branch: Option<&'a str>,
+        /// How it stands, or how it ended.
+        pub status: Option<&'a str>,
+        /// The exit code of its program.
+        pub exit_code: Option<i64>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// Merges of agents' branches into the branches they were made for.
+    #[table = "harvest_events"]
+    pub struct HarvestEventRecord<'a> {
+        /// When it was merged, or tried.
+        pub ts_utc: DateTime<Utc>,
+        /// The branch with the work.
+        pub source_branch: &'a str,
+        /// The branch it goes to.
+        pub target_branch: &'a str,
+        /// The commit that came of it.
+        pub commit_sha: Option<&'a str>,
+        /// How it went.
+        pub status: &'a str,
+        /// The conflicts that were met.
+        pub conflicts: Option<&'a str>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// Events of the tools that agents talk to people with.
+    #[table = "communication_events"]
+    pub struct CommunicationEventRecord<'a> {
+        /// When it happened.
+        pub ts_utc: DateTime<Utc>,
+        /// The channel, such as imessage or email.
+        pub source: &'a str,
+        /// The tool that was used.
+        pub tool: Option<&'a str>,
+        /// Whether it went to the fleet or came from it.
+        pub direction: Direction,
+        /// The conversation it belongs to.
+        pub chat_id: Option<&'a str>,
+        /// The channel's own name for the message.
+        pub message_id: Option<&'a str>,
+        /// The person's address on the channel.
+        pub handle: Option<&'a str>,
+        /// The agent that took part.
+        pub agent: Option<&'a str>,
+        /// The text.
+        #[max_chars = 4_096]
+        pub body: Option<&'a str>,
+        /// How it went.
+        pub status: Option<&'a str>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// Calls of tools by agents.
+    #[table = "mcp_tool_calls"]
+    pub struct McpToolCallRecord<'a> {
+        /// When the call began.
+        pub ts_utc_start: DateTime<Utc>,
+        /// When it ended; null while it runs.
+        pub ts_utc_end: Option<DateTime<Utc>>,
+        /// The server that offers the tool.
+        pub source: &'a str,
+        /// The tool's name.
+        pub tool: &'a str,
+        /// The agent that called.
+        pub agent: Option<&'a str>,
+        /// How long the call took, in milliseconds.
+        pub duration_ms: Option<i64>,
+        /// Whether it succeeded.
+        pub success: bool,
+        /// What went wrong.
+        #[max_chars = 2_048]
+        pub error: Option<&'a str>,
+        /// Whether the answer came after the caller had given up.
+        pub timeout_race: bool,
+        /// What was asked, as JSON.
+        #[max_chars = 8_192]
+        pub request_json: Option<&'a str>,
+        /// What was answered, as JSON.
+        #[max_chars = 8_192]
+        pub response_json: Option<&'a str>,
+    }
+
+    /// Git commands that agents ran.
+    #[table = "git_operations"]
+    pub struct GitOperationRecord<'a> {
+        /// When it was run.
+        pub ts_utc: DateTime<Utc>,
+        /// The command, such as commit, push or rebase.
+        pub operation: &'a str,
+        /// The repository.
+        pub repo: &'a str,
+        /// The branch.
+        pub branch: Option<&'a str>,
+        /// The remote.
+        pub remote: Option<&'a str>,
+        /// The commit before.
+        pub from_sha: Option<&'a str>,
+        /// The commit after.
+        pub to_sha: Option<&'a str>,
+        /// How it went.
+        pub status: &'a str,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// Trusted owner directives and the actions they resolved to.
+    #[table = "owner_directives"]
+    pub struct OwnerDirectiveRecord<'a> {
+        /// When the directive arrived.
+        pub ts_utc: DateTime<Utc>,
+        /// The channel it came through.
+        pub source: &'a str,
+        /// The conversation it belongs to.
+        pub chat_id: Option<&'a str>,
+        /// The owner's words.
+        #[max_chars = 16_384]
+        pub raw_text: &'a str,
+        /// What was decided, once it has been.
+        pub resolved_action: Option<&'a str>,
+        /// The agent that took it on.
+        pub agent: Option<&'a str>,
+        /// How it stands.
+        pub status: Option<&'a str>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// Tokens that calls of models used, and what they cost.
+    #[table = "token_usage"]
+    pub struct TokenUsageRecord<'a> {
+        /// When the call was made.
+        pub ts_utc: DateTime<Utc>,
+        /// The session it was made in.
+        pub session_id: Option<&'a str>,
+        /// The agent that called.
+        pub agent: Option<&'a str>,
+        /// The model's name.
+        pub model: Option<&'a str>,
+        /// Tokens read that were not cached.
+        pub input_tokens: Option<i64>,
+        /// Tokens written.
+        pub output_tokens: Option<i64>,
+        /// Tokens read from the cache.
+        pub cached_input_tokens: Option<i64>,
+        /// The cost, in millionths of a US dollar.
+        pub cost_usd_micros: Option<i64>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+
+    /// What the watchdog of the fleet saw and did.
+    #[table = "watchdog_events"]
+    pub struct WatchdogEventRecord<'a> {
+        /// When it happened.
+        pub ts_utc: DateTime<Utc>,
+        /// What happened.
+        pub event: &'a str,
+        /// The agent it concerns.
+        pub agent: Option<&'a str>,
+        /// How grave it is.
+        pub severity: Option<&'a str>,
+        /// How it stands.
+        pub status: Option<&'a str>,
+        /// What else is known, as JSON.
+        pub detail_json: Option<&'a str>,
+    }
+}

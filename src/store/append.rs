@@ -1,0 +1,63 @@
+//! Rows on their way into the store: ids given out and rows written in one durable transaction.
+
+use redb::{ReadableTable, Table as RedbTable};
+
+use crate::error::{Error, Result};
+use crate::row;
+use crate::store::{IDS, Store, rows_of};
+use crate::table::Table;
+
+impl Store {
+    /// Gives `fill` an appender of the table, then commits what it pushed: all of it, durably, or
+    /// nothing if `fill` fails. Other writers wait meanwhile.
+    pub(crate) fn append<T>(
+        &self,
+        table: &Table,
+        fill: impl FnOnce(&mut Appender<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let txn = self.begin_write()?;
+        let filled = {
+            let mut ids = txn.open_table(IDS)?;
+            let rows = txn.open_table(rows_of(table))?;
+            let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
+            // A program that wrote rows and not their ids must not have them overwritten.
+            let highest = rows.last()?.map_or(0, |(id, _)| id.value());
+            let last_id = given_out.max(highest);
+            let mut appender = Appender { rows, last_id, row: Vec::new() };
+            let filled = fill(&mut appender)?;
+            if appender.last_id != given_out {
+                ids.insert(table.name(), appender.last_id)?;
+            }
+            filled
+        };
+        txn.commit()?;
+        Ok(filled)
+    }
+}
+
+/// Appends rows to one table within a transaction.
+pub(crate) struct Appender<'txn> {
+    rows: RedbTable<'txn, i64, &'static [u8]>,
+    last_id: i64,
+    row: Vec<u8>,
+}
+
+impl Appender<'_> {
+    /// The id of the row pushed last, or of the table's last row before.
+    pub(crate) fn last_id(&self) -> i64 {
+        self.last_id
+    }
+
+    /// Appends a row that is encoded but for its id, and returns the id it got.
+    pub(crate) fn push(&mut self, encoded: &[u8]) -> Result<i64> {
+        let id = self.last_id.checked_add(1).ok_or_else(|| {
+            Error::Storage("the table has given out its last id, 9223372036854775807".into())
+        })?;
+        self.row.clear();
+        row::id_prefix(id, &mut self.row);
+        self.row.extend_from_slice(encoded);
+        self.rows.insert(id, self.row.as_slice())?;
+        self.last_id = id;
+        Ok(id)
+    }
+}

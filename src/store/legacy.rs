@@ -1,0 +1,78 @@
+//! SQLite files of netsky before redb: moved aside, never overwritten.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+
+use crate::error::{Error, Result};
+use crate::store::file::first_bytes;
+
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
+fn is_sqlite(path: &Path) -> Result<bool> {
+    let magic = first_bytes(path, SQLITE_MAGIC.len() as u64)?;
+    Ok(magic.is_some_and(|magic| magic == SQLITE_MAGIC))
+}
+
+/// Refuses a SQLite file, for those who only read.
+pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
+    if is_sqlite(path)? {
+        return Err(Error::NotAStore {
+            path: path.to_owned(),
+            reason:
+                "it is a SQLite file of an older netsky; opened for writing, it is moved aside \
+                     and a new store is made"
+                    .to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Moves a SQLite file at the path to `<name>.sqlite-v1-<timestamp>.bak` beside it, with the
+/// journal files that belong to it, and returns where it went.
+pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
+    if !is_sqlite(path)? {
+        return Ok(None);
+    }
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    // Two processes may be here at once. The second gets the lock once the first has moved the file
+    // away, and must not move the store that stands in its place by then.
+    file.lock().map_err(Error::io("lock", path))?;
+    if !is_sqlite(path)? {
+        return Ok(None);
+    }
+    let archive = free_name(path);
+    for suffix in ["-wal", "-shm"] {
+        let from = with_suffix(path, suffix);
+        match fs::rename(&from, with_suffix(&archive, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("archive", from)(error));
+            }
+            _ => {}
+        }
+    }
+    fs::rename(path, &archive).map_err(Error::io("archive", path))?;
+    Ok(Some(archive))
+}
+
+/// The archive's name; with a counter if two fall into one second.
+fn free_name(path: &Path) -> PathBuf {
+    let timestamp = Utc::now().format("%Y%m%d%H%M%S");
+    let name = |extra: &str| path.with_extension(format!("sqlite-v1-{timestamp}{extra}.bak"));
+    let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let mut candidate = name("");
+    let mut counter = 1;
+    while taken(&candidate) {
+        candidate = name(&format!("-{counter}"));
+        counter += 1;
+    }
+    candidate
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -1,0 +1,343 @@
+//! What a table is: its name, its columns, and how a record's fields become their values.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+/// A table: a name and the columns that follow the `id`.
+///
+/// Declare tables with [`tables!`](crate::tables), not by hand.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    name: &'static str,
+    doc: &'static str,
+    columns: &'static [Column],
+}
+
+/// A column of a [`Table`]. The `id` is not among a table's columns: every table has it.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Column {
+    /// The name, in JSON and in SQL.
+    pub name: &'static str,
+    /// One sentence on what it holds, with its unit.
+    pub doc: &'static str,
+    /// The type of its values.
+    pub ty: ColumnType,
+    /// Whether a row may do without a value.
+    pub nullable: bool,
+    /// The number of characters that a longer text is cut to when it is recorded.
+    pub max_chars: Option<usize>,
+    /// The only texts it may hold; any, if empty.
+    pub allowed: &'static [&'static str],
+}
+
+/// The type of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// UTF-8 text; `Utf8View` in SQL.
+    Text,
+    /// A 64-bit signed integer; `Int64` in SQL.
+    Int,
+    /// `Boolean` in SQL.
+    Bool,
+    /// An instant; `Timestamp(Nanosecond, "UTC")` in SQL, RFC 3339 text with milliseconds in the
+    /// store.
+    Time,
+}
+
+impl ColumnType {
+    /// The type's name as it stands in documentation and errors.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Int => "int",
+            Self::Bool => "bool",
+            Self::Time => "time",
+        }
+    }
+}
+
+impl Table {
+    /// Puts a table together; `tables!` calls it in a constant, so that a faulty declaration does
+    /// not compile.
+    ///
+    /// # Panics
+    ///
+    /// If a name is not made of lower-case letters, digits and `_`, stands twice, or is one that
+    /// every store uses itself (`meta`, `ids`; for columns `id`).
+    #[doc(hidden)]
+    pub const fn new(name: &'static str, doc: &'static str, columns: &'static [Column]) -> Self {
+        assert!(is_identifier(name), "a table's name is lower-case letters, digits and _");
+        assert!(!eq(name, "meta") && !eq(name, "ids"), "a table cannot be named meta or ids");
+        let mut i = 0;
+        while i < columns.len() {
+            let column = columns[i].name;
+            assert!(is_identifier(column), "a column's name is lower-case letters, digits and _");
+            assert!(!eq(column, "id"), "every table has an id: do not declare it");
+            let mut j = 0;
+            while j < i {
+                assert!(!eq(column, columns[j].name), "two columns have the same name");
+                j += 1;
+            }
+            i += 1;
+        }
+        Self { name, doc, columns }
+    }
+
+    /// The name, in the store and in SQL.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What its rows are, in a sentence or two.
+    pub const fn doc(&self) -> &'static str {
+        self.doc
+    }
+
+    /// The columns after `id`, in the order of the stored JSON and of SQL.
+    pub const fn columns(&self) -> &'static [Column] {
+        self.columns
+    }
+
+    /// The column that rows are dated by: the first time that every row has. `None` if there is
+    /// none.
+    pub fn time_column(&self) -> Option<&'static Column> {
+        self.columns.iter().find(|c| c.ty == ColumnType::Time && !c.nullable)
+    }
+}
+
+impl Column {
+    /// A field of a record as a column; `tables!` calls it.
+    #[doc(hidden)]
+    pub const fn of<T: Cell>(
+        name: &'static str,
+        doc: &'static str,
+        max_chars: Option<usize>,
+    ) -> Self {
+        assert!(
+            max_chars.is_none() || matches!(T::TYPE, ColumnType::Text),
+            "only text can have max_chars"
+        );
+        Self { name, doc, ty: T::TYPE, nullable: T::NULLABLE, max_chars, allowed: T::ALLOWED }
+    }
+}
+
+const fn is_identifier(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'a'..=b'z' | b'_' => {}
+            b'0'..=b'9' if i > 0 => {}
+            _ => return false,
+        }
+        i += 1;
+    }
+    i > 0
+}
+
+const fn eq(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// The value of one cell on its way into the store.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// No value.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// An instant.
+    Time(DateTime<Utc>),
+}
+
+impl Value<'_> {
+    /// The type of the value; `None` for null, which fits every nullable column.
+    pub fn ty(&self) -> Option<ColumnType> {
+        match self {
+            Self::Null => None,
+            Self::Bool(_) => Some(ColumnType::Bool),
+            Self::Int(_) => Some(ColumnType::Int),
+            Self::Text(_) => Some(ColumnType::Text),
+            Self::Time(_) => Some(ColumnType::Time),
+        }
+    }
+}
+
+/// A Rust type that a record's field can have: its column type, and how a value is stored.
+///
+/// Implement it for an enum of your own to store it as one of a few texts:
+///
+/// ```
+/// use netsky_db::{Cell, ColumnType, Value};
+///
+/// enum Verdict { Pass, Fail }
+///
+/// impl Cell for Verdict {
+///     const TYPE: ColumnType = ColumnType::Text;
+///     const ALLOWED: &'static [&'static str] = &["pass", "fail"];
+///
+///     fn value(&self) -> Value<'_> {
+///         Value::Text(match self { Verdict::Pass => "pass", Verdict::Fail => "fail" }.into())
+///     }
+/// }
+/// ```
+pub trait Cell {
+    /// The type of the column.
+    const TYPE: ColumnType;
+    /// Whether the column is nullable.
+    const NULLABLE: bool = false;
+    /// The only texts that the column may hold; any, if empty.
+    const ALLOWED: &'static [&'static str] = &[];
+
+    /// The value to store.
+    fn value(&self) -> Value<'_>;
+}
+
+macro_rules! cells {
+    ($($rust:ty => $ty:ident, |$value:ident| $stored:expr;)*) => {$(
+        impl Cell for $rust {
+            const TYPE: ColumnType = ColumnType::$ty;
+
+            fn value(&self) -> Value<'_> {
+                let $value = self;
+                $stored
+            }
+        }
+    )*};
+}
+
+cells! {
+    &str => Text, |v| Value::Text(Cow::Borrowed(v));
+    String => Text, |v| Value::Text(Cow::Borrowed(v));
+    i64 => Int, |v| Value::Int(*v);
+    bool => Bool, |v| Value::Bool(*v);
+    DateTime<Utc> => Time, |v| Value::Time(*v);
+}
+
+impl<T: Cell> Cell for Option<T> {
+    const TYPE: ColumnType = T::TYPE;
+    const NULLABLE: bool = true;
+    const ALLOWED: &'static [&'static str] = T::ALLOWED;
+
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::value)
+    }
+}
+
+/// A row that can be recorded: a struct that [`tables!`](crate::tables) declared.
+pub trait Record {
+    /// The table that the record is a row of.
+    const TABLE: &'static Table;
+
+    /// The values of the table's columns, in their order, without the id.
+    fn values(&self) -> impl Iterator<Item = Value<'_>>;
+}
+
+/// Declares tables, each as the struct of its records.
+///
+/// A field is a column: its name, its documentation, and by its type ([`Cell`](crate::Cell)) the
+/// column's type and whether it is nullable. `#[max_chars = N]` cuts a text to `N` characters when
+/// it is recorded. The structs get [`Record`](crate::Record), and the named static lists their
+/// tables, for [`Db::with_tables`](crate::Db::with_tables).
+///
+/// ```
+/// use chrono::{DateTime, Utc};
+/// use netsky_db::Db;
+///
+/// netsky_db::tables! {
+///     /// What the build farm records.
+///     pub static BUILD_TABLES;
+///
+///     /// Finished builds.
+///     #[table = "builds"]
+///     pub struct BuildRecord<'a> {
+///         /// When the build ended.
+///         pub ts_utc: DateTime<Utc>,
+///         /// What was built.
+///         #[max_chars = 200]
+///         pub target: &'a str,
+///         /// How long it took, in milliseconds.
+///         pub duration_ms: Option<i64>,
+///     }
+/// }
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("meta.db");
+/// let db = Db::open_path(path)?.with_tables(BUILD_TABLES)?;
+/// db.record(&BuildRecord { ts_utc: Utc::now(), target: "netsky", duration_ms: Some(5_200) })?;
+///
+/// let text = db.query("SELECT id, target, duration_ms / 1000.0 AS seconds FROM builds")?;
+/// assert!(text.contains("| 1  | netsky | 5.2     |"), "{text}");
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+macro_rules! tables {
+    (
+        $(#[$list_meta:meta])*
+        $list_vis:vis static $list:ident;
+        $(
+            $(#[doc = $doc:literal])*
+            #[table = $table:literal]
+            $vis:vis struct $record:ident $(<$lifetime:lifetime>)? {
+                $(
+                    $(#[doc = $column_doc:literal])*
+                    $(#[max_chars = $max_chars:literal])?
+                    $column_vis:vis $column:ident: $ty:ty
+                ),* $(,)?
+            }
+        )*
+    ) => {
+        $(#[$list_meta])*
+        $list_vis static $list: &[&$crate::Table] = &[$(<$record as $crate::Record>::TABLE),*];
+
+        $(
+            $(#[doc = $doc])*
+            #[derive(Debug, Clone, PartialEq)]
+            $vis struct $record $(<$lifetime>)? {
+                $(
+                    $(#[doc = $column_doc])*
+                    $column_vis $column: $ty,
+                )*
+            }
+
+            impl $(<$lifetime>)? $crate::Record for $record $(<$lifetime>)? {
+                const TABLE: &'static $crate::Table = &$crate::Table::new(
+                    $table,
+                    concat!($($doc),*).trim_ascii(),
+                    &[$(
+                        $crate::Column::of::<$ty>(
+                            stringify!($column),
+                            concat!($($column_doc),*).trim_ascii(),
+                            $crate::tables!(@max_chars $($max_chars)?),
+                        )
+                    ),*],
+                );
+
+                fn values(&self) -> impl Iterator<Item = $crate::Value<'_>> {
+                    [$($crate::Cell::value(&self.$column)),*].into_iter()
+                }
+            }
+        )*
+    };
+    (@max_chars) => { None };
+    (@max_chars $max_chars:literal) => { Some($max_chars) };
+}
