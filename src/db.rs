@@ -5,15 +5,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampNanosecondType;
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::TimestampNanosecondType;
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Result};
 use crate::import::{self, Imported};
-use crate::nearest::nearest;
 use crate::providers::StoreTable;
 use crate::query::{self, QueryRuntime, QueryStream, Sessions};
 use crate::row::{self, Decoder, EncodedRows, InputRow};
@@ -61,13 +60,16 @@ impl Db {
         Ok(home.ok_or(Error::HomeDirMissing)?.join(".netsky").join("meta.db"))
     }
 
-    /// Opens the default store as [`open_path`](Self::open_path) does.
+    /// Opens the default store as [`open_path`](Self::open_path) does, and makes its directory
+    /// private.
     ///
     /// # Errors
     ///
     /// [`Error::HomeDirMissing`], and those of `open_path`.
     pub fn open() -> Result<Self> {
-        Self::open_path(Self::default_path()?)
+        let path = Self::default_path()?;
+        store::own_private_dir(&path)?;
+        Self::open_path(path)
     }
 
     /// Opens the store at `path` for recording and querying. If there is none it is made, with the
@@ -161,11 +163,7 @@ impl Db {
     ///
     /// [`Error::UnknownTable`].
     pub fn find_table(&self, name: &str) -> Result<&'static Table> {
-        let found = self.tables().iter().copied().find(|table| table.name() == name);
-        found.ok_or_else(|| Error::UnknownTable {
-            name: name.to_owned(),
-            nearest: nearest(name, self.tables().iter().map(|table| table.name())),
-        })
+        Table::find(name, self.tables())
     }
 
     fn store(&self) -> &Store {

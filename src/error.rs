@@ -224,7 +224,7 @@ impl From<DataFusionError> for Error {
                     *inner
                 }
                 DataFusionError::ArrowError(inner, trace) => match *inner {
-                    datafusion::arrow::error::ArrowError::ExternalError(inner) => {
+                    arrow::error::ArrowError::ExternalError(inner) => {
                         DataFusionError::External(inner)
                     }
                     other => {
@@ -277,8 +277,8 @@ impl From<Error> for DataFusionError {
     }
 }
 
-impl From<datafusion::arrow::error::ArrowError> for Error {
-    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
         DataFusionError::from(error).into()
     }
 }

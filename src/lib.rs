@@ -50,7 +50,7 @@
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
-//! | `demo.rs` | a synthetic fleet |
+//! | `demo/` | a synthetic fleet |
 //! | `bin/netsky/` | the command line, on the public API alone |
 
 #![warn(missing_docs, missing_debug_implementations, clippy::missing_errors_doc)]
@@ -82,3 +82,8 @@ pub use schema::{
     WatchdogEventRecord, WorkspaceRecord,
 };
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
+
+/// The README's example is compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

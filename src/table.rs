@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+
 /// A table: a name and the columns that follow the `id`.
 ///
 /// Declare tables with [`tables!`](crate::tables), not by hand.
@@ -100,6 +103,19 @@ impl Table {
         self.columns
     }
 
+    /// The table of that name among those given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`], with the nearest names.
+    pub fn find(name: &str, among: &[&'static Self]) -> Result<&'static Self> {
+        let found = among.iter().copied().find(|table| table.name() == name);
+        found.ok_or_else(|| Error::UnknownTable {
+            name: name.to_owned(),
+            nearest: nearest(name, among.iter().map(|table| table.name())),
+        })
+    }
+
     /// The column that rows are dated by: the first time that every row has. `None` if there is
     /// none.
     pub fn time_column(&self) -> Option<&'static Column> {
@@ -120,6 +136,20 @@ impl Column {
             "only text can have max_chars"
         );
         Self { name, doc, ty: T::TYPE, nullable: T::NULLABLE, max_chars, allowed: T::ALLOWED }
+    }
+}
+
+impl Column {
+    /// What the column holds, and what it is limited to, in sentences.
+    pub fn description(&self) -> String {
+        let mut text = self.doc.to_owned();
+        if !self.allowed.is_empty() {
+            text += &format!(" One of {}.", self.allowed.join(", "));
+        }
+        if let Some(max) = self.max_chars {
+            text += &format!(" Cut to {max} characters.");
+        }
+        text
     }
 }
 

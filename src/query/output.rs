@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{
-    DataType, Field, Schema, SchemaRef, TimeUnit, TimestampNanosecondType,
-};
-use datafusion::arrow::util::display::{DurationFormat, FormatOptions};
-use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
+use arrow::util::display::{DurationFormat, FormatOptions};
+use arrow::util::pretty::pretty_format_batches_with_options;
 
 use crate::error::Result;
 use crate::query::time_text::is_utc_time;

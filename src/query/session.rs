@@ -1,5 +1,6 @@
 //! DataFusion sessions over the store's tables.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::catalog::{
@@ -82,13 +83,15 @@ fn bare_session() -> Result<SessionState> {
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
-    let mut state = SessionStateBuilder::new()
+    let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
-        .with_table_factories(Default::default())
-        .build();
+        .with_table_factories(HashMap::new());
+    // Planners are asked in order, and DataFusion's own answer for `substr`.
+    builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
+    let mut state = builder.build();
     datafusion_functions_json::register_all(&mut state)?;
     time_text::register(&mut state)?;
     Ok(state)

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use crate::query::dialect::SqlDialect;
 
 /// Plans the one statement in `sql`.
 ///
@@ -18,7 +19,7 @@ use crate::nearest::nearest;
 pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalPlan> {
     let statement = parse(sql)?;
     if !only_reads(&statement) {
-        return Err(Error::ReadOnlySql { statement: first_word(sql) });
+        return Err(Error::ReadOnlySql { statement: kind(&statement) });
     }
     let plan = match session.state().statement_to_plan(statement.clone()).await {
         Ok(plan) => plan,
@@ -27,12 +28,12 @@ pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalP
     // A query can hide what is no query, such as SELECT INTO.
     let options =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    options.verify_plan(&plan).map_err(|_| Error::ReadOnlySql { statement: first_word(sql) })?;
+    options.verify_plan(&plan).map_err(|_| Error::ReadOnlySql { statement: kind(&statement) })?;
     Ok(plan)
 }
 
 fn parse(sql: &str) -> Result<Statement> {
-    let mut statements = DFParser::parse_sql(sql)?;
+    let mut statements = DFParser::parse_sql_with_dialect(sql, &SqlDialect)?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (None, _) => Err(Error::Syntax { message: "there is no statement".to_owned() }),
@@ -59,9 +60,9 @@ fn only_reads(statement: &Statement) -> bool {
     }
 }
 
-fn first_word(sql: &str) -> String {
-    let words = sql.split(|c: char| !c.is_ascii_alphabetic());
-    words.into_iter().find(|word| !word.is_empty()).unwrap_or("this").to_ascii_uppercase()
+/// The statement's first keyword.
+fn kind(statement: &Statement) -> String {
+    statement.to_string().split_whitespace().next().unwrap_or("this").to_owned()
 }
 
 /// The planner's error, with the nearest names where it did not know one.

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampNanosecondType};
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampNanosecondType};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
@@ -37,8 +37,12 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     for function in text_functions {
         session.register_udf(Arc::new(TakesTimes::around(function)))?;
     }
-    session.register_expr_planner(Arc::new(TimesAsText))?;
     session.register_function_rewrite(Arc::new(TimesAsText))
+}
+
+/// Plans what of SQL is not a call of a registered function. It must come before other planners.
+pub(super) fn planner() -> Arc<dyn ExprPlanner> {
+    Arc::new(TimesAsText)
 }
 
 /// Whether values of the type print in the stored form: instants in UTC.
@@ -57,10 +61,6 @@ fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-fn boxed_as_text(expr: Box<Expr>, schema: &DFSchema) -> Transformed<Box<Expr>> {
-    as_text(*expr, schema).update_data(Box::new)
-}
-
 #[derive(Debug)]
 struct TimesAsText;
 
@@ -77,20 +77,26 @@ impl FunctionRewrite for TimesAsText {
         _: &ConfigOptions,
     ) -> Result<Transformed<Expr>> {
         Ok(match expr {
-            Expr::Like(like) => boxed_as_text(like.expr, schema)
+            Expr::Like(like) => as_text(*like.expr, schema)
+                .update_data(Box::new)
                 .update_data(|expr| Expr::Like(Like { expr, ..like })),
-            Expr::SimilarTo(like) => boxed_as_text(like.expr, schema)
+            Expr::SimilarTo(like) => as_text(*like.expr, schema)
+                .update_data(Box::new)
                 .update_data(|expr| Expr::SimilarTo(Like { expr, ..like })),
-            Expr::Cast(cast) if is_text(cast.field.data_type()) => boxed_as_text(cast.expr, schema)
+            Expr::Cast(cast) if is_text(cast.field.data_type()) => as_text(*cast.expr, schema)
+                .update_data(Box::new)
                 .update_data(|expr| Expr::Cast(Cast { expr, ..cast })),
-            Expr::TryCast(cast) if is_text(cast.field.data_type()) => {
-                boxed_as_text(cast.expr, schema)
-                    .update_data(|expr| Expr::TryCast(TryCast { expr, ..cast }))
-            }
+            Expr::TryCast(cast) if is_text(cast.field.data_type()) => as_text(*cast.expr, schema)
+                .update_data(Box::new)
+                .update_data(|expr| Expr::TryCast(TryCast { expr, ..cast })),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
-                let (left, right) = (boxed_as_text(left, schema), boxed_as_text(right, schema));
+                let (left, right) = (as_text(*left, schema), as_text(*right, schema));
                 let changed = left.transformed || right.transformed;
-                let concat = BinaryExpr::new(left.data, Operator::StringConcat, right.data);
+                let concat = BinaryExpr::new(
+                    Box::new(left.data),
+                    Operator::StringConcat,
+                    Box::new(right.data),
+                );
                 Transformed::new_transformed(Expr::BinaryExpr(concat), changed)
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) => {

@@ -1,6 +1,6 @@
 //! One JSON object on simd-json's tape, its members found by column.
 
-use simd_json::{Buffers, Node, StaticNode, Tape};
+use simd_json::{Buffers, ErrorType, Node, StaticNode, Tape};
 
 use crate::row::time;
 use crate::table::{Column, ColumnType};
@@ -53,11 +53,19 @@ impl std::fmt::Debug for ObjectParser {
 }
 
 fn describe(error: &simd_json::Error) -> String {
+    let what = match error.error() {
+        ErrorType::InvalidUtf8 => "it is not UTF-8",
+        ErrorType::InvalidNumber => "a number is malformed",
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeCodepoint => "an escape is malformed",
+        ErrorType::UnterminatedString => "a string does not end",
+        ErrorType::Eof => "it ends too early",
+        _ => "this is not expected there",
+    };
     match error.character() {
         Some(found) if found != '\0' => {
-            format!("invalid JSON at byte {} ({found:?}): {:?}", error.index(), error.error())
+            format!("invalid JSON at byte {} ({found:?}): {what}", error.index())
         }
-        _ => format!("invalid JSON at byte {}: {:?}", error.index(), error.error()),
+        _ => format!("invalid JSON at byte {}: {what}", error.index()),
     }
 }
 

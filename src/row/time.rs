@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringViewBuilder, TimestampNanosecondArray};
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
-use datafusion::arrow::array::{ArrayRef, StringViewBuilder, TimestampNanosecondArray};
 
 /// Parses an RFC 3339 time: any number of decimals, any offset.
 ///
@@ -55,7 +55,7 @@ fn stored_time(nanos: i64) -> String {
 
 /// [`stored_time`] of each value.
 pub(crate) fn stored_time_array(times: &TimestampNanosecondArray) -> ArrayRef {
-    let mut texts = StringViewBuilder::with_capacity(datafusion::arrow::array::Array::len(times));
+    let mut texts = StringViewBuilder::with_capacity(arrow::array::Array::len(times));
     for nanos in times {
         texts.append_option(nanos.map(stored_time));
     }

@@ -44,12 +44,23 @@ pub(super) fn create_private(path: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(Error::io("open", path))?;
-    make_private(&file).map_err(Error::io("make private", path))
+    make_private(&file, 0o600).map_err(Error::io("make private", path))
+}
+
+/// Makes the directory that the store at `path` lies in, if it is missing, and takes from others the
+/// right to look into it. For the default directory alone: a path that somebody names may lie in a
+/// directory that is not ours.
+pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
+    let Some(dir) = path.parent() else { return Ok(()) };
+    create_private_dir(dir)?;
+    File::open(dir)
+        .and_then(|dir| make_private(&dir, 0o700))
+        .map_err(Error::io("make private", dir))
 }
 
 /// Makes a directory, and those that lead to it, for its owner alone. One that is there is left as
 /// it is.
-pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
+fn create_private_dir(dir: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -58,16 +69,16 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn make_private(file: &File) -> io::Result<()> {
+fn make_private(file: &File, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn make_private(_file: &File) -> io::Result<()> {
+fn make_private(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 

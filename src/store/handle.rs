@@ -28,8 +28,9 @@ enum Access {
     ReadWrite,
 }
 
-static HANDLES: LazyLock<Mutex<HashMap<(FileId, Access), Weak<Handle>>>> =
-    LazyLock::new(Mutex::default);
+type Handles = HashMap<(FileId, Access), Weak<Handle>>;
+
+static HANDLES: LazyLock<Mutex<Handles>> = LazyLock::new(Mutex::default);
 
 pub(super) enum Handle {
     ReadOnly(ReadOnlyDatabase),

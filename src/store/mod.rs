@@ -17,6 +17,8 @@ use crate::table::Table;
 
 pub(crate) use snapshot::Snapshot;
 
+pub(crate) use file::own_private_dir;
+
 use handle::Handle;
 
 /// Single numbers of the store: `schema_version`.
@@ -75,7 +77,7 @@ impl Store {
 
     /// What is committed now.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::new(self.handle.begin_read()?))
+        Snapshot::new(Arc::clone(&self.handle))
     }
 
     /// The schema version found in the store; 0 if it has none yet.

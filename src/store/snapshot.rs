@@ -1,18 +1,22 @@
 //! What was committed at one moment, to read for as long as one likes while others write.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError, TableHandle,
 };
 
 use crate::error::Result;
+use crate::store::handle::Handle;
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
 pub(crate) struct Snapshot {
     txn: ReadTransaction,
+    /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
+    _handle: Arc<Handle>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -22,8 +26,8 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(txn: ReadTransaction) -> Self {
-        Self { txn }
+    pub(super) fn new(handle: Arc<Handle>) -> Result<Self> {
+        Ok(Self { txn: handle.begin_read()?, _handle: handle })
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<i64>> {

@@ -1,1 +1,36 @@
-fn main() {}
+//! `netsky`: the store of an agent fleet from the command line.
+//!
+//! A command is a file; each takes its arguments, and returns or fails with a [`Failure`].
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![forbid(unsafe_code)]
+
+mod args;
+mod demo;
+mod failure;
+mod import;
+mod output;
+mod query;
+mod record;
+mod store;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.command {
+        Command::Query(query) => query::run(&args.store, query),
+        Command::Record(record) => record::run(&args.store, record),
+        Command::Import(import) => import::run(&args.store, import),
+        Command::Tables(tables) => tables::run(&args.store, tables),
+        Command::Schema(schema) => tables::schema(schema),
+        Command::Demo(demo) => demo::run(&args.store, demo),
+    };
+    result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,173 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The history of a fleet of coding agents: record it, and ask about it in SQL.
+///
+/// The store is one file: --db, else $NETSKY_DB, else ~/.netsky/meta.db. Any number of programs can
+/// record and query it at once.
+#[derive(Debug, Parser)]
+#[command(name = "netsky", version, verbatim_doc_comment, after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Args {
+    #[command(flatten)]
+    pub store: StoreArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  netsky demo
+  netsky query 'SELECT agent, count(*) AS calls FROM mcp_tool_calls GROUP BY agent'
+  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
+  netsky import messages history.ndjson.gz
+  netsky schema messages";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the query or the input is wrong
+  2  the command line is wrong
+  3  the store is absent, locked, too new or corrupt";
+
+#[derive(Debug, clap::Args)]
+pub struct StoreArgs {
+    /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub db: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Query(QueryArgs),
+    Record(RecordArgs),
+    Import(ImportArgs),
+    Tables(TablesArgs),
+    Schema(SchemaArgs),
+    Demo(DemoArgs),
+}
+
+/// Run one SQL query and print its answer
+///
+/// SQL only reads: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. A query sees the store as it was
+/// when it began. `netsky schema` lists tables and columns. JSON columns open with ->>, as in
+/// detail_json->>'elapsed_s', or with json_get_int(detail_json, 'elapsed_s') and its kin.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
+  netsky query --format csv --file report.sql > report.csv
+  echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
+)]
+pub struct QueryArgs {
+    /// The query; - or nothing reads it from standard input
+    pub sql: Option<String>,
+    /// Read the query from a file
+    #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
+    pub file: Option<PathBuf>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Print one JSON object with the rows and what is known of them
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// An ASCII table
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a header; nulls are empty
+    Csv,
+    /// A Markdown table
+    Markdown,
+}
+
+/// Record one row and print its id
+///
+/// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
+/// Nullable columns may be left out, and so may the time, which is then now. The id is given out by
+/// the store. When the command returns, the row is durable.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
+  echo \"$ROW\" | netsky record crashes -"
+)]
+pub struct RecordArgs {
+    /// The table
+    pub table: String,
+    /// The row as a JSON object; - reads it from standard input
+    pub json: String,
+}
+
+/// Import rows from NDJSON files, gzipped or not
+///
+/// A line is a JSON object with the table's columns as keys. A file is imported whole or, if a line
+/// is no row of the table, not at all. Rows get fresh ids in their order; ids in the file are
+/// ignored. Times are kept to the millisecond.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky import messages monday.ndjson tuesday.ndjson.gz
+  zcat history.ndjson.gz | netsky import ticks -
+  netsky import backup/            # every <table>.ndjson[.gz] in the directory"
+)]
+pub struct ImportArgs {
+    /// The table, or a directory of <table>.ndjson[.gz] files
+    #[arg(value_name = "TABLE|DIR")]
+    pub target: String,
+    /// The files; - is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Leave out the lines that are no rows of the table, and count them
+    #[arg(long)]
+    pub skip_invalid: bool,
+}
+
+/// List the tables with their row counts
+///
+/// FIRST and LAST are the times of the row recorded first and of the row recorded last.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct TablesArgs {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Describe a table's columns, or those of all tables
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct SchemaArgs {
+    /// The table
+    pub table: Option<String>,
+    /// How to print the description
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Make a store of a synthetic fleet and answer a few questions about it
+///
+/// The store is made at --db if that is given, else anew at ~/.netsky/demo.db. The same --rows give
+/// the same fleet.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct DemoArgs {
+    /// How many rows to make, over all tables
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    pub rows: u64,
+}

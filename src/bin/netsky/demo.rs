@@ -1,0 +1,47 @@
+//! `netsky demo`
+
+use std::path::PathBuf;
+use std::{fs, io};
+
+use indicatif::HumanCount;
+use netsky_db::Db;
+use netsky_db::demo::{Fleet, QUESTIONS};
+
+use crate::args::{DemoArgs, StoreArgs};
+use crate::failure::Failure;
+use crate::output::print_line;
+
+pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
+    let path = match &store.db {
+        Some(path) => path.clone(),
+        None => fresh_default()?,
+    };
+    let db = Db::open_path(&path)?;
+    if db.summaries()?.iter().any(|table| table.rows > 0) {
+        return Err(Failure::input(format!(
+            "{} has rows already, and the demo does not mix with them; name a new file with --db",
+            path.display()
+        )));
+    }
+    let rows = Fleet::new(args.rows).record(&db)?;
+    print_line(&format!("{} rows of a synthetic fleet in {}", HumanCount(rows), path.display()))?;
+    for question in QUESTIONS {
+        print_line(&format!("\n-- {}\n{}\n", question.title, question.sql.trim()))?;
+        print_line(&db.query(question.sql)?)?;
+    }
+    print_line(&format!(
+        "\nAsk your own:  netsky --db {} query 'SELECT ..'\nTables and columns:  netsky schema",
+        path.display()
+    ))
+}
+
+/// `demo.db` beside the default store. What an earlier demo left there is removed.
+fn fresh_default() -> Result<PathBuf, Failure> {
+    let path = Db::default_path()?.with_file_name("demo.db");
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::input(format!("cannot replace {}: {error}", path.display())))
+        }
+        _ => Ok(path),
+    }
+}

@@ -1,0 +1,121 @@
+//! `netsky import`
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, stdin};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use flate2::bufread::MultiGzDecoder;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use netsky_db::{Db, TABLES};
+
+use crate::args::{ImportArgs, StoreArgs};
+use crate::failure::Failure;
+use crate::output;
+
+/// With `--skip-invalid`, so many lines are named; the others are counted.
+const MAX_NAMED_LINES: u64 = 10;
+
+pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
+    let sources = sources(args)?;
+    let db = store.open()?;
+    for (table, path) in &sources {
+        import_file(&db, table, path, args.skip_invalid)
+            .map_err(|failure| failure.about(path.display()))?;
+    }
+    Ok(())
+}
+
+/// Which table each file goes to.
+fn sources(args: &ImportArgs) -> Result<Vec<(String, PathBuf)>, Failure> {
+    if !args.files.is_empty() {
+        return Ok(args.files.iter().map(|file| (args.target.clone(), file.clone())).collect());
+    }
+    let dir = Path::new(&args.target);
+    if !dir.is_dir() {
+        return Err(Failure::input(format!(
+            "{} is no directory; to import into the table of that name, name the files as well, or - \
+             for standard input",
+            args.target
+        )));
+    }
+    let names = TABLES.iter().flat_map(|table| {
+        let name = table.name();
+        [(name, format!("{name}.ndjson")), (name, format!("{name}.ndjson.gz"))]
+    });
+    let found: Vec<_> = names
+        .map(|(table, file)| (table.to_owned(), dir.join(file)))
+        .filter(|(_, path)| path.is_file())
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::input(format!(
+            "no <table>.ndjson or <table>.ndjson.gz in {}; `netsky tables` lists the tables",
+            dir.display()
+        )));
+    }
+    Ok(found)
+}
+
+fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<(), Failure> {
+    // A table that does not exist should not have to wait for its file to be opened.
+    db.find_table(table)?;
+    let progress = Progress::new(path);
+    let lines = progress.open(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let (ids, skipped) = if skip_invalid {
+        let mut named = 0;
+        let imported = db.import_valid(table, lines, |line, reason| {
+            if named < MAX_NAMED_LINES {
+                progress.bar.suspend(|| eprintln!("{}: line {line}: {reason}", path.display()));
+            }
+            named += 1;
+        })?;
+        (imported.ids, imported.skipped)
+    } else {
+        (db.import(table, lines)?, 0)
+    };
+    progress.bar.finish_and_clear();
+    let rows = HumanCount((ids.end - ids.start).unsigned_abs());
+    let left_out = match skipped {
+        0 => String::new(),
+        lines => format!(", {} invalid lines left out", HumanCount(lines)),
+    };
+    output::print_line(&format!("{table}: {rows} rows from {}{left_out}", path.display()))
+}
+
+/// A bar on a terminal; nothing elsewhere.
+struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    fn new(path: &Path) -> Self {
+        let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+        let (bar, template) = match size {
+            Some(bytes) => (
+                ProgressBar::new(bytes),
+                "{prefix} {bar:30} {bytes}/{total_bytes} {msg}{eta_precise}",
+            ),
+            None => (ProgressBar::no_length(), "{prefix} {spinner} {bytes} {msg}{elapsed_precise}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(path.display().to_string());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
+    /// The file's lines, unpacked if it is gzipped, whatever its name.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+        let file: Box<dyn Read> = if path.as_os_str() == "-" {
+            Box::new(stdin().lock())
+        } else {
+            Box::new(File::open(path)?)
+        };
+        let mut bytes = BufReader::with_capacity(1 << 16, self.bar.wrap_read(file));
+        if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+            return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes))));
+        }
+        Ok(Box::new(bytes))
+    }
+}

@@ -1,0 +1,36 @@
+//! Which store a command works on, and opening it.
+
+use std::env;
+use std::path::PathBuf;
+
+use netsky_db::Db;
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+
+impl StoreArgs {
+    /// The path that was named; `None` for the default store.
+    fn path(&self) -> Option<PathBuf> {
+        let from_environment = || env::var_os("NETSKY_DB").filter(|path| !path.is_empty());
+        self.db.clone().or_else(|| from_environment().map(PathBuf::from))
+    }
+
+    /// Opens the store, which must be there.
+    pub fn open_read_only(&self) -> Result<Db, Failure> {
+        let path = self.path().map_or_else(Db::default_path, Ok)?;
+        Ok(Db::open_read_only(path)?)
+    }
+
+    /// Opens the store, and makes it if it is not there.
+    pub fn open(&self) -> Result<Db, Failure> {
+        let db = match self.path() {
+            Some(path) => Db::open_path(path)?,
+            None => Db::open()?,
+        };
+        if let Some(archive) = db.archived() {
+            let (path, archive) = (db.path().display(), archive.display());
+            eprintln!("netsky: moved the SQLite file at {path} to {archive}");
+        }
+        Ok(db)
+    }
+}

@@ -1,0 +1,224 @@
+//! The tables of what is called: tools, models, commands.
+
+use crate::demo::moment::{AGENTS, Generator, Moment, Texts, keep};
+use crate::demo::words::{TO_OWNER, json};
+use crate::schema::{CliInvocationRecord, McpToolCallRecord, TokenUsageRecord};
+
+#[derive(Clone, Copy)]
+struct Tool {
+    source: &'static str,
+    name: &'static str,
+    median_ms: i64,
+    /// How far durations spread around the median, as [`Dice::skewed`] has it.
+    octaves: i64,
+    /// The key of its request, and what is asked.
+    request: (&'static str, &'static [&'static str]),
+    fails_in_thousand: u32,
+    error: &'static str,
+}
+
+const TOOLS: [(u32, Tool); 10] = [
+    (
+        300,
+        tool("builtin", "Bash", 900, 7).asks("command", COMMAND_LINES).fails(55, "exit code {n}"),
+    ),
+    (246, tool("builtin", "Read", 38, 3).asks("file_path", FILE).fails(8, "no such file: {file}")),
+    (210, tool("builtin", "Edit", 61, 3).asks("file_path", FILE).fails(31, "not found in {file}")),
+    (130, tool("builtin", "Grep", 117, 4).asks("pattern", PATTERNS).fails(5, "unclosed group")),
+    (36, tool("builtin", "Write", 52, 3).asks("file_path", FILE).fails(6, "read-only: {file}")),
+    (24, tool("builtin", "WebFetch", 2_300, 5).asks("url", PAGE).fails(92, "HTTP 503: \"busy\"")),
+    (22, tool("tracker", "update_issue", 640, 3).asks("issue", TICKET).fails(24, "no {ticket}")),
+    (14, tool("imessage", "reply", 350, 4).asks("text", TO_OWNER).fails(12, "not delivered")),
+    (10, tool("forge", "open_pull", 1_750, 3).asks("branch", BRANCH).fails(45, "{branch} is open")),
+    (8, tool("email", "send", 810, 4).asks("subject", TICKET).fails(15, "451: mailbox busy")),
+];
+
+const FILE: &[&str] = &["{file}"];
+const TICKET: &[&str] = &["{ticket}"];
+const BRANCH: &[&str] = &["{branch}"];
+const PAGE: &[&str] = &["https://docs.example.org/?q={ticket}&page={n}"];
+const PATTERNS: &[&str] = &[r"fn \w+_all", r"unwrap\(\)", "{ticket}", "größe|size"];
+const COMMAND_LINES: &[&str] = &[
+    "cargo test",
+    "cargo clippy --all-targets",
+    "git log --format='%h \"%s\"' -n {n}",
+    "rg -n \"TODO\" {file}",
+    "git diff main...{branch} -- {file}",
+    "just bench | tail -n {n}",
+];
+
+const fn tool(source: &'static str, name: &'static str, median_ms: i64, octaves: i64) -> Tool {
+    Tool { source, name, median_ms, octaves, request: ("", &[]), fails_in_thousand: 0, error: "" }
+}
+
+impl Tool {
+    const fn asks(self, key: &'static str, wishes: &'static [&'static str]) -> Self {
+        Self { request: (key, wishes), ..self }
+    }
+
+    const fn fails(self, in_thousand: u32, error: &'static str) -> Self {
+        Self { fails_in_thousand: in_thousand, error, ..self }
+    }
+}
+
+/// Calls so long are likely to have been given up on.
+const PATIENCE_MS: i64 = 30_000;
+
+pub(super) struct ToolCalls;
+
+impl Generator for ToolCalls {
+    type Row<'t> = McpToolCallRecord<'t>;
+
+    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> McpToolCallRecord<'t> {
+        let [error, request, response, ..] = texts;
+        let agent = moment.agent();
+        let session = moment.session_id(agent);
+        let dice = &mut moment.dice;
+        let tool = dice.weighted(&TOOLS);
+        let duration = dice.skewed(tool.median_ms, tool.octaves).max(1);
+        let race = duration >= PATIENCE_MS && dice.in_thousand(600);
+        let failure = match race {
+            true => dice.one_in(2).then(|| "timed out after 30 s".to_owned()),
+            false => dice.in_thousand(tool.fails_in_thousand).then(|| dice.fill(tool.error)),
+        };
+        let (key, wishes) = tool.request;
+        let wish = json(&dice.say(wishes));
+        let bytes = dice.skewed(1_800, 6);
+        let never_ends = tool.octaves >= 5 && dice.one_in(2_500);
+        let end = moment.after_ms(duration).filter(|_| !never_ends);
+        let failure = failure.filter(|_| end.is_some());
+        McpToolCallRecord {
+            ts_utc_start: moment.at,
+            ts_utc_end: end,
+            source: tool.source,
+            tool: tool.name,
+            agent: Some(AGENTS[agent]),
+            duration_ms: end.map(|_| duration),
+            success: end.is_some() && failure.is_none(),
+            error: failure.map(|text| keep(error, text)),
+            timeout_race: race && end.is_some(),
+            request_json: Some(keep(
+                request,
+                format!(r#"{{"session_id":"{session}","{key}":{wish}}}"#),
+            )),
+            response_json: end.map(|_| keep(response, format!(r#"{{"bytes":{bytes}}}"#))),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Model {
+    name: &'static str,
+    /// Prices in hundredths of a millionth of a US dollar for a token.
+    input: i64,
+    output: i64,
+    cached: i64,
+    /// The median of the cached tokens that a call reads.
+    context: i64,
+}
+
+const OPUS: Model =
+    Model { name: "opus-4", input: 1_500, output: 7_500, cached: 150, context: 48_000 };
+const SONNET: Model =
+    Model { name: "sonnet-4", input: 300, output: 1_500, cached: 30, context: 31_000 };
+const HAIKU: Model = Model { name: "haiku-4", input: 80, output: 400, cached: 8, context: 6_000 };
+
+pub(super) struct TokenUsage;
+
+impl Generator for TokenUsage {
+    type Row<'t> = TokenUsageRecord<'t>;
+
+    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> TokenUsageRecord<'t> {
+        let [session, detail, ..] = texts;
+        let agent = moment.agent();
+        let session = keep(session, moment.session_id(agent));
+        let dice = &mut moment.dice;
+        let model = match agent {
+            0 => dice.weighted(&[(9, OPUS), (1, HAIKU)]),
+            _ => dice.weighted(&[(2, OPUS), (6, SONNET), (2, HAIKU)]),
+        };
+        let input = dice.skewed(900, 5);
+        let output = dice.skewed(260, 5);
+        let cached = if dice.one_in(12) { 0 } else { dice.skewed(model.context, 3) };
+        let cost = (input * model.input + output * model.output + cached * model.cached) / 100;
+        let ms = dice.skewed(3_200, 3);
+        TokenUsageRecord {
+            ts_utc: moment.at,
+            session_id: Some(session),
+            agent: Some(AGENTS[agent]),
+            model: Some(model.name),
+            input_tokens: Some(input),
+            output_tokens: Some(output),
+            cached_input_tokens: Some(cached),
+            cost_usd_micros: Some(cost),
+            detail_json: Some(keep(detail, format!(r#"{{"duration_ms":{ms}}}"#))),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Command {
+    bin: &'static str,
+    arguments: &'static str,
+    median_ms: i64,
+    fails_in_thousand: u32,
+    failing_exit_code: i64,
+}
+
+const COMMANDS: [(u32, Command); 10] = [
+    (20, command("cargo", "test --workspace", 21_000, 140, 101)),
+    (16, command("cargo", "clippy --all-targets", 9_000, 60, 101)),
+    (15, command("git", "status --short", 25, 1, 128)),
+    (12, command("git", "diff main", 40, 2, 128)),
+    (9, command("rg", "-n {ticket}", 60, 210, 1)),
+    (8, command("netsky", "query --file questions/cost.sql", 45, 15, 2)),
+    (7, command("git", "push origin {branch}", 1_400, 45, 1)),
+    (5, command("just", "nightly", 95_000, 90, 1)),
+    (5, command("netsky", "tables", 18, 1, 1)),
+    (3, command("sh", "scripts/nightly.sh --keep {n}", 30_000, 70, 2)),
+];
+
+const fn command(
+    bin: &'static str,
+    arguments: &'static str,
+    median_ms: i64,
+    fails_in_thousand: u32,
+    failing_exit_code: i64,
+) -> Command {
+    Command { bin, arguments, median_ms, fails_in_thousand, failing_exit_code }
+}
+
+const HOSTS: [(u32, &str); 3] = [(6, "anvil"), (3, "harbor"), (1, "kiln")];
+
+pub(super) struct CliInvocations;
+
+impl Generator for CliInvocations {
+    type Row<'t> = CliInvocationRecord<'t>;
+
+    fn row<'t>(
+        &mut self,
+        moment: &mut Moment<'_>,
+        texts: &'t mut Texts,
+    ) -> CliInvocationRecord<'t> {
+        let [argv, ..] = texts;
+        let dice = &mut moment.dice;
+        let command = dice.weighted(&COMMANDS);
+        let arguments = dice.fill(command.arguments);
+        let words: Vec<String> =
+            [command.bin].into_iter().chain(arguments.split(' ')).map(json).collect();
+        let exit_code = match dice.in_thousand(command.fails_in_thousand) {
+            true => command.failing_exit_code,
+            false => 0,
+        };
+        let killed = dice.one_in(400);
+        let duration = dice.skewed(command.median_ms, 3);
+        CliInvocationRecord {
+            ts_utc: moment.at,
+            bin: command.bin,
+            argv_json: keep(argv, format!("[{}]", words.join(", "))),
+            exit_code: (!killed).then_some(exit_code),
+            duration_ms: (!killed).then_some(duration),
+            host: dice.weighted(&HOSTS),
+        }
+    }
+}

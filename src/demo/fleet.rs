@@ -1,0 +1,311 @@
+//! The fleet as a whole: how many rows each table gets, and the recording of them.
+
+use chrono::{DateTime, Utc};
+
+use crate::db::Db;
+use crate::demo::calls::{CliInvocations, TokenUsage, ToolCalls};
+use crate::demo::code::{CloneDispatches, GitOperations, HarvestEvents, Workspaces};
+use crate::demo::dice::Dice;
+use crate::demo::health::{Crashes, Sessions, Ticks, WatchdogEvents};
+use crate::demo::moment::{Generator, History, Moment, Texts};
+use crate::demo::talk::{CommunicationEvents, Messages, OwnerDirectives};
+use crate::error::Result;
+use crate::table::Record;
+
+/// Rows recorded in one transaction. So many make its cost small, and fit into memory.
+const ROWS_AT_ONCE: u64 = 10_000;
+
+/// 2026-04-30T18:00:00Z, a Thursday, while the fleet is at work.
+const DEFAULT_END: DateTime<Utc> = DateTime::from_timestamp_nanos(1_777_572_000_000_000_000);
+
+/// How the rows split over the tables, in the order of the catalogue. It is how they split in the
+/// histories of real fleets.
+const WEIGHTS: [u64; 14] = [125, 60, 1, 330, 1, 6, 3, 8, 16, 205, 9, 20, 190, 26];
+
+/// A synthetic fleet: ten agents and their owner, over some days of work.
+///
+/// Most of it goes well. One agent crashes in a loop and one falls silent; a few clones and calls of
+/// tools never end.
+///
+/// ```
+/// use netsky_db::Db;
+/// use netsky_db::demo::Fleet;
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("meta.db");
+/// let db = Db::open_path(path)?;
+/// assert_eq!(Fleet::new(1_000).record(&db)?, 1_000);
+/// let answer = db.query("SELECT count(DISTINCT agent) AS agents FROM mcp_tool_calls")?;
+/// assert!(answer.contains("| 10     |"), "{answer}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fleet {
+    /// How many rows the history has, over all fourteen tables.
+    pub rows: u64,
+    /// What chance follows from. Another seed is another history.
+    pub seed: u64,
+    /// When the history ends. How far back it reaches follows from `rows`: two weeks for 100,000,
+    /// six for a million.
+    pub end: DateTime<Utc>,
+}
+
+impl Fleet {
+    /// A fleet whose history has so many rows. The seed and the end are always the same.
+    pub fn new(rows: u64) -> Self {
+        Self { rows, seed: 19, end: DEFAULT_END }
+    }
+
+    /// Records the whole history and returns how many rows it has. From 14 rows on every table has
+    /// some.
+    ///
+    /// Rows are made up as they are recorded, and recorded 10,000 at once: if it fails, those before
+    /// are in the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Db::record_all`].
+    pub fn record(&self, db: &Db) -> Result<u64> {
+        let [
+            messages,
+            cli_invocations,
+            crashes,
+            ticks,
+            workspaces,
+            sessions,
+            clone_dispatches,
+            harvest_events,
+            communication_events,
+            tool_calls,
+            git_operations,
+            owner_directives,
+            token_usage,
+            watchdog_events,
+        ] = split(self.rows);
+        let history = self.history();
+        self.record_table(db, &history, messages, Messages)?;
+        self.record_table(db, &history, cli_invocations, CliInvocations)?;
+        self.record_table(db, &history, crashes, Crashes::default())?;
+        self.record_table(db, &history, ticks, Ticks::default())?;
+        self.record_table(db, &history, workspaces, Workspaces)?;
+        self.record_table(db, &history, sessions, Sessions::new(sessions))?;
+        self.record_table(db, &history, clone_dispatches, CloneDispatches::default())?;
+        self.record_table(db, &history, harvest_events, HarvestEvents)?;
+        self.record_table(db, &history, communication_events, CommunicationEvents)?;
+        self.record_table(db, &history, tool_calls, ToolCalls)?;
+        self.record_table(db, &history, git_operations, GitOperations::default())?;
+        self.record_table(db, &history, owner_directives, OwnerDirectives)?;
+        self.record_table(db, &history, token_usage, TokenUsage)?;
+        self.record_table(db, &history, watchdog_events, WatchdogEvents::default())?;
+        Ok(self.rows)
+    }
+
+    /// Records `rows` messages over the time of the history and nothing else, for measurements of
+    /// one large table. Returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Db::record_all`].
+    pub fn record_messages(&self, db: &Db) -> Result<u64> {
+        self.record_table(db, &self.history(), self.rows, Messages)?;
+        Ok(self.rows)
+    }
+
+    fn history(&self) -> History {
+        History::new(days(self.rows), self.end, &mut Dice::new(self.seed, "history"))
+    }
+
+    fn record_table<G: Generator>(
+        &self,
+        db: &Db,
+        history: &History,
+        count: u64,
+        mut generator: G,
+    ) -> Result<()> {
+        let dice = Dice::new(self.seed, G::Row::TABLE.name());
+        let mut moment = Moment { at: self.end, history, dice };
+        let mut texts = vec![Texts::default(); count.min(ROWS_AT_ONCE) as usize];
+        let mut begun = 0;
+        while begun < count {
+            let until = count.min(begun + ROWS_AT_ONCE);
+            db.record_all((begun..until).zip(&mut texts).map(|(number, texts)| {
+                // Each row has its own stretch of the work, so times never fall.
+                moment.at = history.at((number as f64 + moment.dice.share()) / count as f64);
+                generator.row(&mut moment, texts)
+            }))?;
+            begun = until;
+        }
+        Ok(())
+    }
+}
+
+/// How many days the history spans: the root of the rows, so that a larger fleet's is both longer and
+/// denser.
+fn days(rows: u64) -> i64 {
+    const MAX_DAYS: u64 = 2 * 365;
+    (rows.isqrt() / 22).clamp(1, MAX_DAYS) as i64
+}
+
+/// The rows of each table, which together are `rows`: by weight, and what is left over goes to the
+/// tables that lost most by rounding. Every table has a row if there are enough.
+fn split(rows: u64) -> [u64; WEIGHTS.len()] {
+    let least = u64::from(rows >= WEIGHTS.len() as u64);
+    let by_weight = u128::from(rows - least * WEIGHTS.len() as u64);
+    let total = u128::from(WEIGHTS.iter().sum::<u64>());
+    let parts = WEIGHTS.map(|weight| by_weight * u128::from(weight));
+    let mut counts = parts.map(|part| least + (part / total) as u64);
+
+    let left_over = rows - counts.iter().sum::<u64>();
+    let mut by_loss: Vec<usize> = (0..WEIGHTS.len()).collect();
+    by_loss.sort_by_key(|&table| std::cmp::Reverse(parts[table] % total));
+    for table in by_loss.into_iter().take(left_over as usize) {
+        counts[table] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+
+    use super::*;
+    use crate::demo::QUESTIONS;
+    use crate::schema::TABLES;
+
+    fn empty_store() -> (tempfile::TempDir, Db) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open_path(dir.path().join("meta.db")).unwrap();
+        (dir, db)
+    }
+
+    fn rows_by_table(db: &Db) -> Vec<u64> {
+        db.summaries().unwrap().iter().map(|table| table.rows).collect()
+    }
+
+    fn all_rows(fleet: Fleet) -> Vec<String> {
+        let (_dir, db) = empty_store();
+        fleet.record(&db).unwrap();
+        let everything = |name| db.query(&format!("SELECT * FROM {name} ORDER BY id")).unwrap();
+        TABLES.iter().map(|table| everything(table.name())).collect()
+    }
+
+    #[test]
+    fn the_same_fleet_has_the_same_rows() {
+        let fleet = Fleet::new(700);
+        let rows = all_rows(fleet);
+        assert_eq!(rows, all_rows(fleet));
+        for (table, other) in rows.iter().zip(all_rows(Fleet { seed: 20, ..fleet })) {
+            assert_ne!(*table, other);
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_rows_as_were_asked_for() {
+        for rows in [0, 1, 13, 14, 1_000] {
+            let (_dir, db) = empty_store();
+            assert_eq!(Fleet::new(rows).record(&db).unwrap(), rows);
+            let counts = rows_by_table(&db);
+            assert_eq!(counts.iter().sum::<u64>(), rows, "{counts:?}");
+            assert!(rows < 14 || counts.iter().all(|&count| count > 0), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn every_split_adds_up() {
+        for rows in (0..3_000).chain([u64::MAX - 1, u64::MAX]) {
+            let counts = split(rows);
+            assert_eq!(counts.iter().map(|&count| u128::from(count)).sum::<u128>(), rows.into());
+            assert!(rows < 14 || counts.iter().all(|&count| count > 0), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn weights_are_in_the_order_of_the_catalogue() {
+        let (_dir, db) = empty_store();
+        Fleet::new(1_000).record(&db).unwrap();
+        assert_eq!(rows_by_table(&db), split(1_000));
+    }
+
+    #[test]
+    fn messages_can_be_recorded_alone() {
+        let (_dir, db) = empty_store();
+        assert_eq!(Fleet::new(300).record_messages(&db).unwrap(), 300);
+        for table in db.summaries().unwrap() {
+            assert_eq!(table.rows, if table.table.name() == "messages" { 300 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn every_text_that_is_called_json_is_json() {
+        let (_dir, db) = empty_store();
+        Fleet::new(6_000).record(&db).unwrap();
+        for table in TABLES {
+            let columns = table.columns().iter().map(|column| column.name);
+            for column in columns.filter(|name| name.ends_with("_json") || *name == "conflicts") {
+                let name = table.name();
+                let sql = format!("SELECT {column} FROM {name} WHERE {column} IS NOT NULL");
+                let mut texts = 0;
+                for batch in db.query_batches(&sql).unwrap() {
+                    for text in batch.column(0).as_string_view().iter().flatten() {
+                        serde_json::from_str::<serde_json::Value>(text).unwrap();
+                        texts += 1;
+                    }
+                }
+                assert!(texts > 0, "{name}.{column}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_never_fall_as_ids_rise() {
+        let (_dir, db) = empty_store();
+        let fleet = Fleet::new(20_000);
+        fleet.record(&db).unwrap();
+        for table in TABLES {
+            let (name, time) = (table.name(), table.time_column().unwrap().name);
+            let falling = format!(
+                "SELECT id FROM (SELECT id, {time} AS t, lag({time}) OVER (ORDER BY id) AS before \
+                 FROM {name}) WHERE t < before OR t > TIMESTAMP '{}'",
+                fleet.end.to_rfc3339()
+            );
+            assert_eq!(db.query_batches(&falling).unwrap().len(), 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_question_has_an_answer() {
+        let (_dir, db) = empty_store();
+        Fleet::new(20_000).record(&db).unwrap();
+        for question in QUESTIONS {
+            let answer = db.query(question.sql).unwrap();
+            let lines: Vec<&str> = answer.lines().collect();
+            assert!((5..=16).contains(&lines.len()), "{}\n{answer}", question.title);
+            assert!(lines[0].len() <= 110, "{}\n{answer}", question.title);
+        }
+    }
+
+    #[test]
+    fn every_question_can_be_asked_of_an_empty_store() {
+        let (_dir, db) = empty_store();
+        for question in QUESTIONS {
+            db.query(question.sql).unwrap();
+        }
+    }
+
+    #[test]
+    fn two_sessions_never_end() {
+        let (_dir, db) = empty_store();
+        Fleet::new(20_000).record(&db).unwrap();
+        let answer = db
+            .query(
+                "SELECT agent FROM sessions GROUP BY agent, session_num \
+                 HAVING count(*) FILTER (WHERE event = 'down') = 0 ORDER BY agent",
+            )
+            .unwrap();
+        assert!(answer.contains("agent5") && answer.contains("agent8"), "{answer}");
+        assert_eq!(answer.lines().count(), 6, "{answer}");
+    }
+}

@@ -1,0 +1,225 @@
+//! The tables of how the fleet fares: ticks, sessions, crashes, watchdog events.
+
+use chrono::{DateTime, Utc};
+
+use crate::demo::moment::{AGENTS, Generator, LOOPING, Moment, SILENT, Texts, add_ms, keep};
+use crate::schema::{CrashRecord, SessionEvent, SessionRecord, TickRecord, WatchdogEventRecord};
+
+/// Ticks, with how long the command runs that each agent waits for.
+#[derive(Default)]
+pub(super) struct Ticks {
+    elapsed_s: [i64; AGENTS.len()],
+}
+
+#[derive(Clone, Copy)]
+enum Tick {
+    Watchdog,
+    Heartbeat,
+    Progress,
+}
+
+impl Generator for Ticks {
+    type Row<'t> = TickRecord<'t>;
+
+    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> TickRecord<'t> {
+        let [source, detail, ..] = texts;
+        let kinds = [(10, Tick::Watchdog), (34, Tick::Heartbeat), (56, Tick::Progress)];
+        let kind = moment.dice.weighted(&kinds);
+        let agent = moment.agent();
+        let session = moment.session_id(agent);
+        let dice = &mut moment.dice;
+        let (who, what) = match kind {
+            Tick::Watchdog => {
+                let (elapsed, up) = (dice.within(55..75), dice.within(7..11));
+                ("watchdog".to_owned(), format!(r#"{{"elapsed_s":{elapsed},"agents_up":{up}}}"#))
+            }
+            Tick::Heartbeat => {
+                let (elapsed, queue) = (dice.within(28..33), dice.within(0..6));
+                (
+                    format!("{}:heartbeat", AGENTS[agent]),
+                    format!(
+                        r#"{{"session_id":"{session}","elapsed_s":{elapsed},"queue":{queue}}}"#
+                    ),
+                )
+            }
+            Tick::Progress => {
+                let begins_anew = dice.one_in(12);
+                let elapsed = &mut self.elapsed_s[agent];
+                *elapsed = if begins_anew { 0 } else { *elapsed } + dice.within(1..4);
+                let lines = dice.skewed(20, 4);
+                (
+                    format!("{}:bash_progress", AGENTS[agent]),
+                    format!(
+                        r#"{{"session_id":"{session}","elapsed_s":{elapsed},"lines":{lines}}}"#
+                    ),
+                )
+            }
+        };
+        TickRecord { ts_utc: moment.at, source: keep(source, who), detail_json: keep(detail, what) }
+    }
+}
+
+/// How long before its fate an agent's session is the one that will not end.
+const LOST_BEFORE_MS: i64 = 2 * 60 * 60 * 1_000;
+
+/// Sessions. All of them end, but for two: one is lost in a crash loop, one falls silent.
+pub(super) struct Sessions {
+    rows_left: u64,
+    /// The number of each agent's latest session.
+    numbers: [i64; AGENTS.len()],
+    up: [bool; AGENTS.len()],
+    lost: [bool; AGENTS.len()],
+}
+
+impl Sessions {
+    pub(super) fn new(rows: u64) -> Self {
+        Self { rows_left: rows, numbers: Default::default(), up: [false; 10], lost: [false; 10] }
+    }
+
+    fn next(&mut self, moment: &mut Moment<'_>) -> (usize, SessionEvent) {
+        let up = self.up.iter().filter(|up| **up).count() as u64;
+        // As many rows are left as sessions are up: from here on they end.
+        if up >= self.rows_left
+            && let Some(agent) = self.up.iter().position(|up| *up)
+        {
+            return (agent, SessionEvent::Down);
+        }
+        if let Some(agent) = self.lose(moment) {
+            return (agent, SessionEvent::Up);
+        }
+        let agent = moment.agent();
+        let room_for_one_more = up + 2 <= self.rows_left;
+        match self.up[agent] {
+            true if moment.dice.in_thousand(880) => (agent, SessionEvent::Down),
+            true => (agent, SessionEvent::Note),
+            false if room_for_one_more || up == 0 => (agent, SessionEvent::Up),
+            false => (self.up.iter().position(|up| *up).unwrap_or(agent), SessionEvent::Note),
+        }
+    }
+
+    /// Forgets the session of an agent shortly before its fate is due, so that it never ends. An
+    /// agent that has none then is returned: it must begin one first.
+    fn lose(&mut self, moment: &Moment<'_>) -> Option<usize> {
+        let fates = [(LOOPING, moment.history.loop_start), (SILENT, moment.history.silent_from)];
+        let (agent, _) = fates
+            .into_iter()
+            .find(|&(agent, due)| moment.at >= add_ms(due, -LOST_BEFORE_MS) && !self.lost[agent])?;
+        self.lost[agent] = self.up[agent];
+        self.up[agent] = false;
+        (!self.lost[agent]).then_some(agent)
+    }
+}
+
+impl Generator for Sessions {
+    type Row<'t> = SessionRecord<'t>;
+
+    fn row<'t>(&mut self, moment: &mut Moment<'_>, _: &'t mut Texts) -> SessionRecord<'t> {
+        let (agent, event) = self.next(moment);
+        self.rows_left = self.rows_left.saturating_sub(1);
+        if event == SessionEvent::Up {
+            self.numbers[agent] += 1;
+        }
+        self.up[agent] = event != SessionEvent::Down;
+        SessionRecord {
+            ts_utc: moment.at,
+            agent: AGENTS[agent],
+            session_num: self.numbers[agent],
+            event,
+        }
+    }
+}
+
+/// How many crashes the loop has, and how far apart: all lie within ten minutes.
+const LOOP_CRASHES: i64 = 5;
+const LOOP_STEP_MS: i64 = 90_000;
+
+/// Crashes, most of them single.
+#[derive(Default)]
+pub(super) struct Crashes {
+    in_loop: i64,
+    latest: Option<DateTime<Utc>>,
+}
+
+impl Generator for Crashes {
+    type Row<'t> = CrashRecord<'t>;
+
+    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> CrashRecord<'t> {
+        let [detail, ..] = texts;
+        let kinds = [(4, ("panic", 101)), (3, ("out_of_memory", 137)), (3, ("api_error", 1))];
+        let mut agent = moment.agent();
+        let (mut kind, mut exit_code) = moment.dice.weighted(&kinds);
+        let loop_start = moment.history.loop_start;
+        if moment.at >= loop_start && self.in_loop < LOOP_CRASHES {
+            let late_ms = moment.dice.within(0..LOOP_STEP_MS / 2);
+            moment.at = add_ms(loop_start, self.in_loop * LOOP_STEP_MS + late_ms);
+            self.in_loop += 1;
+            (agent, kind, exit_code) = (LOOPING, "panic", 101);
+        }
+        // In a long history other crashes fall into the minutes of the loop.
+        let at = self.latest.map_or(moment.at, |latest| latest.max(moment.at));
+        self.latest = Some(at);
+        let session = moment.session_id(agent);
+        let what = format!(r#"{{"session_id":"{session}","exit_code":{exit_code}}}"#);
+        CrashRecord { ts_utc: at, kind, agent: AGENTS[agent], detail_json: keep(detail, what) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Event {
+    name: &'static str,
+    severity: &'static str,
+    status: &'static str,
+}
+
+const EVENTS: [(u32, Event); 7] = [
+    (58, Event { name: "check", severity: "info", status: "ok" }),
+    (16, Event { name: "nudge", severity: "info", status: "ok" }),
+    (10, Event { name: "slow_turn", severity: "warning", status: "ok" }),
+    (6, Event { name: "restart", severity: "warning", status: "resolved" }),
+    (5, Event { name: "over_budget", severity: "warning", status: "open" }),
+    (3, Event { name: "disk_low", severity: "error", status: "resolved" }),
+    (2, Event { name: "restart_failed", severity: "error", status: "open" }),
+];
+
+const CRASH_LOOP: Event = Event { name: "crash_loop", severity: "critical", status: "open" };
+const AGENT_SILENT: Event = Event { name: "agent_silent", severity: "error", status: "open" };
+
+/// What the watchdog sees, with what it has reported already.
+#[derive(Default)]
+pub(super) struct WatchdogEvents {
+    saw_loop: bool,
+    saw_silence: bool,
+}
+
+impl Generator for WatchdogEvents {
+    type Row<'t> = WatchdogEventRecord<'t>;
+
+    fn row<'t>(
+        &mut self,
+        moment: &mut Moment<'_>,
+        texts: &'t mut Texts,
+    ) -> WatchdogEventRecord<'t> {
+        let [detail, ..] = texts;
+        let noticed = add_ms(moment.history.loop_start, LOOP_CRASHES * LOOP_STEP_MS);
+        let (agent, event) = if moment.at >= noticed && !self.saw_loop {
+            self.saw_loop = true;
+            (LOOPING, CRASH_LOOP)
+        } else if moment.at >= moment.history.silent_from && !self.saw_silence {
+            self.saw_silence = true;
+            (SILENT, AGENT_SILENT)
+        } else {
+            (moment.agent(), moment.dice.weighted(&EVENTS))
+        };
+        let session = moment.session_id(agent);
+        let load = moment.dice.within(5..98);
+        let what = format!(r#"{{"session_id":"{session}","load_percent":{load}}}"#);
+        WatchdogEventRecord {
+            ts_utc: moment.at,
+            event: event.name,
+            agent: Some(AGENTS[agent]),
+            severity: Some(event.severity),
+            status: Some(event.status),
+            detail_json: Some(keep(detail, what)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! A synthetic fleet, to try the store out, to test it and to measure it.
+//!
+//! The same [`Fleet`] always has the same history, down to the byte. Everything in it is invented.
+
+mod calls;
+mod code;
+mod dice;
+mod fleet;
+mod health;
+mod moment;
+mod questions;
+mod talk;
+mod words;
+
+pub use fleet::Fleet;
+pub use questions::{QUESTIONS, Question};

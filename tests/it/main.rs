@@ -1,0 +1,11 @@
+//! One binary, because each one links DataFusion.
+
+mod cli;
+mod contract;
+mod fleet;
+mod format;
+mod opening;
+mod project;
+mod rows;
+mod sql;
+mod support;

@@ -1,0 +1,347 @@
+//! Opening a store: what is made, what is refused and left as it is, and sharing it.
+
+use std::fs;
+use std::path::Path;
+
+use chrono::Utc;
+use netsky_db::{Db, Direction, Error, MessageRecord, SCHEMA_VERSION, TABLES};
+
+use crate::support::{rows, set_meta_past_the_crate, store, stored_rows, value};
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_new_store_has_the_schema_and_every_table() {
+    let store = store();
+    assert_eq!(store.db.schema_version().unwrap(), SCHEMA_VERSION);
+    for table in TABLES {
+        assert_eq!(stored_rows(&store.path, table.name()), []);
+    }
+    store.db.migrate().unwrap();
+    assert_eq!(store.db.schema_version().unwrap(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_made_is_private_and_what_was_open_to_others_is_closed() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b/meta.db");
+    drop(Db::open_path(&path).unwrap());
+    assert_eq!(
+        (mode(&path), mode(&dir.path().join("a/b")), mode(&dir.path().join("a"))),
+        (0o600, 0o700, 0o700)
+    );
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Db::open_path(&path).unwrap());
+    assert_eq!(mode(&path), 0o600);
+    // A directory that somebody else made for other things stays as it is.
+    fs::set_permissions(dir.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
+    drop(Db::open_path(&path).unwrap());
+    assert_eq!(mode(&dir.path().join("a")), 0o755);
+}
+
+#[test]
+fn reading_a_store_that_is_not_there_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [dir.path().join("meta.db"), dir.path().join("no/such/dir/meta.db")] {
+        match Db::open_read_only(&path) {
+            Err(Error::StoreNotFound { path: named }) => assert_eq!(named, path),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(names_in(dir.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
+    let whole = {
+        let store = store();
+        let lines =
+            "{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"a\",\"detail_json\":\"{}\"}\n"
+                .repeat(5_000);
+        store.db.import("ticks", lines.as_bytes()).unwrap();
+        let path = store.path.clone();
+        let closed = store.db;
+        drop(closed);
+        fs::read(path).unwrap()
+    };
+    let mut files =
+        vec![b"hello".to_vec(), vec![0; 4096], b"{\"id\":1}\n".repeat(1000), vec![b'r']];
+    let mut garbled = whole.clone();
+    garbled[64..].fill(0xAA);
+    files.push(garbled);
+    let length = whole.len();
+    files.extend(
+        [1, 9, 64, 319, 320, 512, 4_096, length / 2, length - 1].map(|cut| whole[..cut].to_vec()),
+    );
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    for bytes in files {
+        fs::write(&path, &bytes).unwrap();
+        match Db::open_path(&path) {
+            Err(Error::NotAStore { path: named, reason }) => {
+                assert!(named == path && !reason.is_empty());
+            }
+            other => panic!("{} bytes: {other:?}", bytes.len()),
+        }
+        // A reader may open a file whose end is missing, but gets no answer that needs the end.
+        let answer = Db::open_read_only(&path)
+            .and_then(|db| db.query("SELECT sum(length(source)) FROM ticks"));
+        assert!(answer.is_err(), "{} bytes: {answer:?}", bytes.len());
+        assert!(fs::read(&path).unwrap() == bytes, "{} bytes were changed", bytes.len());
+        assert_eq!(names_in(dir.path()), ["meta.db"]);
+    }
+}
+
+#[test]
+fn a_redb_file_of_another_program_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.redb");
+    {
+        let db = redb::Database::create(&path).unwrap();
+        let txn = db.begin_write().unwrap();
+        txn.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap();
+        txn.commit().unwrap();
+    }
+    for opened in [Db::open_path(&path), Db::open_read_only(&path)] {
+        match opened {
+            Err(Error::NotAStore { reason, .. }) => assert!(reason.contains("theirs"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_schema_is_refused_with_both_versions() {
+    let store = store();
+    set_meta_past_the_crate(&store.path, "schema_version", 3);
+    for opened in [Db::open_path(&store.path), Db::open_read_only(&store.path)] {
+        match opened {
+            Err(Error::FutureSchemaVersion { found: 3, supported: 2, .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(store.db.migrate(), Err(Error::FutureSchemaVersion { .. })));
+}
+
+#[test]
+fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    let _exclusive = redb::Database::create(&path).unwrap();
+    for opened in [Db::open_path(&path), Db::open_read_only(&path)] {
+        assert!(matches!(opened, Err(Error::Locked { .. })), "{opened:?}");
+    }
+}
+
+#[test]
+fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
+    let sqlite = b"SQLite format 3\0 and what follows";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    let mut archives = Vec::new();
+    // Twice within a second, so that the names could clash.
+    for round in 0..2u8 {
+        let bytes = [&sqlite[..], &[round]].concat();
+        fs::write(&path, &bytes).unwrap();
+        fs::write(dir.path().join("meta.db-wal"), [round]).unwrap();
+        match Db::open_read_only(&path) {
+            Err(Error::NotAStore { reason, .. }) => assert!(reason.contains("SQLite"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(fs::read(&path).unwrap() == bytes, "a reader changed it");
+
+        let db = Db::open_path(&path).unwrap();
+        let archive = db.archived().unwrap().to_owned();
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("meta.sqlite-v1-") && name.ends_with(".bak"), "{name}");
+        assert!(fs::read(&archive).unwrap() == bytes);
+        assert_eq!(fs::read(format!("{}-wal", archive.display())).unwrap(), [round]);
+        assert_eq!(value(&db, "SELECT COUNT(*) FROM ticks"), 0);
+        archives.push(archive);
+        drop(db);
+        assert!(Db::open_path(&path).unwrap().archived().is_none());
+        fs::remove_file(&path).unwrap();
+    }
+    assert_ne!(archives[0], archives[1]);
+}
+
+#[test]
+fn a_path_can_be_opened_many_times_in_one_process() {
+    let store = store();
+    let again = Db::open_path(&store.path).unwrap();
+    let through_dots = Db::open_path(store.path.parent().unwrap().join("./meta.db")).unwrap();
+    let reader = Db::open_read_only(&store.path).unwrap();
+    assert_eq!(store.db.record_tick(Utc::now(), "a", "{}").unwrap(), 1);
+    assert_eq!(again.record_tick(Utc::now(), "b", "{}").unwrap(), 2);
+    assert_eq!(through_dots.record_tick(Utc::now(), "c", "{}").unwrap(), 3);
+    for db in [&store.db, &again, &through_dots, &reader] {
+        assert_eq!(value(db, "SELECT COUNT(*) FROM ticks"), 3);
+    }
+    drop((again, through_dots));
+    assert_eq!(store.db.record_tick(Utc::now(), "d", "{}").unwrap(), 4);
+    match reader.record_tick(Utc::now(), "e", "{}") {
+        Err(Error::ReadOnlyStore { path }) => assert_eq!(path, store.path),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(reader.migrate(), Ok(()) | Err(Error::ReadOnlyStore { .. })));
+}
+
+#[test]
+fn what_was_recorded_is_there_after_closing_and_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    for round in 1..=3 {
+        let db = Db::open_path(&path).unwrap();
+        assert_eq!(db.record_tick(Utc::now(), "a", "{}").unwrap(), round);
+        assert_eq!(value(&db, "SELECT COUNT(*) FROM ticks"), round);
+    }
+}
+
+#[test]
+fn a_store_whose_writer_was_killed_opens_for_reading() {
+    let store = store();
+    store.db.record_tick(Utc::now(), "a", "{}").unwrap();
+    // As a kill leaves it: the file as it is while its writer has it open.
+    let left = store.path.with_file_name("left.db");
+    fs::copy(&store.path, &left).unwrap();
+    let reader = Db::open_read_only(&left).unwrap();
+    assert_eq!(value(&reader, "SELECT COUNT(*) FROM ticks"), 1);
+}
+
+#[test]
+fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
+    let store = store();
+    crate::support::store_past_the_crate(&store.path, "ticks", 41, b"{}");
+    assert_eq!(store.db.record_tick(Utc::now(), "a", "{}").unwrap(), 42);
+    crate::support::store_past_the_crate(&store.path, "crashes", i64::MAX, b"{}");
+    let error = store.db.record_crash(Utc::now(), "k", "a", "{}").unwrap_err();
+    assert!(error.to_string().contains("last id"), "{error}");
+}
+
+#[test]
+fn threads_that_record_at_once_get_ids_without_gaps() {
+    let store = store();
+    let ids: Vec<i64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                let db = store.db.clone();
+                scope.spawn(move || -> Vec<i64> {
+                    (0..20)
+                        .map(|_| db.record_tick(Utc::now(), &format!("t{thread}"), "{}").unwrap())
+                        .collect()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut sorted = ids;
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..=160).collect::<Vec<_>>());
+}
+
+#[test]
+fn many_records_go_in_together_or_not_at_all() {
+    let store = store();
+    let message = |body| MessageRecord {
+        ts_utc: Utc::now(),
+        source: "agent",
+        direction: Direction::Inbound,
+        chat_id: None,
+        from_agent: None,
+        to_agent: None,
+        body: Some(body),
+        raw_json: None,
+    };
+    assert_eq!(store.db.record_all(["a", "b", "c"].map(message)).unwrap(), 1..4);
+    assert_eq!(store.db.record_all(Vec::<MessageRecord<'_>>::new()).unwrap(), 4..4);
+    assert_eq!(store.db.record_all([message("d")]).unwrap(), 4..5);
+    let bodies: Vec<_> = rows(&store.db, "SELECT body FROM messages ORDER BY id")
+        .into_iter()
+        .map(|row| row["body"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(bodies, ["a", "b", "c", "d"]);
+
+    // The iterator may use the store itself: nothing is held while it runs.
+    let db = &store.db;
+    let nested = db.record_all(["e", "f"].into_iter().map(|body| {
+        db.record_tick(Utc::now(), "nested", "{}").unwrap();
+        message(body)
+    }));
+    assert_eq!(nested.unwrap(), 5..7);
+}
+
+#[test]
+fn an_import_takes_a_file_whole_or_not_at_all() {
+    let store = store();
+    let good = "{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"a\",\"detail_json\":\"{}\"}\n";
+    let lines = format!(
+        "\u{feff}{good}\r\n\n{}{good}{{\"source\":1}}\n{good}",
+        good.trim_end().to_owned() + "\r\n"
+    );
+    match store.db.import("ticks", lines.as_bytes()) {
+        Err(Error::InvalidLine { line: 6, reason }) => {
+            assert!(reason.contains("ts_utc is missing"), "{reason}")
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(value(&store.db, "SELECT COUNT(*) FROM ticks"), 0);
+
+    let mut skipped = Vec::new();
+    let imported = store
+        .db
+        .import_valid("ticks", lines.as_bytes(), |line, reason| {
+            skipped.push((line, reason.to_owned()))
+        })
+        .unwrap();
+    assert_eq!((imported.ids, imported.skipped), (1..5, 1));
+    assert_eq!(skipped.len(), 1);
+    assert!(matches!(store.db.import("tick", &b""[..]), Err(Error::UnknownTable { .. })));
+    assert_eq!(store.db.import("ticks", &b""[..]).unwrap(), 5..5);
+}
+
+#[test]
+fn an_import_gives_fresh_ids_and_refuses_keys_that_are_no_columns() {
+    let store = store();
+    let line = |extra: &str| {
+        format!(
+            "{{\"id\":77,\"ts_utc\":\"2026-04-15T23:00:00.123456Z\",\"source\":\"a\",\"detail_json\":\"{{}}\"{extra}}}"
+        )
+    };
+    assert_eq!(store.db.import("ticks", line("").as_bytes()).unwrap(), 1..2);
+    assert_eq!(value(&store.db, "SELECT ts_utc FROM ticks"), "2026-04-15T23:00:00.123Z");
+    match store.db.import("ticks", line(",\"sourse\":\"b\"").as_bytes()) {
+        Err(Error::InvalidLine { line: 1, reason }) => {
+            assert_eq!(reason, "unknown key 'sourse'; did you mean 'source'?");
+        }
+        other => panic!("{other:?}"),
+    }
+    match store.db.import("sessions", &b"{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"agent\":\"a\",\"session_num\":1,\"event\":\"Up\"}"[..]) {
+        Err(Error::InvalidLine { reason, .. }) => {
+            assert_eq!(reason, "event: 'Up' is none of up, down, note");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_row_without_a_time_is_recorded_now_but_not_imported() {
+    let store = store();
+    let row = "{\"source\":\"a\",\"detail_json\":\"{}\"}";
+    let before = Utc::now().timestamp_millis();
+    store.db.record_json("ticks", row).unwrap();
+    let stored = value(&store.db, "SELECT date_part('epoch', ts_utc) FROM ticks").as_f64().unwrap();
+    assert!((before as f64 / 1e3..=Utc::now().timestamp_millis() as f64 / 1e3).contains(&stored));
+    assert!(store.db.import("ticks", row.as_bytes()).is_err());
+}

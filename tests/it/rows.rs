@@ -1,0 +1,226 @@
+//! Rows as other programs write them: all that the format allows is read, and all that it does not
+//! is an error that names the row. Nothing is guessed.
+
+use chrono::{DateTime, Utc};
+use netsky_db::{Direction, Error, MessageRecord, TABLES};
+use serde_json::json;
+
+use crate::support::{full_row, rows, store, store_past_the_crate, to_json, value};
+
+const TICK: &str =
+    r#"{"id":1,"ts_utc":"2026-04-15T23:00:00.000Z","source":"a","detail_json":"{}"}"#;
+
+fn reason_of(bytes: &[u8]) -> String {
+    let store = store();
+    store_past_the_crate(&store.path, "ticks", 7, bytes);
+    match store.db.query("SELECT ts_utc, source, detail_json FROM ticks") {
+        Err(Error::CorruptRow { table, id: 7, reason }) if table == "ticks" => reason,
+        other => panic!("{}: {other:?}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+#[test]
+fn a_row_that_is_no_json_object_is_corrupt() {
+    for bytes in [
+        "",
+        " ",
+        "{",
+        "}",
+        "[]",
+        "null",
+        "7",
+        "\"x\"",
+        "{\"id\":1",
+        "{}{}",
+        "nonsense",
+        "{\"a\":01}",
+        "{\"a\" 1}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "\u{feff}{}",
+    ] {
+        assert!(!reason_of(bytes.as_bytes()).is_empty());
+    }
+    assert!(reason_of(b"{\"source\":\"\xff\"}").contains("invalid JSON"));
+    for end in 1..TICK.len() {
+        reason_of(&TICK.as_bytes()[..end]);
+    }
+}
+
+#[test]
+fn a_required_key_that_is_missing_or_null_makes_a_row_corrupt() {
+    let store = store();
+    for table in TABLES {
+        for column in table.columns() {
+            for null in [true, false] {
+                let mut row = full_row(table, 1);
+                row.remove(column.name);
+                if null {
+                    row.insert(column.name.to_owned(), json!(null));
+                }
+                store_past_the_crate(&store.path, table.name(), 1, to_json(&row).as_bytes());
+                match store.db.query(&format!("SELECT {} FROM {}", column.name, table.name())) {
+                    Ok(_) => assert!(column.nullable, "{}.{}", table.name(), column.name),
+                    Err(Error::CorruptRow { id: 1, reason, .. }) => {
+                        assert!(!column.nullable && reason.contains(column.name), "{reason}");
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_makes_a_row_corrupt_and_says_what_was_found() {
+    for (wrong, said) in [
+        (json!(1), "source should be text, found an integer"),
+        (json!(1.5), "source should be text, found a fraction"),
+        (json!(true), "source should be text, found a boolean"),
+        (json!(["a"]), "source should be text, found an array"),
+        (json!({"source": "a"}), "source should be text, found an object"),
+    ] {
+        let mut row = json!({"ts_utc": "2026-04-15T23:00:00Z", "detail_json": "{}"});
+        row["source"] = wrong;
+        assert_eq!(reason_of(row.to_string().as_bytes()), said);
+    }
+    let integer = |number: &str| {
+        let store = store();
+        let row = format!(
+            r#"{{"ts_utc":"2026-04-15T23:00:00Z","agent":"a","session_num":{number},"event":"up"}}"#
+        );
+        store_past_the_crate(&store.path, "sessions", 1, row.as_bytes());
+        store.db.query_batches("SELECT session_num FROM sessions").map(|_| ())
+    };
+    for number in ["9223372036854775807", "-9223372036854775808", "0"] {
+        integer(number).unwrap();
+    }
+    for number in ["9223372036854775808", "-9223372036854775809", "1.0", "1e3", "\"1\"", "true"] {
+        assert!(matches!(integer(number), Err(Error::CorruptRow { .. })), "{number}");
+    }
+}
+
+#[test]
+fn a_time_outside_the_span_or_of_another_form_makes_a_row_corrupt() {
+    for (time, said) in [
+        ("2262-04-11T23:47:17Z", "outside 1677-09-21 to 2262-04-11"),
+        ("1677-09-21T00:12:43Z", "outside 1677-09-21 to 2262-04-11"),
+        ("2026-04-15", "no RFC 3339 time"),
+        ("2026-02-30T00:00:00Z", "no RFC 3339 time"),
+        ("", "no RFC 3339 time"),
+    ] {
+        let row = json!({"ts_utc": time, "source": "a", "detail_json": "{}"});
+        let reason = reason_of(row.to_string().as_bytes());
+        assert!(reason.contains("ts_utc") && reason.contains(said), "{reason}");
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_makes_a_row_corrupt_unless_it_is_unknown() {
+    let twice = TICK.replace("\"source\"", "\"source\":\"b\",\"source\"");
+    assert_eq!(reason_of(twice.as_bytes()), "source stands twice");
+    let store = store();
+    let unknown = TICK.replace("\"source\"", "\"x\":{\"source\":9},\"x\":[],\"source\"");
+    store_past_the_crate(&store.path, "ticks", 1, unknown.as_bytes());
+    assert_eq!(value(&store.db, "SELECT source FROM ticks"), "a");
+}
+
+#[test]
+fn keys_may_come_in_any_order_with_white_space_and_escapes() {
+    let store = store();
+    let row = " { \"detail_json\" : \"\\ud83e\\udd80\\u00e9\\/\" ,\n\t\"sour\\u0063e\":\"a\",\"ts_utc\":\"2026-04-15T23:00:00Z\" } ";
+    store_past_the_crate(&store.path, "ticks", 1, row.as_bytes());
+    assert_eq!(rows(&store.db, "SELECT source, detail_json FROM ticks")[0]["detail_json"], "🦀é/");
+    // Half of a surrogate pair is no character.
+    let lone = row.replace("\\ud83e\\udd80", "\\ud83e");
+    assert!(reason_of(lone.as_bytes()).contains("invalid JSON"));
+}
+
+#[test]
+fn a_corrupt_value_in_a_column_that_is_not_asked_for_is_not_looked_at() {
+    let store = store();
+    store_past_the_crate(&store.path, "ticks", 1, TICK.replace("\"a\"", "7").as_bytes());
+    assert_eq!(value(&store.db, "SELECT detail_json FROM ticks"), "{}");
+    store_past_the_crate(&store.path, "ticks", 2, b"nonsense");
+    assert_eq!(value(&store.db, "SELECT COUNT(*) FROM ticks"), 2);
+    assert_eq!(value(&store.db, "SELECT MAX(id) FROM ticks"), 2);
+}
+
+#[test]
+fn a_corrupt_row_that_a_limit_stops_before_does_no_harm() {
+    let store = store();
+    for id in 1..=3 {
+        store_past_the_crate(&store.path, "ticks", id, TICK.as_bytes());
+    }
+    store_past_the_crate(&store.path, "ticks", 4, b"nonsense");
+    assert_eq!(rows(&store.db, "SELECT source FROM ticks LIMIT 3").len(), 3);
+    assert!(store.db.query("SELECT source FROM ticks LIMIT 4").is_err());
+}
+
+#[test]
+fn the_error_of_a_corrupt_row_comes_through_any_plan_as_itself() {
+    let store = store();
+    store_past_the_crate(&store.path, "ticks", 1, TICK.as_bytes());
+    store_past_the_crate(&store.path, "ticks", 15_000, b"nonsense");
+    for sql in [
+        "SELECT source FROM ticks ORDER BY source DESC",
+        "SELECT source, COUNT(*) FROM ticks GROUP BY source",
+        "SELECT COUNT(DISTINCT source) FROM ticks WHERE source LIKE 'a%'",
+        "SELECT a.source FROM ticks a JOIN ticks b ON a.source = b.source",
+        "SELECT source FROM ticks UNION SELECT detail_json FROM ticks",
+        "SELECT source, row_number() OVER (PARTITION BY source ORDER BY ts_utc) FROM ticks",
+    ] {
+        match store.db.query(sql) {
+            Err(Error::CorruptRow { id: 15_000, .. }) => {}
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn ten_megabytes_in_one_text_come_back() {
+    let store = store();
+    let body = "m\u{0}\"🦀".repeat(10_000_000 / 7);
+    for _ in 0..3 {
+        let id = store.db.record_message(message(Utc::now(), &body)).unwrap();
+        assert!(
+            value(&store.db, &format!("SELECT body FROM messages WHERE id = {id}")) == json!(body)
+        );
+    }
+    assert_eq!(
+        value(&store.db, "SELECT SUM(character_length(body)) FROM messages"),
+        3 * body.chars().count()
+    );
+}
+
+#[test]
+fn a_time_that_cannot_be_stored_is_refused_by_name_and_nothing_is_written() {
+    let store = store();
+    for time in ["1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "+10000-01-01T00:00:00Z"] {
+        let time: DateTime<Utc> = time.parse().unwrap();
+        match store.db.record_message(message(time, "x")) {
+            Err(Error::InvalidValue { table, column, reason }) => {
+                assert_eq!((table.as_str(), column.as_str()), ("messages", "ts_utc"));
+                assert!(reason.contains("outside 1677-09-21 to 2262-04-11"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let rows = [message(Utc::now(), "good"), message(time, "bad")];
+        assert!(store.db.record_all(rows).is_err());
+    }
+    assert_eq!(value(&store.db, "SELECT COUNT(*) FROM messages"), 0);
+    assert_eq!(store.db.record_message(message(DateTime::UNIX_EPOCH, "x")).unwrap(), 1);
+}
+
+fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
+    MessageRecord {
+        ts_utc,
+        source: "agent",
+        direction: Direction::Inbound,
+        chat_id: None,
+        from_agent: None,
+        to_agent: None,
+        body: Some(body),
+        raw_json: None,
+    }
+}

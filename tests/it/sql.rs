@@ -1,0 +1,465 @@
+//! What SQL may say, what it may not, and from where it can be asked.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::prelude::SessionContext;
+use futures::{StreamExt, TryStreamExt};
+use netsky_db::{Db, Error};
+use serde_json::{Value, json};
+
+use crate::support::{TestStore, rows, store, store_past_the_crate, value};
+
+fn with_ticks(times: &[&str]) -> TestStore {
+    let store = store();
+    for (index, time) in times.iter().enumerate() {
+        let time = DateTime::parse_from_rfc3339(time).unwrap().to_utc();
+        let detail = format!(r#"{{"n":{index},"hook":"h{index}","deep":{{"x":[1,2]}}}}"#);
+        store.db.record_tick(time, "cron", &detail).unwrap();
+    }
+    store
+}
+
+const THREE_TIMES: [&str; 3] =
+    ["2026-04-02T23:59:59.999Z", "2026-04-03T00:00:00.000Z", "2026-04-03T00:00:00.500Z"];
+
+fn ids(db: &Db, condition: &str) -> Vec<i64> {
+    let rows = rows(db, &format!("SELECT id FROM ticks WHERE {condition} ORDER BY id"));
+    rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn times_compare_with_texts_as_instants() {
+    let store = with_ticks(&THREE_TIMES);
+    for (condition, expected) in [
+        ("ts_utc >= '2026-04-03T00:00:00Z'", &[2, 3][..]),
+        ("ts_utc > '2026-04-03T00:00:00.000Z'", &[3]),
+        ("'2026-04-03' <= ts_utc", &[2, 3]),
+        ("ts_utc = '2026-04-03T02:00:00+02:00'", &[2]),
+        ("ts_utc BETWEEN '2026-04-02' AND '2026-04-03T00:00:00Z'", &[1, 2]),
+        ("ts_utc IN ('2026-04-03T00:00:00.500Z', '2026-04-03')", &[2, 3]),
+        ("ts_utc < TIMESTAMP '2026-04-03 00:00:00'", &[1]),
+        ("ts_utc::date = '2026-04-03'", &[2, 3]),
+        ("date_trunc('day', ts_utc) = '2026-04-03'", &[2, 3]),
+        ("ts_utc > now() - INTERVAL '36500 days'", &[1, 2, 3]),
+        ("to_timestamp(ts_utc) >= to_timestamp('2026-04-03T00:00:00Z')", &[2, 3]),
+    ] {
+        assert_eq!(ids(&store.db, condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn sql_written_for_text_times_sees_them_as_stored() {
+    let store = with_ticks(&THREE_TIMES);
+    for (condition, expected) in [
+        ("ts_utc LIKE '2026-04-03%'", &[2, 3][..]),
+        ("ts_utc NOT LIKE '%.000Z'", &[1, 3]),
+        ("ts_utc ILIKE '%t00:00:00.5%'", &[3]),
+        ("ts_utc SIMILAR TO '2026-04-02T.*'", &[1]),
+        ("ts_utc ~ 'T23:[0-9]{2}'", &[1]),
+        ("substr(ts_utc, 1, 10) = '2026-04-03'", &[2, 3]),
+        ("SUBSTRING(ts_utc FROM 12 FOR 2) = '23'", &[1]),
+        ("left(ts_utc, 10) = '2026-04-02'", &[1]),
+        ("right(ts_utc, 4) = '500Z'", &[3]),
+        ("starts_with(ts_utc, '2026-04-03T00:00:00.5')", &[3]),
+        ("split_part(ts_utc, 'T', 1) = '2026-04-02'", &[1]),
+        ("length(ts_utc) = 24", &[1, 2, 3]),
+        ("position('T' IN ts_utc) = 11", &[1, 2, 3]),
+        ("replace(ts_utc, 'T', ' ') = '2026-04-03 00:00:00.500Z'", &[3]),
+        ("regexp_like(ts_utc, '\\.999Z$')", &[1]),
+        ("ts_utc || '' = '2026-04-03T00:00:00.000Z'", &[2]),
+        ("concat('at ', ts_utc) = 'at 2026-04-03T00:00:00.000Z'", &[2]),
+        ("CAST(ts_utc AS VARCHAR) = '2026-04-03T00:00:00.000Z'", &[2]),
+        ("ts_utc::text = '2026-04-03T00:00:00.500Z'", &[3]),
+        ("upper(ts_utc) = ts_utc", &[1, 2, 3]),
+    ] {
+        assert_eq!(ids(&store.db, condition), expected, "{condition}");
+    }
+    let days = rows(
+        &store.db,
+        "SELECT substr(ts_utc, 1, 10) AS day, COUNT(*) AS n FROM ticks GROUP BY 1 ORDER BY 1",
+    );
+    assert_eq!(
+        Value::from_iter(days),
+        json!([{"day": "2026-04-02", "n": 1}, {"day": "2026-04-03", "n": 2}])
+    );
+    assert_eq!(value(&store.db, "SELECT left(max(ts_utc), 19) FROM ticks"), "2026-04-03T00:00:00");
+    assert_eq!(
+        value(&store.db, "SELECT source || '@' || ts_utc FROM ticks WHERE id = 3"),
+        "cron@2026-04-03T00:00:00.500Z"
+    );
+}
+
+#[test]
+fn text_functions_still_work_on_texts() {
+    let store = with_ticks(&THREE_TIMES[..1]);
+    for (expression, expected) in [
+        ("substr(source, 2, 2)", json!("ro")),
+        ("substr(source, 2)", json!("ron")),
+        ("left(source, 1)", json!("c")),
+        ("upper(source)", json!("CRON")),
+        ("length(source)", json!(4)),
+        ("concat(source, 1, NULL, true)", json!("cron1true")),
+        ("concat_ws('-', source, 'x')", json!("cron-x")),
+        ("regexp_replace(source, 'r', 'R')", json!("cRon")),
+        ("position('o' IN source)", json!(3)),
+        ("coalesce(nullif(source, 'cron'), 'none')", json!("none")),
+    ] {
+        assert_eq!(
+            value(&store.db, &format!("SELECT {expression} FROM ticks")),
+            expected,
+            "{expression}"
+        );
+    }
+}
+
+#[test]
+fn times_print_as_they_are_stored() {
+    let store = with_ticks(&THREE_TIMES);
+    let table = store.db.query("SELECT ts_utc FROM ticks ORDER BY id").unwrap();
+    for time in THREE_TIMES {
+        assert!(table.contains(&format!("| {time} |")), "{table}");
+    }
+    for (expression, printed) in [
+        ("date_trunc('hour', ts_utc)", "2026-04-03T00:00:00.000Z"),
+        ("to_timestamp(ts_utc)", "2026-04-03T00:00:00.000Z"),
+        ("min(ts_utc) OVER (ORDER BY id)", "2026-04-02T23:59:59.999Z"),
+        ("ts_utc + INTERVAL '1 day'", "2026-04-04T00:00:00.000Z"),
+        ("date_bin(INTERVAL '10 minutes', ts_utc)", "2026-04-03T00:00:00.000Z"),
+        ("ts_utc AT TIME ZONE 'Europe/Berlin'", "2026-04-03T02:00:00+02:00"),
+    ] {
+        let sql = format!("SELECT t FROM (SELECT id, {expression} AS t FROM ticks) WHERE id = 2");
+        assert_eq!(value(&store.db, &sql), printed, "{expression}");
+    }
+    store_past_the_crate(
+        &store.path,
+        "ticks",
+        4,
+        br#"{"ts_utc":"2026-04-03T00:00:00.000000001+01:00","source":"x","detail_json":"{}"}"#,
+    );
+    assert_eq!(
+        value(&store.db, "SELECT ts_utc FROM ticks WHERE id = 4"),
+        "2026-04-02T23:00:00.000000001Z"
+    );
+}
+
+#[test]
+fn json_columns_open_with_functions_and_operators() {
+    let store = with_ticks(&THREE_TIMES);
+    for (expression, expected) in [
+        ("json_get_int(detail_json, 'n')", json!(1)),
+        ("detail_json->>'hook'", json!("h1")),
+        ("json_get_str(detail_json, 'hook')", json!("h1")),
+        ("(detail_json->'deep'->'x'->>1)", json!("2")),
+        ("json_length(detail_json, 'deep', 'x')", json!(2)),
+        ("detail_json->>'none'", json!(null)),
+        ("json_contains(detail_json, 'n')", json!(true)),
+    ] {
+        let sql = format!("SELECT {expression} FROM ticks WHERE id = 2");
+        assert_eq!(value(&store.db, &sql), expected, "{expression}");
+    }
+    assert_eq!(ids(&store.db, "detail_json->>'hook' = 'h2'"), [3]);
+}
+
+#[test]
+fn an_answer_without_rows_still_has_its_header() {
+    let store = store();
+    let table = store.db.query("SELECT id, ts_utc FROM ticks").unwrap();
+    assert_eq!(table, "+----+--------+\n| id | ts_utc |\n+----+--------+\n+----+--------+");
+}
+
+#[test]
+fn nothing_but_a_query_runs() {
+    let store = with_ticks(&THREE_TIMES);
+    let outside = store.path.with_file_name("outside");
+    let out = outside.display();
+    for (sql, kind) in [
+        ("INSERT INTO ticks VALUES (9, now(), 'x', '{}')".to_owned(), "INSERT"),
+        ("  -- a comment\n DELETE FROM ticks".to_owned(), "DELETE"),
+        ("UPDATE ticks SET source = 'x'".to_owned(), "UPDATE"),
+        ("DROP TABLE ticks".to_owned(), "DROP"),
+        ("CREATE TABLE x AS SELECT 1".to_owned(), "CREATE"),
+        ("CREATE VIEW v AS SELECT 1".to_owned(), "CREATE"),
+        ("CREATE SCHEMA s".to_owned(), "CREATE"),
+        (format!("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '{out}'"), "CREATE"),
+        (format!("COPY (SELECT 1) TO '{out}.csv'"), "COPY"),
+        (format!("COPY ticks TO '{out}.json'"), "COPY"),
+        (format!("EXPLAIN COPY ticks TO '{out}.json'"), "EXPLAIN"),
+        (format!("EXPLAIN ANALYZE COPY ticks TO '{out}.json'"), "EXPLAIN"),
+        ("EXPLAIN ANALYZE INSERT INTO ticks VALUES (9, now(), 'x', '{}')".to_owned(), "EXPLAIN"),
+        ("SET datafusion.execution.batch_size = 1".to_owned(), "SET"),
+        ("RESET datafusion.execution.batch_size".to_owned(), "RESET"),
+        ("SELECT * INTO x FROM ticks".to_owned(), "SELECT"),
+        ("PREPARE p AS SELECT 1".to_owned(), "PREPARE"),
+        ("BEGIN".to_owned(), "BEGIN"),
+        ("TRUNCATE TABLE ticks".to_owned(), "TRUNCATE"),
+        ("VACUUM ticks".to_owned(), "VACUUM"),
+    ] {
+        match store.db.query(&sql) {
+            Err(Error::ReadOnlySql { statement }) => assert_eq!(statement, kind, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    assert_eq!(value(&store.db, "SELECT COUNT(*) FROM ticks"), 3);
+    assert_eq!(
+        std::fs::read_dir(store.path.parent().unwrap()).unwrap().count(),
+        1,
+        "a file was made"
+    );
+}
+
+#[test]
+fn sql_reaches_no_file() {
+    let store = store();
+    let csv = store.path.with_file_name("secret.csv");
+    std::fs::write(&csv, "a,b\n1,2\n").unwrap();
+    let path = csv.display();
+    for sql in [
+        format!("SELECT * FROM '{path}'"),
+        format!("SELECT * FROM \"{path}\""),
+        format!("SELECT * FROM 'file://{path}'"),
+        format!("SELECT * FROM read_csv('{path}')"),
+        format!("SELECT * FROM csv_scan('{path}')"),
+        format!("WITH x AS (SELECT * FROM '{path}') SELECT * FROM x"),
+    ] {
+        assert!(store.db.query(&sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn queries_about_queries_run() {
+    let store = with_ticks(&THREE_TIMES);
+    for sql in [
+        "EXPLAIN SELECT * FROM ticks",
+        "EXPLAIN ANALYZE SELECT * FROM ticks",
+        "EXPLAIN FORMAT TREE SELECT * FROM ticks",
+        "DESCRIBE ticks",
+        "SHOW TABLES",
+        "SHOW COLUMNS FROM ticks",
+        "SHOW datafusion.execution.batch_size",
+        "VALUES (1, 'a'), (2, 'b')",
+        "SELECT * FROM information_schema.tables",
+        "SELECT * FROM generate_series(1, 3)",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n",
+        "SELECT 1;",
+    ] {
+        store.db.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let plan = store.db.query("EXPLAIN ANALYZE SELECT source FROM ticks").unwrap();
+    assert!(plan.contains("table=ticks, columns=[source]"), "{plan}");
+    assert!(plan.contains("rows_read=3"), "{plan}");
+}
+
+#[test]
+fn sql_that_does_not_parse_is_refused_with_the_place() {
+    let store = store();
+    for (sql, said) in [
+        ("SELEC 1", "Line: 1, Column: 1"),
+        ("SELECT 1\n  FROM ticks WHERE )", "Line: 2, Column: 20"),
+        ("SELECT 'open", "Line: 1, Column: 8"),
+        ("", "there is no statement"),
+        (" ; ", "there is no statement"),
+        ("SELECT 1; SELECT 2", "one statement at a time"),
+    ] {
+        match store.db.query(sql) {
+            Err(Error::Syntax { message }) => assert!(message.contains(said), "{sql}: {message}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    let store = store();
+    for (sql, unknown, near) in [
+        ("SELECT * FROM mesages", "mesages", "messages"),
+        ("SELECT * FROM ticks JOIN token_usages USING (id)", "token_usages", "token_usage"),
+        ("SELECT * FROM public.tick", "public.tick", "ticks"),
+        ("SELECT (SELECT 1 FROM sesions) FROM ticks", "sesions", "sessions"),
+    ] {
+        match store.db.query(sql) {
+            Err(Error::UnknownTable { name, nearest }) => {
+                assert_eq!((name.as_str(), nearest[0].as_str()), (unknown, near), "{sql}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    for (sql, unknown, near) in [
+        ("SELECT form_agent FROM messages", "form_agent", "from_agent"),
+        ("SELECT source FROM ticks WHERE ts > '2026'", "ts", "ts_utc"),
+        ("SELECT m.bdy FROM messages m", "m.bdy", "body"),
+    ] {
+        match store.db.query(sql) {
+            Err(Error::UnknownColumn { name, nearest }) => {
+                assert_eq!(name, unknown, "{sql}");
+                assert!(nearest.iter().any(|name| name == near), "{sql}: {nearest:?}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    let error = store.db.query("SELECT lenght(source) FROM ticks").unwrap_err().to_string();
+    assert!(error.contains("lenght") && error.contains("length"), "{error}");
+}
+
+#[test]
+fn query_works_in_plain_code_and_inside_any_runtime() {
+    let store = with_ticks(&THREE_TIMES);
+    let db = store.db.clone();
+    let ask = move || assert_eq!(value(&db, "SELECT COUNT(*) FROM ticks"), 3);
+    ask();
+    std::thread::spawn(ask.clone()).join().unwrap();
+    let (in_current, in_multi, in_futures) = (ask.clone(), ask.clone(), ask);
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async move { in_current() });
+    tokio::runtime::Builder::new_multi_thread()
+        .build()
+        .unwrap()
+        .block_on(async move { in_multi() });
+    futures::executor::block_on(async move { in_futures() });
+}
+
+#[test]
+fn a_db_can_be_dropped_inside_a_runtime() {
+    for build in [
+        tokio::runtime::Builder::new_current_thread as fn() -> _,
+        tokio::runtime::Builder::new_multi_thread,
+    ] {
+        build().build().unwrap().block_on(async {
+            let store = with_ticks(&THREE_TIMES);
+            store.db.query("SELECT 1").unwrap();
+            drop(store);
+        });
+    }
+}
+
+#[test]
+fn an_answer_streams_on_any_executor_and_may_be_left_early() {
+    let store = store();
+    let tick = |n: i64| json!({"ts_utc": "2026-04-15T23:00:00Z", "source": n.to_string(), "detail_json": "{}"});
+    let lines: String = (0..50_000).map(|n| format!("{}\n", tick(n))).collect();
+    store.db.import("ticks", lines.as_bytes()).unwrap();
+
+    let streamed = futures::executor::block_on(async {
+        let answer = store.db.query_stream("SELECT source FROM ticks").await.unwrap();
+        assert_eq!(answer.schema().field(0).name(), "source");
+        answer.try_fold(0, async |n, batch| Ok(n + batch.num_rows())).await.unwrap()
+    });
+    assert_eq!(streamed, 50_000);
+
+    let first = futures::executor::block_on(async {
+        let mut answer = store.db.query_stream("SELECT source FROM ticks").await.unwrap();
+        answer.next().await.unwrap().unwrap()
+    });
+    assert!(first.num_rows() <= 8_192);
+    // What was left behind holds nothing up: the store can be written and asked at once.
+    store.db.record_tick(Utc::now(), "x", "{}").unwrap();
+    assert_eq!(value(&store.db, "SELECT COUNT(*) FROM ticks"), 50_001);
+
+    let failed = futures::executor::block_on(store.db.query_stream("SELECT nothing FROM ticks"));
+    assert!(matches!(failed, Err(Error::UnknownColumn { .. })));
+}
+
+#[test]
+fn a_limit_reads_no_more_rows_than_it_needs() {
+    let store = store();
+    let lines = "{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"a\",\"detail_json\":\"{}\"}\n"
+        .repeat(20_000);
+    store.db.import("ticks", lines.as_bytes()).unwrap();
+    let plan = store.db.query("EXPLAIN ANALYZE SELECT source FROM ticks LIMIT 7").unwrap();
+    assert!(plan.contains("fetch=7") && plan.contains("rows_read=7]"), "{plan}");
+    assert_eq!(rows(&store.db, "SELECT source FROM ticks LIMIT 0").len(), 0);
+    assert_eq!(rows(&store.db, "SELECT id FROM ticks LIMIT 3 OFFSET 19998").len(), 2);
+}
+
+#[tokio::test]
+async fn a_provider_in_a_session_of_ones_own_sees_what_is_committed_when_a_query_runs() {
+    let store = with_ticks(&THREE_TIMES);
+    let own = SessionContext::new();
+    own.register_table("heartbeats", store.db.table("ticks").unwrap()).unwrap();
+    let count = async |session: &SessionContext, sql: &str| {
+        session.sql(sql).await.unwrap().count().await.unwrap()
+    };
+    assert_eq!(count(&own, "SELECT * FROM heartbeats").await, 3);
+    store.db.record_tick(Utc::now(), "x", "{}").unwrap();
+    assert_eq!(count(&own, "SELECT * FROM heartbeats").await, 4);
+
+    let session = store.db.session().unwrap();
+    assert_eq!(count(&session, "SELECT * FROM ticks WHERE ts_utc LIKE '2026-04-03%'").await, 2);
+    store.db.record_tick(Utc::now(), "y", "{}").unwrap();
+    assert_eq!(count(&session, "SELECT * FROM ticks").await, 5);
+    session.register_table("mine", store.db.table("sessions").unwrap()).unwrap();
+    assert_eq!(count(&session, "SELECT * FROM mine").await, 0);
+    assert!(matches!(store.db.table("tick"), Err(Error::UnknownTable { .. })));
+}
+
+#[test]
+fn one_query_sees_one_snapshot_whatever_is_recorded_meanwhile() {
+    let store = store();
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (db, stopped) = (store.db.clone(), Arc::clone(&stop));
+    let writer = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            // A tick first: at every commit there are as many ticks as crashes, or one more.
+            db.record_tick(Utc::now(), "x", "{}").unwrap();
+            db.record_crash(Utc::now(), "k", "a", "{}").unwrap();
+        }
+    });
+    for _ in 0..100 {
+        let sql = "SELECT (SELECT COUNT(*) FROM ticks) - (SELECT COUNT(*) FROM crashes) AS d";
+        let ahead = value(&store.db, sql).as_i64().unwrap();
+        assert!((0..=1).contains(&ahead), "{ahead}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+}
+
+netsky_db::tables! {
+    /// A table of somebody else's.
+    pub static FOREIGN_TABLES;
+
+    /// Finished builds.
+    #[table = "builds"]
+    pub struct BuildRecord<'a> {
+        /// When the build ended.
+        pub ts_utc: DateTime<Utc>,
+        /// What was built.
+        #[max_chars = 3]
+        pub target: &'a str,
+        /// Whether it passed.
+        pub passed: Option<bool>,
+    }
+
+    /// Numbers without a time.
+    #[table = "numbers"]
+    pub struct NumberRecord {
+        /// A number.
+        pub n: i64,
+    }
+}
+
+#[test]
+fn a_table_of_ones_own_is_recorded_and_queried_like_any_other() {
+    let store = store();
+    let db = store.db.with_tables(FOREIGN_TABLES).unwrap();
+    let ts_utc = DateTime::UNIX_EPOCH;
+    assert_eq!(db.record(&BuildRecord { ts_utc, target: "netsky", passed: None }).unwrap(), 1);
+    assert_eq!(db.record_all((0..100).map(|n| NumberRecord { n })).unwrap(), 1..101);
+    assert_eq!(db.record_json("numbers", "{\"n\":-1}").unwrap(), 101);
+    let all = rows(
+        &db,
+        "SELECT b.*, (SELECT SUM(n) FROM numbers) AS sum FROM builds b JOIN numbers n ON n.id = b.id",
+    );
+    assert_eq!(
+        Value::from_iter(all),
+        json!([{"id": 1, "ts_utc": "1970-01-01T00:00:00.000Z", "target": "net", "passed": null, "sum": 4949}])
+    );
+    assert!(db.summaries().unwrap().iter().any(|t| t.table.name() == "numbers" && t.rows == 101));
+    assert!(matches!(db.with_tables(FOREIGN_TABLES), Err(Error::TableExists { .. })));
+    assert!(matches!(store.db.query("SELECT * FROM builds"), Err(Error::UnknownTable { .. })));
+
+    // Whoever opens the store for reading only can know the tables too.
+    let reader = Db::open_read_only(&store.path).unwrap().with_tables(FOREIGN_TABLES).unwrap();
+    assert_eq!(value(&reader, "SELECT COUNT(*) FROM numbers"), 101);
+}

@@ -1,0 +1,108 @@
+//! What the tests share: stores in temporary directories, answers as JSON, and rows past the crate.
+
+use std::path::{Path, PathBuf};
+
+use netsky_db::{ColumnType, Db, Table, times_as_text};
+use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// A store that is gone when the test ends.
+pub struct TestStore {
+    pub db: Db,
+    pub path: PathBuf,
+    _dir: TempDir,
+}
+
+pub fn store() -> TestStore {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    TestStore { db: Db::open_path(&path).unwrap(), path, _dir: dir }
+}
+
+pub type Row = Map<String, Value>;
+
+/// The rows of an answer, times in their stored form.
+pub fn rows(db: &Db, sql: &str) -> Vec<Row> {
+    let batches = db.query_batches(sql).unwrap_or_else(|error| panic!("{sql}\n{error}"));
+    let mut writer = arrow::json::writer::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    for batch in &batches {
+        writer.write(&times_as_text(batch).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    serde_json::from_slice(&writer.into_inner()).unwrap()
+}
+
+/// The only value of an answer.
+pub fn value(db: &Db, sql: &str) -> Value {
+    let rows = rows(db, sql);
+    assert_eq!((rows.len(), rows[0].len()), (1, 1), "{sql}");
+    rows[0].values().next().unwrap().clone()
+}
+
+/// A row of the table with every column filled; different for each `seed`.
+pub fn full_row(table: &Table, seed: i64) -> Row {
+    let cell = |column: &netsky_db::Column| match column.ty {
+        ColumnType::Int => json!(seed * 1_000_003),
+        ColumnType::Bool => json!(seed % 2 == 0),
+        ColumnType::Time => {
+            json!(format!("2026-04-15T23:{:02}:00.{:03}Z", seed % 60, seed % 1_000))
+        }
+        ColumnType::Text => match column.allowed {
+            [] => json!(format!("{} {seed} \"q\" \\ \n \u{1} é 🦀", column.name)),
+            allowed => json!(allowed[seed as usize % allowed.len()]),
+        },
+    };
+    table.columns().iter().map(|column| (column.name.to_owned(), cell(column))).collect()
+}
+
+/// As [`full_row`], but null where a column may be.
+pub fn sparse_row(table: &Table, seed: i64) -> Row {
+    let mut row = full_row(table, seed);
+    for column in table.columns().iter().filter(|column| column.nullable) {
+        row[column.name] = Value::Null;
+    }
+    row
+}
+
+pub fn to_json(row: &Row) -> String {
+    Value::Object(row.clone()).to_string()
+}
+
+fn open_past_the_crate(path: &Path) -> Database {
+    Builder::new().set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
+}
+
+fn rows_of(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+    TableDefinition::new(table)
+}
+
+/// The bytes of a table's rows as they lie in the file.
+pub fn stored_rows(path: &Path, table: &str) -> Vec<(i64, String)> {
+    let db = open_past_the_crate(path);
+    let txn = db.begin_read().unwrap();
+    let rows = txn.open_table(rows_of(table)).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    rows.iter()
+        .unwrap()
+        .map(|row| row.unwrap())
+        .map(|(id, row)| (id.value(), text(row.value())))
+        .collect()
+}
+
+/// Writes a row as another program might.
+pub fn store_past_the_crate(path: &Path, table: &str, id: i64, bytes: &[u8]) {
+    let db = open_past_the_crate(path);
+    let txn = db.begin_write().unwrap();
+    txn.open_table(rows_of(table)).unwrap().insert(id, bytes).unwrap();
+    txn.commit().unwrap();
+}
+
+pub fn set_meta_past_the_crate(path: &Path, key: &str, value: i64) {
+    let db = open_past_the_crate(path);
+    let txn = db.begin_write().unwrap();
+    txn.open_table(TableDefinition::<&str, i64>::new("meta")).unwrap().insert(key, value).unwrap();
+    txn.commit().unwrap();
+}
