@@ -3,7 +3,7 @@
 //! In netsky-db 0.1.6 a time was a text. Here it is a timestamp, so that arithmetic and comparison
 //! are right, and comparison with a text literal works as DataFusion has it. What only a text could
 //! take is rewritten to see the time in its stored form: `LIKE`, the operators `||` and `~`, a cast
-//! to text, and every text function of DataFusion.
+//! to text, every text function of DataFusion, and `coalesce` of times with a text.
 
 use std::sync::Arc;
 
@@ -35,8 +35,10 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
         .chain(functions::unicode::functions())
         .chain(functions::regex::functions());
     for function in text_functions {
-        session.register_udf(Arc::new(TakesTimes::around(function)))?;
+        session.register_udf(Arc::new(TakesTimes::around(function, Times::Always)))?;
     }
+    let coalesce = TakesTimes::around(functions::core::coalesce(), Times::BesideText);
+    session.register_udf(Arc::new(coalesce))?;
     session.register_function_rewrite(Arc::new(TimesAsText))
 }
 
@@ -61,6 +63,13 @@ fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
+fn like_texts(like: Like, schema: &DFSchema) -> Transformed<Like> {
+    let (expr, pattern) = (as_text(*like.expr, schema), as_text(*like.pattern, schema));
+    let changed = expr.transformed || pattern.transformed;
+    let (expr, pattern) = (Box::new(expr.data), Box::new(pattern.data));
+    Transformed::new_transformed(Like { expr, pattern, ..like }, changed)
+}
+
 #[derive(Debug)]
 struct TimesAsText;
 
@@ -77,12 +86,8 @@ impl FunctionRewrite for TimesAsText {
         _: &ConfigOptions,
     ) -> Result<Transformed<Expr>> {
         Ok(match expr {
-            Expr::Like(like) => as_text(*like.expr, schema)
-                .update_data(Box::new)
-                .update_data(|expr| Expr::Like(Like { expr, ..like })),
-            Expr::SimilarTo(like) => as_text(*like.expr, schema)
-                .update_data(Box::new)
-                .update_data(|expr| Expr::SimilarTo(Like { expr, ..like })),
+            Expr::Like(like) => like_texts(like, schema).update_data(Expr::Like),
+            Expr::SimilarTo(like) => like_texts(like, schema).update_data(Expr::SimilarTo),
             Expr::Cast(cast) if is_text(cast.field.data_type()) => as_text(*cast.expr, schema)
                 .update_data(Box::new)
                 .update_data(|expr| Expr::Cast(Cast { expr, ..cast })),
@@ -102,7 +107,12 @@ impl FunctionRewrite for TimesAsText {
             Expr::ScalarFunction(ScalarFunction { func, args }) => {
                 match func.inner().downcast_ref::<TakesTimes>() {
                     Some(takes_times) => {
-                        let args = args.into_iter().map(|arg| as_text(arg, schema).data).collect();
+                        let types = args.iter().map(|arg| arg.get_type(schema));
+                        let types = types.collect::<Result<Vec<_>>>()?;
+                        let args = match takes_times.sees_texts(types.iter()) {
+                            true => args.into_iter().map(|arg| as_text(arg, schema).data).collect(),
+                            false => args,
+                        };
                         Transformed::yes(takes_times.function.call(args))
                     }
                     None => Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })),
@@ -133,12 +143,16 @@ impl ExprPlanner for TimesAsText {
 
     /// `substr(..)` and `SUBSTRING(.. FROM ..)` are syntax, and do not ask the registry.
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(TakesTimes::around(functions::unicode::substr()).call(args)))
+        Ok(PlannerResult::Planned(
+            TakesTimes::around(functions::unicode::substr(), Times::Always).call(args),
+        ))
     }
 
     /// `POSITION(.. IN ..)` likewise.
     fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(TakesTimes::around(functions::unicode::strpos()).call(args)))
+        Ok(PlannerResult::Planned(
+            TakesTimes::around(functions::unicode::strpos(), Times::Always).call(args),
+        ))
     }
 }
 
@@ -151,13 +165,29 @@ fn is_text(ty: &DataType) -> bool {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TakesTimes {
     function: Arc<ScalarUDF>,
+    times: Times,
     signature: Signature,
 }
 
+/// When a function sees times as texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Times {
+    Always,
+    /// Where another argument is a text: of times alone it gives a time.
+    BesideText,
+}
+
 impl TakesTimes {
-    fn around(function: Arc<ScalarUDF>) -> ScalarUDF {
+    fn around(function: Arc<ScalarUDF>, times: Times) -> ScalarUDF {
         let signature = Signature::user_defined(function.signature().volatility);
-        ScalarUDF::new_from_impl(Self { function, signature })
+        ScalarUDF::new_from_impl(Self { function, times, signature })
+    }
+
+    fn sees_texts<'a>(&self, mut types: impl Iterator<Item = &'a DataType>) -> bool {
+        match self.times {
+            Times::Always => true,
+            Times::BesideText => types.any(is_text),
+        }
     }
 }
 
@@ -175,7 +205,11 @@ impl ScalarUDFImpl for TakesTimes {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let as_text = |ty: &DataType| if is_utc_time(ty) { DataType::Utf8View } else { ty.clone() };
+        let sees_texts = self.sees_texts(types.iter());
+        let as_text = |ty: &DataType| match sees_texts && is_utc_time(ty) {
+            true => DataType::Utf8View,
+            false => ty.clone(),
+        };
         let fields: Vec<FieldRef> =
             types.iter().map(|ty| Arc::new(Field::new("argument", as_text(ty), true))).collect();
         let coerced = fields_with_udf(&fields, self.function.as_ref())?;

@@ -1,9 +1,8 @@
 //! Six weeks of a real fleet of coding agents, imported and asked about.
 //!
 //! What operators ask in SQL is worked out a second time here, with plain loops over the lines that
-//! were imported. Then come the questions of those who learned the tables when times were texts, and
-//! at the end every value of every row is read back. Without the data beside the project, all of it
-//! is skipped.
+//! were imported. Then come the questions of those who learned SQL when times were texts, and last,
+//! every value of every row is read back. Without the data beside the project, all is skipped.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};

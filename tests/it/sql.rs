@@ -72,6 +72,9 @@ fn sql_written_for_text_times_sees_them_as_stored() {
         ("CAST(ts_utc AS VARCHAR) = '2026-04-03T00:00:00.000Z'", &[2]),
         ("ts_utc::text = '2026-04-03T00:00:00.500Z'", &[3]),
         ("upper(ts_utc) = ts_utc", &[1, 2, 3]),
+        ("'2026-04-03T00:00:00.500Z' LIKE ts_utc", &[3]),
+        ("coalesce(ts_utc, 'running') LIKE '%.500Z'", &[3]),
+        ("coalesce(ts_utc, now()) < now()", &[1, 2, 3]),
     ] {
         assert_eq!(ids(&store.db, condition), expected, "{condition}");
     }
