@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::import::{self, Imported};
 use crate::providers::StoreTable;
 use crate::query::{self, QueryRuntime, QueryStream, Sessions};
-use crate::row::{self, Decoder, EncodedRows, InputRow};
+use crate::row::{Decoder, EncodedRow, EncodedRows, InputRow};
 use crate::schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
     GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,
@@ -183,10 +183,9 @@ impl Db {
     /// [`Error::InvalidValue`] if a time lies outside 1677-09-21 to 2262-04-11;
     /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
-        let mut encoded = Vec::new();
-        row::encode(R::TABLE, record.values(), &mut encoded)
-            .map_err(|error| error.into_error(R::TABLE))?;
-        self.store().append(R::TABLE, |rows| rows.push(&encoded))
+        let mut row = EncodedRow::default();
+        row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
+        self.store().append(R::TABLE, |rows| rows.push(&row))
     }
 
     /// Records many rows in one transaction, all or none, and returns their ids. Much faster than
@@ -202,12 +201,10 @@ impl Db {
         &self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<Range<i64>> {
-        let (mut rows, mut encoded) = (EncodedRows::new(), Vec::new());
+        let (mut rows, mut row) = (EncodedRows::new(), EncodedRow::default());
         for record in records {
-            encoded.clear();
-            row::encode(R::TABLE, record.values(), &mut encoded)
-                .map_err(|error| error.into_error(R::TABLE))?;
-            rows.push(&encoded)?;
+            row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
+            rows.push(&row)?;
         }
         self.append(R::TABLE, rows)
     }
@@ -222,7 +219,7 @@ impl Db {
     /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
     pub fn record_json(&self, table: &str, json: &str) -> Result<i64> {
         let table = self.find_table(table)?;
-        let mut encoded = Vec::new();
+        let mut encoded = EncodedRow::default();
         let mut input = InputRow::new(table, Some(Utc::now()));
         input
             .encode(json.as_bytes(), &mut encoded)
@@ -530,13 +527,10 @@ impl Db {
 
 fn summary(table: &'static Table, snapshot: &store::Snapshot) -> Result<TableSummary> {
     let rows = snapshot.count(table)?;
-    let time_column = table
-        .time_column()
-        .and_then(|time| table.columns().iter().position(|column| std::ptr::eq(column, time)));
-    let first_and_last = match time_column {
+    let first_and_last = match table.time_index() {
         None => None,
         Some(index) => snapshot.first_and_last(table, |id, json| {
-            let mut decoder = Decoder::new(table, &[index + 1])?;
+            let mut decoder = Decoder::new(table, &[index])?;
             decoder.push(id, json)?;
             let times = decoder.finish()?;
             let nanos = times.column(0).as_primitive::<TimestampNanosecondType>().value(0);

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::row::{EncodedRows, InputRow};
+use crate::row::{EncodedRow, EncodedRows, InputRow};
 use crate::table::Table;
 
 /// The longest line that is read, in bytes. It bounds the memory that a file without line ends can
@@ -30,7 +30,7 @@ pub(crate) fn read_rows(
 ) -> Result<EncodedRows> {
     let mut rows = EncodedRows::new();
     let mut input = InputRow::new(table, None);
-    let (mut line, mut encoded) = (Vec::new(), Vec::new());
+    let (mut line, mut encoded) = (Vec::new(), EncodedRow::default());
     for number in 1.. {
         line.clear();
         let unreadable =
@@ -51,7 +51,6 @@ pub(crate) fn read_rows(
         if json.is_empty() {
             continue;
         }
-        encoded.clear();
         match input.encode(json, &mut encoded) {
             Ok(()) => rows.push(&encoded)?,
             Err(reason) => on_invalid(number, reason)?,

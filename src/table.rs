@@ -68,11 +68,14 @@ impl Table {
     /// # Panics
     ///
     /// If a name is not made of lower-case letters, digits and `_`, stands twice, or is one that
-    /// every store uses itself (`meta`, `ids`; for columns `id`).
+    /// every store uses itself (`meta`, `ids`, `zones`, `zone_marks`; for columns `id`).
     #[doc(hidden)]
     pub const fn new(name: &'static str, doc: &'static str, columns: &'static [Column]) -> Self {
         assert!(is_identifier(name), "a table's name is lower-case letters, digits and _");
-        assert!(!eq(name, "meta") && !eq(name, "ids"), "a table cannot be named meta or ids");
+        assert!(
+            !eq(name, "meta") && !eq(name, "ids") && !eq(name, "zones") && !eq(name, "zone_marks"),
+            "every store has tables named meta, ids, zones and zone_marks"
+        );
         let mut i = 0;
         while i < columns.len() {
             let column = columns[i].name;
@@ -116,10 +119,16 @@ impl Table {
         })
     }
 
+    /// Where [`time_column`](Self::time_column) stands in [`schema`](Self::schema).
+    pub(crate) fn time_index(&self) -> Option<usize> {
+        let is_time = |c: &Column| c.ty == ColumnType::Time && !c.nullable;
+        self.columns.iter().position(is_time).map(|index| index + 1)
+    }
+
     /// The column that rows are dated by: the first time that every row has. `None` if there is
     /// none.
     pub fn time_column(&self) -> Option<&'static Column> {
-        self.columns.iter().find(|c| c.ty == ColumnType::Time && !c.nullable)
+        self.time_index().map(|index| &self.columns[index - 1])
     }
 }
 

@@ -1,11 +1,19 @@
 //! What DataFusion asks of a source of rows. Nothing outside this folder implements its traits of
 //! tables and plans.
 //!
-//! A query goes through the files in this order: [`provider`] answers the planner, [`source`] is the
-//! leaf of the plan, [`scan`] reads and decodes the rows when the plan runs.
+//! A query goes through the files in this order: [`provider`] answers the planner, and [`pushdown`]
+//! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
+//! become [`segments`] to read, and [`statistics`] for the optimizer. When the plan runs, [`scan`]
+//! starts tasks, each of which reads with a [`reader`].
 
+mod metrics;
 mod provider;
+mod pushdown;
+mod ranges;
+mod reader;
 mod scan;
+mod segments;
 mod source;
+mod statistics;
 
 pub(crate) use provider::StoreTable;

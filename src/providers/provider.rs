@@ -8,9 +8,10 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::providers::pushdown::{Ranges, range_of};
 use crate::providers::source::RowSource;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -54,11 +55,23 @@ impl TableProvider for StoreTable {
         TableType::Base
     }
 
+    /// What becomes ranges is filtered by the scan alone.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushdown = |filter| match range_of(filter, self.table) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(|filter| pushdown(filter)).collect())
+    }
+
     async fn scan(
         &self,
         _session: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let snapshot = match &self.rows {
@@ -69,7 +82,8 @@ impl TableProvider for StoreTable {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
-        let source = RowSource::new(self.table, snapshot, projection, limit)?;
+        let ranges = Ranges::of_all(filters, self.table);
+        let source = RowSource::new(self.table, snapshot, projection, ranges, limit)?;
         Ok(DataSourceExec::from_data_source(source))
     }
 }

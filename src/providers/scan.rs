@@ -1,120 +1,113 @@
-//! The work of a scan: one blocking task walks the rows, decodes them, and sends batches through a
-//! bounded channel.
+//! The work of a scan: blocking tasks read runs of rows side by side and send batches through bounded
+//! channels; the batches come out in the order of ids.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use datafusion::error::Result;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder, RecordOutput};
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use tokio::sync::mpsc::Sender;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::RecordOutput;
+use datafusion::physical_plan::stream::{
+    RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
+};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
+use crate::providers::metrics::ScanMetrics;
+use crate::providers::reader::RowReader;
+use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
-use crate::row::Decoder;
 
-/// How many batches may wait for the reader: with one being read and one being decoded, both sides
+/// How many batches a task may have waiting: with one being read and one being decoded, both sides
 /// are busy.
 const BATCHES_IN_FLIGHT: usize = 2;
 
-/// A batch is sent when its rows had so many bytes of JSON, however few they are. This, times the
-/// batches in flight and the one being decoded, bounds a scan's memory, give or take a row.
-const MAX_BATCH_BYTES: usize = 4 << 20;
-
-/// After so many rows a scan looks whether anyone still reads it.
-const ROWS_BETWEEN_CHECKS: usize = 1024;
-
-/// The stream of a partition's batches.
+/// The stream of a scan's batches. Nothing is read before it is polled.
 pub(super) fn open(
     source: &RowSource,
     partition: usize,
+    context: &TaskContext,
+) -> Result<SendableRecordBatchStream> {
+    let config = context.session_config();
+    let batch_size = config.batch_size();
+    let metrics = ScanMetrics::new(&source.metrics, partition);
+    metrics.blocks_total.add(source.segments.blocks);
+    metrics.blocks_skipped.add(source.segments.skipped);
+
+    // A scan that ends after some rows must not read ahead.
+    let tasks = if source.fetch.is_some() { 1 } else { config.target_partitions().max(1) };
+    let chunks = chunks(&source.segments.segments, batch_size, source.fetch.is_some());
+    // With one task, a chunk is opened when those before it are read to the end.
+    let left = Arc::new(AtomicUsize::new(source.fetch.unwrap_or(usize::MAX)));
+    let (shared, task_metrics, limit) =
+        (Arc::new(source.clone()), metrics.clone(), Arc::clone(&left));
+    let batches = stream::iter(chunks)
+        .map(move |chunk| {
+            let limit = limit.load(Ordering::Relaxed);
+            let opened = open_chunk(&shared, chunk, batch_size, limit, task_metrics.clone());
+            async move { opened }
+        })
+        .buffered(tasks)
+        .try_flatten();
+    let batches =
+        first_rows(batches, left).map_ok(move |batch| batch.record_output(&metrics.baseline));
+    Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&source.schema), batches)))
+}
+
+/// As many rows as are `left`. It ends with the batch that has the last of them, without asking for
+/// another.
+fn first_rows(
+    batches: impl Stream<Item = Result<RecordBatch>> + Send,
+    left: Arc<AtomicUsize>,
+) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    stream::try_unfold((Box::pin(batches), left), async |(mut batches, left)| {
+        let wanted = left.load(Ordering::Relaxed);
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let Some(batch) = batches.try_next().await? else { return Ok(None) };
+        let rows = batch.num_rows().min(wanted);
+        left.store(wanted - rows, Ordering::Relaxed);
+        Ok(Some((batch.slice(0, rows), (batches, left))))
+    })
+}
+
+/// The segments cut into what one task reads: about as many rows as a batch has. If the scan may end
+/// early, the first chunks are smaller.
+fn chunks(segments: &[Segment], batch_size: usize, may_end_early: bool) -> Vec<Vec<Segment>> {
+    let largest = batch_size as u64;
+    let mut wanted = if may_end_early { 1 } else { largest };
+    let mut chunks = Vec::new();
+    let (mut chunk, mut rows) = (Vec::new(), 0_u64);
+    for segment in segments {
+        // Of a segment that nothing is known of, one is enough for a task.
+        rows = rows.saturating_add(segment.max_rows.unwrap_or(u64::MAX));
+        chunk.push(segment.clone());
+        if rows >= wanted {
+            chunks.push(std::mem::take(&mut chunk));
+            (rows, wanted) = (0, (wanted * 4).min(largest));
+        }
+    }
+    chunks.extend((!chunk.is_empty()).then_some(chunk));
+    chunks
+}
+
+/// Starts a task that reads a chunk.
+fn open_chunk(
+    source: &Arc<RowSource>,
+    chunk: Vec<Segment>,
     batch_size: usize,
+    limit: usize,
+    metrics: ScanMetrics,
 ) -> Result<SendableRecordBatchStream> {
     let mut stream =
         RecordBatchReceiverStreamBuilder::new(Arc::clone(&source.schema), BATCHES_IN_FLIGHT);
-    let mut scan = Scan {
-        decoder: Decoder::new(source.table, &source.projection)?,
-        batches: stream.tx(),
-        metrics: ScanMetrics::new(source, partition),
-        batch_size,
-        left: source.fetch.unwrap_or(usize::MAX),
-        batch_bytes: 0,
-    };
-    let (table, snapshot) = (source.table, Arc::clone(&source.snapshot));
+    let batches = stream.tx();
+    let mut reader = RowReader::new(source, &source.projection, &chunk, metrics)?;
     stream.spawn_blocking(move || {
-        if scan.left > 0 {
-            snapshot.scan(table, |id, json| scan.row(id, json))?;
-        }
-        // The rows of the last batch; nothing follows them, whether or not they are still wanted.
-        let _ = scan.send_batch()?;
-        scan.metrics.baseline.done();
-        Ok(())
+        let wanted = || !batches.is_closed();
+        let send = |batch| batches.blocking_send(Ok(batch)).is_ok();
+        Ok(reader.read(&chunk, batch_size, limit, wanted, send)?)
     });
     Ok(stream.build())
-}
-
-/// The state of a running scan.
-struct Scan {
-    decoder: Decoder,
-    batches: Sender<Result<RecordBatch>>,
-    metrics: ScanMetrics,
-    batch_size: usize,
-    /// How many rows may still be read.
-    left: usize,
-    /// The JSON of the rows decoded since the last batch.
-    batch_bytes: usize,
-}
-
-impl Scan {
-    /// Decodes a row, and sends the batch that it fills. Breaks when no more rows are wanted.
-    fn row(&mut self, id: i64, json: &[u8]) -> crate::Result<ControlFlow<()>> {
-        self.decoder.push(id, json)?;
-        self.metrics.rows_read.add(1);
-        self.metrics.json_bytes.add(json.len());
-        self.batch_bytes += json.len();
-        self.left -= 1;
-        if self.left == 0 {
-            return Ok(ControlFlow::Break(()));
-        }
-        let rows = self.decoder.rows();
-        if rows >= self.batch_size || self.batch_bytes >= MAX_BATCH_BYTES {
-            return self.send_batch();
-        }
-        if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) && self.batches.is_closed() {
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    /// Sends the rows decoded so far. Breaks if the stream was dropped.
-    fn send_batch(&mut self) -> crate::Result<ControlFlow<()>> {
-        if self.decoder.rows() == 0 {
-            return Ok(ControlFlow::Continue(()));
-        }
-        self.batch_bytes = 0;
-        let batch = self.decoder.finish()?.record_output(&self.metrics.baseline);
-        match self.batches.blocking_send(Ok(batch)) {
-            Ok(()) => Ok(ControlFlow::Continue(())),
-            Err(_) => Ok(ControlFlow::Break(())),
-        }
-    }
-}
-
-/// What `EXPLAIN ANALYZE` says of a scan.
-struct ScanMetrics {
-    baseline: BaselineMetrics,
-    rows_read: Count,
-    json_bytes: Count,
-}
-
-impl ScanMetrics {
-    fn new(source: &RowSource, partition: usize) -> Self {
-        let counter = |name| MetricBuilder::new(&source.metrics).counter(name, partition);
-        Self {
-            baseline: BaselineMetrics::new(&source.metrics, partition),
-            rows_read: counter("rows_read"),
-            json_bytes: counter("json_bytes"),
-        }
-    }
 }

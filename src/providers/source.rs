@@ -1,7 +1,7 @@
 //! The leaf of a plan: which rows and columns of a table to read, as the optimizer settles them.
 
 use std::fmt::{self, Formatter};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
@@ -15,7 +15,10 @@ use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::execution_plan::SchedulingType;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
+use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
+use crate::providers::segments::Segments;
+use crate::providers::statistics::Totals;
 use crate::store::Snapshot;
 use crate::table::Table;
 
@@ -27,6 +30,10 @@ pub(super) struct RowSource {
     /// Indices in [`Table::schema`], in the order of the output.
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
+    pub(super) ranges: Arc<Ranges>,
+    pub(super) segments: Arc<Segments>,
+    /// What is known of the rows, once somebody has asked.
+    totals: Arc<OnceLock<Option<Totals>>>,
     /// The scan ends after so many rows.
     pub(super) fetch: Option<usize>,
     pub(super) metrics: ExecutionPlanMetricsSet,
@@ -37,11 +44,20 @@ impl RowSource {
         table: &'static Table,
         snapshot: Arc<Snapshot>,
         projection: Vec<usize>,
+        ranges: Ranges,
         fetch: Option<usize>,
     ) -> Result<Self> {
-        let schema = Arc::new(table.schema().project(&projection)?);
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { table, snapshot, projection, schema, fetch, metrics })
+        Ok(Self {
+            table,
+            schema: Arc::new(table.schema().project(&projection)?),
+            segments: Arc::new(Segments::plan(&snapshot.zones(table)?, &ranges)),
+            ranges: Arc::new(ranges),
+            snapshot,
+            projection,
+            totals: Arc::default(),
+            fetch,
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
     }
 }
 
@@ -51,7 +67,7 @@ impl DataSource for RowSource {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        scan::open(self, partition, context.session_config().batch_size())
+        scan::open(self, partition, &context)
     }
 
     fn fmt_as(&self, format: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
@@ -60,7 +76,7 @@ impl DataSource for RowSource {
         let columns = columns.join(", ");
         match format {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "table={}, columns=[{columns}]", self.table.name())?;
+                write!(f, "table={}, columns=[{columns}]{}", self.table.name(), self.ranges)?;
                 match self.fetch {
                     Some(fetch) => write!(f, ", fetch={fetch}"),
                     None => Ok(()),
@@ -88,7 +104,12 @@ impl DataSource for RowSource {
     }
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
-        Ok(Arc::new(Statistics::new_unknown(&self.schema)))
+        // A row that cannot be read is for the scan to complain about, if it gets there.
+        let totals = self.totals.get_or_init(|| Totals::of(self).unwrap_or_default());
+        Ok(Arc::new(match totals {
+            Some(totals) => totals.statistics(self),
+            None => Statistics::new_unknown(&self.schema),
+        }))
     }
 
     fn with_fetch(&self, fetch: Option<usize>) -> Option<Arc<dyn DataSource>> {

@@ -18,25 +18,50 @@ pub(crate) fn id_prefix(id: i64, out: &mut Vec<u8>) {
     let _ = write!(out, "{{\"id\":{id}");
 }
 
-/// Appends to `out` all of a row that follows its id: `,"ts_utc":"..",..}`.
-///
-/// # Errors
-///
-/// The column whose value cannot be stored. `out` then holds a part of the row.
-pub(crate) fn encode<'a>(
-    table: &Table,
-    values: impl IntoIterator<Item = Value<'a>>,
-    out: &mut Vec<u8>,
-) -> Result<(), Unstorable> {
-    let mut values = values.into_iter();
-    for column in table.columns() {
-        let value = values.next().unwrap_or(Value::Null);
-        let _ = write!(out, ",\"{}\":", column.name);
-        encode_value(column, value, out)
-            .map_err(|reason| Unstorable { column: column.name, reason })?;
+/// A row that is encoded but for its id.
+#[derive(Debug, Default)]
+pub(crate) struct EncodedRow {
+    json: Vec<u8>,
+    time: Option<i64>,
+}
+
+impl EncodedRow {
+    /// All of the row's JSON that follows its id: `,"ts_utc":"..",..}`.
+    pub(crate) fn json(&self) -> &[u8] {
+        &self.json
     }
-    out.push(b'}');
-    Ok(())
+
+    /// What the row is dated, in nanoseconds since 1970; `None` in a table without a time column.
+    pub(crate) fn time(&self) -> Option<i64> {
+        self.time
+    }
+
+    /// Encodes a row in the place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// The column whose value cannot be stored.
+    pub(crate) fn encode<'a>(
+        &mut self,
+        table: &Table,
+        values: impl IntoIterator<Item = Value<'a>>,
+    ) -> Result<(), Unstorable> {
+        self.json.clear();
+        self.time = None;
+        let time_column = table.time_column();
+        let mut values = values.into_iter();
+        for column in table.columns() {
+            let value = values.next().unwrap_or(Value::Null);
+            if let (Value::Time(instant), true) = (&value, time_column == Some(column)) {
+                self.time = instant.timestamp_millis().checked_mul(1_000_000);
+            }
+            let _ = write!(self.json, ",\"{}\":", column.name);
+            encode_value(column, value, &mut self.json)
+                .map_err(|reason| Unstorable { column: column.name, reason })?;
+        }
+        self.json.push(b'}');
+        Ok(())
+    }
 }
 
 /// A value that cannot be stored.
@@ -107,30 +132,35 @@ impl EncodedRows {
         Self { rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES), count: 0 }
     }
 
-    /// Adds a row that [`encode`] made.
-    pub(crate) fn push(&mut self, encoded: &[u8]) -> Result<()> {
-        let length = (encoded.len() as u64).to_le_bytes();
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<()> {
+        let length = (row.json.len() as u64).to_le_bytes();
+        let dated = [u8::from(row.time.is_some())];
+        let time = row.time.unwrap_or_default().to_le_bytes();
         self.rows
-            .write_all(&length)
-            .and_then(|()| self.rows.write_all(encoded))
+            .write_all(&[&length[..], &dated, &time].concat())
+            .and_then(|()| self.rows.write_all(&row.json))
             .map_err(Error::io("write rows to a temporary file in", std::env::temp_dir()))?;
         self.count += 1;
         Ok(())
     }
 
     /// Gives the rows to `visit`, in the order they were pushed.
-    pub(crate) fn drain(mut self, mut visit: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) fn drain(mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
         let unreadable = || Error::io("read rows from a temporary file in", std::env::temp_dir());
         self.rows.rewind().map_err(unreadable())?;
         let mut rows = BufReader::with_capacity(1 << 18, self.rows);
-        let mut row = Vec::new();
+        let mut row = EncodedRow::default();
         for _ in 0..self.count {
-            let mut length = [0; 8];
-            rows.read_exact(&mut length).map_err(unreadable())?;
-            row.clear();
+            let (mut length, mut dated, mut time) = ([0; 8], [0; 1], [0; 8]);
+            for field in [&mut length[..], &mut dated, &mut time] {
+                rows.read_exact(field).map_err(unreadable())?;
+            }
+            row.time = (dated[0] == 1).then(|| i64::from_le_bytes(time));
+            row.json.clear();
             (&mut rows)
                 .take(u64::from_le_bytes(length))
-                .read_to_end(&mut row)
+                .read_to_end(&mut row.json)
                 .map_err(unreadable())?;
             visit(&row)?;
         }

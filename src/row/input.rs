@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::nearest::nearest;
 use crate::row::decode::locate;
-use crate::row::encode::{Unstorable, encode};
+use crate::row::encode::{EncodedRow, Unstorable};
 use crate::row::object::{Members, ObjectParser, Scalar};
 use crate::table::{Table, Value};
 
@@ -25,12 +25,12 @@ impl InputRow {
         Self { table, parser: ObjectParser::new(), default_time }
     }
 
-    /// Appends the row to `out`, without its id: one in the object is ignored.
+    /// Encodes the row into `out`, without its id: one in the object is ignored.
     ///
     /// # Errors
     ///
-    /// Why the object is no row of the table. `out` may then hold a part of the row.
-    pub(crate) fn encode(&mut self, json: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    /// Why the object is no row of the table.
+    pub(crate) fn encode(&mut self, json: &[u8], out: &mut EncodedRow) -> Result<(), String> {
         let (table, default_time) = (self.table, self.default_time);
         self.parser.parse(json, |members| {
             refuse_unknown_keys(table, members.clone())?;
@@ -49,7 +49,7 @@ impl InputRow {
                 };
                 values.push(value);
             }
-            encode(table, values, out)
+            out.encode(table, values)
                 .map_err(|Unstorable { column, reason }| format!("{column}: {reason}"))
         })
     }

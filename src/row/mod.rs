@@ -8,6 +8,6 @@ mod object;
 mod time;
 
 pub(crate) use decode::Decoder;
-pub(crate) use encode::{EncodedRows, encode, id_prefix};
+pub(crate) use encode::{EncodedRow, EncodedRows, id_prefix};
 pub(crate) use input::InputRow;
-pub(crate) use time::stored_time_array;
+pub(crate) use time::{stored_time, stored_time_array};

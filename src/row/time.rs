@@ -43,7 +43,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 
 /// Nanoseconds since 1970 in the stored form. A time that another program wrote with finer digits
 /// shows them: six or nine decimals, never fewer than three.
-fn stored_time(nanos: i64) -> String {
+pub(crate) fn stored_time(nanos: i64) -> String {
     let instant = DateTime::<Utc>::from_timestamp_nanos(nanos);
     let decimals = match instant.nanosecond() {
         n if n % 1_000_000 == 0 => SecondsFormat::Millis,

@@ -3,7 +3,8 @@
 use redb::{ReadableTable, Table as RedbTable};
 
 use crate::error::{Error, Result};
-use crate::row;
+use crate::row::{self, EncodedRow};
+use crate::store::zone::ZoneWriter;
 use crate::store::{IDS, Store, rows_of};
 use crate::table::Table;
 
@@ -12,7 +13,7 @@ impl Store {
     /// nothing if `fill` fails. Other writers wait meanwhile.
     pub(crate) fn append<T>(
         &self,
-        table: &Table,
+        table: &'static Table,
         fill: impl FnOnce(&mut Appender<'_>) -> Result<T>,
     ) -> Result<T> {
         let txn = self.begin_write()?;
@@ -23,8 +24,10 @@ impl Store {
             // A program that wrote rows and not their ids must not have them overwritten.
             let highest = rows.last()?.map_or(0, |(id, _)| id.value());
             let last_id = given_out.max(highest);
-            let mut appender = Appender { rows, last_id, row: Vec::new() };
+            let zones = ZoneWriter::open(&txn, table, &rows)?;
+            let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
             let filled = fill(&mut appender)?;
+            appender.zones.write()?;
             if appender.last_id != given_out {
                 ids.insert(table.name(), appender.last_id)?;
             }
@@ -38,6 +41,7 @@ impl Store {
 /// Appends rows to one table within a transaction.
 pub(crate) struct Appender<'txn> {
     rows: RedbTable<'txn, i64, &'static [u8]>,
+    zones: ZoneWriter<'txn>,
     last_id: i64,
     row: Vec<u8>,
 }
@@ -48,15 +52,16 @@ impl Appender<'_> {
         self.last_id
     }
 
-    /// Appends a row that is encoded but for its id, and returns the id it got.
-    pub(crate) fn push(&mut self, encoded: &[u8]) -> Result<i64> {
+    /// Appends a row and returns the id it got.
+    pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<i64> {
         let id = self.last_id.checked_add(1).ok_or_else(|| {
             Error::Storage("the table has given out its last id, 9223372036854775807".into())
         })?;
         self.row.clear();
         row::id_prefix(id, &mut self.row);
-        self.row.extend_from_slice(encoded);
+        self.row.extend_from_slice(row.json());
         self.rows.insert(id, self.row.as_slice())?;
+        self.zones.add(id, row.time())?;
         self.last_id = id;
         Ok(id)
     }

@@ -5,6 +5,7 @@ mod file;
 mod handle;
 mod legacy;
 mod snapshot;
+mod zone;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
 pub(crate) use snapshot::Snapshot;
+pub(crate) use zone::ZoneMap;
 
 pub(crate) use file::own_private_dir;
 
 use handle::Handle;
+use zone::ZoneWriter;
 
 /// Single numbers of the store: `schema_version`.
 const META: TableDefinition<'_, &str, i64> = TableDefinition::new("meta");
@@ -85,11 +88,12 @@ impl Store {
         self.snapshot()?.meta(SCHEMA_VERSION_KEY).map(Option::unwrap_or_default)
     }
 
-    /// Creates those of `tables` that the store lacks, and sets the schema version.
-    pub(crate) fn create_tables(&self, tables: &[&Table]) -> Result<()> {
+    /// Creates those of `tables` that the store lacks, brings their zones up to their rows, and sets
+    /// the schema version.
+    pub(crate) fn create_tables(&self, tables: &[&'static Table]) -> Result<()> {
         let snapshot = self.snapshot()?;
         let version = snapshot.meta(SCHEMA_VERSION_KEY)?;
-        if version == Some(SCHEMA_VERSION) && snapshot.has_tables(tables)? {
+        if version == Some(SCHEMA_VERSION) && snapshot.is_complete(tables)? {
             return Ok(());
         }
         drop(snapshot);
@@ -100,8 +104,9 @@ impl Store {
             self.refuse_newer_than_supported(found)?;
             meta.insert(SCHEMA_VERSION_KEY, SCHEMA_VERSION)?;
             txn.open_table(IDS)?;
-            for table in tables {
-                txn.open_table(rows_of(table))?;
+            for &table in tables {
+                let rows = txn.open_table(rows_of(table))?;
+                ZoneWriter::open(&txn, table, &rows)?;
             }
         }
         txn.commit()?;

@@ -1,14 +1,13 @@
 //! What was committed at one moment, to read for as long as one likes while others write.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
-use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError, TableHandle,
-};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError};
 
 use crate::error::Result;
 use crate::store::handle::Handle;
+use crate::store::zone::{MARKS, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
@@ -35,10 +34,25 @@ impl Snapshot {
         Ok(meta.get(key)?.map(|value| value.value()))
     }
 
-    pub(super) fn has_tables(&self, tables: &[&Table]) -> Result<bool> {
-        let names: Vec<String> =
-            self.txn.list_tables()?.map(|table| table.name().to_owned()).collect();
-        Ok(tables.iter().all(|table| names.iter().any(|name| name == table.name())))
+    /// Whether the store has all of the tables, and zones of all their rows.
+    pub(super) fn is_complete(&self, tables: &[&'static Table]) -> Result<bool> {
+        for table in tables {
+            if self.rows(table)?.is_none() || !self.zones(table)?.is_complete() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is known of the table's rows without reading them.
+    pub(crate) fn zones(&self, table: &'static Table) -> Result<ZoneMap> {
+        let Some(rows) = self.rows(table)? else { return Ok(ZoneMap::default()) };
+        let zones = absent_as_none(self.txn.open_table(ZONES))?;
+        let marks = absent_as_none(self.txn.open_table(MARKS))?;
+        match zones.zip(marks) {
+            Some((zones, marks)) => ZoneMap::read(table, &rows, &zones, &marks),
+            None => Ok(ZoneMap::unknown()),
+        }
     }
 
     /// How many rows the table has. Takes no longer for more.
@@ -60,15 +74,33 @@ impl Snapshot {
         Ok(Some((first, read(last_id.value(), last.value())?)))
     }
 
-    /// Gives the table's rows to `visit`, ids rising, until it breaks. A store that never had the
-    /// table has no rows of it.
+    /// The lowest and the highest id in a run of ids; `None` if there is no row.
+    pub(crate) fn first_and_last_id(
+        &self,
+        table: &Table,
+        ids: RangeInclusive<i64>,
+    ) -> Result<Option<(i64, i64)>> {
+        let Some(rows) = self.rows(table)? else { return Ok(None) };
+        let mut range = rows.range(ids)?;
+        let Some(first) = range.next() else { return Ok(None) };
+        let first = first?.0.value();
+        let last = match range.next_back() {
+            Some(last) => last?.0.value(),
+            None => first,
+        };
+        Ok(Some((first, last)))
+    }
+
+    /// Gives the table's rows in a run of ids to `visit`, ids rising, until it breaks. A store that
+    /// never had the table has no rows of it.
     pub(crate) fn scan(
         &self,
         table: &Table,
+        ids: RangeInclusive<i64>,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
-        for row in rows.iter()? {
+        for row in rows.range(ids)? {
             let (id, json) = row?;
             if visit(id.value(), json.value())?.is_break() {
                 break;

@@ -1,0 +1,70 @@
+//! Which parts of a table a scan has to read: blocks that zones rule out are left out, and for the
+//! others it is settled whether each row's time must be looked at.
+
+use std::ops::RangeInclusive;
+
+use crate::providers::pushdown::Ranges;
+use crate::store::ZoneMap;
+
+/// A run of ids to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) ids: RangeInclusive<i64>,
+    /// Whether rows of other times than the wanted may lie in it.
+    pub(super) check_times: bool,
+    /// How many rows it has at most; `None` if nothing is known of it.
+    pub(super) max_rows: Option<u64>,
+    /// What its rows have together, if that is known and every one of them is wanted.
+    pub(super) known: Option<Known>,
+}
+
+/// What is known of rows without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) rows: u64,
+    /// The smallest and the largest time.
+    pub(super) times: Option<(i64, i64)>,
+}
+
+/// The segments of a scan, ids rising.
+#[derive(Debug)]
+pub(super) struct Segments {
+    pub(super) segments: Vec<Segment>,
+    /// How many blocks the table has, and how many of them hold no wanted row.
+    pub(super) blocks: usize,
+    pub(super) skipped: usize,
+}
+
+impl Segments {
+    pub(super) fn plan(zones: &ZoneMap, ranges: &Ranges) -> Self {
+        let mut planned = Self { segments: Vec::new(), blocks: 0, skipped: 0 };
+        for run in zones.runs() {
+            planned.blocks += 1;
+            let before = planned.segments.len();
+            let (first, last) = run.ids.into_inner();
+            let times = run.zone.and_then(|zone| zone.times);
+            if times.is_none_or(|(low, high)| ranges.times.overlaps(low, high)) {
+                let check_times = match times {
+                    Some((low, high)) => !ranges.times.covers(low, high),
+                    None => !ranges.times.is_all(),
+                };
+                for range in ranges.ids.ranges_between(first, last) {
+                    let whole = range == (first..=last);
+                    let known = run.zone.filter(|_| whole && !check_times);
+                    planned.segments.push(Segment {
+                        ids: range,
+                        check_times,
+                        max_rows: run.zone.map(|zone| zone.rows),
+                        known: known.map(|zone| Known { rows: zone.rows, times: zone.times }),
+                    });
+                }
+            }
+            planned.skipped += usize::from(planned.segments.len() == before);
+        }
+        if ranges.times.is_none() || ranges.ids.is_none() {
+            planned.segments.clear();
+            planned.skipped = planned.blocks;
+        }
+        planned
+    }
+}

@@ -1,0 +1,325 @@
+//! Zones: what can be known of a block of rows without reading it.
+//!
+//! A block is 1,024 ids. Its zone has the number of its rows and the span of their times, written in
+//! the transaction that writes the rows. Rows need not come in the order of time: a late one widens
+//! its block's zone. A mark says up to which id there are zones, and how many rows those count. Rows
+//! past it are another program's; they are scanned until the next write of ours catches up. If the
+//! rows up to the mark are not as many as it counts, another program has removed or slipped in some:
+//! then no zone is believed, and the next write makes them all anew.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use arrow::array::AsArray;
+use arrow::compute::{max, min};
+use arrow::datatypes::TimestampNanosecondType;
+use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
+
+use crate::error::Result;
+use crate::row::Decoder;
+use crate::table::Table;
+
+/// By table and block: rows, smallest time, largest time. Where the times are not known, the
+/// smallest is larger than the largest.
+pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
+    TableDefinition::new("zones");
+/// By table: the highest id that zones know of, and how many rows there are up to it.
+pub(super) const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
+
+const BLOCK_BITS: u32 = 10;
+
+/// A block of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Block(i64);
+
+impl Block {
+    fn of(id: i64) -> Self {
+        Self(id >> BLOCK_BITS)
+    }
+
+    fn ids(self) -> RangeInclusive<i64> {
+        let first = self.0 << BLOCK_BITS;
+        first..=first + ((1 << BLOCK_BITS) - 1)
+    }
+}
+
+/// What is known of a block's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Zone {
+    pub(crate) rows: u64,
+    /// The smallest and the largest time, in nanoseconds. `None` if there are no rows, if the table
+    /// has no time column, or if a row's time cannot be read.
+    pub(crate) times: Option<(i64, i64)>,
+}
+
+impl Zone {
+    fn of_row(time: Option<i64>) -> Self {
+        Self { rows: 1, times: time.map(|time| (time, time)) }
+    }
+
+    fn add(&mut self, other: Self) {
+        let times = match (self.rows, self.times, other.times) {
+            (0, _, times) => times,
+            (_, Some((low, high)), Some((other_low, other_high))) => {
+                Some((low.min(other_low), high.max(other_high)))
+            }
+            _ => None,
+        };
+        *self = Self { rows: self.rows + other.rows, times };
+    }
+
+    fn stored(self) -> (u64, i64, i64) {
+        let (low, high) = self.times.unwrap_or((i64::MAX, i64::MIN));
+        (self.rows, low, high)
+    }
+
+    fn from_stored((rows, low, high): (u64, i64, i64)) -> Self {
+        Self { rows, times: (low <= high).then_some((low, high)) }
+    }
+}
+
+/// Up to which id there are zones, and how many rows they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    id: i64,
+    rows: u64,
+}
+
+impl Mark {
+    const NONE: Self = Self { id: i64::MIN, rows: 0 };
+
+    fn read(
+        marks: &impl ReadableTable<&'static str, (i64, u64)>,
+        table: &Table,
+    ) -> Result<Option<Self>> {
+        let mark = marks.get(table.name())?.map(|mark| mark.value());
+        Ok(mark.map(|(id, rows)| Self { id, rows }))
+    }
+
+    /// The ids past the mark.
+    fn beyond(self) -> std::ops::RangeFrom<i64> {
+        match self {
+            Self::NONE => i64::MIN..,
+            Self { id, .. } => id.saturating_add(1)..,
+        }
+    }
+
+    /// Whether there are as many rows up to the mark as it counts, and whether there are others.
+    fn check(self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<MarkState> {
+        let all = rows.len()?;
+        let highest = rows.last()?.map_or(i64::MIN, |(id, _)| id.value());
+        if highest <= self.id {
+            return Ok(if all == self.rows { MarkState::Current } else { MarkState::Untrue });
+        }
+        let mut beyond = 0;
+        for row in rows.range(self.beyond())? {
+            row?;
+            beyond += 1;
+        }
+        Ok(if all == self.rows + beyond { MarkState::Behind } else { MarkState::Untrue })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MarkState {
+    Current,
+    Behind,
+    Untrue,
+}
+
+/// The zones of a table in a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ZoneMap {
+    zones: Vec<(Block, Zone)>,
+    mark: Option<i64>,
+    beyond: bool,
+}
+
+/// A run of ids, and what is known of its rows; `None` if nothing is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ZoneRun {
+    pub(crate) ids: RangeInclusive<i64>,
+    pub(crate) zone: Option<Zone>,
+}
+
+impl ZoneMap {
+    pub(super) fn read(
+        table: &Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+        zones: &impl ReadableTable<(&'static str, i64), (u64, i64, i64)>,
+        marks: &impl ReadableTable<&'static str, (i64, u64)>,
+    ) -> Result<Self> {
+        let Some(mark) = Mark::read(marks, table)? else { return Ok(Self::unknown()) };
+        let state = mark.check(rows)?;
+        if state == MarkState::Untrue {
+            return Ok(Self::unknown());
+        }
+        let of_table = (table.name(), i64::MIN)..=(table.name(), i64::MAX);
+        let zones = zones.range(of_table)?.map(|entry| {
+            let (key, zone) = entry?;
+            Ok((Block(key.value().1), Zone::from_stored(zone.value())))
+        });
+        let zones = zones.collect::<Result<_>>()?;
+        Ok(Self { zones, mark: Some(mark.id), beyond: state == MarkState::Behind })
+    }
+
+    /// Whether all of the table's rows are in zones.
+    pub(super) fn is_complete(&self) -> bool {
+        self.mark.is_some() && !self.beyond
+    }
+
+    /// Nothing is known of any row.
+    pub(super) fn unknown() -> Self {
+        Self { zones: Vec::new(), mark: None, beyond: true }
+    }
+
+    /// The table cut into runs of ids, which rise: a block each, then all that zones do not know of.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = ZoneRun> + '_ {
+        let beyond = self.beyond.then(|| {
+            let first = self.mark.map_or(i64::MIN, |id| id.saturating_add(1));
+            ZoneRun { ids: first..=i64::MAX, zone: None }
+        });
+        let zoned = self.zones.iter().map(|(block, zone)| {
+            let (first, last) = block.ids().into_inner();
+            ZoneRun { ids: first..=last.min(self.mark.unwrap_or(last)), zone: Some(*zone) }
+        });
+        zoned.chain(beyond)
+    }
+}
+
+/// Writes a table's zones beside its rows.
+pub(super) struct ZoneWriter<'txn> {
+    table: &'static str,
+    zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
+    marks: RedbTable<'txn, &'static str, (i64, u64)>,
+    mark: Mark,
+    /// What the open block has gained since it was last written.
+    gained: Option<(Block, Zone)>,
+}
+
+impl<'txn> ZoneWriter<'txn> {
+    /// Opens the zones and brings them up to the rows that are there.
+    pub(super) fn open(
+        txn: &'txn WriteTransaction,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<Self> {
+        let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
+        let found = Mark::read(&marks, table)?;
+        let mark = found.unwrap_or(Mark::NONE);
+        let mut writer = Self { table: table.name(), zones, marks, mark, gained: None };
+        match mark.check(rows)? {
+            MarkState::Current if found.is_some() => return Ok(writer),
+            MarkState::Current | MarkState::Behind => {}
+            MarkState::Untrue => writer.forget()?,
+        }
+        for (block, (zone, last_id)) in zones_of_rows(table, rows, writer.mark)? {
+            writer.gain(block, zone, last_id)?;
+        }
+        writer.write()?;
+        Ok(writer)
+    }
+
+    /// Takes note of a row.
+    pub(super) fn add(&mut self, id: i64, time: Option<i64>) -> Result<()> {
+        self.gain(Block::of(id), Zone::of_row(time), id)
+    }
+
+    fn gain(&mut self, block: Block, zone: Zone, last_id: i64) -> Result<()> {
+        if self.gained.is_some_and(|(open, _)| open != block) {
+            self.write_block()?;
+        }
+        self.gained.get_or_insert((block, Zone::default())).1.add(zone);
+        self.mark = Mark { id: last_id, rows: self.mark.rows + zone.rows };
+        Ok(())
+    }
+
+    /// Writes what was noted. Without it, the zones fall behind.
+    pub(super) fn write(&mut self) -> Result<()> {
+        self.write_block()?;
+        self.marks.insert(self.table, (self.mark.id, self.mark.rows))?;
+        Ok(())
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        if let Some((block, gained)) = self.gained.take() {
+            let key = (self.table, block.0);
+            let stored = self.zones.get(key)?.map(|zone| Zone::from_stored(zone.value()));
+            let mut zone = stored.unwrap_or_default();
+            zone.add(gained);
+            self.zones.insert(key, zone.stored())?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) -> Result<()> {
+        let of_table = (self.table, i64::MIN)..=(self.table, i64::MAX);
+        self.zones.retain_in(of_table, |_, _| false)?;
+        self.mark = Mark::NONE;
+        Ok(())
+    }
+}
+
+/// The zones of the rows past the mark, with the last id in each.
+fn zones_of_rows(
+    table: &'static Table,
+    rows: &impl ReadableTable<i64, &'static [u8]>,
+    mark: Mark,
+) -> Result<BTreeMap<Block, (Zone, i64)>> {
+    let mut zones = BTreeMap::new();
+    let mut open: Option<(Block, ZoneReader)> = None;
+    for row in rows.range(mark.beyond())? {
+        let (id, json) = row?;
+        let (id, block) = (id.value(), Block::of(id.value()));
+        if let Some((finished, reader)) = open.take_if(|(open, _)| *open != block) {
+            zones.insert(finished, reader.finish()?);
+        }
+        let (_, reader) = match &mut open {
+            Some(open) => open,
+            None => open.insert((block, ZoneReader::new(table)?)),
+        };
+        reader.push(id, json.value());
+    }
+    if let Some((finished, reader)) = open {
+        zones.insert(finished, reader.finish()?);
+    }
+    Ok(zones)
+}
+
+/// Reads the zone of a block off its rows.
+struct ZoneReader {
+    rows: u64,
+    last_id: i64,
+    /// `None` if there are no times, or one of them cannot be read.
+    times: Option<Decoder>,
+}
+
+impl ZoneReader {
+    fn new(table: &'static Table) -> Result<Self> {
+        let times = match table.time_index() {
+            Some(index) => Some(Decoder::new(table, &[index])?),
+            None => None,
+        };
+        Ok(Self { rows: 0, last_id: i64::MIN, times })
+    }
+
+    fn push(&mut self, id: i64, json: &[u8]) {
+        self.rows += 1;
+        self.last_id = id;
+        if self.times.as_mut().is_some_and(|times| times.push(id, json).is_err()) {
+            self.times = None;
+        }
+    }
+
+    fn finish(self) -> Result<(Zone, i64)> {
+        let times = match self.times {
+            None => None,
+            Some(mut decoder) => {
+                let times = decoder.finish()?;
+                let times = times.column(0).as_primitive::<TimestampNanosecondType>();
+                min(times).zip(max(times))
+            }
+        };
+        Ok((Zone { rows: self.rows, times }, self.last_id))
+    }
+}

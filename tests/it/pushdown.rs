@@ -1,0 +1,173 @@
+//! What a query reads. A pushdown that silently stops working still gives the right answer; here it
+//! fails a test, on the figures that `EXPLAIN ANALYZE` shows.
+
+use chrono::{DateTime, Utc};
+use netsky_db::TickRecord;
+use serde_json::json;
+
+use crate::support::{TestStore, store, store_past_the_crate, value};
+
+/// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
+const BLOCKS: i64 = 20;
+
+/// One tick a second from midnight on, and one that is late, in block 15.
+fn ticks() -> TestStore {
+    let store = store();
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    let rows = (1..BLOCKS * 1_024).map(|id| TickRecord {
+        ts_utc: start + chrono::TimeDelta::seconds(if id == 15 * 1_024 { 0 } else { id }),
+        source: if id % 2 == 0 { "even" } else { "odd" },
+        detail_json: "{}",
+    });
+    store.db.record_all(rows).unwrap();
+    store
+}
+
+#[derive(Debug, PartialEq)]
+struct Read {
+    blocks_total: u64,
+    blocks_skipped: u64,
+    rows_read: u64,
+}
+
+/// What the scan of a query read; `None` if there was no scan. Large figures are rounded.
+fn read(store: &TestStore, sql: &str) -> Option<Read> {
+    let plan = store.db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
+    let figure = |name: &str| {
+        let after = &plan[plan.find(&format!("{name}="))? + name.len() + 1..];
+        let figure = after.split([',', ']', ' ']).next()?;
+        let thousands = after[figure.len()..].starts_with(" K");
+        let figure: f64 = figure.parse().ok()?;
+        Some((figure * if thousands { 1_000.0 } else { 1.0 }) as u64)
+    };
+    Some(Read {
+        blocks_total: figure("blocks_total")?,
+        blocks_skipped: figure("blocks_skipped")?,
+        rows_read: figure("rows_read")?,
+    })
+}
+
+fn rows_read(store: &TestStore, sql: &str) -> u64 {
+    read(store, sql).unwrap_or_else(|| panic!("no scan: {sql}")).rows_read
+}
+
+#[test]
+fn a_range_of_times_reads_the_blocks_that_overlap_it() {
+    let store = ticks();
+    // Half an hour has 1,800 rows, in 3 blocks; the late row makes its block one that may have some.
+    for condition in [
+        "ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T01:30:00Z'",
+        "ts_utc BETWEEN '2026-04-03T01:00:00Z' AND '2026-04-03T01:29:59.999Z'",
+        "'2026-04-03T01:00:00Z' <= ts_utc AND NOT (ts_utc >= '2026-04-03T01:30:00Z')",
+        "date_bin(INTERVAL '30 minutes', ts_utc) = '2026-04-03T01:00:00Z'",
+        "to_timestamp(ts_utc) >= '2026-04-03T01:00:00Z' AND ts_utc::timestamp < '2026-04-03T01:30:00Z'",
+    ] {
+        let found = read(&store, &format!("SELECT source FROM ticks WHERE {condition}")).unwrap();
+        assert_eq!((found.blocks_total, found.blocks_skipped), (20, 16), "{condition}");
+        assert_eq!(
+            value(&store.db, &format!("SELECT count(source) FROM ticks WHERE {condition}")),
+            1_800
+        );
+    }
+    let late = "SELECT source FROM ticks WHERE ts_utc = '2026-04-03T00:00:00Z'";
+    assert_eq!(read(&store, late).unwrap().blocks_skipped, 19);
+}
+
+#[test]
+fn ids_are_looked_up() {
+    let store = ticks();
+    for (condition, rows) in [
+        ("id = 4321", 1),
+        ("4321 = id", 1),
+        ("id IN (5, 4321, 999999)", 2),
+        ("id BETWEEN 2000 AND 2099", 100),
+        ("id > 20470", 9),
+        ("id <= 3 OR id > 20476", 6),
+        ("NOT (id > 7)", 7),
+        ("id = 4321 AND ts_utc < '2026-04-04'", 1),
+    ] {
+        assert_eq!(
+            rows_read(&store, &format!("SELECT source FROM ticks WHERE {condition}")),
+            rows,
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_reads_nothing() {
+    let store = ticks();
+    for condition in [
+        "id > 5 AND id < 3",
+        "ts_utc > '2027-01-01'",
+        "ts_utc < '2026-04-01' OR ts_utc > '2026-05-01'",
+        "id = 7 AND ts_utc > '2026-04-03T05:00:00Z'",
+        "date_trunc('day', ts_utc) = '2026-04-03T12:00:00Z'",
+        "ts_utc > now() + INTERVAL '1000 days'",
+    ] {
+        let read = read(&store, &format!("SELECT source FROM ticks WHERE {condition}"));
+        assert!(read.is_none_or(|read| read.rows_read <= 1), "{condition}");
+    }
+    assert_eq!(
+        rows_read(&store, "SELECT source FROM ticks WHERE ts_utc::date = '2026-04-03'"),
+        20_480
+    );
+}
+
+#[test]
+fn counts_and_ends_are_known_without_a_scan() {
+    let store = ticks();
+    let half_hour = "ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T01:30:00Z'";
+    for (sql, answer) in [
+        ("SELECT count(*) FROM ticks".to_owned(), json!(20_479)),
+        ("SELECT count(id) FROM ticks".to_owned(), json!(20_479)),
+        ("SELECT min(id) FROM ticks".to_owned(), json!(1)),
+        ("SELECT max(id) FROM ticks".to_owned(), json!(20_479)),
+        ("SELECT min(ts_utc) FROM ticks".to_owned(), json!("2026-04-03T00:00:00.000Z")),
+        ("SELECT max(ts_utc) FROM ticks".to_owned(), json!("2026-04-03T05:41:19.000Z")),
+        ("SELECT count(*) FROM ticks WHERE id > 20000".to_owned(), json!(479)),
+        (format!("SELECT count(*) FROM ticks WHERE {half_hour}"), json!(1_800)),
+        (format!("SELECT min(id) FROM ticks WHERE {half_hour}"), json!(3_600)),
+        (
+            format!("SELECT max(ts_utc) FROM ticks WHERE {half_hour}"),
+            json!("2026-04-03T01:29:59.000Z"),
+        ),
+    ] {
+        assert_eq!(value(&store.db, &sql), answer, "{sql}");
+        assert_eq!(read(&store, &sql), None, "{sql}");
+    }
+}
+
+#[test]
+fn what_is_known_is_never_stale() {
+    let store = ticks();
+    let db = &store.db;
+    for expected in 20_480..20_490 {
+        db.record_tick(Utc::now(), "new", "{}").unwrap();
+        assert_eq!(value(db, "SELECT count(*) FROM ticks"), expected);
+        assert_eq!(value(db, "SELECT max(id) FROM ticks"), expected);
+    }
+    // Another program's row has no zone, and is found all the same.
+    let row = r#"{"ts_utc":"2031-01-01T00:00:00Z","source":"other","detail_json":"{}"}"#;
+    store_past_the_crate(&store.path, "ticks", 30_000, row.as_bytes());
+    assert_eq!(value(db, "SELECT count(*) FROM ticks"), 20_490);
+    assert_eq!(value(db, "SELECT max(ts_utc) FROM ticks"), "2031-01-01T00:00:00.000Z");
+    let other = "SELECT source FROM ticks WHERE ts_utc > '2030-01-01'";
+    assert_eq!(value(db, other), "other");
+    assert_eq!(rows_read(&store, other), 1, "its run alone");
+    // The next write catches up.
+    db.record_tick(Utc::now(), "new", "{}").unwrap();
+    assert_eq!(read(&store, "SELECT count(*) FROM ticks"), None);
+    assert_eq!(value(db, other), "other");
+}
+
+#[test]
+fn a_scan_that_is_left_or_limited_reads_no_further() {
+    let store = ticks();
+    assert_eq!(rows_read(&store, "SELECT source FROM ticks LIMIT 7"), 7);
+    assert_eq!(rows_read(&store, "SELECT source FROM ticks WHERE id > 1000 LIMIT 30"), 30);
+    assert!(
+        rows_read(&store, "SELECT source FROM ticks WHERE ts_utc > '2026-04-03T03:00:00Z' LIMIT 5")
+            <= 1_024
+    );
+}
