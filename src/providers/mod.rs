@@ -3,10 +3,13 @@
 //!
 //! A query goes through the files in this order: [`provider`] answers the planner, and [`pushdown`]
 //! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
-//! become [`segments`] to read, and [`statistics`] for the optimizer. When the plan runs, [`scan`]
-//! starts tasks, each of which reads with a [`reader`].
+//! become [`segments`] to read, and [`statistics`] for the optimizer, which may then ask for an
+//! [`order`] and add a [`predicate`]. When the plan runs, [`scan`] starts tasks, each of which reads
+//! with a [`reader`].
 
 mod metrics;
+mod order;
+mod predicate;
 mod provider;
 mod pushdown;
 mod ranges;

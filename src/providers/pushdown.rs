@@ -34,14 +34,30 @@ pub(super) struct Ranges {
 impl Ranges {
     /// Those that pass all of the filters; a filter that is no range lets everything through.
     pub(super) fn of_all(filters: &[Expr], table: &Table) -> Self {
-        let mut ranges = Self { ids: RangeSet::all(), times: RangeSet::all() };
-        for (key, set) in filters.iter().filter_map(|filter| range_of(filter, table)) {
-            match key {
-                Key::Id => ranges.ids = ranges.ids.and(&set),
-                Key::Time => ranges.times = ranges.times.and(&set),
-            }
+        let ranges = filters.iter().filter_map(|filter| range_of(filter, table));
+        ranges.fold(Self::all(), |all, (key, set)| all.and(&Self::of(key, set)))
+    }
+
+    pub(super) fn all() -> Self {
+        Self { ids: RangeSet::all(), times: RangeSet::all() }
+    }
+
+    /// Those whose key is in the set.
+    pub(super) fn of(key: Key, set: RangeSet) -> Self {
+        match key {
+            Key::Id => Self { ids: set, ..Self::all() },
+            Key::Time => Self { times: set, ..Self::all() },
         }
-        ranges
+    }
+
+    /// Those in both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self { ids: self.ids.and(&other.ids), times: self.times.and(&other.times) }
+    }
+
+    /// Those in one of the two, and maybe others.
+    pub(super) fn or(&self, other: &Self) -> Self {
+        Self { ids: self.ids.or(&other.ids), times: self.times.or(&other.times) }
     }
 }
 

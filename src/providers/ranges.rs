@@ -15,6 +15,21 @@ impl RangeSet {
         Self(Vec::new())
     }
 
+    /// These values.
+    pub(super) fn of_values(mut values: Vec<i64>) -> Self {
+        values.sort_unstable();
+        let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
+        for value in values {
+            match ranges.last_mut() {
+                Some(last) if value.checked_sub(1).is_none_or(|before| before <= *last.end()) => {
+                    *last = *last.start()..=value;
+                }
+                _ => ranges.push(value..=value),
+            }
+        }
+        Self(ranges)
+    }
+
     /// From `first` to `last`, both included; none if they are the wrong way round.
     pub(super) fn between(first: i64, last: i64) -> Self {
         if first <= last { Self(vec![first..=last]) } else { Self::none() }
@@ -157,6 +172,8 @@ mod tests {
                     prop_assert_eq!(set.covers(v, w.max(v)), w.max(v) <= *range.end());
                 }
             }
+            let values = RangeSet::of_values(vec![v, w, v]);
+            prop_assert_eq!(values, RangeSet::between(v, v).or(&RangeSet::between(w, w)));
             let (first, last) = (v.min(w), v.max(w));
             prop_assert_eq!(a.overlaps(first, last), !a.and(&RangeSet::between(first, last)).is_none());
         }

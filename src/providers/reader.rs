@@ -9,6 +9,8 @@ use arrow::datatypes::TimestampNanosecondType;
 
 use crate::error::Result;
 use crate::providers::metrics::ScanMetrics;
+use crate::providers::order::Order;
+use crate::providers::predicate::Predicate;
 use crate::providers::ranges::RangeSet;
 use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
@@ -31,6 +33,8 @@ pub(super) struct RowReader {
     decoder: Decoder,
     /// Whether some rows may be of unwanted times.
     check: Option<TimeCheck>,
+    predicate: Predicate,
+    falling: bool,
     metrics: ScanMetrics,
     /// The JSON of the rows decoded since the last batch.
     batch_bytes: usize,
@@ -69,9 +73,17 @@ impl RowReader {
             snapshot: Arc::clone(&source.snapshot),
             decoder: Decoder::new(source.table, &decoded)?,
             check,
+            predicate: Predicate::default(),
+            falling: source.order == Order::Falling,
             metrics,
             batch_bytes: 0,
         })
+    }
+
+    /// Leaves out the rows that do not pass. The predicate is over the reader's columns.
+    pub(super) fn with_predicate(mut self, predicate: &Predicate) -> Self {
+        self.predicate = predicate.clone();
+        self
     }
 
     /// Gives the segments' rows to `send` in batches, until there are `limit` of them, or `send` or
@@ -88,14 +100,14 @@ impl RowReader {
         let snapshot = Arc::clone(&self.snapshot);
         for segment in segments {
             let mut stopped = false;
-            snapshot.scan(self.table, segment.ids.clone(), |id, json| {
+            snapshot.scan(self.table, segment.ids.clone(), self.falling, |id, json| {
                 self.decoder.push(id, json)?;
                 self.metrics.rows_read.add(1);
                 self.metrics.json_bytes.add(json.len());
                 self.batch_bytes += json.len();
                 let rows = self.decoder.rows();
                 // Rows that need no check are all wanted, so that it is known when there are enough.
-                let enough = self.check.is_none() && rows >= left;
+                let enough = rows >= left && self.check.is_none() && self.predicate.is_empty();
                 if rows >= batch_size || self.batch_bytes >= MAX_BATCH_BYTES || enough {
                     stopped = !self.send_batch(&mut left, &mut send)?;
                 } else if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) {
@@ -122,6 +134,7 @@ impl RowReader {
         if let Some(check) = &self.check {
             batch = check.keep(&batch)?;
         }
+        batch = self.predicate.keep(batch)?;
         if batch.num_rows() == 0 {
             return Ok(true);
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::RecordBatch;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::EmptyRecordBatchStream;
 use datafusion::physical_plan::metrics::RecordOutput;
 use datafusion::physical_plan::stream::{
     RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
@@ -14,6 +15,7 @@ use datafusion::physical_plan::stream::{
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::providers::metrics::ScanMetrics;
+use crate::providers::order::Order;
 use crate::providers::reader::RowReader;
 use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
@@ -22,6 +24,9 @@ use crate::providers::source::RowSource;
 /// are busy.
 const BATCHES_IN_FLIGHT: usize = 2;
 
+/// A scan that may end early begins with so many chunks one after the other.
+const CHUNKS_READ_ALONE: usize = 2;
+
 /// The stream of a scan's batches. Nothing is read before it is polled.
 pub(super) fn open(
     source: &RowSource,
@@ -29,25 +34,31 @@ pub(super) fn open(
     context: &TaskContext,
 ) -> Result<SendableRecordBatchStream> {
     let config = context.session_config();
-    let batch_size = config.batch_size();
     let metrics = ScanMetrics::new(&source.metrics, partition);
     metrics.blocks_total.add(source.segments.blocks);
     metrics.blocks_skipped.add(source.segments.skipped);
 
-    // A scan that ends after some rows must not read ahead.
-    let tasks = if source.fetch.is_some() { 1 } else { config.target_partitions().max(1) };
-    let chunks = chunks(&source.segments.segments, batch_size, source.fetch.is_some());
-    // With one task, a chunk is opened when those before it are read to the end.
+    let may_end_early = source.fetch.is_some() || source.order.is_by_time();
+    let segments = source.order.arrange(&source.segments.segments);
+    let chunks = chunks(&segments, config.batch_size(), may_end_early);
+    // What ends early should not read ahead before it is known to need more.
+    let alone = if may_end_early { CHUNKS_READ_ALONE } else { 0 };
+    let tasks = config.target_partitions().max(1);
+
     let left = Arc::new(AtomicUsize::new(source.fetch.unwrap_or(usize::MAX)));
-    let (shared, task_metrics, limit) =
-        (Arc::new(source.clone()), metrics.clone(), Arc::clone(&left));
-    let batches = stream::iter(chunks)
-        .map(move |chunk| {
-            let limit = limit.load(Ordering::Relaxed);
-            let opened = open_chunk(&shared, chunk, batch_size, limit, task_metrics.clone());
-            async move { opened }
-        })
-        .buffered(tasks)
+    let opener = ChunkOpener {
+        source: Arc::new(source.clone()),
+        batch_size: config.batch_size(),
+        left: Arc::clone(&left),
+        metrics: metrics.clone(),
+    };
+    let first = chunks.iter().take(alone).cloned().collect::<Vec<_>>();
+    let others = chunks.into_iter().skip(alone);
+    let opened = |opener: ChunkOpener| move |chunk| std::future::ready(opener.open(chunk));
+    let batches = stream::iter(first)
+        .map(opened(opener.clone()))
+        .buffered(1)
+        .chain(stream::iter(others).map(opened(opener)).buffered(tasks))
         .try_flatten();
     let batches =
         first_rows(batches, left).map_ok(move |batch| batch.record_output(&metrics.baseline));
@@ -92,22 +103,45 @@ fn chunks(segments: &[Segment], batch_size: usize, may_end_early: bool) -> Vec<V
     chunks
 }
 
-/// Starts a task that reads a chunk.
-fn open_chunk(
-    source: &Arc<RowSource>,
-    chunk: Vec<Segment>,
+/// Starts the tasks of a scan.
+#[derive(Clone)]
+struct ChunkOpener {
+    source: Arc<RowSource>,
     batch_size: usize,
-    limit: usize,
+    /// How many rows are wanted still.
+    left: Arc<AtomicUsize>,
     metrics: ScanMetrics,
-) -> Result<SendableRecordBatchStream> {
-    let mut stream =
-        RecordBatchReceiverStreamBuilder::new(Arc::clone(&source.schema), BATCHES_IN_FLIGHT);
-    let batches = stream.tx();
-    let mut reader = RowReader::new(source, &source.projection, &chunk, metrics)?;
-    stream.spawn_blocking(move || {
-        let wanted = || !batches.is_closed();
-        let send = |batch| batches.blocking_send(Ok(batch)).is_ok();
-        Ok(reader.read(&chunk, batch_size, limit, wanted, send)?)
-    });
-    Ok(stream.build())
+}
+
+impl ChunkOpener {
+    /// Starts a task that reads what of a chunk is wanted by now.
+    fn open(&self, chunk: Vec<Segment>) -> Result<SendableRecordBatchStream> {
+        let source = &self.source;
+        let wanted = source.predicate.ranges(source.table, &source.projection);
+        let mut segments = Vec::with_capacity(chunk.len());
+        for segment in &chunk {
+            let parts = segment.narrow(&wanted);
+            self.metrics.blocks_skipped.add(usize::from(parts.is_empty()));
+            segments.extend(parts);
+        }
+        if source.order == Order::Falling {
+            segments.sort_by_key(|segment| std::cmp::Reverse(*segment.ids.start()));
+        }
+        let schema = Arc::clone(&source.schema);
+        if segments.is_empty() {
+            return Ok(Box::pin(EmptyRecordBatchStream::new(schema)));
+        }
+        let mut stream = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_IN_FLIGHT);
+        let batches = stream.tx();
+        let (batch_size, limit) = (self.batch_size, self.left.load(Ordering::Relaxed));
+        let mut reader =
+            RowReader::new(source, &source.projection, &segments, self.metrics.clone())?
+                .with_predicate(&source.predicate);
+        stream.spawn_blocking(move || {
+            let wanted = || !batches.is_closed();
+            let send = |batch| batches.blocking_send(Ok(batch)).is_ok();
+            Ok(reader.read(&segments, batch_size, limit, wanted, send)?)
+        });
+        Ok(stream.build())
+    }
 }

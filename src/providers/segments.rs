@@ -14,8 +14,22 @@ pub(super) struct Segment {
     pub(super) check_times: bool,
     /// How many rows it has at most; `None` if nothing is known of it.
     pub(super) max_rows: Option<u64>,
+    /// The smallest and the largest time in the block that it is of; `None` if they are not known.
+    pub(super) times: Option<(i64, i64)>,
     /// What its rows have together, if that is known and every one of them is wanted.
     pub(super) known: Option<Known>,
+}
+
+impl Segment {
+    /// What of the segment may still be wanted, if only rows in the ranges are.
+    pub(super) fn narrow(&self, ranges: &Ranges) -> Vec<Self> {
+        if self.times.is_some_and(|(low, high)| !ranges.times.overlaps(low, high)) {
+            return Vec::new();
+        }
+        let (first, last) = self.ids.clone().into_inner();
+        let parts = ranges.ids.ranges_between(first, last).into_iter();
+        parts.map(|ids| Self { ids, ..self.clone() }).collect()
+    }
 }
 
 /// What is known of rows without reading them.
@@ -55,6 +69,7 @@ impl Segments {
                         ids: range,
                         check_times,
                         max_rows: run.zone.map(|zone| zone.rows),
+                        times,
                         known: known.map(|zone| Known { rows: zone.rows, times: zone.times }),
                     });
                 }

@@ -3,18 +3,27 @@
 use std::fmt::{self, Formatter};
 use std::sync::{Arc, OnceLock};
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source::DataSource;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::DisplayFormatType;
+use datafusion::physical_expr::{
+    EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::execution_plan::SchedulingType;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
+use crate::providers::order::Order;
+use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
 use crate::providers::segments::Segments;
@@ -34,6 +43,9 @@ pub(super) struct RowSource {
     pub(super) segments: Arc<Segments>,
     /// What is known of the rows, once somebody has asked.
     totals: Arc<OnceLock<Option<Totals>>>,
+    /// What else rows must pass.
+    pub(super) predicate: Predicate,
+    pub(super) order: Order,
     /// The scan ends after so many rows.
     pub(super) fetch: Option<usize>,
     pub(super) metrics: ExecutionPlanMetricsSet,
@@ -55,6 +67,8 @@ impl RowSource {
             snapshot,
             projection,
             totals: Arc::default(),
+            predicate: Predicate::default(),
+            order: Order::default(),
             fetch,
             metrics: ExecutionPlanMetricsSet::new(),
         })
@@ -76,7 +90,8 @@ impl DataSource for RowSource {
         let columns = columns.join(", ");
         match format {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "table={}, columns=[{columns}]{}", self.table.name(), self.ranges)?;
+                write!(f, "table={}, columns=[{columns}]", self.table.name())?;
+                write!(f, "{}{}{}", self.ranges, self.predicate, self.order)?;
                 match self.fetch {
                     Some(fetch) => write!(f, ", fetch={fetch}"),
                     None => Ok(()),
@@ -95,7 +110,18 @@ impl DataSource for RowSource {
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        EquivalenceProperties::new(Arc::clone(&self.schema))
+        let schema = Arc::clone(&self.schema);
+        let descending = match self.order {
+            Order::Rising => false,
+            Order::Falling => true,
+            Order::NewestFirst | Order::OldestFirst => return EquivalenceProperties::new(schema),
+        };
+        let Some(id) = self.projection.iter().position(|&index| index == 0) else {
+            return EquivalenceProperties::new(schema);
+        };
+        let options = SortOptions { descending, nulls_first: descending };
+        let by_id = PhysicalSortExpr::new(Arc::new(Column::new("id", id)), options);
+        EquivalenceProperties::new_with_orderings(schema, [[by_id]])
     }
 
     fn scheduling_type(&self) -> SchedulingType {
@@ -107,7 +133,8 @@ impl DataSource for RowSource {
         // A row that cannot be read is for the scan to complain about, if it gets there.
         let totals = self.totals.get_or_init(|| Totals::of(self).unwrap_or_default());
         Ok(Arc::new(match totals {
-            Some(totals) => totals.statistics(self),
+            Some(totals) if self.predicate.is_empty() => totals.statistics(self),
+            Some(totals) => totals.statistics(self).to_inexact(),
             None => Statistics::new_unknown(&self.schema),
         }))
     }
@@ -131,10 +158,65 @@ impl DataSource for RowSource {
         Ok(None)
     }
 
+    /// Takes on every filter, so that none stands between the scan and an order or a limit. It knows
+    /// more than a filter above could: blocks in which no row can pass are not read.
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
+        // After a limit, a filter would have other rows to choose from.
+        let takes = |filter| self.fetch.is_none() && !is_volatile(filter);
+        let taken: Vec<bool> = filters.iter().map(takes).collect();
+        let answers =
+            taken.iter().map(|&taken| if taken { PushedDown::Yes } else { PushedDown::No });
+        let answer = FilterPushdownPropagation::with_parent_pushdown_result(answers.collect());
+        if !taken.contains(&true) {
+            return Ok(answer);
+        }
+        let filters =
+            filters.into_iter().zip(taken).filter_map(|(filter, taken)| taken.then_some(filter));
+        let source = Self { predicate: self.predicate.and(filters), ..self.clone() };
+        Ok(answer.with_updated_node(Arc::new(source)))
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
+        let Some(first) = order.first() else { return Ok(SortOrderPushdownResult::Unsupported) };
+        let column = first.expr.downcast_ref::<Column>().map(Column::index);
+        let column = column.and_then(|index| self.projection.get(index).copied());
+        let descending = first.options.descending;
+        let ordered = |order| -> Arc<dyn DataSource> { Arc::new(Self { order, ..self.clone() }) };
+        Ok(match column {
+            // No two rows have the same id, so that whatever else is to be sorted by is sorted.
+            Some(0) => SortOrderPushdownResult::Exact {
+                inner: ordered(if descending { Order::Falling } else { Order::Rising }),
+            },
+            Some(index) if self.table.time_index() == Some(index) => {
+                SortOrderPushdownResult::Inexact {
+                    inner: ordered(if descending {
+                        Order::NewestFirst
+                    } else {
+                        Order::OldestFirst
+                    }),
+                }
+            }
+            _ => SortOrderPushdownResult::Unsupported,
+        })
+    }
+
+    /// The producer of a filter that changes looks for it here; if it is not found, it stays as it is.
     fn apply_expressions(
         &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        for filter in self.predicate.filters() {
+            if f(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 }

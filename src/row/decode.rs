@@ -11,6 +11,7 @@ use simd_json::Node;
 
 use crate::error::{Error, Result};
 use crate::row::object::{ObjectParser, Scalar};
+use crate::row::written::WrittenRow;
 use crate::table::{Column, ColumnType, Table};
 
 impl Table {
@@ -43,6 +44,9 @@ pub(crate) struct Decoder {
     columns: Vec<ProjectedColumn>,
     /// Whether a column other than the id is projected. If none is, the JSON is not looked at.
     reads_json: bool,
+    /// Reads nearly every row.
+    written: WrittenRow,
+    /// Reads the others.
     parser: ObjectParser,
     rows: usize,
 }
@@ -77,11 +81,13 @@ impl Decoder {
                 ProjectedColumn::Stored(index, ColumnBuilder::new(table.columns()[index].ty))
             }
         });
+        let stored: Vec<_> = projection.iter().filter_map(|index| index.checked_sub(1)).collect();
         Ok(Self {
             table,
             schema,
             columns: columns.collect(),
-            reads_json: projection.iter().any(|&index| index > 0),
+            reads_json: !stored.is_empty(),
+            written: WrittenRow::new(table, &stored),
             parser: ObjectParser::new(),
             rows: 0,
         })
@@ -99,21 +105,29 @@ impl Decoder {
     /// [`Error::CorruptRow`]. The decoder is of no more use then: some columns may have the row's
     /// value, and others not.
     pub(crate) fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
-        let columns = &mut self.columns;
-        let table = self.table;
-        let decoded = if self.reads_json {
-            self.parser.parse(json, |members| {
-                let found = locate(table, members)?;
-                columns.iter_mut().try_for_each(|column| column.push(id, table, &found))
-            })
+        let pushed = if !self.reads_json {
+            push_row(&mut self.columns, id, |_| Ok(Scalar::Null))
+        } else if let Some(values) = self.written.read(json) {
+            push_row(&mut self.columns, id, |index| values.get(index))
         } else {
-            columns.iter_mut().try_for_each(|column| column.push(id, table, &[]))
+            return self.push_parsed(id, json);
         };
-        decoded.map_err(|reason| Error::CorruptRow {
-            table: table.name().to_owned(),
-            id,
-            reason,
-        })?;
+        self.count(id, pushed)
+    }
+
+    /// Decodes one row, laid out in whatever way. [`push`](Self::push) gives the same, but sooner.
+    pub(super) fn push_parsed(&mut self, id: i64, json: &[u8]) -> Result<()> {
+        let (table, columns) = (self.table, &mut self.columns);
+        let pushed = self.parser.parse(json, |members| {
+            let found = locate(table, members)?;
+            push_row(columns, id, |index| Scalar::of(&table.columns()[index], found[index]))
+        });
+        self.count(id, pushed)
+    }
+
+    fn count(&mut self, id: i64, pushed: Result<(), String>) -> Result<()> {
+        let table = self.table.name();
+        pushed.map_err(|reason| Error::CorruptRow { table: table.to_owned(), id, reason })?;
         self.rows += 1;
         Ok(())
     }
@@ -155,20 +169,22 @@ pub(super) fn locate<'tape, 'json: 'tape>(
     Ok(found)
 }
 
-impl ProjectedColumn {
-    fn push(&mut self, id: i64, table: &Table, found: &[Option<&Node<'_>>]) -> Result<(), String> {
-        match self {
-            Self::Id(builder) => {
-                builder.append_value(id);
-                Ok(())
-            }
-            Self::Stored(index, builder) => {
-                builder.push(Scalar::of(&table.columns()[*index], found[*index])?);
-                Ok(())
-            }
+/// Appends a row to the columns: its id, and what `value` gives for a column's index.
+fn push_row<'value>(
+    columns: &mut [ProjectedColumn],
+    id: i64,
+    value: impl Fn(usize) -> Result<Scalar<'value>, String>,
+) -> Result<(), String> {
+    for column in columns {
+        match column {
+            ProjectedColumn::Id(builder) => builder.append_value(id),
+            ProjectedColumn::Stored(index, builder) => builder.push(value(*index)?),
         }
     }
+    Ok(())
+}
 
+impl ProjectedColumn {
     fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Id(builder) => Arc::new(builder.finish()),
@@ -193,7 +209,7 @@ impl ColumnBuilder {
             (Self::Int(builder), Scalar::Int(value)) => builder.append_value(value),
             (Self::Bool(builder), Scalar::Bool(value)) => builder.append_value(value),
             (Self::Time(builder), Scalar::Time(nanos)) => builder.append_value(nanos),
-            // `Scalar::of` gives a column's own type or null.
+            // A column gets values of its own type, or null.
             (Self::Text(builder), _) => builder.append_null(),
             (Self::Int(builder), _) => builder.append_null(),
             (Self::Bool(builder), _) => builder.append_null(),

@@ -1,11 +1,15 @@
 //! A row's stored form: one JSON object, `id` first, then the table's columns in order, every null
 //! written out, no white space.
 
+mod cursor;
 mod decode;
 mod encode;
 mod input;
 mod object;
+mod stops;
 mod time;
+mod token;
+mod written;
 
 pub(crate) use decode::Decoder;
 pub(crate) use encode::{EncodedRow, EncodedRows, id_prefix};

@@ -12,9 +12,54 @@ use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 /// What is wrong with it, if it is no time, or lies outside 1677-09-21 to 2262-04-11, the span that
 /// nanoseconds in 64 bits can hold.
 pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
+    if let Some(nanos) = parse_stored(text.as_bytes()) {
+        return Ok(nanos);
+    }
     let time = DateTime::parse_from_rfc3339(text)
         .map_err(|error| format!("'{}' is no RFC 3339 time ({error})", excerpt(text)))?;
     time.timestamp_nanos_opt().ok_or_else(|| out_of_range(text))
+}
+
+/// Parses the stored form, which nearly every time has, at a tenth of the cost. `None` is no verdict.
+pub(super) fn parse_stored(text: &[u8]) -> Option<i64> {
+    /// What no byte is below, and how far above it may be.
+    const LOWEST: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+    const SPAN: &[u8; 24] =
+        b"\x09\x09\x09\x09\0\x01\x09\0\x03\x09\0\x02\x09\0\x05\x09\0\x05\x09\0\x09\x09\x09\0";
+    let mut digits = *<&[u8; 24]>::try_from(text).ok()?;
+    let mut fits = true;
+    for ((digit, lowest), span) in digits.iter_mut().zip(LOWEST).zip(SPAN) {
+        *digit = digit.wrapping_sub(*lowest);
+        fits &= *digit <= *span;
+    }
+    let number = |range: std::ops::Range<usize>| {
+        digits[range].iter().fold(0, |number, digit| number * 10 + i64::from(*digit))
+    };
+    // Of the years at both ends of the span, nanoseconds hold but a part.
+    if !fits || !(1678..=2261).contains(&number(0..4)) || number(11..13) > 23 {
+        return None;
+    }
+    let days = days_since_1970(number(0..4), number(5..7), number(8..10))?;
+    let seconds = ((days * 24 + number(11..13)) * 60 + number(14..16)) * 60 + number(17..19);
+    Some((seconds * 1_000 + number(20..23)) * 1_000_000)
+}
+
+/// The days from 1970 to a date of the Gregorian calendar; `None` if there is no such date.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    /// The days of a common year before each month, and before the next year.
+    const BEFORE: [i64; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+    /// The days from the year 1 to 1970.
+    const UNTIL_1970: i64 = 719_162;
+    let leap_day = i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    let index = usize::try_from(month - 1).ok()?;
+    let (before, after) = (*BEFORE.get(index)?, *BEFORE.get(index + 1)?);
+    let length = after - before + if month == 2 { leap_day } else { 0 };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    let past = year - 1;
+    let days_before_year = past * 365 + past / 4 - past / 100 + past / 400 - UNTIL_1970;
+    Some(days_before_year + before + if month > 2 { leap_day } else { 0 } + day - 1)
 }
 
 /// The stored form: UTC, exactly three decimals, `Z`. Finer digits are cut off.

@@ -91,16 +91,18 @@ impl Snapshot {
         Ok(Some((first, last)))
     }
 
-    /// Gives the table's rows in a run of ids to `visit`, ids rising, until it breaks. A store that
-    /// never had the table has no rows of it.
+    /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
+    /// store that never had the table has no rows of it.
     pub(crate) fn scan(
         &self,
         table: &Table,
         ids: RangeInclusive<i64>,
+        falling: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
-        for row in rows.range(ids)? {
+        let mut range = rows.range(ids)?;
+        while let Some(row) = if falling { range.next_back() } else { range.next() } {
             let (id, json) = row?;
             if visit(id.value(), json.value())?.is_break() {
                 break;

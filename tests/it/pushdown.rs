@@ -171,3 +171,58 @@ fn a_scan_that_is_left_or_limited_reads_no_further() {
             <= 1_024
     );
 }
+
+fn plan(store: &TestStore, sql: &str) -> String {
+    store.db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap()
+}
+
+#[test]
+fn the_highest_ids_are_read_from_the_end_without_a_sort() {
+    let store = ticks();
+    for (sql, rows) in [
+        ("SELECT id, source FROM ticks ORDER BY id DESC LIMIT 5", 5),
+        ("SELECT source FROM ticks ORDER BY id LIMIT 5 OFFSET 3", 8),
+        ("SELECT id, source FROM ticks WHERE id < 9000 ORDER BY id DESC, source LIMIT 5", 5),
+    ] {
+        assert_eq!(rows_read(&store, sql), rows, "{sql}");
+        assert!(!plan(&store, sql).contains("Sort"), "{sql}");
+    }
+    let odd = "SELECT id FROM ticks WHERE source = 'odd' ORDER BY id DESC LIMIT 5";
+    assert!(rows_read(&store, odd) <= 1_024 && !plan(&store, odd).contains("Sort"));
+}
+
+#[test]
+fn the_newest_rows_are_found_in_the_newest_blocks() {
+    let store = ticks();
+    for sql in [
+        "SELECT id FROM ticks ORDER BY ts_utc DESC LIMIT 5",
+        "SELECT id, source FROM ticks ORDER BY ts_utc DESC, id DESC LIMIT 5",
+        "SELECT id FROM ticks WHERE source = 'odd' ORDER BY ts_utc DESC LIMIT 3",
+        "SELECT id FROM ticks ORDER BY ts_utc LIMIT 1",
+    ] {
+        let read = read(&store, sql).unwrap();
+        assert!(read.rows_read <= 2_048 && read.blocks_skipped >= 18, "{sql}: {read:?}");
+    }
+}
+
+#[test]
+fn the_keys_of_a_join_are_looked_up() {
+    let store = ticks();
+    for id in [7, 4_321, 20_000] {
+        store.db.record_session(Utc::now(), "a", id, netsky_db::SessionEvent::Up).unwrap();
+    }
+    let sql = "SELECT t.source FROM sessions s JOIN ticks t ON t.id = s.session_num";
+    let plan = plan(&store, sql);
+    let scan = plan.lines().find(|line| line.contains("table=ticks")).unwrap();
+    assert!(scan.contains("rows_read=3]") || scan.contains("rows_read=3,"), "{scan}");
+    assert_eq!(value(&store.db, &sql.replace("t.source", "count(*)")), 3);
+}
+
+#[test]
+fn a_filter_on_another_column_is_applied_in_the_scan() {
+    let store = ticks();
+    let plan =
+        plan(&store, "SELECT id FROM ticks WHERE source = 'odd' AND detail_json IS NOT NULL");
+    assert!(!plan.contains("FilterExec") && plan.contains("predicate=source"), "{plan}");
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks WHERE source = 'odd'"), 10_240);
+}

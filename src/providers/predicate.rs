@@ -1,0 +1,143 @@
+//! Filters that the scan evaluates row by row, and what they say about blocks.
+//!
+//! Some of them change while the scan runs: a TopK narrows its filter as it finds better rows, and a
+//! hash join fills in the keys of its other side.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::{and_kleene, filter_record_batch};
+use datafusion::common::ScalarValue;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::error::Result;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, Literal};
+use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
+
+use crate::providers::pushdown::{Key, Ranges};
+use crate::providers::ranges::RangeSet;
+use crate::table::Table;
+
+/// Filters over the columns of a scan's output, all of which a row must pass.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Predicate(Vec<Arc<dyn PhysicalExpr>>);
+
+impl Predicate {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn filters(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &self.0
+    }
+
+    pub(super) fn and(&self, more: impl IntoIterator<Item = Arc<dyn PhysicalExpr>>) -> Self {
+        Self(self.0.iter().cloned().chain(more).collect())
+    }
+
+    /// The rows of a batch that pass.
+    pub(super) fn keep(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let mut passed: Option<BooleanArray> = None;
+        for filter in &self.0 {
+            let values = filter.evaluate(&batch)?.into_array(batch.num_rows())?;
+            let passes = as_boolean_array(&values)?;
+            passed = Some(match passed {
+                Some(before) => and_kleene(&before, passes)?,
+                None => passes.clone(),
+            });
+        }
+        match passed {
+            Some(passed) => Ok(filter_record_batch(&batch, &passed)?),
+            None => Ok(batch),
+        }
+    }
+
+    /// Ranges outside of which, as the filters stand now, no row passes.
+    pub(super) fn ranges(&self, table: &Table, projection: &[usize]) -> Ranges {
+        let mut ranges = Ranges::all();
+        for filter in &self.0 {
+            if let Ok(filter) = snapshot_physical_expr(Arc::clone(filter)) {
+                let bounds = Bounds { table, projection };
+                ranges = ranges.and(&bounds.of(&filter));
+            }
+        }
+        ranges
+    }
+}
+
+impl fmt::Display for Predicate {
+    /// `, predicate=a AND b` for a plan; nothing if there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, filter) in self.0.iter().enumerate() {
+            write!(f, "{}{filter}", if index == 0 { ", predicate=" } else { " AND " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds ranges that have all rows that pass a filter, and maybe others.
+struct Bounds<'a> {
+    table: &'a Table,
+    projection: &'a [usize],
+}
+
+impl Bounds<'_> {
+    fn of(&self, filter: &Arc<dyn PhysicalExpr>) -> Ranges {
+        if let Some(binary) = filter.downcast_ref::<BinaryExpr>() {
+            let (left, right) = (binary.left(), binary.right());
+            return match binary.op() {
+                Operator::And => self.of(left).and(&self.of(right)),
+                Operator::Or => self.of(left).or(&self.of(right)),
+                op => match (self.key(left), self.key(right)) {
+                    (Some(key), _) => Ranges::of(key, compare(*op, literal(right))),
+                    (_, Some(key)) => match op.swap() {
+                        Some(op) => Ranges::of(key, compare(op, literal(left))),
+                        None => Ranges::all(),
+                    },
+                    _ => Ranges::all(),
+                },
+            };
+        }
+        if let Some(list) = filter.downcast_ref::<InListExpr>()
+            && let (Some(key), false) = (self.key(list.expr()), list.negated())
+        {
+            let values = list.list().iter().map(literal).collect::<Option<Vec<_>>>();
+            return values
+                .map_or_else(Ranges::all, |values| Ranges::of(key, RangeSet::of_values(values)));
+        }
+        match filter.downcast_ref::<Literal>().map(Literal::value) {
+            Some(ScalarValue::Boolean(Some(false) | None)) => Ranges::of(Key::Id, RangeSet::none()),
+            _ => Ranges::all(),
+        }
+    }
+
+    fn key(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<Key> {
+        let column = expr.downcast_ref::<Column>()?;
+        match *self.projection.get(column.index())? {
+            0 => Some(Key::Id),
+            index if self.table.time_index() == Some(index) => Some(Key::Time),
+            _ => None,
+        }
+    }
+}
+
+fn literal(expr: &Arc<dyn PhysicalExpr>) -> Option<i64> {
+    match expr.downcast_ref::<Literal>()?.value() {
+        ScalarValue::Int64(value) | ScalarValue::TimestampNanosecond(value, _) => *value,
+        _ => None,
+    }
+}
+
+fn compare(op: Operator, literal: Option<i64>) -> RangeSet {
+    let Some(value) = literal else { return RangeSet::all() };
+    match op {
+        Operator::Eq => RangeSet::between(value, value),
+        Operator::GtEq => RangeSet::at_least(value),
+        Operator::Lt => RangeSet::at_least(value).not(),
+        Operator::LtEq => RangeSet::between(i64::MIN, value),
+        Operator::Gt => RangeSet::between(i64::MIN, value).not(),
+        _ => RangeSet::all(),
+    }
+}
