@@ -3,24 +3,27 @@
 //! Some of them change while the scan runs: a TopK narrows its filter as it finds better rows, and a
 //! hash join fills in the keys of its other side.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::{and_kleene, filter_record_batch};
-use datafusion::common::ScalarValue;
+use arrow::compute::and_kleene;
 use datafusion::common::cast::as_boolean_array;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, Literal};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsNullExpr, Literal};
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 
 use crate::providers::pushdown::{Key, Ranges};
 use crate::providers::ranges::RangeSet;
 use crate::table::Table;
 
-/// Filters over the columns of a scan's output, all of which a row must pass.
+/// Filters over the columns of the table, all of which a row must pass.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Predicate(Vec<Arc<dyn PhysicalExpr>>);
 
@@ -33,38 +36,67 @@ impl Predicate {
         &self.0
     }
 
-    pub(super) fn and(&self, more: impl IntoIterator<Item = Arc<dyn PhysicalExpr>>) -> Self {
-        Self(self.0.iter().cloned().chain(more).collect())
+    /// With a filter over the columns that a scan puts out. Those may change later on; the table's do
+    /// not.
+    pub(super) fn and(
+        mut self,
+        filter: Arc<dyn PhysicalExpr>,
+        projection: &[usize],
+    ) -> Result<Self> {
+        self.0.push(move_columns(filter, |index| projection.get(index).copied())?);
+        Ok(self)
     }
 
-    /// The rows of a batch that pass.
-    pub(super) fn keep(&self, batch: RecordBatch) -> Result<RecordBatch> {
+    /// The columns that the filters look at, by their index in the table.
+    pub(super) fn columns(&self) -> BTreeSet<usize> {
+        self.0.iter().flat_map(collect_columns).map(|column| column.index()).collect()
+    }
+
+    /// The same for batches that have only some of the table's columns.
+    pub(super) fn over(&self, columns: &[usize]) -> Result<Self> {
+        let position = |index| columns.iter().position(|&column| column == index);
+        let filters = self.0.iter().map(|filter| move_columns(Arc::clone(filter), position));
+        filters.collect::<Result<_>>().map(Self)
+    }
+
+    /// Which rows of a batch pass; `None` if all do.
+    pub(super) fn passes(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let mut passed: Option<BooleanArray> = None;
         for filter in &self.0 {
-            let values = filter.evaluate(&batch)?.into_array(batch.num_rows())?;
+            let values = filter.evaluate(batch)?.into_array(batch.num_rows())?;
             let passes = as_boolean_array(&values)?;
             passed = Some(match passed {
                 Some(before) => and_kleene(&before, passes)?,
                 None => passes.clone(),
             });
         }
-        match passed {
-            Some(passed) => Ok(filter_record_batch(&batch, &passed)?),
-            None => Ok(batch),
-        }
+        Ok(passed)
     }
 
     /// Ranges outside of which, as the filters stand now, no row passes.
-    pub(super) fn ranges(&self, table: &Table, projection: &[usize]) -> Ranges {
+    pub(super) fn ranges(&self, table: &Table) -> Ranges {
         let mut ranges = Ranges::all();
         for filter in &self.0 {
             if let Ok(filter) = snapshot_physical_expr(Arc::clone(filter)) {
-                let bounds = Bounds { table, projection };
-                ranges = ranges.and(&bounds.of(&filter));
+                ranges = ranges.and(&Bounds { table }.of(&filter));
             }
         }
         ranges
     }
+}
+
+fn move_columns(
+    filter: Arc<dyn PhysicalExpr>,
+    to: impl Fn(usize) -> Option<usize>,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let moved = filter.transform_up(|expr| {
+        let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
+        match to(column.index()) {
+            Some(index) => Ok(Transformed::yes(Arc::new(Column::new(column.name(), index)))),
+            None => internal_err!("a filter looks at a column that is not there: {column}"),
+        }
+    });
+    Ok(moved?.data)
 }
 
 impl fmt::Display for Predicate {
@@ -80,7 +112,6 @@ impl fmt::Display for Predicate {
 /// Finds ranges that have all rows that pass a filter, and maybe others.
 struct Bounds<'a> {
     table: &'a Table,
-    projection: &'a [usize],
 }
 
 impl Bounds<'_> {
@@ -107,6 +138,11 @@ impl Bounds<'_> {
             return values
                 .map_or_else(Ranges::all, |values| Ranges::of(key, RangeSet::of_values(values)));
         }
+        if let Some(is_null) = filter.downcast_ref::<IsNullExpr>()
+            && let Some(key) = self.key(is_null.arg())
+        {
+            return Ranges::of(key, RangeSet::none());
+        }
         match filter.downcast_ref::<Literal>().map(Literal::value) {
             Some(ScalarValue::Boolean(Some(false) | None)) => Ranges::of(Key::Id, RangeSet::none()),
             _ => Ranges::all(),
@@ -115,7 +151,7 @@ impl Bounds<'_> {
 
     fn key(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<Key> {
         let column = expr.downcast_ref::<Column>()?;
-        match *self.projection.get(column.index())? {
+        match column.index() {
             0 => Some(Key::Id),
             index if self.table.time_index() == Some(index) => Some(Key::Time),
             _ => None,

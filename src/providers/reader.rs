@@ -1,11 +1,12 @@
-//! Reading segments: rows from the snapshot, decoded into batches, without those of unwanted times.
+//! Reading segments: rows from the snapshot, decoded into batches. The columns that decide whether a
+//! row is wanted are decoded first, the others only for rows that are.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{and_kleene, filter_record_batch};
+use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 
 use crate::error::Result;
 use crate::providers::metrics::ScanMetrics;
@@ -30,64 +31,91 @@ const ROWS_BETWEEN_CHECKS: usize = 1024;
 pub(super) struct RowReader {
     table: &'static Table,
     snapshot: Arc<Snapshot>,
-    decoder: Decoder,
-    /// Whether some rows may be of unwanted times.
-    check: Option<TimeCheck>,
-    predicate: Predicate,
     falling: bool,
+    schema: SchemaRef,
+    /// Decodes the columns that decide, or all of them if every row is wanted.
+    first: Decoder,
+    decision: Option<Decision>,
+    /// Decodes what else is asked for, of the rows that are wanted.
+    rest: Option<Rest>,
+    /// Where each column comes from.
+    columns: Vec<Origin>,
     metrics: ScanMetrics,
-    /// The JSON of the rows decoded since the last batch.
+    /// The JSON of the rows since the last batch.
     batch_bytes: usize,
 }
 
-/// Leaves out rows of unwanted times.
+/// Which rows are wanted.
 #[derive(Debug)]
-struct TimeCheck {
-    wanted: RangeSet,
-    /// Where the time stands in a decoded batch.
-    time_at: usize,
-    /// How many columns a batch has in the end: the time is decoded last if it was not asked for.
-    columns: usize,
+struct Decision {
+    /// The times that are wanted, and where the time stands among the columns that decide.
+    times: Option<(RangeSet, usize)>,
+    predicate: Predicate,
+}
+
+/// The columns that wait for the decision, and the rows they will be decoded from.
+#[derive(Debug)]
+struct Rest {
+    decoder: Decoder,
+    json: Vec<u8>,
+    /// The id of each row, and where its JSON ends.
+    rows: Vec<(i64, usize)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    First(usize),
+    Rest(usize),
 }
 
 impl RowReader {
-    /// A reader of these columns of these segments.
+    /// A reader of these columns of those rows of these segments that pass the predicate.
     pub(super) fn new(
         source: &RowSource,
         projection: &[usize],
         segments: &[Segment],
+        predicate: &Predicate,
         metrics: ScanMetrics,
     ) -> Result<Self> {
-        let mut decoded = projection.to_vec();
-        let time = source.table.time_index().filter(|_| segments.iter().any(|s| s.check_times));
-        let check = time.map(|time| {
-            let asked_for = projection.iter().position(|&index| index == time);
-            let time_at = asked_for.unwrap_or_else(|| {
-                decoded.push(time);
-                projection.len()
+        let table = source.table;
+        let time = table.time_index().filter(|_| segments.iter().any(|s| s.check_times));
+        let decides = time.is_some() || !predicate.is_empty();
+        let mut first = projection.to_vec();
+        if decides {
+            let mut columns = predicate.columns();
+            columns.extend(time);
+            first = columns.into_iter().collect();
+        }
+        let position = |index: usize| first.iter().position(|&column| column == index);
+        let mut rest = Vec::new();
+        let mut columns = Vec::with_capacity(projection.len());
+        for &index in projection {
+            columns.push(match position(index) {
+                Some(position) => Origin::First(position),
+                None => {
+                    rest.push(index);
+                    Origin::Rest(rest.len() - 1)
+                }
             });
-            TimeCheck { wanted: source.ranges.times.clone(), time_at, columns: projection.len() }
-        });
+        }
+        let times = time.and_then(position).map(|at| (source.ranges.times.clone(), at));
+        let predicate = predicate.over(&first)?;
         Ok(Self {
-            table: source.table,
+            table,
             snapshot: Arc::clone(&source.snapshot),
-            decoder: Decoder::new(source.table, &decoded)?,
-            check,
-            predicate: Predicate::default(),
             falling: source.order == Order::Falling,
+            schema: Arc::new(table.schema().project(projection)?),
+            first: Decoder::new(table, &first)?,
+            decision: decides.then_some(Decision { times, predicate }),
+            rest: if rest.is_empty() { None } else { Some(Rest::new(table, &rest)?) },
+            columns,
             metrics,
             batch_bytes: 0,
         })
     }
 
-    /// Leaves out the rows that do not pass. The predicate is over the reader's columns.
-    pub(super) fn with_predicate(mut self, predicate: &Predicate) -> Self {
-        self.predicate = predicate.clone();
-        self
-    }
-
-    /// Gives the segments' rows to `send` in batches, until there are `limit` of them, or `send` or
-    /// `wanted` says that no more are wanted. The last batch may go past the limit.
+    /// Gives the wanted rows to `send` in batches, until there are `limit` of them, or `send` or
+    /// `wanted` says that no more are. The last batch may go past the limit.
     pub(super) fn read(
         &mut self,
         segments: &[Segment],
@@ -101,13 +129,10 @@ impl RowReader {
         for segment in segments {
             let mut stopped = false;
             snapshot.scan(self.table, segment.ids.clone(), self.falling, |id, json| {
-                self.decoder.push(id, json)?;
-                self.metrics.rows_read.add(1);
-                self.metrics.json_bytes.add(json.len());
-                self.batch_bytes += json.len();
-                let rows = self.decoder.rows();
-                // Rows that need no check are all wanted, so that it is known when there are enough.
-                let enough = rows >= left && self.check.is_none() && self.predicate.is_empty();
+                self.push(id, json)?;
+                let rows = self.first.rows();
+                // If every row is wanted, it is known when there are enough.
+                let enough = rows >= left && self.decision.is_none();
                 if rows >= batch_size || self.batch_bytes >= MAX_BATCH_BYTES || enough {
                     stopped = !self.send_batch(&mut left, &mut send)?;
                 } else if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) {
@@ -123,32 +148,86 @@ impl RowReader {
         Ok(())
     }
 
-    /// Sends the rows decoded so far, and tells whether more are wanted.
+    fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
+        self.metrics.rows_read.add(1);
+        self.metrics.json_bytes.add(json.len());
+        self.batch_bytes += json.len();
+        if let Some(rest) = &mut self.rest {
+            rest.json.extend_from_slice(json);
+            rest.rows.push((id, rest.json.len()));
+        }
+        self.first.push(id, json)
+    }
+
+    /// Sends the wanted rows among those read, and tells whether more are wanted.
     fn send_batch(
         &mut self,
         left: &mut usize,
         send: &mut impl FnMut(RecordBatch) -> bool,
     ) -> Result<bool> {
         self.batch_bytes = 0;
-        let mut batch = self.decoder.finish()?;
-        if let Some(check) = &self.check {
-            batch = check.keep(&batch)?;
+        let mut first = self.first.finish()?;
+        let passed = match &self.decision {
+            Some(decision) => decision.passes(&first)?,
+            None => None,
+        };
+        if let Some(passed) = &passed {
+            first = filter_record_batch(&first, passed)?;
         }
-        batch = self.predicate.keep(batch)?;
-        if batch.num_rows() == 0 {
+        let rest = match &mut self.rest {
+            Some(rest) => Some(rest.decode(passed.as_ref())?),
+            None => None,
+        };
+        let rows = first.num_rows();
+        if rows == 0 {
             return Ok(true);
         }
-        *left = left.saturating_sub(batch.num_rows());
+        let column = |origin: &Origin| -> ArrayRef {
+            match (*origin, &rest) {
+                (Origin::Rest(at), Some(rest)) => Arc::clone(rest.column(at)),
+                (Origin::First(at) | Origin::Rest(at), _) => Arc::clone(first.column(at)),
+            }
+        };
+        let columns = self.columns.iter().map(column).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        *left = left.saturating_sub(rows);
         Ok(send(batch) && *left > 0)
     }
 }
 
-impl TimeCheck {
-    fn keep(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let times = batch.column(self.time_at).as_primitive::<TimestampNanosecondType>();
-        let keep: BooleanArray =
-            times.values().iter().map(|&time| Some(self.wanted.contains(time))).collect();
-        let projection: Vec<usize> = (0..self.columns).collect();
-        Ok(filter_record_batch(&batch.project(&projection)?, &keep)?)
+impl Decision {
+    /// Which rows are wanted; `None` if all are.
+    fn passes(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let passed = self.predicate.passes(batch)?;
+        let Some((wanted, at)) = &self.times else { return Ok(passed) };
+        let times = batch.column(*at).as_primitive::<TimestampNanosecondType>();
+        let in_time: BooleanArray =
+            times.values().iter().map(|&time| Some(wanted.contains(time))).collect();
+        Ok(Some(match passed {
+            Some(passed) => and_kleene(&passed, &in_time)?,
+            None => in_time,
+        }))
+    }
+}
+
+impl Rest {
+    fn new(table: &'static Table, columns: &[usize]) -> Result<Self> {
+        let decoder = Decoder::new(table, columns)?;
+        Ok(Self { decoder, json: Vec::new(), rows: Vec::new() })
+    }
+
+    /// Decodes the rows that have passed, and forgets the others.
+    fn decode(&mut self, passed: Option<&BooleanArray>) -> Result<RecordBatch> {
+        let mut start = 0;
+        for (row, &(id, end)) in self.rows.iter().enumerate() {
+            if passed.is_none_or(|passed| passed.is_valid(row) && passed.value(row)) {
+                self.decoder.push(id, &self.json[start..end])?;
+            }
+            start = end;
+        }
+        self.json.clear();
+        self.rows.clear();
+        self.decoder.finish()
     }
 }

@@ -117,7 +117,7 @@ impl ChunkOpener {
     /// Starts a task that reads what of a chunk is wanted by now.
     fn open(&self, chunk: Vec<Segment>) -> Result<SendableRecordBatchStream> {
         let source = &self.source;
-        let wanted = source.predicate.ranges(source.table, &source.projection);
+        let wanted = source.predicate.ranges(source.table);
         let mut segments = Vec::with_capacity(chunk.len());
         for segment in &chunk {
             let parts = segment.narrow(&wanted);
@@ -134,9 +134,13 @@ impl ChunkOpener {
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_IN_FLIGHT);
         let batches = stream.tx();
         let (batch_size, limit) = (self.batch_size, self.left.load(Ordering::Relaxed));
-        let mut reader =
-            RowReader::new(source, &source.projection, &segments, self.metrics.clone())?
-                .with_predicate(&source.predicate);
+        let mut reader = RowReader::new(
+            source,
+            &source.projection,
+            &segments,
+            &source.predicate,
+            self.metrics.clone(),
+        )?;
         stream.spawn_blocking(move || {
             let wanted = || !batches.is_closed();
             let send = |batch| batches.blocking_send(Ok(batch)).is_ok();

@@ -151,11 +151,19 @@ impl DataSource for RowSource {
         self.metrics.clone()
     }
 
+    /// Takes on a projection that only picks columns, so that it does not stand between the scan and
+    /// a limit, and columns that only filters needed are not put out.
     fn try_swapping_with_projection(
         &self,
-        _projection: &ProjectionExprs,
+        projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn DataSource>>> {
-        Ok(None)
+        let picked = projection.iter().map(|picked| {
+            let column = picked.expr.downcast_ref::<Column>()?;
+            (picked.alias == column.name()).then(|| self.projection[column.index()])
+        });
+        let Some(projection) = picked.collect::<Option<Vec<usize>>>() else { return Ok(None) };
+        let schema = Arc::new(self.table.schema().project(&projection)?);
+        Ok(Some(Arc::new(Self { projection, schema, ..self.clone() })))
     }
 
     /// Takes on every filter, so that none stands between the scan and an order or a limit. It knows
@@ -174,10 +182,11 @@ impl DataSource for RowSource {
         if !taken.contains(&true) {
             return Ok(answer);
         }
-        let filters =
-            filters.into_iter().zip(taken).filter_map(|(filter, taken)| taken.then_some(filter));
-        let source = Self { predicate: self.predicate.and(filters), ..self.clone() };
-        Ok(answer.with_updated_node(Arc::new(source)))
+        let mut predicate = self.predicate.clone();
+        for (filter, _) in filters.into_iter().zip(taken).filter(|(_, taken)| *taken) {
+            predicate = predicate.and(filter, &self.projection)?;
+        }
+        Ok(answer.with_updated_node(Arc::new(Self { predicate, ..self.clone() })))
     }
 
     fn try_pushdown_sort(

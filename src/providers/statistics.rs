@@ -11,6 +11,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
 use crate::error::Result;
 use crate::providers::metrics::ScanMetrics;
+use crate::providers::predicate::Predicate;
 use crate::providers::reader::RowReader;
 use crate::providers::segments::{Known, Segment};
 use crate::providers::source::RowSource;
@@ -115,7 +116,7 @@ fn read(source: &RowSource, segment: &Segment) -> Result<(Known, Option<(i64, i6
     let projection: Vec<usize> = std::iter::once(0).chain(source.table.time_index()).collect();
     let segments = std::slice::from_ref(segment);
     let metrics = ScanMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-    let mut reader = RowReader::new(source, &projection, segments, metrics)?;
+    let mut reader = RowReader::new(source, &projection, segments, &Predicate::default(), metrics)?;
     let mut known = Known { rows: 0, times: None };
     let mut ids_seen = None;
     reader.read(
