@@ -141,9 +141,17 @@ impl ChunkOpener {
             &source.predicate,
             self.metrics.clone(),
         )?;
+        let computing = self.metrics.baseline.elapsed_compute().clone();
         stream.spawn_blocking(move || {
+            let mut timer = computing.timer();
             let wanted = || !batches.is_closed();
-            let send = |batch| batches.blocking_send(Ok(batch)).is_ok();
+            let send = |batch| {
+                // Waiting for the reader is not work.
+                timer.stop();
+                let sent = batches.blocking_send(Ok(batch)).is_ok();
+                timer.restart();
+                sent
+            };
             Ok(reader.read(&segments, batch_size, limit, wanted, send)?)
         });
         Ok(stream.build())

@@ -226,3 +226,45 @@ fn a_filter_on_another_column_is_applied_in_the_scan() {
     assert!(!plan.contains("FilterExec") && plan.contains("predicate=source"), "{plan}");
     assert_eq!(value(&store.db, "SELECT count(*) FROM ticks WHERE source = 'odd'"), 10_240);
 }
+
+#[test]
+fn zones_that_are_dropped_are_missed_by_no_answer_and_built_anew() {
+    let store = ticks();
+    {
+        let mut builder = redb::Builder::new();
+        builder.set_concurrency_mode(redb::ConcurrencyMode::MultiWriter);
+        let txn = builder.create(&store.path).unwrap().begin_write().unwrap();
+        for name in ["zones", "zone_marks"] {
+            let found =
+                txn.list_tables().unwrap().find(|table| redb::TableHandle::name(table) == name);
+            assert!(txn.delete_table(found.unwrap()).unwrap());
+        }
+        txn.commit().unwrap();
+    }
+    let hour = "SELECT count(source) FROM ticks \
+                WHERE ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T02:00:00Z'";
+    assert_eq!(value(&store.db, hour), 3_600);
+    let rows = hour.replace("count(source)", "source");
+    assert_eq!(read(&store, &rows).unwrap().blocks_skipped, 0);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 20_479);
+
+    store.db.migrate().unwrap();
+    assert_eq!(value(&store.db, hour), 3_600);
+    assert_eq!(read(&store, &rows).unwrap().blocks_skipped, 14);
+}
+
+#[test]
+fn a_block_with_a_row_that_has_no_readable_time_is_always_read() {
+    let store = ticks();
+    store_past_the_crate(
+        &store.path,
+        "ticks",
+        40_000,
+        br#"{"ts_utc":"soon","source":"x","detail_json":"{}"}"#,
+    );
+    store.db.migrate().unwrap();
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 20_480);
+    assert!(store.db.query("SELECT source FROM ticks WHERE ts_utc > '2030-01-01'").is_err());
+    assert!(store.db.query("SELECT max(ts_utc) FROM ticks").is_err());
+    assert_eq!(value(&store.db, "SELECT source FROM ticks WHERE id = 40000"), "x");
+}
