@@ -50,7 +50,7 @@ impl<'a> Cursor<'a> {
         self.rest().starts_with(word).then(|| self.at += word.len())
     }
 
-    /// Passes an integer of 64 bits with a sign. `-0` is unusual.
+    /// Passes an integer of 64 bits with a sign.
     #[inline]
     pub(super) fn int(&mut self) -> Option<i64> {
         let rest = self.rest();
@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
             number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             count += 1;
         }
-        let leading_zero = digits.first() == Some(&b'0') && (count > 1 || negative);
+        let leading_zero = digits.first() == Some(&b'0') && count > 1;
         if count == 0 || count > MAX_DIGITS || leading_zero {
             return None;
         }
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
 #[inline]
 fn unescape(escape: &[u8]) -> Option<(u8, usize)> {
     let byte = match *escape.first()? {
-        byte @ (b'"' | b'\\' | b'/') => byte,
+        byte if matches!(byte, b'"' | b'\\' | b'/') => byte,
         b'n' => b'\n',
         b'r' => b'\r',
         b't' => b'\t',

@@ -1,6 +1,8 @@
 //! A row's stored form: one JSON object, `id` first, then the table's columns in order, every null
 //! written out, no white space.
 
+#[cfg(test)]
+mod agreement;
 mod cursor;
 mod decode;
 mod encode;

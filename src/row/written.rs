@@ -144,7 +144,9 @@ fn text(cursor: &mut Cursor<'_>, unescaped: &mut Vec<u8>) -> Option<Found> {
         has_escapes |= escape.is_some();
         if has_escapes {
             unescaped.extend_from_slice(&json[run]);
-            unescaped.extend(escape);
+        }
+        if let Some(byte) = escape {
+            unescaped.push(byte);
         }
     })?;
     Some(if has_escapes { Found::Unescaped(start..unescaped.len()) } else { Found::Text(place) })
