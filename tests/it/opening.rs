@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use chrono::Utc;
-use netsky_db::{Db, Direction, Error, MessageRecord, SCHEMA_VERSION, TABLES};
+use netsky_db::{Db, Error, MessageRecord, SCHEMA_VERSION, TABLES};
 
-use crate::support::{rows, set_meta_past_the_crate, store, stored_rows, value};
+use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
 
 fn names_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(dir)
@@ -254,16 +254,7 @@ fn threads_that_record_at_once_get_ids_without_gaps() {
 #[test]
 fn many_records_go_in_together_or_not_at_all() {
     let store = store();
-    let message = |body| MessageRecord {
-        ts_utc: Utc::now(),
-        source: "agent",
-        direction: Direction::Inbound,
-        chat_id: None,
-        from_agent: None,
-        to_agent: None,
-        body: Some(body),
-        raw_json: None,
-    };
+    let message = |body| message(Utc::now(), body);
     assert_eq!(store.db.record_all(["a", "b", "c"].map(message)).unwrap(), 1..4);
     assert_eq!(store.db.record_all(Vec::<MessageRecord<'_>>::new()).unwrap(), 4..4);
     assert_eq!(store.db.record_all([message("d")]).unwrap(), 4..5);

@@ -2,10 +2,10 @@
 //! is an error that names the row. Nothing is guessed.
 
 use chrono::{DateTime, Utc};
-use netsky_db::{Direction, Error, MessageRecord, TABLES};
+use netsky_db::{Error, TABLES};
 use serde_json::json;
 
-use crate::support::{full_row, rows, store, store_past_the_crate, to_json, value};
+use crate::support::{full_row, message, rows, store, store_past_the_crate, to_json, value};
 
 const TICK: &str =
     r#"{"id":1,"ts_utc":"2026-04-15T23:00:00.000Z","source":"a","detail_json":"{}"}"#;
@@ -210,17 +210,4 @@ fn a_time_that_cannot_be_stored_is_refused_by_name_and_nothing_is_written() {
     }
     assert_eq!(value(&store.db, "SELECT COUNT(*) FROM messages"), 0);
     assert_eq!(store.db.record_message(message(DateTime::UNIX_EPOCH, "x")).unwrap(), 1);
-}
-
-fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
-    MessageRecord {
-        ts_utc,
-        source: "agent",
-        direction: Direction::Inbound,
-        chat_id: None,
-        from_agent: None,
-        to_agent: None,
-        body: Some(body),
-        raw_json: None,
-    }
 }

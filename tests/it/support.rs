@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use netsky_db::{ColumnType, Db, Table, times_as_text};
+use chrono::{DateTime, Utc};
+use netsky_db::{ColumnType, Db, Direction, MessageRecord, Table, times_as_text};
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -105,4 +106,18 @@ pub fn set_meta_past_the_crate(path: &Path, key: &str, value: i64) {
     let txn = db.begin_write().unwrap();
     txn.open_table(TableDefinition::<&str, i64>::new("meta")).unwrap().insert(key, value).unwrap();
     txn.commit().unwrap();
+}
+
+/// A message of which only the time and the body matter.
+pub fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
+    MessageRecord {
+        ts_utc,
+        source: "agent",
+        direction: Direction::Inbound,
+        chat_id: None,
+        from_agent: None,
+        to_agent: None,
+        body: Some(body),
+        raw_json: None,
+    }
 }
