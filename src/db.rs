@@ -269,9 +269,9 @@ impl Db {
 
     fn append(&self, table: &'static Table, rows: EncodedRows) -> Result<Range<i64>> {
         self.store().append(table, |appender| {
-            let first = appender.last_id() + 1;
+            let first = appender.next_id();
             rows.drain(|row| appender.push(row).map(|_| ()))?;
-            Ok(first..appender.last_id() + 1)
+            Ok(first..appender.next_id())
         })
     }
 }

@@ -193,7 +193,10 @@ impl DataSource for RowSource {
         &self,
         order: &[PhysicalSortExpr],
     ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
-        let Some(first) = order.first() else { return Ok(SortOrderPushdownResult::Unsupported) };
+        // A limit has chosen its rows by the order that there was; another would choose others.
+        let Some(first) = order.first().filter(|_| self.fetch.is_none()) else {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        };
         let column = first.expr.downcast_ref::<Column>().map(Column::index);
         let column = column.and_then(|index| self.projection.get(index).copied());
         let descending = first.options.descending;

@@ -47,16 +47,18 @@ pub(crate) struct Appender<'txn> {
 }
 
 impl Appender<'_> {
-    /// The id of the row pushed last, or of the table's last row before.
-    pub(crate) fn last_id(&self) -> i64 {
-        self.last_id
+    /// The id that the next row gets.
+    pub(crate) fn next_id(&self) -> i64 {
+        self.last_id.saturating_add(1)
     }
 
     /// Appends a row and returns the id it got.
     pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<i64> {
-        let id = self.last_id.checked_add(1).ok_or_else(|| {
-            Error::Storage("the table has given out its last id, 9223372036854775807".into())
-        })?;
+        let id = self.next_id();
+        // The largest number is no id of ours, so that the end of a range of ids can be said.
+        if id == i64::MAX {
+            return Err(Error::Storage("the table has given out its last id".into()));
+        }
         self.row.clear();
         row::id_prefix(id, &mut self.row);
         self.row.extend_from_slice(row.json());

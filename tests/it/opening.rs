@@ -228,6 +228,14 @@ fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
     crate::support::store_past_the_crate(&store.path, "crashes", i64::MAX, b"{}");
     let error = store.db.record_crash(Utc::now(), "k", "a", "{}").unwrap_err();
     assert!(error.to_string().contains("last id"), "{error}");
+    let crash = r#"{"ts_utc":"2026-04-15T23:00:00Z","kind":"k","agent":"a","detail_json":"{}"}"#;
+    let error = store.db.import("crashes", crash.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("last id"), "{error}");
+    assert!(store.db.import("crashes", &b""[..]).unwrap().is_empty());
+    crate::support::store_past_the_crate(&store.path, "workspaces", i64::MAX - 2, b"{}");
+    let row = r#"{"ts_utc_created":"2026-04-15T23:00:00Z","name":"n","branch":"b"}"#;
+    assert_eq!(store.db.import("workspaces", row.as_bytes()).unwrap(), i64::MAX - 1..i64::MAX);
+    assert!(store.db.import("workspaces", row.as_bytes()).is_err());
 }
 
 #[test]

@@ -266,6 +266,10 @@ fn shape() -> impl Strategy<Value = Shape> {
         "SELECT count(*) FROM events e JOIN events o ON e.id = o.n WHERE CONDITION",
         "SELECT e.id, (SELECT max(ts) FROM events o WHERE o.id < 1500) FROM events e WHERE CONDITION",
         "SELECT e.id FROM events e WHERE e.n IN (SELECT o.id FROM events o WHERE o.flag) AND CONDITION",
+        "SELECT e.id, e.n FROM (SELECT * FROM events ORDER BY id LIMIT 37) e WHERE CONDITION",
+        "SELECT e.id, e.ts FROM (SELECT * FROM events ORDER BY id DESC LIMIT 1100) e WHERE CONDITION",
+        "SELECT e.* FROM (SELECT * FROM events WHERE n > 3 ORDER BY ts DESC, id LIMIT 50) e WHERE CONDITION",
+        "SELECT count(*), max(e.id) FROM (SELECT * FROM events ORDER BY id LIMIT 9) e WHERE CONDITION",
     ]);
     let order = prop::sample::select(vec![
         None,

@@ -192,6 +192,25 @@ fn the_highest_ids_are_read_from_the_end_without_a_sort() {
 }
 
 #[test]
+fn an_order_above_a_limit_does_not_change_what_the_limit_chose() {
+    let store = ticks();
+    for (sql, answer) in [
+        ("SELECT max(id) FROM (SELECT id FROM ticks ORDER BY id LIMIT 3)", 3),
+        ("SELECT id FROM (SELECT id FROM ticks ORDER BY id LIMIT 3) ORDER BY id DESC LIMIT 1", 3),
+        (
+            "SELECT id FROM (SELECT id FROM ticks ORDER BY id DESC LIMIT 3) ORDER BY id LIMIT 1",
+            20_477,
+        ),
+        (
+            "SELECT id FROM (SELECT * FROM ticks ORDER BY id LIMIT 3) ORDER BY ts_utc DESC LIMIT 1",
+            3,
+        ),
+    ] {
+        assert_eq!(value(&store.db, sql), answer, "{sql}");
+    }
+}
+
+#[test]
 fn the_newest_rows_are_found_in_the_newest_blocks() {
     let store = ticks();
     for sql in [
