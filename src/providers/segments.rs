@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::providers::pushdown::Ranges;
-use crate::store::ZoneMap;
+use crate::store::{Zone, ZoneMap};
 
 /// A run of ids to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Segment {
     /// The smallest and the largest time in the block that it is of; `None` if they are not known.
     pub(super) times: Option<(i64, i64)>,
     /// What its rows have together, if that is known and every one of them is wanted.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<Zone>,
 }
 
 impl Segment {
@@ -30,14 +30,6 @@ impl Segment {
         let parts = ranges.ids.ranges_between(first, last).into_iter();
         parts.map(|ids| Self { ids, ..self.clone() }).collect()
     }
-}
-
-/// What is known of rows without reading them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) rows: u64,
-    /// The smallest and the largest time.
-    pub(super) times: Option<(i64, i64)>,
 }
 
 /// The segments of a scan, ids rising.
@@ -64,13 +56,12 @@ impl Segments {
                 };
                 for range in ranges.ids.ranges_between(first, last) {
                     let whole = range == (first..=last);
-                    let known = run.zone.filter(|_| whole && !check_times);
                     planned.segments.push(Segment {
                         ids: range,
                         check_times,
                         max_rows: run.zone.map(|zone| zone.rows),
                         times,
-                        known: known.map(|zone| Known { rows: zone.rows, times: zone.times }),
+                        known: run.zone.filter(|_| whole && !check_times),
                     });
                 }
             }

@@ -2,7 +2,9 @@
 //! answers COUNT, MIN and MAX from it, and runs no scan. All of it comes from the snapshot that the
 //! rows would be read from.
 
-use arrow::array::AsArray;
+use std::ops::RangeInclusive;
+
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use datafusion::common::stats::Precision;
@@ -13,8 +15,9 @@ use crate::error::Result;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::predicate::Predicate;
 use crate::providers::reader::RowReader;
-use crate::providers::segments::{Known, Segment};
+use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
+use crate::store::Zone;
 
 /// So many segments may be read to learn what zones do not tell: those at the two ends of a range of
 /// times, and of a range of ids.
@@ -23,11 +26,10 @@ const MAX_SEGMENTS_READ: usize = 4;
 /// All rows of a scan together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Totals {
-    rows: u64,
+    /// How many there are, and the span of their times.
+    zone: Zone,
     /// The smallest and the largest id.
     ids: Option<(i64, i64)>,
-    /// The smallest and the largest time.
-    times: Option<(i64, i64)>,
 }
 
 impl Totals {
@@ -40,29 +42,15 @@ impl Totals {
             return Ok(None);
         }
         let mut totals = Self::default();
-        let mut times_known = true;
         let mut ids = Vec::new();
         for segment in segments {
-            let known = match segment.known {
-                Some(known) => {
-                    if known.rows > 0 {
-                        ids.push(segment.ids.clone());
-                    }
-                    known
-                }
-                None => {
-                    let (known, bounds) = read(source, segment)?;
-                    ids.extend(bounds.map(|(first, last)| first..=last));
-                    known
-                }
+            let (zone, found) = match segment.known {
+                Some(zone) => (zone, (zone.rows > 0).then(|| segment.ids.clone())),
+                None => read(source, segment)?,
             };
-            totals.rows += known.rows;
-            if known.rows > 0 {
-                times_known &= known.times.is_some();
-                totals.times = widen(totals.times, known.times);
-            }
+            totals.zone.add(zone);
+            ids.extend(found);
         }
-        totals.times = totals.times.filter(|_| times_known);
         if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
             let bounds = |ids| source.snapshot.first_and_last_id(source.table, ids);
             let (first, last) = (bounds(first.clone())?, bounds(last.clone())?);
@@ -73,10 +61,10 @@ impl Totals {
 
     /// As DataFusion wants it, for the columns of the scan.
     pub(super) fn statistics(self, source: &RowSource) -> Statistics {
-        let all = source.fetch.is_none_or(|fetch| fetch as u64 >= self.rows);
+        let all = source.fetch.is_none_or(|fetch| fetch as u64 >= self.zone.rows);
         let rows = match source.fetch {
             Some(fetch) if !all => fetch,
-            _ => usize::try_from(self.rows).unwrap_or(usize::MAX),
+            _ => usize::try_from(self.zone.rows).unwrap_or(usize::MAX),
         };
         let mut statistics = Statistics::new_unknown(&source.schema);
         statistics.num_rows = Precision::Exact(rows);
@@ -92,7 +80,7 @@ impl Totals {
                         .ids
                         .map(|(low, high)| (ScalarValue::from(low), ScalarValue::from(high))),
                     _ if source.table.time_index() == Some(index) => {
-                        self.times.map(|(low, high)| (time(low), time(high)))
+                        self.zone.times.map(|(low, high)| (time(low), time(high)))
                     }
                     _ => None,
                 };
@@ -111,35 +99,26 @@ fn time(nanos: i64) -> ScalarValue {
     ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
 }
 
-/// Reads a segment to learn what its wanted rows have together, and their first and last id.
-fn read(source: &RowSource, segment: &Segment) -> Result<(Known, Option<(i64, i64)>)> {
+/// Reads a segment to learn what its wanted rows have together, and the run of ids they lie in.
+fn read(source: &RowSource, segment: &Segment) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
     let projection: Vec<usize> = std::iter::once(0).chain(source.table.time_index()).collect();
     let segments = std::slice::from_ref(segment);
     let metrics = ScanMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
     let mut reader = RowReader::new(source, &projection, segments, &Predicate::default(), metrics)?;
-    let mut known = Known { rows: 0, times: None };
-    let mut ids_seen = None;
-    reader.read(
-        segments,
-        usize::MAX,
-        usize::MAX,
-        || true,
-        |batch| {
-            let ids = batch.column(0).as_primitive::<Int64Type>();
-            let times =
-                batch.columns().get(1).map(|times| times.as_primitive::<TimestampNanosecondType>());
-            known.rows += batch.num_rows() as u64;
-            known.times = widen(known.times, times.and_then(|times| min(times).zip(max(times))));
-            ids_seen = widen(ids_seen, min(ids).zip(max(ids)));
-            true
-        },
-    )?;
-    Ok((known, ids_seen))
-}
-
-fn widen(bounds: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
-    match (bounds, other) {
-        (Some((low, high)), Some((l, h))) => Some((low.min(l), high.max(h))),
-        (bounds, other) => bounds.or(other),
-    }
+    let mut zone = Zone::default();
+    let mut ids_found: Option<RangeInclusive<i64>> = None;
+    let take_note = |batch: RecordBatch| {
+        let ids = batch.column(0).as_primitive::<Int64Type>();
+        let times =
+            batch.columns().get(1).map(|times| times.as_primitive::<TimestampNanosecondType>());
+        let times = times.and_then(|times| min(times).zip(max(times)));
+        zone.add(Zone { rows: batch.num_rows() as u64, times });
+        if let Some((low, high)) = min(ids).zip(max(ids)) {
+            let before = ids_found.take().unwrap_or(low..=high);
+            ids_found = Some(low.min(*before.start())..=high.max(*before.end()));
+        }
+        true
+    };
+    reader.read(segments, usize::MAX, usize::MAX, || true, take_note)?;
+    Ok((zone, ids_found))
 }

@@ -17,7 +17,7 @@ use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
 pub(crate) use snapshot::Snapshot;
-pub(crate) use zone::ZoneMap;
+pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::own_private_dir;
 

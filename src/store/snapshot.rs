@@ -7,7 +7,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata,
 
 use crate::error::Result;
 use crate::store::handle::Handle;
-use crate::store::zone::{MARKS, ZONES, ZoneMap};
+use crate::store::zone::{self, MARKS, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
@@ -36,8 +36,10 @@ impl Snapshot {
 
     /// Whether the store has all of the tables, and zones of all their rows.
     pub(super) fn is_complete(&self, tables: &[&'static Table]) -> Result<bool> {
+        let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
         for table in tables {
-            if self.rows(table)?.is_none() || !self.zones(table)?.is_complete() {
+            let Some(rows) = self.rows(table)? else { return Ok(false) };
+            if !zone::is_complete(table, &rows, &marks)? {
                 return Ok(false);
             }
         }

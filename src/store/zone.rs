@@ -57,8 +57,10 @@ impl Zone {
         Self { rows: 1, times: time.map(|time| (time, time)) }
     }
 
-    fn add(&mut self, other: Self) {
+    /// Takes in the rows of another.
+    pub(crate) fn add(&mut self, other: Self) {
         let times = match (self.rows, self.times, other.times) {
+            (_, times, _) if other.rows == 0 => times,
             (0, _, times) => times,
             (_, Some((low, high)), Some((other_low, other_high))) => {
                 Some((low.min(other_low), high.max(other_high)))
@@ -127,11 +129,25 @@ enum MarkState {
     Untrue,
 }
 
+/// Whether all of a table's rows are in zones, without reading those.
+pub(super) fn is_complete(
+    table: &Table,
+    rows: &impl ReadableTable<i64, &'static [u8]>,
+    marks: &impl ReadableTable<&'static str, (i64, u64)>,
+) -> Result<bool> {
+    match Mark::read(marks, table)? {
+        Some(mark) => Ok(mark.check(rows)? == MarkState::Current),
+        None => Ok(false),
+    }
+}
+
 /// The zones of a table in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ZoneMap {
     zones: Vec<(Block, Zone)>,
-    mark: Option<i64>,
+    /// Up to where there are zones; `None` if there are none.
+    mark: Option<Mark>,
+    /// Whether there are rows past the mark.
     beyond: bool,
 }
 
@@ -160,12 +176,7 @@ impl ZoneMap {
             Ok((Block(key.value().1), Zone::from_stored(zone.value())))
         });
         let zones = zones.collect::<Result<_>>()?;
-        Ok(Self { zones, mark: Some(mark.id), beyond: state == MarkState::Behind })
-    }
-
-    /// Whether all of the table's rows are in zones.
-    pub(super) fn is_complete(&self) -> bool {
-        self.mark.is_some() && !self.beyond
+        Ok(Self { zones, mark: Some(mark), beyond: state == MarkState::Behind })
     }
 
     /// Nothing is known of any row.
@@ -176,12 +187,15 @@ impl ZoneMap {
     /// The table cut into runs of ids, which rise: a block each, then all that zones do not know of.
     pub(crate) fn runs(&self) -> impl Iterator<Item = ZoneRun> + '_ {
         let beyond = self.beyond.then(|| {
-            let first = self.mark.map_or(i64::MIN, |id| id.saturating_add(1));
+            let first = self.mark.unwrap_or(Mark::NONE).beyond().start;
             ZoneRun { ids: first..=i64::MAX, zone: None }
         });
         let zoned = self.zones.iter().map(|(block, zone)| {
             let (first, last) = block.ids().into_inner();
-            ZoneRun { ids: first..=last.min(self.mark.unwrap_or(last)), zone: Some(*zone) }
+            ZoneRun {
+                ids: first..=last.min(self.mark.map_or(last, |mark| mark.id)),
+                zone: Some(*zone),
+            }
         });
         zoned.chain(beyond)
     }
