@@ -8,7 +8,7 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::expr::{InList, ScalarFunction, TryCast};
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Operator};
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
@@ -153,7 +153,7 @@ impl Operand {
                 Some(Self { key: Key::Time, rounding: nothing })
             }
             Expr::Alias(alias) => Self::of(&alias.expr, table),
-            Expr::Cast(Cast { expr, field }) => {
+            Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
                 let operand = Self::time(expr, table)?;
                 match field.data_type() {
                     // The column is in UTC, so that without a zone the value is the same.

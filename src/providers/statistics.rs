@@ -61,11 +61,8 @@ impl Totals {
 
     /// As DataFusion wants it, for the columns of the scan.
     pub(super) fn statistics(self, source: &RowSource) -> Statistics {
-        let all = source.fetch.is_none_or(|fetch| fetch as u64 >= self.zone.rows);
-        let rows = match source.fetch {
-            Some(fetch) if !all => fetch,
-            _ => usize::try_from(self.zone.rows).unwrap_or(usize::MAX),
-        };
+        let rows = usize::try_from(self.zone.rows).unwrap_or(usize::MAX);
+        let rows = source.fetch.map_or(rows, |fetch| fetch.min(rows));
         let mut statistics = Statistics::new_unknown(&source.schema);
         statistics.num_rows = Precision::Exact(rows);
         let columns = source.projection.iter().zip(source.schema.fields());
@@ -84,7 +81,9 @@ impl Totals {
                     }
                     _ => None,
                 };
-                if let Some((low, high)) = bounds.filter(|_| all) {
+                // Where there is a limit there may be a filter above, of which DataFusion learns the
+                // wrong thing if it knows bounds; nothing else would ask for them there.
+                if let Some((low, high)) = bounds.filter(|_| source.fetch.is_none()) {
                     column.min_value = Precision::Exact(low);
                     column.max_value = Precision::Exact(high);
                 }

@@ -17,7 +17,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use fastrand::Rng;
 use netsky_db::Db;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use redb::{Builder, ConcurrencyMode, ReadableTable, TableDefinition};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -42,6 +42,9 @@ netsky_db::tables! {
     }
 }
 
+/// Set `PROPTEST_RNG_SEED` to try other tables and other queries. They are the same in each run
+/// otherwise, so that a change fails on what it changed.
+const SEED: u64 = 1;
 const TABLES_TRIED: u64 = 30;
 const QUERIES_PER_TABLE: u32 = 40;
 const HOUR: i64 = 3_600_000;
@@ -185,7 +188,10 @@ impl Subject {
         let sql = &query.sql;
         let failed = |error: String| TestCaseError::fail(format!("{sql}\n{error}"));
         let answer = self.db.query_batches(sql).map_err(|error| failed(error.to_string()))?;
-        let expected = RUNTIME.block_on(async { self.oracle.sql(sql).await?.collect().await });
+        // The oracle's own session would drop an order by the argument of a CAST to a date.
+        let sql_of_oracle = sql.replace("CAST(e.ts AS DATE)", "TRY_CAST(e.ts AS DATE)");
+        let expected =
+            RUNTIME.block_on(async { self.oracle.sql(&sql_of_oracle).await?.collect().await });
         let expected = expected.map_err(|error| failed(error.to_string()))?;
         let (mut answer, mut expected) = (printed(&answer), printed(&expected));
         if query.any_rows {
@@ -239,15 +245,15 @@ impl Shape {
         let aggregate = sql.contains("GROUP")
             || sql.starts_with("SELECT count")
             || sql.starts_with("SELECT min");
-        if let (Some(order), false) = (self.order, aggregate) {
+        let (order, limit) = if aggregate { (None, None) } else { (self.order, self.limit) };
+        if let Some(order) = order {
             sql += &format!(" ORDER BY {order}");
         }
-        if let (Some((limit, offset)), false) = (self.limit, aggregate) {
+        if let Some((limit, offset)) = limit {
             sql += &format!(" LIMIT {limit} OFFSET {offset}");
         }
-        let ordered = sql.contains("ORDER BY");
-        let any_rows = sql.contains("LIMIT") && !ordered;
-        Query { sql, ordered, any_rows }
+        let ordered = order.is_some();
+        Query { sql, ordered, any_rows: limit.is_some() && !ordered }
     }
 }
 
@@ -270,6 +276,7 @@ fn shape() -> impl Strategy<Value = Shape> {
         "SELECT e.id, e.ts FROM (SELECT * FROM events ORDER BY id DESC LIMIT 1100) e WHERE CONDITION",
         "SELECT e.* FROM (SELECT * FROM events WHERE n > 3 ORDER BY ts DESC, id LIMIT 50) e WHERE CONDITION",
         "SELECT count(*), max(e.id) FROM (SELECT * FROM events ORDER BY id LIMIT 9) e WHERE CONDITION",
+        "SELECT e.id, e.ts, e.nth FROM (SELECT *, row_number() OVER (PARTITION BY flag ORDER BY id) AS nth FROM events) e WHERE CONDITION",
     ]);
     let order = prop::sample::select(vec![
         None,
@@ -331,7 +338,7 @@ fn condition(
         3 => (rounded, operator(), time.clone(), any::<bool>()).prop_map(|(rounded, op, t, day)| {
             format!("{rounded} {op} {}", if day { date(t) } else { quoted(t) })
         }),
-        2 => (operator(), time).prop_map(|(op, t)| format!("e.ts::date {op} {}", date(t))),
+        2 => (operator(), time).prop_map(|(op, t)| format!("CAST(e.ts AS DATE) {op} {}", date(t))),
         1 => (operator(), 0..1_000_i64).prop_map(|(op, n)| format!("e.n {op} {n}")),
         1 => prop::sample::select(vec![
             "e.name = 'b'", "e.name IS NULL", "e.n IS NOT NULL", "e.flag", "NOT e.flag", "e.name LIKE 'b%'",
@@ -350,7 +357,13 @@ fn condition(
 
 #[test]
 fn the_provider_answers_as_a_table_in_memory_does() {
-    let seeds: Vec<u64> = (0..TABLES_TRIED).collect();
+    let seed = match Config::default().rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => SEED,
+    };
+    let seeds: Vec<u64> = (0..TABLES_TRIED)
+        .map(|table| seed.wrapping_mul(TABLES_TRIED).wrapping_add(table))
+        .collect();
     std::thread::scope(|scope| {
         for half in seeds.chunks(seeds.len().div_ceil(2)) {
             scope.spawn(move || {
@@ -358,6 +371,7 @@ fn the_provider_answers_as_a_table_in_memory_does() {
                     let subject = subject(seed);
                     let config = Config {
                         cases: QUERIES_PER_TABLE,
+                        rng_seed: RngSeed::Fixed(seed),
                         failure_persistence: None,
                         ..Config::default()
                     };

@@ -165,6 +165,30 @@ fn json_columns_open_with_functions_and_operators() {
 }
 
 #[test]
+fn an_order_by_what_a_filter_casts_is_kept() {
+    let store =
+        with_ticks(&["2026-04-03T05:00:00Z", "2026-04-03T07:00:00Z", "2026-04-03T06:00:00Z"]);
+    let numbered = "(SELECT id, ts_utc, id / 2.0 AS half, row_number() OVER (ORDER BY id) AS nth \
+                    FROM ticks)";
+    let limited = "(SELECT id, ts_utc, id / 2.0 AS half, 1 AS nth FROM ticks ORDER BY id LIMIT 3)";
+    for (condition, order, expected) in [
+        ("ts_utc::date = '2026-04-03' AND nth < 9", "ts_utc", [1, 3, 2]),
+        ("ts_utc::date >= '2025-01-01' AND nth < 9", "ts_utc DESC", [2, 3, 1]),
+        ("arrow_cast(ts_utc, 'Timestamp(s)') > '2020-01-01' AND nth < 9", "ts_utc DESC", [2, 3, 1]),
+        ("id::double > nth - 100.5", "ts_utc", [1, 3, 2]),
+        ("(half + 10)::int / 9 = 1 AND nth < 9", "half DESC", [3, 2, 1]),
+        ("(half / 2)::int = 0 AND nth < 9", "half DESC", [3, 2, 1]),
+    ] {
+        for table in [numbered, limited] {
+            let sql = format!("SELECT id FROM {table} WHERE {condition} ORDER BY {order}");
+            let ids: Vec<i64> =
+                rows(&store.db, &sql).iter().map(|row| row["id"].as_i64().unwrap()).collect();
+            assert_eq!(ids, expected, "{sql}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_without_rows_still_has_its_header() {
     let store = store();
     let table = store.db.query("SELECT id, ts_utc FROM ticks").unwrap();

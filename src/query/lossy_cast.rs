@@ -1,0 +1,88 @@
+//! Keeps casts that lose something out of DataFusion's interval analysis.
+//!
+//! DataFusion 55 learns from a filter what a column can still be, and takes a cast for reversible
+//! there: of `ts_utc::date = '2026-04-03'` it concludes that `ts_utc` is that midnight alone. So it
+//! drops an `ORDER BY ts_utc` above as needless, or fails to plan ("Selectivity is out of limit").
+//! Mended upstream after 55.2 (apache/datafusion#25523); this rule goes when that version comes.
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions;
+use datafusion::logical_expr::expr::{Cast, TryCast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::query::time_text::is_utc_time;
+
+/// Writes casts in filters in a form that gives the same values, and that the analysis passes by.
+#[derive(Debug)]
+pub(super) struct HideLossyCasts;
+
+impl OptimizerRule for HideLossyCasts {
+    fn name(&self) -> &'static str {
+        "hide_lossy_casts"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        let LogicalPlan::Filter(Filter { predicate, input, .. }) = plan else {
+            return Ok(Transformed::no(plan));
+        };
+        let predicate = predicate.transform_up(|expr| hide(expr, input.schema()))?;
+        let changed = predicate.transformed;
+        let filter = Filter::try_new(predicate.data, input)?;
+        Ok(Transformed::new_transformed(LogicalPlan::Filter(filter), changed))
+    }
+}
+
+fn hide(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::Cast(Cast { expr, field }) = expr else { return Ok(Transformed::no(expr)) };
+    let (from, to) = (expr.get_type(schema)?, field.data_type());
+    Ok(match loss(&from, to) {
+        Loss::None => Transformed::no(Expr::Cast(Cast { expr, field })),
+        Loss::Silent => Transformed::yes(Expr::TryCast(TryCast { expr, field })),
+        Loss::Fraction if is_truncated(&expr) => Transformed::no(Expr::Cast(Cast { expr, field })),
+        Loss::Fraction => {
+            let expr = Box::new(functions::math::trunc().call(vec![*expr]));
+            Transformed::yes(Expr::Cast(Cast { expr, field }))
+        }
+    })
+}
+
+/// What a cast between two types that the analysis knows can lose.
+enum Loss {
+    None,
+    /// It never fails, so that `TRY_CAST` is the same.
+    Silent,
+    /// It drops a fraction, and fails if the whole part is too large. `TRY_CAST` would give null then.
+    Fraction,
+}
+
+fn loss(from: &DataType, to: &DataType) -> Loss {
+    use DataType::{Date32, Date64, Float32, Float64, Int32, Int64, Timestamp, UInt32, UInt64};
+    match (from, to) {
+        (Float32 | Float64, to) if to.is_integer() => Loss::Fraction,
+        (Float64, Float32)
+        | (Int32 | UInt32, Float32)
+        | (Int64 | UInt64, Float32 | Float64)
+        | (Timestamp(..), Date32 | Date64)
+        | (Date64, Date32) => Loss::Silent,
+        // Units are ordered from the second to the nanosecond.
+        (Timestamp(from_unit, _), Timestamp(to_unit, _)) if from_unit > to_unit => Loss::Silent,
+        // An hour that clocks show twice.
+        (Timestamp(_, Some(_)), Timestamp(_, None)) if !is_utc_time(from) => Loss::Silent,
+        _ => Loss::None,
+    }
+}
+
+fn is_truncated(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(function) if function.name() == "trunc")
+}
