@@ -63,6 +63,8 @@ mod db;
 pub mod demo;
 mod error;
 mod import;
+#[doc(hidden)]
+pub mod inside;
 mod nearest;
 mod providers;
 mod query;

@@ -12,6 +12,8 @@ pub(super) struct ScanMetrics {
     pub(super) blocks_total: Count,
     /// Blocks that zones showed to hold no wanted row.
     pub(super) blocks_skipped: Count,
+    /// Blocks of which no more was wanted than the number of their rows, which zones tell.
+    pub(super) blocks_counted: Count,
     /// Rows taken from the store.
     pub(super) rows_read: Count,
     /// The JSON of those rows.
@@ -25,6 +27,7 @@ impl ScanMetrics {
             baseline: BaselineMetrics::new(metrics, partition),
             blocks_total: counter("blocks_total"),
             blocks_skipped: counter("blocks_skipped"),
+            blocks_counted: counter("blocks_counted"),
             rows_read: counter("rows_read"),
             json_bytes: counter("json_bytes"),
         }

@@ -28,7 +28,8 @@ impl Segment {
         }
         let (first, last) = self.ids.clone().into_inner();
         let parts = ranges.ids.ranges_between(first, last).into_iter();
-        parts.map(|ids| Self { ids, ..self.clone() }).collect()
+        let known = |ids: &RangeInclusive<i64>| self.known.filter(|_| *ids == self.ids);
+        parts.map(|ids| Self { known: known(&ids), ids, ..self.clone() }).collect()
     }
 }
 

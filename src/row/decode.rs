@@ -38,7 +38,7 @@ impl Column {
 
 /// Decodes rows into the columns of a projection.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     table: &'static Table,
     schema: SchemaRef,
     columns: Vec<ProjectedColumn>,
@@ -73,7 +73,7 @@ impl Decoder {
     /// # Errors
     ///
     /// If an index is out of range.
-    pub(crate) fn new(table: &'static Table, projection: &[usize]) -> Result<Self> {
+    pub fn new(table: &'static Table, projection: &[usize]) -> Result<Self> {
         let schema = Arc::new(table.schema().project(projection)?);
         let columns = projection.iter().map(|&index| match index.checked_sub(1) {
             None => ProjectedColumn::Id(Int64Builder::new()),
@@ -94,7 +94,7 @@ impl Decoder {
     }
 
     /// How many rows the next batch has so far.
-    pub(crate) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.rows
     }
 
@@ -104,7 +104,7 @@ impl Decoder {
     ///
     /// [`Error::CorruptRow`]. The decoder is of no more use then: some columns may have the row's
     /// value, and others not.
-    pub(crate) fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
+    pub fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
         let pushed = if !self.reads_json {
             push_row(&mut self.columns, id, |_| Ok(Scalar::Null))
         } else if let Some(values) = self.written.read(json) {
@@ -116,7 +116,11 @@ impl Decoder {
     }
 
     /// Decodes one row, laid out in whatever way. [`push`](Self::push) gives the same, but sooner.
-    pub(super) fn push_parsed(&mut self, id: i64, json: &[u8]) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_parsed(&mut self, id: i64, json: &[u8]) -> Result<()> {
         let (table, columns) = (self.table, &mut self.columns);
         let pushed = self.parser.parse(json, |members| {
             let found = locate(table, members)?;
@@ -133,7 +137,11 @@ impl Decoder {
     }
 
     /// The rows decoded since the last call.
-    pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
+    ///
+    /// # Errors
+    ///
+    /// None in fact: all columns have as many rows.
+    pub fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(ProjectedColumn::finish).collect();
         // A projection of no columns, as COUNT(*) makes, still has rows.
         let options =

@@ -13,7 +13,7 @@ mod time;
 mod token;
 mod written;
 
-pub(crate) use decode::Decoder;
+pub use decode::Decoder;
 pub(crate) use encode::{EncodedRow, EncodedRows, id_prefix};
 pub(crate) use input::InputRow;
 pub(crate) use time::{stored_time, stored_time_array};

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
+use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, TABLES};
+
+use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
 const LAYERS: [&str; 10] =
@@ -89,21 +93,85 @@ fn tables_as_markdown() -> String {
     text
 }
 
-/// With `UPDATE_README=1` the README is brought up to date instead.
-#[test]
-fn the_readme_lists_the_tables_as_the_catalogue_has_them() {
-    const BEGIN: &str = "<!-- tables: begin -->\n";
-    const END: &str = "<!-- tables: end -->";
+/// Checks a part of the README that is made from the program. With `UPDATE_README=1` the part is
+/// brought up to date instead.
+fn check_readme(part: &str, expected: &str) {
+    static README: Mutex<()> = Mutex::new(());
+    let _alone = README.lock().unwrap();
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let begin = readme.find(BEGIN).unwrap() + BEGIN.len();
-    let end = readme.find(END).unwrap();
-    let expected = tables_as_markdown();
+    let (begin, end) = (format!("<!-- {part}: begin -->\n"), format!("<!-- {part}: end -->"));
+    let begin = readme.find(&begin).unwrap() + begin.len();
+    let end = readme.find(&end).unwrap();
     if std::env::var_os("UPDATE_README").is_some() {
         fs::write(&path, format!("{}{expected}{}", &readme[..begin], &readme[end..])).unwrap();
     } else {
         assert_eq!(&readme[begin..end], expected, "run the tests once with UPDATE_README=1");
     }
+}
+
+#[test]
+fn the_readme_lists_the_tables_as_the_catalogue_has_them() {
+    check_readme("tables", &tables_as_markdown());
+}
+
+/// One query of each kind that reads less than all, or all.
+const KINDS: [(&str, &str); 10] = [
+    (
+        "an hour",
+        "SELECT source, body FROM messages WHERE ts_utc >= '2026-04-29T09:00:00Z' AND ts_utc < '2026-04-29T10:00:00Z'",
+    ),
+    (
+        "an hour, and a condition that rows decide",
+        "SELECT source, body FROM messages WHERE date_trunc('hour', ts_utc) = '2026-04-29T09:00:00Z' AND direction = 'inbound'",
+    ),
+    ("some ids", "SELECT body FROM messages WHERE id IN (17, 4321)"),
+    (
+        "how many, and from when to when",
+        "SELECT count(*), min(ts_utc), max(ts_utc) FROM messages WHERE ts_utc < '2026-04-29'",
+    ),
+    ("the newest", "SELECT id, body FROM messages ORDER BY ts_utc DESC LIMIT 5"),
+    ("the last recorded", "SELECT id, body FROM messages ORDER BY id DESC LIMIT 5"),
+    (
+        "the ids that a join looks for",
+        "SELECT body FROM messages JOIN (VALUES (17), (4321)) AS v (id) USING (id)",
+    ),
+    (
+        "no column of a row",
+        "SELECT n, count(*) FROM messages, (VALUES (1), (2)) AS v (n) GROUP BY n",
+    ),
+    ("all rows, one column", "SELECT source, count(*) FROM messages GROUP BY source"),
+    (
+        "what cannot be",
+        "SELECT body FROM messages WHERE ts_utc > '2026-04-29' AND ts_utc < '2026-04-28'",
+    ),
+];
+
+/// Of a plan's leaf, what does not differ from run to run.
+fn scan_of(plan: &str) -> String {
+    let Some((_, scan)) = plan.split_once("DataSourceExec: table=") else {
+        return "no scan".to_owned();
+    };
+    let scan = scan.split(" |").next().unwrap().trim_end().trim_end_matches(']');
+    let (what, metrics) = scan.split_once(", metrics=[").unwrap();
+    let stable = ["output_rows", "blocks_", "rows_read", "json_bytes"];
+    let metrics: Vec<&str> = metrics
+        .split(", ")
+        .filter(|metric| stable.iter().any(|name| metric.starts_with(name)))
+        .collect();
+    format!("DataSourceExec: table={what}\n  metrics=[{}]", metrics.join(", "))
+}
+
+#[test]
+fn the_readme_shows_what_each_kind_of_query_reads() {
+    let store = store();
+    Fleet::new(100_000).record(&store.db).unwrap();
+    let mut text = "```text\n".to_owned();
+    for (kind, sql) in KINDS {
+        let plan = store.db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
+        writeln!(text, "-- {kind}\n{sql}\n{}\n", scan_of(&plan)).unwrap();
+    }
+    check_readme("explain", &format!("{}\n```\n", text.trim_end()));
 }
 
 #[test]

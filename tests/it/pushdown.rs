@@ -1,11 +1,16 @@
 //! What a query reads. A pushdown that silently stops working still gives the right answer; here it
 //! fails a test, on the figures that `EXPLAIN ANALYZE` shows.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
 use netsky_db::TickRecord;
 use serde_json::json;
 
-use crate::support::{TestStore, store, store_past_the_crate, value};
+use crate::support::{TestStore, rows, store, store_past_the_crate, value};
 
 /// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
 const BLOCKS: i64 = 20;
@@ -27,6 +32,7 @@ fn ticks() -> TestStore {
 struct Read {
     blocks_total: u64,
     blocks_skipped: u64,
+    blocks_counted: u64,
     rows_read: u64,
 }
 
@@ -43,6 +49,7 @@ fn read(store: &TestStore, sql: &str) -> Option<Read> {
     Some(Read {
         blocks_total: figure("blocks_total")?,
         blocks_skipped: figure("blocks_skipped")?,
+        blocks_counted: figure("blocks_counted")?,
         rows_read: figure("rows_read")?,
     })
 }
@@ -71,6 +78,67 @@ fn a_range_of_times_reads_the_blocks_that_overlap_it() {
     }
     let late = "SELECT source FROM ticks WHERE ts_utc = '2026-04-03T00:00:00Z'";
     assert_eq!(read(&store, late).unwrap().blocks_skipped, 19);
+}
+
+#[test]
+fn rows_of_which_no_column_is_asked_for_are_counted_by_their_zones() {
+    let store = ticks();
+    let of_each = |condition: &str| {
+        format!(
+            "SELECT n, count(*) FROM ticks, (VALUES (1), (2)) v (n) WHERE {condition} GROUP BY n"
+        )
+    };
+    let counts = |sql: &str| {
+        let rows = rows(&store.db, sql);
+        rows.iter().map(|row| row["count(*)"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let all = of_each("true");
+    let found = read(&store, &all).unwrap();
+    assert_eq!((found.blocks_counted, found.rows_read), (20, 0), "{all}");
+    assert_eq!(counts(&all), [BLOCKS * 1_024 - 1; 2]);
+    // A range ends within a block, and that one is read.
+    let some = of_each("id <= 5000");
+    let found = read(&store, &some).unwrap();
+    assert_eq!((found.blocks_counted, found.rows_read), (4, 905), "{some}");
+    assert_eq!(counts(&some), [5_000; 2]);
+}
+
+/// The rows that a plan's scans have read so far.
+fn rows_read_so_far(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let read = plan.metrics().and_then(|metrics| metrics.sum_by_name("rows_read"));
+    let here = read.map_or(0, |read| read.as_usize());
+    here + plan.children().into_iter().map(rows_read_so_far).sum::<usize>()
+}
+
+#[tokio::test]
+async fn a_scan_whose_stream_is_dropped_stops_within_a_block() {
+    const ROWS: usize = 150_000;
+    const TASKS: usize = 2;
+    let store = store();
+    let tick = TickRecord { ts_utc: Utc::now(), source: "cron", detail_json: "{}" };
+    store.db.record_all(std::iter::repeat_n(tick, ROWS)).unwrap();
+
+    let session = store.db.session().unwrap();
+    {
+        // A task's share is all it can get, so that it would go on for long.
+        let state = session.state_ref();
+        let mut state = state.write();
+        let config = state.config().clone().with_batch_size(ROWS / TASKS);
+        *state.config_mut() = config.with_target_partitions(TASKS);
+    }
+    let frame = session.sql("SELECT source, detail_json FROM ticks").await.unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    let mut stream = execute_stream(Arc::clone(&plan), session.task_ctx()).unwrap();
+    assert!(futures::poll!(stream.next()).is_pending());
+    while rows_read_so_far(&plan) == 0 {
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+    drop(stream);
+    let at_drop = rows_read_so_far(&plan);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let read = rows_read_so_far(&plan);
+    // Each task counts a block when it is through with it.
+    assert!(read - at_drop <= 2 * TASKS * 1_024, "{at_drop} rows at the drop, {read} in the end");
 }
 
 #[test]

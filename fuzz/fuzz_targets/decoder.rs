@@ -1,0 +1,119 @@
+//! Any bytes as a row of any table: both ways to decode it give the same values or the same error,
+//! and those are what serde_json reads there.
+
+#![no_main]
+
+use std::fmt;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use chrono::{DateTime, Utc};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use netsky_db::inside::Decoder;
+use netsky_db::{ColumnType, TABLES, Table};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+const ID: i64 = 7;
+
+fuzz_target!(|input: &[u8]| -> Corpus {
+    let [table, columns, rest @ ..] = input else { return Corpus::Reject };
+    let table = TABLES[usize::from(*table) % TABLES.len()];
+    // A bit for each column; a wide table's last columns share theirs with its first.
+    let wanted = |index: &usize| columns >> (index % 8) & 1 == 1;
+    let projection: Vec<usize> = (1..=table.columns().len()).filter(wanted).collect();
+    if projection.is_empty() {
+        return Corpus::Reject;
+    }
+    let decoded = decode(table, &projection, rest, Decoder::push);
+    assert_eq!(decoded, decode(table, &projection, rest, Decoder::push_parsed));
+    match (decoded, model(table, &projection, rest)) {
+        (Ok(batch), Some(expected)) => {
+            let found: Vec<Value> = batch.columns().iter().map(|array| value(array)).collect();
+            assert_eq!(found, expected);
+        }
+        (Err(_), None) => {}
+        (decoded, expected) => panic!("decoded {decoded:?}, expected {expected:?}"),
+    }
+    Corpus::Keep
+});
+
+fn decode(
+    table: &'static Table,
+    projection: &[usize],
+    json: &[u8],
+    push: fn(&mut Decoder, i64, &[u8]) -> netsky_db::Result<()>,
+) -> Result<RecordBatch, String> {
+    let mut decoder = Decoder::new(table, projection).expect("columns of the table");
+    push(&mut decoder, ID, json).map_err(|error| error.to_string())?;
+    Ok(decoder.finish().expect("columns of one length"))
+}
+
+/// A column's only value. A time is its nanoseconds.
+fn value(array: &dyn Array) -> Value {
+    if array.is_null(0) {
+        return Value::Null;
+    }
+    if let Some(texts) = array.as_string_view_opt() {
+        return texts.value(0).into();
+    }
+    if let Some(flags) = array.as_boolean_opt() {
+        return flags.value(0).into();
+    }
+    if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
+        return numbers.value(0).into();
+    }
+    array.as_primitive::<TimestampNanosecondType>().value(0).into()
+}
+
+/// The projected values as serde_json has them; `None` if the row is corrupt.
+fn model(table: &Table, projection: &[usize], json: &[u8]) -> Option<Vec<Value>> {
+    let Members(members) = serde_json::from_slice(json).ok()?;
+    let found = |name: &str| members.iter().filter(|(key, _)| key == name).collect::<Vec<_>>();
+    if table.columns().iter().any(|column| found(column.name).len() > 1) {
+        return None;
+    }
+    let value = |index: &usize| {
+        let column = &table.columns()[index - 1];
+        let value = found(column.name).first().map_or(Value::Null, |(_, value)| value.clone());
+        match (column.ty, value) {
+            (_, Value::Null) => column.nullable.then_some(Value::Null),
+            (ColumnType::Bool, value @ Value::Bool(_))
+            | (ColumnType::Text, value @ Value::String(_)) => Some(value),
+            (ColumnType::Int, value) => value.as_i64().map(Value::from),
+            (ColumnType::Time, Value::String(text)) => nanos(&text).map(Value::from),
+            _ => None,
+        }
+    };
+    projection.iter().map(value).collect()
+}
+
+fn nanos(text: &str) -> Option<i64> {
+    let time: DateTime<Utc> = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    time.timestamp_nanos_opt()
+}
+
+/// An object's members, also those that stand twice.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
