@@ -1,6 +1,7 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
 mod dialect;
+mod limited_scan;
 mod lossy_cast;
 mod output;
 mod runtime;

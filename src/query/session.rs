@@ -13,6 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::providers::StoreTable;
+use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
@@ -88,6 +89,7 @@ fn bare_session() -> Result<SessionState> {
         .with_config(config)
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
+        .with_physical_optimizer_rule(Arc::new(LimitedScan))
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
         .with_table_factories(HashMap::new());

@@ -103,6 +103,17 @@ fn rows_of_which_no_column_is_asked_for_are_counted_by_their_zones() {
     assert_eq!(counts(&some), [5_000; 2]);
 }
 
+#[test]
+fn a_limit_stops_the_scan_though_something_is_computed_from_its_rows() {
+    let store = ticks();
+    for (order, rows) in [("id", 5), ("id DESC", 5), ("ts_utc DESC, id DESC", 2_048)] {
+        let sql = format!("SELECT id, upper(source) FROM ticks ORDER BY {order} LIMIT 5");
+        assert!(rows_read(&store, &sql) <= rows, "{sql}: {:?}", read(&store, &sql));
+    }
+    let sql = "SELECT upper(source) FROM ticks ORDER BY id DESC LIMIT 5 OFFSET 7";
+    assert_eq!(rows_read(&store, sql), 12);
+}
+
 /// The rows that a plan's scans have read so far.
 fn rows_read_so_far(plan: &Arc<dyn ExecutionPlan>) -> usize {
     let read = plan.metrics().and_then(|metrics| metrics.sum_by_name("rows_read"));
