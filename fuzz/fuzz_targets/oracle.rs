@@ -7,16 +7,12 @@ mod subject;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use subject::Subject;
-
-/// More bytes than a query is ever drawn from.
-const ENOUGH: usize = 1 << 16;
 
 thread_local! {
     /// To make a table takes longer than to ask about it.
@@ -25,12 +21,13 @@ thread_local! {
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((&seed, choices)) = input.split_first() else { return Corpus::Reject };
-    // What proptest draws first, the fuzzer has chosen. The rest is as random as can be: where a
-    // draw is rejected, zeros would be drawn for ever.
-    let mut drawn = choices.to_vec();
-    drawn.resize(choices.len() + ENOUGH, 0);
-    fastrand::Rng::with_seed(hash(choices)).fill(&mut drawn[choices.len()..]);
-    let rng = TestRng::from_seed(RngAlgorithm::PassThrough, &drawn);
+    // The bytes are a seed: to let proptest draw them themselves (`RngAlgorithm::PassThrough`) hangs
+    // once they are used up, and it halves them at every nested choice.
+    let mut seed_of_query = [0; 32];
+    for (byte, choice) in seed_of_query.iter_mut().zip(choices) {
+        *byte = *choice;
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed_of_query);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     SUBJECTS.with_borrow_mut(|subjects| {
         let subject = subjects.entry(seed).or_insert_with(|| Subject::new(seed.into()));
@@ -41,9 +38,3 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         Corpus::Keep
     })
 });
-
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
-}
