@@ -415,3 +415,50 @@ fn a_second_process_records_and_queries_while_this_one_has_the_store_open() {
     assert_eq!(home.ok(&["record", "ticks", TICK]), "4\n");
     assert!(db.query("SELECT count(*) AS n FROM ticks").unwrap().contains("| 4 |"));
 }
+
+/// The most memory that a query's process held, in KiB: what Linux said last before it ended.
+#[cfg(target_os = "linux")]
+fn peak_memory(home: &Home, store: &Path, sql: &str) -> u64 {
+    let mut command = home.command(&["--db", store.to_str().unwrap(), "query", sql]);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let found = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(found.unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(child.wait().unwrap().success(), "{sql}");
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_memory_of_a_scan_does_not_grow_with_the_table() {
+    let home = Home::new();
+    let body = "text ".repeat(60);
+    let mut peaks = Vec::new();
+    for rows in [20_000, 200_000] {
+        let path = home.path(&format!("{rows}.db"));
+        let db = netsky_db::Db::open_path(&path).unwrap();
+        let message = netsky_db::MessageRecord {
+            ts_utc: chrono::Utc::now(),
+            source: "agent",
+            direction: netsky_db::Direction::Inbound,
+            chat_id: None,
+            from_agent: None,
+            to_agent: None,
+            body: Some(&body),
+            raw_json: None,
+        };
+        db.record_all(std::iter::repeat_n(message, rows)).unwrap();
+        drop(db);
+        let sql =
+            "SELECT source, count(*), max(body), sum(length(body)) FROM messages GROUP BY source";
+        peaks.push(peak_memory(&home, &path, sql));
+    }
+    // The larger table has 72 MB more of JSON.
+    assert!(peaks[1] < peaks[0] + 24 * 1024, "KiB with 20,000 and with 200,000 rows: {peaks:?}");
+}
