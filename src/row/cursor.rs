@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::row::stops::Stops;
+use crate::row::stops::{Stops, WORD, first};
 use crate::row::token::Token;
 
 /// So many digits fit in 64 bits without a sign, whatever they are.
@@ -41,19 +41,19 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn token(&mut self, token: &Token) -> Option<()> {
-        token.begins(self.rest()).then(|| self.at += token.len())
+        token.begins(self.json.get(self.at..)?).then(|| self.at += token.len())
     }
 
     /// Passes `null`, `true` or `false`.
     #[inline]
     pub(super) fn word(&mut self, word: &[u8]) -> Option<()> {
-        self.rest().starts_with(word).then(|| self.at += word.len())
+        self.json.get(self.at..)?.starts_with(word).then(|| self.at += word.len())
     }
 
     /// Passes an integer of 64 bits with a sign.
     #[inline]
     pub(super) fn int(&mut self) -> Option<i64> {
-        let rest = self.rest();
+        let rest = self.json.get(self.at..)?;
         let negative = rest.first() == Some(&b'-');
         let digits = rest.get(usize::from(negative)..)?;
         let (mut number, mut count) = (0_u64, 0);
@@ -69,48 +69,102 @@ impl<'a> Cursor<'a> {
         if negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
     }
 
-    /// Passes a text, quotes and all, and gives the place of what is between them. `piece` gets
-    /// the place of each run without escapes, with the byte that the escape after it stands for.
+    /// Passes a text without escapes, quotes and all, and gives the place of what is between them.
     #[inline]
-    pub(super) fn text(
-        &mut self,
-        mut piece: impl FnMut(Range<usize>, Option<u8>),
-    ) -> Option<Range<usize>> {
+    pub(super) fn plain_text(&mut self) -> Option<Range<usize>> {
         let start = self.at + 1;
-        let mut run = start;
+        let end = self.stops.next(start)?;
+        (*self.json.get(end)? == b'"').then(|| {
+            self.at = end + 1;
+            start..end
+        })
+    }
+
+    /// Passes a text, quotes and all, whatever it is.
+    #[inline]
+    pub(super) fn skip_text(&mut self) -> Option<()> {
+        let mut at = self.at + 1;
+        let mut escaped = 0;
         loop {
-            let stop = self.stops.next(run)?;
-            if *self.json.get(stop)? == b'"' {
-                piece(run..stop, None);
-                self.at = stop + 1;
-                return Some(start..stop);
+            let mut stops = self.stops.word(at)? & !escaped;
+            escaped = 0;
+            while stops != 0 {
+                let stop = at + first(stops);
+                if *self.json.get(stop)? == b'"' {
+                    self.at = stop + 1;
+                    return Some(());
+                }
+                unescape(self.json, stop + 1)?;
+                // A `"` or `\` that is escaped is no stop, be it in this word or the next.
+                let mark = stops & stops.wrapping_neg();
+                stops &= !(mark | mark << 8);
+                escaped = mark >> (u64::BITS - 8);
             }
-            let (byte, length) = unescape(self.json.get(stop + 1..)?)?;
-            piece(run..stop, Some(byte));
-            run = stop + 1 + length;
+            at += WORD;
         }
+    }
+
+    /// Passes a text, quotes and all. Writes what it stands for to `text`, which has to have room
+    /// for a [`WORD`] more, and gives the length.
+    pub(super) fn unescape_text(&mut self, text: &mut [u8]) -> Option<usize> {
+        let mut at = self.at + 1;
+        let mut length = 0;
+        loop {
+            let run = first(self.stops.word(at)?);
+            // A whole word, though less may count: a call of `memcpy` takes longer.
+            *text.get_mut(length..)?.first_chunk_mut()? = self.word_at(at)?;
+            (at, length) = (at + run, length + run);
+            if run == WORD {
+                continue;
+            }
+            if *self.json.get(at)? == b'"' {
+                self.at = at + 1;
+                return Some(length);
+            }
+            let (byte, end) = unescape(self.json, at + 1)?;
+            *text.get_mut(length)? = byte;
+            (at, length) = (end, length + 1);
+        }
+    }
+
+    /// The bytes from a place on, and zeros after the row's end.
+    #[inline]
+    fn word_at(&self, at: usize) -> Option<[u8; WORD]> {
+        let rest = self.json.get(at..)?;
+        let padded = || std::array::from_fn(|index| rest.get(index).copied().unwrap_or_default());
+        Some(rest.first_chunk().copied().unwrap_or_else(padded))
     }
 }
 
-/// The byte that an escape stands for, and the escape's length, both without the `\`. Only the
-/// escapes that a writer needs are read; all of those stand for one byte.
+/// The bytes that escapes of one letter stand for, by the letter; 0 for what is none.
+const UNESCAPED: [u8; 256] = {
+    let mut bytes = [0; 256];
+    bytes[b'"' as usize] = b'"';
+    bytes[b'\\' as usize] = b'\\';
+    bytes[b'/' as usize] = b'/';
+    bytes[b'n' as usize] = b'\n';
+    bytes[b'r' as usize] = b'\r';
+    bytes[b't' as usize] = b'\t';
+    bytes[b'b' as usize] = 0x08;
+    bytes[b'f' as usize] = 0x0c;
+    bytes
+};
+
+/// The byte that the escape after a `\` stands for, and the escape's end. Only the escapes that a
+/// writer needs are read; all of those stand for one byte.
 #[inline]
-fn unescape(escape: &[u8]) -> Option<(u8, usize)> {
-    let byte = match *escape.first()? {
-        byte if matches!(byte, b'"' | b'\\' | b'/') => byte,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'u' => {
-            let [_, b'0', b'0', high @ b'0'..=b'7', low] = *escape.first_chunk()? else {
-                return None;
-            };
-            let low = u8::try_from(char::from(low).to_digit(16)?).ok()?;
-            return Some(((high - b'0') << 4 | low, 5));
-        }
-        _ => return None,
+fn unescape(json: &[u8], at: usize) -> Option<(u8, usize)> {
+    match UNESCAPED[usize::from(*json.get(at)?)] {
+        0 => Some((unescape_hex(json.get(at..)?)?, at + 5)),
+        byte => Some((byte, at + 1)),
+    }
+}
+
+#[cold]
+fn unescape_hex(escape: &[u8]) -> Option<u8> {
+    let [b'u', b'0', b'0', high @ b'0'..=b'7', low] = *escape.first_chunk()? else {
+        return None;
     };
-    Some((byte, 1))
+    let low = u8::try_from(char::from(low).to_digit(16)?).ok()?;
+    Some((high - b'0') << 4 | low)
 }

@@ -108,7 +108,7 @@ impl Decoder {
         let pushed = if !self.reads_json {
             push_row(&mut self.columns, id, |_| Ok(Scalar::Null))
         } else if let Some(values) = self.written.read(json) {
-            push_row(&mut self.columns, id, |index| values.get(index))
+            push_row(&mut self.columns, id, |index| Ok(values.get(index)))
         } else {
             return self.push_parsed(id, json);
         };

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::row::cursor::Cursor;
 use crate::row::object::Scalar;
-use crate::row::stops::Stops;
+use crate::row::stops::{Stops, WORD};
 use crate::row::time;
 use crate::row::token::Token;
 use crate::table::{Column, ColumnType, Table};
@@ -20,8 +20,7 @@ pub(super) struct WrittenRow {
     start: Token,
     members: Vec<Member>,
     stops: Stops,
-    /// The texts of the row last read that are stored with escapes, without them.
-    unescaped: Vec<u8>,
+    unescaped: Unescaped,
 }
 
 /// A column's place in a row.
@@ -48,11 +47,23 @@ enum Found {
     Unescaped(Range<usize>),
 }
 
+/// The texts of the row last read that are stored with escapes, without them.
+#[derive(Debug, Default)]
+struct Unescaped {
+    /// The texts one after another, and room.
+    bytes: Vec<u8>,
+    /// Where the room begins.
+    len: usize,
+}
+
 /// The values of a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WrittenValues<'a> {
-    json: &'a [u8],
-    row: &'a WrittenRow,
+    members: &'a [Member],
+    /// The part of the row that has the texts, and its place.
+    stored: &'a str,
+    start: usize,
+    unescaped: &'a str,
 }
 
 impl WrittenRow {
@@ -67,52 +78,76 @@ impl WrittenRow {
             start: Token::new("{\"id\":".to_owned()),
             members: members.collect(),
             stops: Stops::default(),
-            unescaped: Vec::new(),
+            unescaped: Unescaped::default(),
         }
     }
 
     /// The values of a row; `None` if it is laid out in another way, or corrupt.
     pub(super) fn read<'a>(&'a mut self, json: &'a [u8]) -> Option<WrittenValues<'a>> {
-        self.unescaped.clear();
+        self.unescaped.clear(json);
         self.stops.find(json)?;
         let mut cursor = Cursor::new(json, &self.stops);
         cursor.token(&self.start)?;
         cursor.int()?;
+        // From the first text to the last, but for those with escapes. To look at this part once
+        // more is cheaper than at each text alone, and than at all of the row.
+        let mut stored = 0..0;
         for member in &mut self.members {
             cursor.token(&member.key)?;
             match member.wanted {
-                Some(column) => member.found = value(&mut cursor, column, &mut self.unescaped)?,
+                Some(column) => {
+                    member.found = value(&mut cursor, column, &mut self.unescaped)?;
+                    if let Found::Text(place) = &member.found {
+                        let start = if stored.end == 0 { place.start } else { stored.start };
+                        stored = start..place.end;
+                    }
+                }
                 None => skip(&mut cursor)?,
             }
         }
-        (cursor.rest() == b"}").then_some(WrittenValues { json, row: self })
+        if cursor.rest() != b"}" {
+            return None;
+        }
+        Some(WrittenValues {
+            members: &self.members,
+            start: stored.start,
+            stored: std::str::from_utf8(json.get(stored)?).ok()?,
+            unescaped: std::str::from_utf8(&self.unescaped.bytes[..self.unescaped.len]).ok()?,
+        })
     }
 }
 
 impl<'a> WrittenValues<'a> {
     /// The value of the column with that index in [`Table::columns`], which was asked for.
-    ///
-    /// # Errors
-    ///
-    /// None in fact: a row that is not UTF-8 has not been read.
-    pub(super) fn get(self, index: usize) -> Result<Scalar<'a>, String> {
-        let (bytes, range) = match &self.row.members[index].found {
-            Found::Null => return Ok(Scalar::Null),
-            Found::Bool(value) => return Ok(Scalar::Bool(*value)),
-            Found::Int(value) => return Ok(Scalar::Int(*value)),
-            Found::Time(nanos) => return Ok(Scalar::Time(*nanos)),
-            Found::Text(range) => (self.json, range),
-            Found::Unescaped(range) => (self.row.unescaped.as_slice(), range),
-        };
-        // To look at these few bytes once more is cheaper than at all of the row for their sake.
-        let text = std::str::from_utf8(&bytes[range.clone()]);
-        text.map(Scalar::Text).map_err(|error| error.to_string())
+    #[inline]
+    pub(super) fn get(self, index: usize) -> Scalar<'a> {
+        match &self.members[index].found {
+            Found::Null => Scalar::Null,
+            Found::Bool(value) => Scalar::Bool(*value),
+            Found::Int(value) => Scalar::Int(*value),
+            Found::Time(nanos) => Scalar::Time(*nanos),
+            Found::Text(place) => {
+                Scalar::Text(&self.stored[place.start - self.start..place.end - self.start])
+            }
+            Found::Unescaped(place) => Scalar::Text(&self.unescaped[place.clone()]),
+        }
+    }
+}
+
+impl Unescaped {
+    /// Removes the texts, and makes room for those of a row.
+    fn clear(&mut self, row: &[u8]) {
+        let room = row.len() + WORD;
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
+        }
+        self.len = 0;
     }
 }
 
 /// Passes a value of a column that is asked for.
 #[inline]
-fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Vec<u8>) -> Option<Found> {
+fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Unescaped) -> Option<Found> {
     match (cursor.peek()?, column.ty) {
         (b'"', ColumnType::Text) => text(cursor, unescaped),
         (b'"', ColumnType::Time) => time(cursor),
@@ -128,7 +163,7 @@ fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Vec<u8>) -> O
 #[inline]
 fn skip(cursor: &mut Cursor<'_>) -> Option<()> {
     match cursor.peek()? {
-        b'"' => cursor.text(|_, _| {}).map(|_| ()),
+        b'"' => cursor.skip_text(),
         b'n' => cursor.word(b"null"),
         b't' => cursor.word(b"true"),
         b'f' => cursor.word(b"false"),
@@ -137,23 +172,17 @@ fn skip(cursor: &mut Cursor<'_>) -> Option<()> {
 }
 
 #[inline]
-fn text(cursor: &mut Cursor<'_>, unescaped: &mut Vec<u8>) -> Option<Found> {
-    let (json, start) = (cursor.json(), unescaped.len());
-    let mut has_escapes = false;
-    let place = cursor.text(|run, escape| {
-        has_escapes |= escape.is_some();
-        if has_escapes {
-            unescaped.extend_from_slice(&json[run]);
-        }
-        if let Some(byte) = escape {
-            unescaped.push(byte);
-        }
-    })?;
-    Some(if has_escapes { Found::Unescaped(start..unescaped.len()) } else { Found::Text(place) })
+fn text(cursor: &mut Cursor<'_>, unescaped: &mut Unescaped) -> Option<Found> {
+    if let Some(place) = cursor.plain_text() {
+        return Some(Found::Text(place));
+    }
+    let start = unescaped.len;
+    unescaped.len += cursor.unescape_text(&mut unescaped.bytes[start..])?;
+    Some(Found::Unescaped(start..unescaped.len))
 }
 
 #[inline]
 fn time(cursor: &mut Cursor<'_>) -> Option<Found> {
-    let place = cursor.text(|_, _| {})?;
+    let place = cursor.plain_text()?;
     time::parse_stored(cursor.json().get(place)?).map(Found::Time)
 }
