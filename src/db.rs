@@ -13,6 +13,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Result};
 use crate::import::{self, Imported};
+use crate::options::OpenOptions;
 use crate::providers::StoreTable;
 use crate::query::{self, QueryRuntime, QueryStream, Sessions};
 use crate::row::{Decoder, EncodedRow, EncodedRows, InputRow};
@@ -83,9 +84,7 @@ impl Db {
     /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the
     /// file as it is; [`Error::Io`] and [`Error::Storage`].
     pub fn open_path(path: impl AsRef<Path>) -> Result<Self> {
-        let db = Self::new(Store::open(path.as_ref())?, TABLES.to_vec());
-        db.migrate()?;
-        Ok(db)
+        OpenOptions::new().open(path)
     }
 
     /// Opens the store at `path` for querying. Nothing is made or changed, so there must be one.
@@ -94,7 +93,7 @@ impl Db {
     ///
     /// [`Error::StoreNotFound`], and those of [`open_path`](Self::open_path).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::new(Store::open_read_only(path.as_ref())?, TABLES.to_vec()))
+        OpenOptions::new().open_read_only(path)
     }
 
     fn new(store: Store, tables: Vec<&'static Table>) -> Self {
@@ -171,6 +170,29 @@ impl Db {
     }
 }
 
+impl OpenOptions {
+    /// Opens the store at `path` as [`Db::open_path`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Db::open_path`, and [`Error::Busy`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
+        let db = Db::new(Store::open(path.as_ref(), self.busy_timeout)?, TABLES.to_vec());
+        db.migrate()?;
+        Ok(db)
+    }
+
+    /// Opens the store at `path` as [`Db::open_read_only`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Db::open_read_only`, and [`Error::Busy`].
+    pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
+        let store = Store::open_read_only(path.as_ref(), self.busy_timeout)?;
+        Ok(Db::new(store, TABLES.to_vec()))
+    }
+}
+
 /// Recording. Every call returns once its rows are durable: they outlive a crash of the process and
 /// of the machine. Ids count from 1 within a table, without gaps.
 impl Db {
@@ -185,7 +207,7 @@ impl Db {
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
-        self.store().append(R::TABLE, |rows| rows.push(&row))
+        self.store().append(R::TABLE, move |rows| rows.push(&row))
     }
 
     /// Records many rows in one transaction, all or none, and returns their ids. Much faster than
@@ -224,7 +246,7 @@ impl Db {
         input
             .encode(json.as_bytes(), &mut encoded)
             .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;
-        self.store().append(table, |rows| rows.push(&encoded))
+        self.store().append(table, move |rows| rows.push(&encoded))
     }
 
     /// Records the rows of an NDJSON source in one transaction, all or none, and returns their ids.
@@ -267,10 +289,10 @@ impl Db {
         Ok(Imported { ids: self.append(table, rows)?, skipped })
     }
 
-    fn append(&self, table: &'static Table, rows: EncodedRows) -> Result<Range<i64>> {
-        self.store().append(table, |appender| {
+    fn append(&self, table: &'static Table, mut rows: EncodedRows) -> Result<Range<i64>> {
+        self.store().append(table, move |appender| {
             let first = appender.next_id();
-            rows.drain(|row| appender.push(row).map(|_| ()))?;
+            rows.read(|row| appender.push(row).map(|_| ()))?;
             Ok(first..appender.next_id())
         })
     }

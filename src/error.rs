@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 
@@ -43,6 +44,22 @@ pub enum Error {
         path: PathBuf,
         /// The store's own words.
         reason: String,
+    },
+
+    /// Another process was writing to the store for as long as the caller would wait. Nothing of the
+    /// call was stored. Try again, or open with a longer
+    /// [`busy_timeout`](crate::OpenOptions::busy_timeout); a process that is stopped while it writes
+    /// must be continued or ended.
+    #[error(
+        "{} is busy: another process has been writing for {} s; nothing was stored",
+        path.display(),
+        waited.as_secs_f64()
+    )]
+    Busy {
+        /// The store.
+        path: PathBuf,
+        /// How long the call waited.
+        waited: Duration,
     },
 
     /// The store was written by a newer version of this crate. Use that version, or a later one.

@@ -48,6 +48,7 @@
 //! | `store/` | the redb file: opening, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
+//! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `demo/` | a synthetic fleet |
@@ -66,6 +67,7 @@ mod import;
 #[doc(hidden)]
 pub mod inside;
 mod nearest;
+mod options;
 mod providers;
 mod query;
 mod row;
@@ -76,6 +78,7 @@ mod table;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;
+pub use options::OpenOptions;
 pub use query::{QueryStream, format_table, times_as_text};
 pub use schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord, Direction,

@@ -27,7 +27,12 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     }
     let decoded = decode(table, &projection, rest, Decoder::push);
     assert_eq!(decoded, decode(table, &projection, rest, Decoder::push_parsed));
-    match (decoded, model(table, &projection, rest)) {
+    let expected = model(table, &projection, rest);
+    // serde_json reads `-0`, an integer, as it reads `-0.0`, which is none.
+    if expected.iter().flatten().any(is_minus_zero) {
+        return Corpus::Keep;
+    }
+    match (decoded, expected) {
         (Ok(batch), Some(expected)) => {
             let found: Vec<Value> = batch.columns().iter().map(|array| value(array)).collect();
             assert_eq!(found, expected);
@@ -80,12 +85,16 @@ fn model(table: &Table, projection: &[usize], json: &[u8]) -> Option<Vec<Value>>
             (_, Value::Null) => column.nullable.then_some(Value::Null),
             (ColumnType::Bool, value @ Value::Bool(_))
             | (ColumnType::Text, value @ Value::String(_)) => Some(value),
-            (ColumnType::Int, value) => value.as_i64().map(Value::from),
+            (ColumnType::Int, value) if value.is_i64() || is_minus_zero(&value) => Some(value),
             (ColumnType::Time, Value::String(text)) => nanos(&text).map(Value::from),
             _ => None,
         }
     };
     projection.iter().map(value).collect()
+}
+
+fn is_minus_zero(value: &Value) -> bool {
+    value.as_f64().is_some_and(|number| number == 0.0 && number.is_sign_negative())
 }
 
 fn nanos(text: &str) -> Option<i64> {

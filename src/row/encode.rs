@@ -146,10 +146,10 @@ impl EncodedRows {
     }
 
     /// Gives the rows to `visit`, in the order they were pushed.
-    pub(crate) fn drain(mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
+    pub(crate) fn read(&mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
         let unreadable = || Error::io("read rows from a temporary file in", std::env::temp_dir());
         self.rows.rewind().map_err(unreadable())?;
-        let mut rows = BufReader::with_capacity(1 << 18, self.rows);
+        let mut rows = BufReader::with_capacity(1 << 18, &mut self.rows);
         let mut row = EncodedRow::default();
         for _ in 0..self.count {
             let (mut length, mut dated, mut time) = ([0; 8], [0; 1], [0; 8]);

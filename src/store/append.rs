@@ -9,32 +9,29 @@ use crate::store::{IDS, Store, rows_of};
 use crate::table::Table;
 
 impl Store {
-    /// Gives `fill` an appender of the table, then commits what it pushed: all of it, durably, or
-    /// nothing if `fill` fails. Other writers wait meanwhile.
-    pub(crate) fn append<T>(
+    /// Gives `fill` an appender of the table, and commits what it pushed: all of it, durably, or
+    /// nothing if `fill` fails. Rows of other calls may be committed with it.
+    pub(crate) fn append<T: Send + 'static>(
         &self,
         table: &'static Table,
-        fill: impl FnOnce(&mut Appender<'_>) -> Result<T>,
+        mut fill: impl FnMut(&mut Appender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let txn = self.begin_write()?;
-        let filled = {
+        self.write(move |txn| {
             let mut ids = txn.open_table(IDS)?;
             let rows = txn.open_table(rows_of(table))?;
             let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
             // A program that wrote rows and not their ids must not have them overwritten.
             let highest = rows.last()?.map_or(0, |(id, _)| id.value());
             let last_id = given_out.max(highest);
-            let zones = ZoneWriter::open(&txn, table, &rows)?;
+            let zones = ZoneWriter::open(txn, table, &rows)?;
             let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
             let filled = fill(&mut appender)?;
             appender.zones.write()?;
             if appender.last_id != given_out {
                 ids.insert(table.name(), appender.last_id)?;
             }
-            filled
-        };
-        txn.commit()?;
-        Ok(filled)
+            Ok(filled)
+        })
     }
 }
 

@@ -7,15 +7,19 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use redb::{
-    Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
-    ReadableDatabase, StorageError, TransactionError, WriteTransaction,
+    Builder, ConcurrencyMode, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
+    StorageError,
 };
 
 use crate::error::{Error, Result};
 use crate::store::file::{self, FileId};
+use crate::store::writer::Writer;
 
 /// How much of the file redb keeps in memory: enough for the upper pages of its trees. A scan reads
 /// rows once and in order, and a page that comes from the system's cache into memory just let go of
@@ -31,25 +35,28 @@ enum Access {
     ReadWrite,
 }
 
-type Handles = HashMap<(FileId, Access), Weak<Handle>>;
+/// A file's handle, if there is one. It is locked while the file opens, so that of two threads that
+/// want it one opens it.
+type Slot = Arc<Mutex<Weak<Handle>>>;
 
-static HANDLES: LazyLock<Mutex<Handles>> = LazyLock::new(Mutex::default);
+static HANDLES: LazyLock<Mutex<HashMap<(FileId, Access), Slot>>> = LazyLock::new(Mutex::default);
 
 pub(super) enum Handle {
     ReadOnly(ReadOnlyDatabase),
-    ReadWrite(Database),
+    ReadWrite(Writer),
 }
 
 impl Handle {
-    pub(super) fn open_writable(path: &Path) -> Result<Arc<Self>> {
+    pub(super) fn open_writable(path: &Path, patience: Duration) -> Result<Arc<Self>> {
         file::create_private(path)?;
-        shared(path, Access::ReadWrite, || {
-            builder(WRITE_CACHE_BYTES).create(path).map(Self::ReadWrite)
+        shared(path, Access::ReadWrite, patience, |path| {
+            let db = builder(WRITE_CACHE_BYTES).create(path)?;
+            Ok(Self::ReadWrite(Writer::new(db)))
         })
     }
 
-    pub(super) fn open_read_only(path: &Path) -> Result<Arc<Self>> {
-        shared(path, Access::ReadOnly, || {
+    pub(super) fn open_read_only(path: &Path, patience: Duration) -> Result<Arc<Self>> {
+        shared(path, Access::ReadOnly, patience, |path| {
             let builder = builder(READ_CACHE_BYTES);
             match builder.open_read_only(path) {
                 // The last writer was killed. To open the file for writing, which takes less than a
@@ -71,16 +78,8 @@ impl Handle {
     pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
         Ok(match self {
             Self::ReadOnly(db) => db.begin_read()?,
-            Self::ReadWrite(db) => db.begin_read()?,
+            Self::ReadWrite(writer) => writer.db().begin_read()?,
         })
-    }
-
-    /// `None` if the handle only reads.
-    pub(super) fn begin_write(&self) -> Option<Result<WriteTransaction, TransactionError>> {
-        match self {
-            Self::ReadOnly(_) => None,
-            Self::ReadWrite(db) => Some(db.begin_write()),
-        }
     }
 }
 
@@ -97,27 +96,53 @@ fn builder(cache_bytes: usize) -> Builder {
 }
 
 /// The process's handle on the file, or a new one.
+///
+/// To open a file takes a moment, unless another process writes: then redb waits without an end of
+/// its own. So a thread waits, and the caller only as long as its patience lasts.
 fn shared(
     path: &Path,
     access: Access,
-    open: impl FnOnce() -> Result<Handle, DatabaseError>,
+    patience: Duration,
+    open: impl FnOnce(&Path) -> Result<Handle, DatabaseError> + Send + 'static,
 ) -> Result<Arc<Handle>> {
-    // The lock is held while the file opens, so that two threads do not both open it.
-    let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = match FileId::of(path) {
-        Ok(id) => (id, access),
+    let slot = slot(path, access)?;
+    let (opened, answer) = mpsc::channel();
+    let of_thread = path.to_owned();
+    let opener = thread::Builder::new().name("netsky-opener".to_owned()).spawn(move || {
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = slot.upgrade().map_or_else(|| open(&of_thread).map(Arc::new), Ok);
+        if let Ok(handle) = &handle {
+            *slot = Arc::downgrade(handle);
+        }
+        // Who has lost patience gets no handle, and then nobody holds it.
+        let _ = opened.send(handle);
+    });
+    opener.map_err(Error::io("start a thread to open", path))?;
+    match answer.recv_timeout(patience) {
+        Ok(handle) => handle.map_err(|error| open_error(path.to_owned(), error)),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(Error::Busy { path: path.to_owned(), waited: patience })
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Error::Storage("the program panicked while it opened the store".into()))
+        }
+    }
+}
+
+fn slot(path: &Path, access: Access) -> Result<Slot> {
+    let id = match FileId::of(path) {
+        Ok(id) => id,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::StoreNotFound { path: path.to_owned() });
         }
         Err(error) => return Err(Error::io("open", path)(error)),
     };
-    if let Some(handle) = handles.get(&key).and_then(Weak::upgrade) {
-        return Ok(handle);
-    }
-    let handle = Arc::new(open().map_err(|error| open_error(path.to_owned(), error))?);
-    handles.retain(|_, handle| handle.strong_count() > 0);
-    handles.insert(key, Arc::downgrade(&handle));
-    Ok(handle)
+    let mut slots = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+    // A slot that only this map knows is nobody's, nor is anybody opening its file.
+    slots.retain(|_, slot| {
+        Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|handle| handle.strong_count() > 0)
+    });
+    Ok(Arc::clone(slots.entry((id, access)).or_default()))
 }
 
 fn open_error(path: PathBuf, error: DatabaseError) -> Error {

@@ -5,10 +5,12 @@ mod file;
 mod handle;
 mod legacy;
 mod snapshot;
+mod writer;
 mod zone;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
@@ -40,26 +42,28 @@ fn rows_of(table: &Table) -> TableDefinition<'static, i64, &'static [u8]> {
 pub(crate) struct Store {
     handle: Arc<Handle>,
     path: PathBuf,
+    /// How long to wait while another process writes.
+    patience: Duration,
     archived: Option<PathBuf>,
 }
 
 impl Store {
     /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
     /// file of an older netsky is moved aside first.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
-        let handle = Handle::open_writable(path)?;
-        let store = Self { handle, path: path.to_owned(), archived };
+        let handle = Handle::open_writable(path, patience)?;
+        let store = Self { handle, path: path.to_owned(), patience, archived };
         store.refuse_foreign_file()?;
         store.refuse_future_schema()?;
         Ok(store)
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
-    pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
+    pub(crate) fn open_read_only(path: &Path, patience: Duration) -> Result<Self> {
         legacy::refuse_sqlite(path)?;
-        let handle = Handle::open_read_only(path)?;
-        let store = Self { handle, path: path.to_owned(), archived: None };
+        let handle = Handle::open_read_only(path, patience)?;
+        let store = Self { handle, path: path.to_owned(), patience, archived: None };
         store.refuse_foreign_file()?;
         store.refuse_future_schema()?;
         Ok(store)
@@ -97,39 +101,37 @@ impl Store {
             return Ok(());
         }
         drop(snapshot);
-        let txn = self.begin_write()?;
-        {
+        let (tables, path) = (tables.to_vec(), self.path.clone());
+        self.write(move |txn| {
             let mut meta = txn.open_table(META)?;
             let found = meta.get(SCHEMA_VERSION_KEY)?.map_or(0, |version| version.value());
-            self.refuse_newer_than_supported(found)?;
+            refuse_newer_than_supported(found, &path)?;
             meta.insert(SCHEMA_VERSION_KEY, SCHEMA_VERSION)?;
             txn.open_table(IDS)?;
-            for &table in tables {
+            for table in &tables {
                 let rows = txn.open_table(rows_of(table))?;
-                ZoneWriter::open(&txn, table, &rows)?;
+                ZoneWriter::open(txn, table, &rows)?;
             }
-        }
-        txn.commit()?;
-        Ok(())
+            Ok(())
+        })
     }
 
-    fn begin_write(&self) -> Result<WriteTransaction> {
-        match self.handle.begin_write() {
-            Some(txn) => Ok(txn?),
-            None => Err(Error::ReadOnlyStore { path: self.path.clone() }),
-        }
+    /// Does the work in a write transaction, which others may share, and returns once it is durable.
+    /// The work is done again if another's share of the transaction fails.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Handle::ReadWrite(writer) = &*self.handle else {
+            return Err(Error::ReadOnlyStore { path: self.path.clone() });
+        };
+        writer
+            .write(self.patience, work)
+            .unwrap_or_else(|| Err(Error::Busy { path: self.path.clone(), waited: self.patience }))
     }
 
     fn refuse_future_schema(&self) -> Result<()> {
-        self.refuse_newer_than_supported(self.schema_version()?)
-    }
-
-    fn refuse_newer_than_supported(&self, found: i64) -> Result<()> {
-        if found > SCHEMA_VERSION {
-            let supported = SCHEMA_VERSION;
-            return Err(Error::FutureSchemaVersion { path: self.path.clone(), found, supported });
-        }
-        Ok(())
+        refuse_newer_than_supported(self.schema_version()?, &self.path)
     }
 
     /// A redb file with tables but without `meta` belongs to another program.
@@ -144,6 +146,14 @@ impl Store {
             reason: format!("it is a redb file of another program, with the table {}", names[0]),
         })
     }
+}
+
+fn refuse_newer_than_supported(found: i64, path: &Path) -> Result<()> {
+    if found > SCHEMA_VERSION {
+        let supported = SCHEMA_VERSION;
+        return Err(Error::FutureSchemaVersion { path: path.to_owned(), found, supported });
+    }
+    Ok(())
 }
 
 macro_rules! from_redb {

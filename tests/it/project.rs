@@ -12,8 +12,20 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 10] =
-    ["error", "nearest", "table", "schema", "row", "store", "providers", "query", "import", "db"];
+const LAYERS: [&str; 12] = [
+    "error",
+    "nearest",
+    "table",
+    "schema",
+    "row",
+    "inside",
+    "store",
+    "providers",
+    "query",
+    "options",
+    "import",
+    "db",
+];
 
 fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).unwrap() {

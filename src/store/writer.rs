@@ -1,0 +1,463 @@
+//! The one thread of a process that writes to a file.
+//!
+//! Whoever has something to write hands over a job and waits. The thread waits for the file's write
+//! lock, takes all jobs that are there by then, and commits them together: a commit costs two syncs
+//! of the disk, however much it writes. Until its job is taken a caller can give up, and then nothing
+//! of the job is written; afterwards it waits for the end, which comes as soon as the disk is done.
+//!
+//! The lock is waited for on a thread because redb's wait has no end of its own. To ask for it again
+//! and again without waiting would starve where many processes write.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use redb::{CommitError, Database, WriteTransaction};
+
+use crate::error::{Error, Result};
+
+/// What is to be done in a transaction. It may be done again: when another job of the transaction
+/// fails, this one goes into the next.
+type Work = Box<dyn FnMut(&WriteTransaction) -> Result<()> + Send>;
+
+/// Writes to one file. When it is dropped, its thread has ended or waits for the file's lock.
+#[derive(Debug)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    db: Database,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// The thread that was started last. It ends when there are no jobs.
+    thread: Option<JoinHandle<()>>,
+    phase: Phase,
+}
+
+/// What the thread does.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// It has ended, or is about to without another look at the queue.
+    #[default]
+    Ended,
+    WaitsForLock,
+    Writes,
+}
+
+struct Job {
+    work: Work,
+    ticket: Arc<Ticket>,
+}
+
+/// Where a job's caller waits.
+#[derive(Default)]
+struct Ticket {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Waiting,
+    /// The caller has given up.
+    Withdrawn,
+    /// The lock is held.
+    Taken,
+    Done(Result<()>),
+}
+
+impl Writer {
+    pub(super) fn new(db: Database) -> Self {
+        Self { shared: Arc::new(Shared { db, queue: Mutex::default() }) }
+    }
+
+    pub(super) fn db(&self) -> &Database {
+        &self.shared.db
+    }
+
+    /// Does the work in a transaction, together with others' work, and returns once it is durable.
+    /// `None` if the lock was not to be had in time: then nothing has been done.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Option<Result<T>> {
+        let answer = Arc::new(Mutex::new(None));
+        let answered = Arc::clone(&answer);
+        let ticket = self.shared.enqueue(Box::new(move |txn| {
+            let value = work(txn)?;
+            *locked(&answered) = Some(value);
+            Ok(())
+        }));
+        let deadline = Instant::now().checked_add(patience);
+        Some(ticket.wait(deadline)?.and_then(|()| {
+            let answer = locked(&answer).take();
+            answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
+        }))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut queue = locked(&self.shared.queue);
+        // A thread that waits for another process's lock ends when it gets it.
+        let thread = queue.thread.take();
+        if let Some(thread) = thread.filter(|_| queue.phase != Phase::WaitsForLock) {
+            drop(queue);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn enqueue(self: &Arc<Self>, work: Work) -> Arc<Ticket> {
+        let ticket = Arc::<Ticket>::default();
+        let mut queue = locked(&self.queue);
+        queue.jobs.push_back(Job { work, ticket: Arc::clone(&ticket) });
+        if queue.phase == Phase::Ended {
+            if let Some(ended) = queue.thread.take() {
+                let _ = ended.join();
+            }
+            let shared = Arc::clone(self);
+            let spawned = thread::Builder::new()
+                .name("netsky-writer".to_owned())
+                .spawn(move || shared.write_all());
+            match spawned {
+                Ok(thread) => {
+                    queue.thread = Some(thread);
+                    queue.phase = Phase::Writes;
+                }
+                Err(error) => {
+                    let error = Error::io("start a thread to write", ".")(error);
+                    fail(queue.jobs.drain(..), error);
+                }
+            }
+        }
+        ticket
+    }
+
+    /// Writes until there is nothing to write.
+    fn write_all(&self) {
+        loop {
+            {
+                let mut queue = locked(&self.queue);
+                queue.jobs.retain(|job| !job.ticket.is_withdrawn());
+                if queue.jobs.is_empty() {
+                    queue.phase = Phase::Ended;
+                    return;
+                }
+                queue.phase = Phase::WaitsForLock;
+            }
+            let begun = self.db.begin_write();
+            locked(&self.queue).phase = Phase::Writes;
+            match begun {
+                Ok(txn) => self.write_waiting(txn),
+                Err(error) => {
+                    let jobs: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
+                    fail(jobs, error.into());
+                }
+            }
+        }
+    }
+
+    /// Writes the jobs that wait. If one fails, it alone does: the others go back into the queue.
+    fn write_waiting(&self, txn: WriteTransaction) {
+        let waiting: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
+        let mut jobs: VecDeque<Job> = waiting.into_iter().filter(|job| job.ticket.take()).collect();
+        for index in 0..jobs.len() {
+            let done = catch_unwind(AssertUnwindSafe(|| (jobs[index].work)(&txn)));
+            let done = done.unwrap_or_else(|_| {
+                Err(Error::Storage("the program panicked while it wrote a row".into()))
+            });
+            if let Err(error) = done {
+                let undone = txn.abort();
+                if let Some(failed) = jobs.remove(index) {
+                    failed.ticket.finish(Err(error));
+                }
+                match undone {
+                    Ok(()) => self.put_back(jobs),
+                    Err(error) => fail(jobs, error.into()),
+                }
+                return;
+            }
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        match txn.commit() {
+            Ok(()) => jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
+            // It has been rolled back.
+            Err(error @ CommitError::TransactionPoisoned) => fail(jobs, error.into()),
+            Err(error) => fail(jobs, error.into()),
+        }
+    }
+
+    fn put_back(&self, jobs: VecDeque<Job>) {
+        let mut queue = locked(&self.queue);
+        for job in jobs.into_iter().rev() {
+            job.ticket.put_back();
+            queue.jobs.push_front(job);
+        }
+    }
+}
+
+impl Ticket {
+    /// What became of the job; `None` if it was not taken before the deadline, and never will be.
+    fn wait(&self, deadline: Option<Instant>) -> Option<Result<()>> {
+        let mut state = locked(&self.state);
+        loop {
+            match std::mem::take(&mut *state) {
+                State::Done(result) => return Some(result),
+                State::Waiting => {
+                    let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+                    if left == Some(Duration::ZERO) {
+                        *state = State::Withdrawn;
+                        return None;
+                    }
+                    state = match left {
+                        Some(left) => {
+                            let waited = self.changed.wait_timeout(state, left);
+                            waited.unwrap_or_else(PoisonError::into_inner).0
+                        }
+                        None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                    };
+                }
+                taken => {
+                    *state = taken;
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        matches!(*locked(&self.state), State::Withdrawn)
+    }
+
+    /// Takes the job, unless its caller has given up.
+    fn take(&self) -> bool {
+        let mut state = locked(&self.state);
+        let waits = matches!(*state, State::Waiting);
+        if waits {
+            *state = State::Taken;
+        }
+        waits
+    }
+
+    fn put_back(&self) {
+        self.change(State::Waiting);
+    }
+
+    fn finish(&self, result: Result<()>) {
+        self.change(State::Done(result));
+    }
+
+    fn change(&self, to: State) {
+        *locked(&self.state) = to;
+        self.changed.notify_all();
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("jobs", &self.jobs.len()).finish_non_exhaustive()
+    }
+}
+
+/// Tells the callers of all these jobs of one error.
+fn fail(jobs: impl IntoIterator<Item = Job>, error: Error) {
+    let error = Arc::new(error);
+    for job in jobs {
+        job.ticket.finish(Err(Error::Storage(Box::new(SharedError(Arc::clone(&error))))));
+    }
+}
+
+/// One error that several callers get.
+#[derive(Debug)]
+struct SharedError(Arc<Error>);
+
+impl std::fmt::Display for SharedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &*self.0 {
+            // It becomes the inside of such an error again.
+            Error::Storage(inner) => inner.fmt(f),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SharedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic left half done is only ever a job of its own.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Barrier;
+    use std::sync::mpsc;
+
+    use redb::{Builder, ConcurrencyMode, ReadableDatabase, ReadableTable, TableDefinition};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const ROWS: TableDefinition<'_, u64, u64> = TableDefinition::new("rows");
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn open(path: &Path) -> Database {
+        let mut builder = Builder::new();
+        builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
+    }
+
+    fn writer() -> (TempDir, Writer) {
+        let dir = tempfile::tempdir().unwrap();
+        let db = open(&dir.path().join("db"));
+        let txn = db.begin_write().unwrap();
+        txn.open_table(ROWS).unwrap();
+        txn.commit().unwrap();
+        (dir, Writer::new(db))
+    }
+
+    fn rows(db: &Database) -> Vec<u64> {
+        let rows = db.begin_read().unwrap().open_table(ROWS).unwrap();
+        rows.iter().unwrap().map(|row| row.unwrap().0.value()).collect()
+    }
+
+    fn insert(txn: &WriteTransaction, key: u64) -> Result<()> {
+        txn.open_table(ROWS)?.insert(key, 0)?;
+        Ok(())
+    }
+
+    /// Holds the file's write lock as another process would, until it is told to let go.
+    fn while_another_writes<T>(dir: &TempDir, then: impl FnOnce(mpsc::Sender<()>) -> T) -> T {
+        let other = open(&dir.path().join("db"));
+        let (let_go, told) = mpsc::channel();
+        thread::scope(|scope| {
+            let txn = other.begin_write().unwrap();
+            let held = scope.spawn(move || {
+                let _ = told.recv();
+                txn.abort().unwrap();
+            });
+            let value = then(let_go);
+            held.join().unwrap();
+            value
+        })
+    }
+
+    /// Waits until so many jobs are queued.
+    fn until_queued(writer: &Writer, jobs: usize) {
+        while locked(&writer.shared.queue).jobs.len() < jobs {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn jobs_that_wait_together_are_committed_together() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            thread::scope(|scope| {
+                for key in 0..16 {
+                    let shared = Arc::clone(&writer.shared);
+                    let writer = &writer;
+                    scope.spawn(move || {
+                        let committed = writer.write(LONG, move |txn| {
+                            insert(txn, key)?;
+                            Ok(rows(&shared.db).len())
+                        });
+                        assert_eq!(committed.unwrap().unwrap(), 0, "another was committed before");
+                    });
+                }
+                until_queued(&writer, 16);
+                drop(let_go);
+            });
+        });
+        assert_eq!(rows(writer.db()), (0..16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_job_that_fails_or_panics_fails_alone_and_leaves_nothing() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            thread::scope(|scope| {
+                for key in 0..9_u64 {
+                    let writer = &writer;
+                    scope.spawn(move || {
+                        let written = writer.write(LONG, move |txn| {
+                            insert(txn, key)?;
+                            match key {
+                                3 => Err(Error::HomeDirMissing),
+                                5 => panic!("on purpose"),
+                                _ => Ok(key),
+                            }
+                        });
+                        match (key, written.unwrap()) {
+                            (3, Err(Error::HomeDirMissing)) | (5, Err(Error::Storage(_))) => {}
+                            (_, written) => assert_eq!(written.unwrap(), key),
+                        }
+                    });
+                }
+                until_queued(&writer, 9);
+                drop(let_go);
+            });
+        });
+        assert_eq!(rows(writer.db()), [0, 1, 2, 4, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_caller_that_gives_up_has_nothing_written() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            assert!(writer.write(Duration::from_millis(20), |txn| insert(txn, 1)).is_none());
+            drop(let_go);
+        });
+        writer.write(LONG, |txn| insert(txn, 2)).unwrap().unwrap();
+        assert_eq!(rows(writer.db()), [2]);
+    }
+
+    #[test]
+    fn a_caller_whose_job_is_taken_waits_for_its_end() {
+        let (_dir, writer) = writer();
+        let begun = Arc::new(Barrier::new(2));
+        thread::scope(|scope| {
+            let (at_work, writer) = (Arc::clone(&begun), &writer);
+            let slow = scope.spawn(move || {
+                writer.write(Duration::from_millis(50), move |txn| {
+                    at_work.wait();
+                    thread::sleep(Duration::from_millis(200));
+                    insert(txn, 1)
+                })
+            });
+            begun.wait();
+            slow.join().unwrap().unwrap().unwrap();
+        });
+        assert_eq!(rows(writer.db()), [1]);
+    }
+
+    #[test]
+    fn a_writer_that_is_dropped_has_let_go_of_the_file() {
+        let (dir, writer) = writer();
+        for key in 0..50 {
+            writer.write(LONG, move |txn| insert(txn, key)).unwrap().unwrap();
+        }
+        drop(writer);
+        // Another mode does not share the file with a handle that is open.
+        let path = dir.path().join("db");
+        assert_eq!(rows(&Builder::new().open(path).unwrap()).len(), 50);
+    }
+}
