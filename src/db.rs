@@ -68,9 +68,7 @@ impl Db {
     ///
     /// [`Error::HomeDirMissing`], and those of `open_path`.
     pub fn open() -> Result<Self> {
-        let path = Self::default_path()?;
-        store::own_private_dir(&path)?;
-        Self::open_path(path)
+        OpenOptions::new().open_default()
     }
 
     /// Opens the store at `path` for recording and querying. If there is none it is made, with the
@@ -82,7 +80,7 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the
-    /// file as it is; [`Error::Io`] and [`Error::Storage`].
+    /// file as it is; [`Error::Busy`]; [`Error::Io`] and [`Error::Storage`].
     pub fn open_path(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().open(path)
     }
@@ -171,11 +169,22 @@ impl Db {
 }
 
 impl OpenOptions {
+    /// Opens the default store as [`Db::open`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Db::open`.
+    pub fn open_default(&self) -> Result<Db> {
+        let path = Db::default_path()?;
+        store::own_private_dir(&path)?;
+        self.open(path)
+    }
+
     /// Opens the store at `path` as [`Db::open_path`] does.
     ///
     /// # Errors
     ///
-    /// Those of `Db::open_path`, and [`Error::Busy`].
+    /// Those of `Db::open_path`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
         let db = Db::new(Store::open(path.as_ref(), self.busy_timeout)?, TABLES.to_vec());
         db.migrate()?;
@@ -186,7 +195,7 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// Those of `Db::open_read_only`, and [`Error::Busy`].
+    /// Those of `Db::open_read_only`.
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
         let store = Store::open_read_only(path.as_ref(), self.busy_timeout)?;
         Ok(Db::new(store, TABLES.to_vec()))
@@ -203,7 +212,7 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::InvalidValue`] if a time lies outside 1677-09-21 to 2262-04-11;
-    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
+    /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Storage`].
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;

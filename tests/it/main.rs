@@ -9,5 +9,6 @@ mod oracle;
 mod project;
 mod pushdown;
 mod rows;
+mod sharing;
 mod sql;
 mod support;

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -38,6 +39,10 @@ pub struct StoreArgs {
     /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
+    /// How long to wait while another process writes, as in 200ms or 1m
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s",
+        value_parser = humantime::parse_duration)]
+    pub busy_timeout: Duration,
 }
 
 #[derive(Debug, Subcommand)]

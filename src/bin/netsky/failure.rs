@@ -46,6 +46,10 @@ impl From<Error> for Failure {
                 message += "\n  record, import and demo make one; --db PATH names another";
                 3
             }
+            Error::Busy { .. } => {
+                message += "\n  try again, or wait longer with --busy-timeout";
+                3
+            }
             Error::CorruptRow { .. } => {
                 message += "\n  nothing was changed; a WHERE on id can leave the row out";
                 3

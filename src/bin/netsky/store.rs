@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use netsky_db::Db;
+use netsky_db::{Db, OpenOptions};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -15,17 +15,21 @@ impl StoreArgs {
         self.db.clone().or_else(|| from_environment().map(PathBuf::from))
     }
 
+    fn options(&self) -> OpenOptions {
+        OpenOptions::new().busy_timeout(self.busy_timeout)
+    }
+
     /// Opens the store, which must be there.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
         let path = self.path().map_or_else(Db::default_path, Ok)?;
-        Ok(Db::open_read_only(path)?)
+        Ok(self.options().open_read_only(path)?)
     }
 
     /// Opens the store, and makes it if it is not there.
     pub fn open(&self) -> Result<Db, Failure> {
         let db = match self.path() {
-            Some(path) => Db::open_path(path)?,
-            None => Db::open()?,
+            Some(path) => self.options().open(path)?,
+            None => self.options().open_default()?,
         };
         if let Some(archive) = db.archived() {
             let (path, archive) = (db.path().display(), archive.display());
