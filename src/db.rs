@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionContext;
@@ -94,8 +94,8 @@ impl Db {
         OpenOptions::new().open_read_only(path)
     }
 
-    fn new(store: Store, tables: Vec<&'static Table>) -> Self {
-        let sessions = Arc::new(Sessions::new(store, tables));
+    fn new(store: Store, tables: Vec<&'static Table>, options: &OpenOptions) -> Self {
+        let sessions = Arc::new(Sessions::new(store, tables, options.clone()));
         Self { sessions, runtime: Arc::default() }
     }
 
@@ -116,7 +116,8 @@ impl Db {
         if !self.store().is_read_only() {
             self.store().create_tables(tables)?;
         }
-        let sessions = Arc::new(Sessions::new(self.store().clone(), all));
+        let options = self.sessions.options().clone();
+        let sessions = Arc::new(Sessions::new(self.store().clone(), all, options));
         Ok(Self { sessions, runtime: Arc::clone(&self.runtime) })
     }
 
@@ -186,7 +187,8 @@ impl OpenOptions {
     ///
     /// Those of `Db::open_path`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
-        let db = Db::new(Store::open(path.as_ref(), self.busy_timeout)?, TABLES.to_vec());
+        let store = Store::open(path.as_ref(), self.busy_timeout)?;
+        let db = Db::new(store, TABLES.to_vec(), self);
         db.migrate()?;
         Ok(db)
     }
@@ -198,7 +200,7 @@ impl OpenOptions {
     /// Those of `Db::open_read_only`.
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
         let store = Store::open_read_only(path.as_ref(), self.busy_timeout)?;
-        Ok(Db::new(store, TABLES.to_vec()))
+        Ok(Db::new(store, TABLES.to_vec(), self))
     }
 }
 
@@ -482,8 +484,7 @@ impl Db {
     /// [`Error::UnknownColumn`] if the SQL is at fault; [`Error::CorruptRow`] if the query meets one;
     /// [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
     pub fn query(&self, sql: &str) -> Result<String> {
-        let (schema, batches) =
-            self.runtime.block_on(query::collect(Arc::clone(&self.sessions), sql.to_owned()))?;
+        let (schema, batches) = self.collect(sql)?;
         query::format_table(&schema, &batches)
     }
 
@@ -494,8 +495,12 @@ impl Db {
     ///
     /// Those of [`query`](Self::query).
     pub fn query_batches(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        Ok(self.collect(sql)?.1)
+    }
+
+    fn collect(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let answer = query::collect(Arc::clone(&self.sessions), sql.to_owned());
-        Ok(self.runtime.block_on(answer)?.1)
+        self.runtime.block_on(self.sessions.options().query_timeout, answer)
     }
 
     /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It

@@ -183,6 +183,22 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The query took longer than [`query_timeout`](crate::OpenOptions::query_timeout) allows, and was
+    /// ended. Ask for less, as for a shorter time, or allow more.
+    #[error("the query was ended after {} s", after.as_secs_f64())]
+    TimedOut {
+        /// How long it was allowed to take.
+        after: Duration,
+    },
+
+    /// The query needed more memory than [`memory_limit`](crate::OpenOptions::memory_limit) allows,
+    /// where it could not use temporary files instead. Ask for less, or allow more.
+    #[error("the query needs more memory than it is allowed: {message}")]
+    MemoryLimit {
+        /// What asked for how much.
+        message: String,
+    },
+
     /// DataFusion could not plan or run the query. The message says why.
     #[error("{}", plain_message(.0))]
     Query(#[source] Box<DataFusionError>),
@@ -257,6 +273,9 @@ impl From<DataFusionError> for Error {
                 },
                 DataFusionError::SQL(error, _) => {
                     return Self::Syntax { message: parser_message(&error) };
+                }
+                DataFusionError::ResourcesExhausted(message) => {
+                    return Self::MemoryLimit { message };
                 }
                 other => return Self::Query(Box::new(other)),
             };

@@ -45,10 +45,10 @@
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
+//! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `store/` | the redb file: opening, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
-//! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `demo/` | a synthetic fleet |

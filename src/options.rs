@@ -23,6 +23,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     pub(crate) busy_timeout: Duration,
+    pub(crate) query_timeout: Option<Duration>,
+    pub(crate) memory_limit: Option<usize>,
+    pub(crate) skip_corrupt: bool,
 }
 
 impl Default for OpenOptions {
@@ -34,7 +37,12 @@ impl Default for OpenOptions {
 impl OpenOptions {
     /// What `Db::open` and its kin use.
     pub fn new() -> Self {
-        Self { busy_timeout: BUSY_TIMEOUT }
+        Self {
+            busy_timeout: BUSY_TIMEOUT,
+            query_timeout: None,
+            memory_limit: None,
+            skip_corrupt: false,
+        }
     }
 
     /// How long opening or writing waits while another process writes, before it fails with
@@ -42,5 +50,29 @@ impl OpenOptions {
     #[must_use]
     pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
         Self { busy_timeout, ..self }
+    }
+
+    /// How long a query may take before it fails with [`Error::TimedOut`](crate::Error::TimedOut); as
+    /// long as it wants unless set. It does not hold for a [`session`](crate::Db::session).
+    #[must_use]
+    pub fn query_timeout(self, query_timeout: Duration) -> Self {
+        Self { query_timeout: Some(query_timeout), ..self }
+    }
+
+    /// How many bytes the queries that run at one time may hold between them to sort, group and
+    /// join. What is more goes to temporary files; where that cannot be, the query fails with
+    /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
+    /// scans hold, and the answer itself, are not counted.
+    #[must_use]
+    pub fn memory_limit(self, bytes: usize) -> Self {
+        Self { memory_limit: Some(bytes), ..self }
+    }
+
+    /// Leaves rows out that cannot be decoded, where a query would fail at them.
+    /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts them. A row is only
+    /// looked at as far as a query needs it: `count(*)` counts it without looking.
+    #[must_use]
+    pub fn skip_corrupt(self) -> Self {
+        Self { skip_corrupt: true, ..self }
     }
 }

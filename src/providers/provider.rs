@@ -1,6 +1,7 @@
 //! A table of the store as DataFusion's planner sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ pub(crate) struct StoreTable {
     table: &'static Table,
     schema: SchemaRef,
     rows: Rows,
+    /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
+    skipped: Option<Arc<AtomicU64>>,
 }
 
 /// Which rows a scan sees.
@@ -36,12 +39,17 @@ enum Rows {
 impl StoreTable {
     /// Every scan sees what is committed when it is planned.
     pub(crate) fn latest(table: &'static Table, store: Store) -> Self {
-        Self { table, schema: table.schema(), rows: Rows::Latest(store) }
+        Self { table, schema: table.schema(), rows: Rows::Latest(store), skipped: None }
     }
 
     /// Every scan sees the snapshot.
     pub(crate) fn of_snapshot(table: &'static Table, snapshot: Arc<Snapshot>) -> Self {
-        Self { table, schema: table.schema(), rows: Rows::Of(snapshot) }
+        Self { table, schema: table.schema(), rows: Rows::Of(snapshot), skipped: None }
+    }
+
+    /// Rows that cannot be decoded are left out and counted.
+    pub(crate) fn skipping_corrupt(self, skipped: Arc<AtomicU64>) -> Self {
+        Self { skipped: Some(skipped), ..self }
     }
 }
 
@@ -83,7 +91,8 @@ impl TableProvider for StoreTable {
             None => (0..self.schema.fields().len()).collect(),
         };
         let ranges = Ranges::of_all(filters, self.table);
-        let source = RowSource::new(self.table, snapshot, projection, ranges, limit)?;
+        let skipped = self.skipped.clone();
+        let source = RowSource::new(self.table, snapshot, projection, ranges, limit, skipped)?;
         Ok(DataSourceExec::from_data_source(source))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{and_kleene, filter_record_batch};
@@ -38,6 +39,8 @@ pub(super) struct RowReader {
     decision: Option<Decision>,
     /// Decodes what else is asked for, of the rows that are wanted.
     rest: Option<Rest>,
+    /// Tries each row first, if corrupt ones are left out.
+    trial: Option<Trial>,
     /// Where each column comes from.
     columns: Vec<Origin>,
     metrics: ScanMetrics,
@@ -54,6 +57,15 @@ struct Decision {
     /// The times that are wanted, and where the time stands among the columns that decide.
     times: Option<(RangeSet, usize)>,
     predicate: Predicate,
+}
+
+/// Decodes every row a second time, so that a corrupt one is found before some columns have its
+/// values. Only who asks for it pays for it.
+#[derive(Debug)]
+struct Trial {
+    /// Of all columns that the scan looks at.
+    decoder: Decoder,
+    skipped: Arc<AtomicU64>,
 }
 
 /// The columns that wait for the decision, and the rows they will be decoded from.
@@ -103,6 +115,16 @@ impl RowReader {
         }
         let times = time.and_then(position).map(|at| (source.ranges.times.clone(), at));
         let predicate = predicate.over(&first)?;
+        let trial = match &source.skipped {
+            Some(skipped) => {
+                let columns = [first.as_slice(), &rest].concat();
+                Some(Trial {
+                    decoder: Decoder::new(table, &columns)?,
+                    skipped: Arc::clone(skipped),
+                })
+            }
+            None => None,
+        };
         Ok(Self {
             table,
             snapshot: Arc::clone(&source.snapshot),
@@ -111,6 +133,7 @@ impl RowReader {
             first: Decoder::new(table, &first)?,
             decision: decides.then_some(Decision { times, predicate }),
             rest: if rest.is_empty() { None } else { Some(Rest::new(table, &rest)?) },
+            trial,
             columns,
             metrics,
             batch_bytes: 0,
@@ -176,6 +199,9 @@ impl RowReader {
         self.batch_bytes += json.len();
         self.uncounted.0 += 1;
         self.uncounted.1 += json.len();
+        if self.trial.as_mut().is_some_and(|trial| !trial.accepts(id, json)) {
+            return Ok(());
+        }
         if let Some(rest) = &mut self.rest {
             rest.json.extend_from_slice(json);
             rest.rows.push((id, rest.json.len()));
@@ -228,6 +254,21 @@ impl RowReader {
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
         *left = left.saturating_sub(rows);
         Ok(send(batch) && *left > 0)
+    }
+}
+
+impl Trial {
+    /// Whether the row can be decoded.
+    fn accepts(&mut self, id: i64, json: &[u8]) -> bool {
+        let accepted = self.decoder.push(id, json).is_ok();
+        if !accepted {
+            self.skipped.fetch_add(1, Ordering::Relaxed);
+        }
+        if !accepted || self.decoder.rows() >= ROWS_BETWEEN_CHECKS {
+            // What it decoded is of no use; after a corrupt row it is not even a batch.
+            let _ = self.decoder.finish();
+        }
+        accepted
     }
 }
 

@@ -1,6 +1,7 @@
 //! The leaf of a plan: which rows and columns of a table to read, as the optimizer settles them.
 
 use std::fmt::{self, Formatter};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arrow::compute::SortOptions;
@@ -48,6 +49,8 @@ pub(super) struct RowSource {
     pub(super) order: Order,
     /// The scan ends after so many rows.
     pub(super) fetch: Option<usize>,
+    /// Counts the corrupt rows that are left out. `None` if the scan fails at one.
+    pub(super) skipped: Option<Arc<AtomicU64>>,
     pub(super) metrics: ExecutionPlanMetricsSet,
 }
 
@@ -58,6 +61,7 @@ impl RowSource {
         projection: Vec<usize>,
         ranges: Ranges,
         fetch: Option<usize>,
+        skipped: Option<Arc<AtomicU64>>,
     ) -> Result<Self> {
         Ok(Self {
             table,
@@ -70,6 +74,7 @@ impl RowSource {
             predicate: Predicate::default(),
             order: Order::default(),
             fetch,
+            skipped,
             metrics: ExecutionPlanMetricsSet::new(),
         })
     }

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -27,21 +28,32 @@ impl QueryRuntime {
         Ok(self.get()?.spawn(work))
     }
 
-    /// Runs `work` on the runtime's threads and blocks the calling thread until it is done.
-    pub(crate) fn block_on<T, F>(&self, work: F) -> Result<T>
+    /// Runs `work` on the runtime's threads and blocks the calling thread until it is done, or until
+    /// time is up.
+    pub(crate) fn block_on<T, F>(&self, timeout: Option<Duration>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         // A channel of the standard library blocks anywhere; tokio's refuse to inside a runtime.
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.get()?.spawn(async move {
-            // The receiver waits below, so it is there.
+        let task = self.get()?.spawn(async move {
+            // Nobody waits any more if time was up.
             let _ = sender.send(work.await);
         });
-        receiver.recv().map_err(|_| Error::QueryAborted {
-            reason: "its thread panicked; the message is on stderr".to_owned(),
-        })?
+        let answer = match timeout {
+            Some(timeout) => receiver.recv_timeout(timeout),
+            None => receiver.recv().map_err(RecvTimeoutError::from),
+        };
+        answer.unwrap_or_else(|error| match (error, timeout) {
+            (RecvTimeoutError::Timeout, Some(after)) => {
+                task.abort();
+                Err(Error::TimedOut { after })
+            }
+            _ => Err(Error::QueryAborted {
+                reason: "its thread panicked; the message is on stderr".to_owned(),
+            }),
+        })
     }
 
     fn get(&self) -> Result<&Runtime> {

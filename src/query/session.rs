@@ -1,6 +1,7 @@
 //! DataFusion sessions over the store's tables.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::catalog::{
@@ -8,10 +9,12 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider,
 };
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
+use crate::options::OpenOptions;
 use crate::providers::StoreTable;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
@@ -27,13 +30,18 @@ const SCHEMA: &str = "public";
 pub(crate) struct Sessions {
     store: Store,
     tables: Vec<&'static Table>,
+    options: OpenOptions,
     /// A session without tables. To make one takes a millisecond, to copy it much less.
     bare: OnceLock<SessionState>,
 }
 
 impl Sessions {
-    pub(crate) fn new(store: Store, tables: Vec<&'static Table>) -> Self {
-        Self { store, tables, bare: OnceLock::new() }
+    pub(crate) fn new(store: Store, tables: Vec<&'static Table>, options: OpenOptions) -> Self {
+        Self { store, tables, options, bare: OnceLock::new() }
+    }
+
+    pub(crate) fn options(&self) -> &OpenOptions {
+        &self.options
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -46,12 +54,29 @@ impl Sessions {
 
     /// A session whose every scan sees what is committed when it is planned.
     pub(crate) fn latest(&self) -> Result<SessionContext> {
-        self.session(|table| StoreTable::latest(table, self.store.clone()))
+        self.session(|table| {
+            let table = StoreTable::latest(table, self.store.clone());
+            self.policed(table, &Arc::default())
+        })
     }
 
-    /// A session whose tables all show the same snapshot.
-    pub(crate) fn of_snapshot(&self, snapshot: &Arc<Snapshot>) -> Result<SessionContext> {
-        self.session(|table| StoreTable::of_snapshot(table, Arc::clone(snapshot)))
+    /// A session whose tables all show the same snapshot. `skipped` counts the corrupt rows that are
+    /// left out, if they are.
+    pub(crate) fn of_snapshot(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        skipped: &Arc<AtomicU64>,
+    ) -> Result<SessionContext> {
+        self.session(|table| {
+            self.policed(StoreTable::of_snapshot(table, Arc::clone(snapshot)), skipped)
+        })
+    }
+
+    fn policed(&self, table: StoreTable, skipped: &Arc<AtomicU64>) -> StoreTable {
+        match self.options.skip_corrupt {
+            true => table.skipping_corrupt(Arc::clone(skipped)),
+            false => table,
+        }
     }
 
     fn session(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionContext> {
@@ -67,7 +92,7 @@ impl Sessions {
         let bare = match self.bare.get() {
             Some(bare) => bare.clone(),
             None => {
-                let bare = bare_session()?;
+                let bare = bare_session(self.options.memory_limit)?;
                 self.bare.get_or_init(|| bare).clone()
             }
         };
@@ -78,15 +103,20 @@ impl Sessions {
     }
 }
 
-fn bare_session() -> Result<SessionState> {
+fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(bytes) = memory_limit {
+        runtime = runtime.with_memory_limit(bytes, 1.0);
+    }
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(runtime.build_arc()?)
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_physical_optimizer_rule(Arc::new(LimitedScan))

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll};
+use std::thread;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -30,12 +33,19 @@ pub struct QueryStream {
     schema: SchemaRef,
     batches: mpsc::Receiver<Result<RecordBatch>>,
     task: AbortHandle,
+    skipped: Arc<AtomicU64>,
 }
 
 impl QueryStream {
     /// The names and types of the answer's columns.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// How many corrupt rows have been left out so far; 0 unless the store was opened with
+    /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt).
+    pub fn skipped_rows(&self) -> u64 {
+        self.skipped.load(Ordering::Relaxed)
     }
 }
 
@@ -67,8 +77,14 @@ pub(crate) async fn start(
 ) -> Result<QueryStream> {
     let (schema_sender, schema) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
+    let skipped = Arc::<AtomicU64>::default();
+    let timeout = sessions.options().query_timeout;
+    let (late_sender, counter) = (sender.clone(), Arc::clone(&skipped));
+    // It closes when the task ends, however it does.
+    let (running, ended) = std::sync::mpsc::channel::<()>();
     let task = runtime.spawn(async move {
-        let mut answer = match execute(&sessions, &sql).await {
+        let _running = running;
+        let mut answer = match execute(&sessions, &sql, &counter).await {
             Ok(answer) => answer,
             Err(error) => {
                 let _ = schema_sender.send(Err(error));
@@ -86,10 +102,29 @@ pub(crate) async fn start(
         }
     })?;
     let task = task.abort_handle();
-    let schema = schema.await.map_err(|_| Error::QueryAborted {
-        reason: "its thread panicked; the message is on stderr".to_owned(),
+    let timed_out = Arc::<AtomicBool>::default();
+    if let Some(timeout) = timeout {
+        let (task, timed_out) = (task.clone(), Arc::clone(&timed_out));
+        // A thread, because a query can keep all of the runtime's busy for long.
+        let watch = move || {
+            if ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+                timed_out.store(true, Ordering::SeqCst);
+                task.abort();
+                let _ = late_sender.blocking_send(Err(Error::TimedOut { after: timeout }));
+            }
+        };
+        let watching = thread::Builder::new().name("netsky-timeout".to_owned()).spawn(watch);
+        watching.map_err(|error| Error::QueryAborted {
+            reason: format!("cannot start a thread for its timeout: {error}"),
+        })?;
+    }
+    let schema = schema.await.map_err(|_| match timeout {
+        Some(after) if timed_out.load(Ordering::SeqCst) => Error::TimedOut { after },
+        _ => Error::QueryAborted {
+            reason: "its thread panicked; the message is on stderr".to_owned(),
+        },
     })??;
-    Ok(QueryStream { schema, batches, task })
+    Ok(QueryStream { schema, batches, task, skipped })
 }
 
 /// Runs a query to its end.
@@ -97,15 +132,19 @@ pub(crate) async fn collect(
     sessions: Arc<Sessions>,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let answer = execute(&sessions, &sql).await?;
+    let answer = execute(&sessions, &sql, &Arc::default()).await?;
     let schema = answer.schema();
     Ok((schema, answer.try_collect().await?))
 }
 
 /// Starts a query over one snapshot of the store.
-async fn execute(sessions: &Sessions, sql: &str) -> Result<SendableRecordBatchStream> {
+async fn execute(
+    sessions: &Sessions,
+    sql: &str,
+    skipped: &Arc<AtomicU64>,
+) -> Result<SendableRecordBatchStream> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
-    let session = sessions.of_snapshot(&snapshot)?;
+    let session = sessions.of_snapshot(&snapshot, skipped)?;
     let plan = statement::plan(&session, sql).await?;
     Ok(DataFrame::new(session.state(), plan).execute_stream().await?)
 }

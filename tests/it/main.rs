@@ -4,6 +4,7 @@ mod cli;
 mod contract;
 mod fleet;
 mod format;
+mod limits;
 mod opening;
 mod oracle;
 mod project;

@@ -19,10 +19,10 @@ const LAYERS: [&str; 12] = [
     "schema",
     "row",
     "inside",
+    "options",
     "store",
     "providers",
     "query",
-    "options",
     "import",
     "db",
 ];

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -32,7 +33,8 @@ Exit codes:
   0  done
   1  the query or the input is wrong
   2  the command line is wrong
-  3  the store is absent, locked, too new or corrupt";
+  3  the store is absent, locked, too new or corrupt
+  124  the query took longer than --timeout";
 
 #[derive(Debug, clap::Args)]
 pub struct StoreArgs {
@@ -81,6 +83,15 @@ pub struct QueryArgs {
     /// Print one JSON object with the rows and what is known of them
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+    /// End the query after so long, as in 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Let the query hold so much to sort, group and join, as in 64MiB; more goes to temporary files
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<ByteSize>,
+    /// Leave out rows that cannot be decoded, and count them on standard error
+    #[arg(long)]
+    pub skip_corrupt: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

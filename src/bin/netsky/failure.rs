@@ -46,12 +46,17 @@ impl From<Error> for Failure {
                 message += "\n  record, import and demo make one; --db PATH names another";
                 3
             }
+            Error::TimedOut { .. } => 124,
+            Error::MemoryLimit { .. } => {
+                message += "\n  ask for less, or allow more with --memory-limit";
+                1
+            }
             Error::Busy { .. } => {
                 message += "\n  try again, or wait longer with --busy-timeout";
                 3
             }
             Error::CorruptRow { .. } => {
-                message += "\n  nothing was changed; a WHERE on id can leave the row out";
+                message += "\n  nothing was changed; --skip-corrupt leaves such rows out";
                 3
             }
             Error::NotAStore { .. }

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Read, stdin};
 
 use chrono::Utc;
 use futures::executor::{block_on, block_on_stream};
+use netsky_db::OpenOptions;
 
 use crate::args::{Format, QueryArgs, StoreArgs};
 use crate::failure::Failure;
@@ -12,14 +13,34 @@ use crate::output::{self, Answer};
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
     let sql = read_sql(args)?;
-    let db = store.open_read_only()?;
-    let stream = block_on(db.query_stream(&sql))?;
-    let schema = stream.schema();
-    let answer = Answer { schema, batches: block_on_stream(stream) };
+    let db = store.open_read_only_with(&options(store, args))?;
+    let mut stream = block_on(db.query_stream(&sql))?;
+    let answer = Answer { schema: stream.schema(), batches: block_on_stream(&mut stream) };
     if args.json {
-        return print_envelope(&sql, answer);
+        print_envelope(&sql, answer)?;
+    } else {
+        output::print(args.format, answer)?;
     }
-    output::print(args.format, answer)
+    match stream.skipped_rows() {
+        0 => {}
+        1 => eprintln!("netsky: left out 1 row that cannot be decoded"),
+        rows => eprintln!("netsky: left out {rows} rows that cannot be decoded"),
+    }
+    Ok(())
+}
+
+fn options(store: &StoreArgs, args: &QueryArgs) -> OpenOptions {
+    let mut options = store.options();
+    if let Some(timeout) = args.timeout {
+        options = options.query_timeout(timeout);
+    }
+    if let Some(limit) = args.memory_limit {
+        options = options.memory_limit(usize::try_from(limit.as_u64()).unwrap_or(usize::MAX));
+    }
+    if args.skip_corrupt {
+        options = options.skip_corrupt();
+    }
+    options
 }
 
 fn read_sql(args: &QueryArgs) -> Result<String, Failure> {

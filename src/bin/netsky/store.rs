@@ -15,14 +15,19 @@ impl StoreArgs {
         self.db.clone().or_else(|| from_environment().map(PathBuf::from))
     }
 
-    fn options(&self) -> OpenOptions {
+    /// How the store is opened, as far as every command has a say.
+    pub fn options(&self) -> OpenOptions {
         OpenOptions::new().busy_timeout(self.busy_timeout)
     }
 
     /// Opens the store, which must be there.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
+        self.open_read_only_with(&self.options())
+    }
+
+    pub fn open_read_only_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
         let path = self.path().map_or_else(Db::default_path, Ok)?;
-        Ok(self.options().open_read_only(path)?)
+        Ok(options.open_read_only(path)?)
     }
 
     /// Opens the store, and makes it if it is not there.

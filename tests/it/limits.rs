@@ -1,0 +1,157 @@
+//! Queries that would take too long, hold too much, or meet rows that cannot be decoded.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::executor::block_on;
+use futures::{StreamExt, TryStreamExt};
+use netsky_db::{Db, Error, OpenOptions, TickRecord};
+
+use crate::support::{TestStore, rows, store, store_past_the_crate, value};
+
+/// It takes minutes, gives one row, and its joins go on for long between two looks around.
+const ENDLESS: &str = "SELECT sum(a.id * b.id % c.id) FROM ticks a, ticks b, ticks c, ticks d";
+
+fn with_ticks(count: usize) -> TestStore {
+    let store = store();
+    let ticks =
+        (0..count).map(|_| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: "{}" });
+    store.db.record_all(ticks).unwrap();
+    store
+}
+
+fn netsky(store: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netsky"));
+    command.arg("--db").arg(store).args(args).output().unwrap()
+}
+
+#[test]
+fn a_query_is_ended_when_its_time_is_up() {
+    let store = with_ticks(3_000);
+    let options = OpenOptions::new().query_timeout(Duration::from_millis(300));
+    let open = || options.open_read_only(&store.path).unwrap();
+    let timed_out = |error: &Error| matches!(error, Error::TimedOut { .. });
+    assert!(timed_out(&open().query(ENDLESS).unwrap_err()));
+    assert!(timed_out(&open().query_batches(ENDLESS).unwrap_err()));
+    let answer =
+        block_on(async { open().query_stream(ENDLESS).await?.try_collect::<Vec<_>>().await });
+    assert!(timed_out(&answer.unwrap_err()));
+    // What is done in time is not ended later.
+    let db = open();
+    let mut stream = block_on(db.query_stream("SELECT count(*) FROM ticks")).unwrap();
+    assert_eq!(block_on(stream.next()).unwrap().unwrap().num_rows(), 1);
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(block_on(stream.next()).is_none());
+}
+
+#[test]
+fn the_command_line_says_124_when_time_is_up() {
+    let store = with_ticks(3_000);
+    let ran = netsky(&store.path, &["query", "--timeout", "300ms", ENDLESS]);
+    assert_eq!(ran.status.code(), Some(124));
+    assert_eq!(String::from_utf8_lossy(&ran.stderr), "netsky: the query was ended after 0.3 s\n");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupt_ends_a_query_at_once() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let store = with_ticks(3_000);
+    // Who runs the tests may ignore interrupts, and would bequeath that.
+    let mut query = Command::new("env")
+        .args(["--default-signal=INT", env!("CARGO_BIN_EXE_netsky"), "--db"])
+        .arg(&store.path)
+        .args(["query", ENDLESS])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let interrupt = Command::new("kill").args(["-INT", &query.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    // A shell says 130 of a program that this signal has ended.
+    assert_eq!(query.wait().unwrap().signal(), Some(2));
+}
+
+/// Texts of 200 bytes that no order but sorting brings into order.
+fn with_large_texts(count: usize) -> TestStore {
+    let store = store();
+    let text = |index: usize| format!("{:0>200}", index * 7_919 % count);
+    let texts: Vec<String> = (0..count).map(text).collect();
+    let ticks =
+        texts.iter().map(|text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text });
+    store.db.record_all(ticks).unwrap();
+    store
+}
+
+#[test]
+fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
+    const ROWS: usize = 100_000;
+    let store = with_large_texts(ROWS);
+    let db = OpenOptions::new().memory_limit(16 << 20).open_read_only(&store.path).unwrap();
+    let sql = "SELECT detail_json FROM ticks ORDER BY detail_json";
+    let plan = db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
+    assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
+    let mut seen = 0;
+    for batch in db.query_batches(sql).unwrap() {
+        let texts = arrow::array::AsArray::as_string_view(batch.column(0)).iter().flatten();
+        for text in texts.map(ToOwned::to_owned) {
+            assert_eq!(text, format!("{seen:0>200}"));
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, ROWS);
+}
+
+#[test]
+fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
+    let store = with_large_texts(20_000);
+    let db = OpenOptions::new().memory_limit(1 << 20).open_read_only(&store.path).unwrap();
+    let error = db.query("SELECT count(DISTINCT detail_json) FROM ticks").unwrap_err();
+    assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 20_000);
+
+    let sql = "SELECT count(DISTINCT detail_json) FROM ticks";
+    let ran = netsky(&store.path, &["query", "--memory-limit", "1MiB", sql]);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.contains("--memory-limit"), "{said}");
+}
+
+#[test]
+fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
+    let store = with_ticks(4);
+    let path = &store.path;
+    store_past_the_crate(path, "ticks", 2, b"{\"ts_utc\":\"2026-04-03T00:00:00.000Z\",");
+    store_past_the_crate(path, "ticks", 5, b"not JSON");
+    // Its time is fine and its source is not.
+    let row = r#"{"id":6,"ts_utc":"2026-04-03T00:00:00.000Z","source":7,"detail_json":"{}"}"#;
+    store_past_the_crate(path, "ticks", 6, row.as_bytes());
+
+    let error = Db::open_read_only(path).unwrap().query("SELECT * FROM ticks").unwrap_err();
+    assert!(matches!(error, Error::CorruptRow { .. }), "{error}");
+
+    let db = OpenOptions::new().skip_corrupt().open_read_only(path).unwrap();
+    let ids = |sql: &str| -> Vec<i64> {
+        rows(&db, sql).iter().map(|row| row["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids("SELECT * FROM ticks ORDER BY id"), [1, 3, 4]);
+    assert_eq!(ids("SELECT * FROM ticks WHERE source = 'x' ORDER BY id DESC LIMIT 2"), [4, 3]);
+    assert_eq!(ids("SELECT id, ts_utc FROM ticks ORDER BY id"), [1, 3, 4, 6]);
+    assert_eq!(ids("SELECT id, source FROM ticks WHERE ts_utc < '2026-05-01' ORDER BY id"), [0; 0]);
+    let mut stream = block_on(db.query_stream("SELECT source FROM ticks")).unwrap();
+    block_on(async { while stream.next().await.is_some() {} });
+    assert_eq!(stream.skipped_rows(), 3);
+
+    let ran = netsky(
+        path,
+        &["query", "--skip-corrupt", "--format", "csv", "SELECT id, source FROM ticks"],
+    );
+    assert_eq!(ran.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "id,source\n1,x\n3,x\n4,x\n");
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stderr),
+        "netsky: left out 3 rows that cannot be decoded\n"
+    );
+}
