@@ -1,10 +1,12 @@
 //! The store: rows in one redb file. Nothing outside this folder knows redb.
 
 mod append;
+mod backup;
 mod file;
 mod handle;
 mod legacy;
 mod snapshot;
+mod upgrade;
 mod zone;
 
 use std::path::{Path, PathBuf};
@@ -41,28 +43,31 @@ pub(crate) struct Store {
     handle: Arc<Handle>,
     path: PathBuf,
     archived: Option<PathBuf>,
+    backup: Option<PathBuf>,
 }
 
 impl Store {
     /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
-    /// file of an older netsky is moved aside first.
+    /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
+        let backup = upgrade::upgrade_old(path)?;
         let handle = Handle::open_writable(path)?;
-        let store = Self { handle, path: path.to_owned(), archived };
-        store.refuse_foreign_file()?;
-        store.refuse_future_schema()?;
-        Ok(store)
+        Self { handle, path: path.to_owned(), archived, backup }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
         legacy::refuse_sqlite(path)?;
+        upgrade::refuse_old(path)?;
         let handle = Handle::open_read_only(path)?;
-        let store = Self { handle, path: path.to_owned(), archived: None };
-        store.refuse_foreign_file()?;
-        store.refuse_future_schema()?;
-        Ok(store)
+        Self { handle, path: path.to_owned(), archived: None, backup: None }.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.refuse_foreign_file()?;
+        self.refuse_future_schema()?;
+        Ok(self)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -72,6 +77,11 @@ impl Store {
     /// Where the SQLite file went that was found at the path.
     pub(crate) fn archived(&self) -> Option<&Path> {
         self.archived.as_deref()
+    }
+
+    /// Where the file is that was upgraded, as it was before.
+    pub(crate) fn backup(&self) -> Option<&Path> {
+        self.backup.as_deref()
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -11,3 +11,4 @@ mod pushdown;
 mod rows;
 mod sql;
 mod support;
+mod upgrade;

@@ -71,6 +71,7 @@ fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
             assert!(!code.contains(word) || name.starts_with(home), "{name} names {word}");
         };
         only("redb::", "store/");
+        only("redb2::", "store/");
         only("impl TableProvider", "providers/");
         only("impl DataSource", "providers/");
         only("clap", "bin/");

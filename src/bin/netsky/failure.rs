@@ -51,6 +51,7 @@ impl From<Error> for Failure {
                 3
             }
             Error::NotAStore { .. }
+            | Error::UpgradeRequired { .. }
             | Error::Locked { .. }
             | Error::FutureSchemaVersion { .. }
             | Error::ReadOnlyStore { .. }

@@ -1,7 +1,7 @@
 //! Which store a command works on, and opening it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use netsky_db::Db;
 
@@ -15,22 +15,40 @@ impl StoreArgs {
         self.db.clone().or_else(|| from_environment().map(PathBuf::from))
     }
 
+    fn path_or_default(&self) -> Result<PathBuf, Failure> {
+        Ok(self.path().map_or_else(Db::default_path, Ok)?)
+    }
+
     /// Opens the store, which must be there.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
-        let path = self.path().map_or_else(Db::default_path, Ok)?;
-        Ok(Db::open_read_only(path)?)
+        Ok(Db::open_read_only(self.path_or_default()?)?)
     }
 
     /// Opens the store, and makes it if it is not there.
     pub fn open(&self) -> Result<Db, Failure> {
-        let db = match self.path() {
-            Some(path) => Db::open_path(path)?,
-            None => Db::open()?,
-        };
-        if let Some(archive) = db.archived() {
-            let (path, archive) = (db.path().display(), archive.display());
-            eprintln!("netsky: moved the SQLite file at {path} to {archive}");
+        match self.path() {
+            Some(path) => open_path(&path),
+            None => Ok(announced(Db::open()?)),
         }
-        Ok(db)
     }
+}
+
+/// Opens the store at the path, and makes it if it is not there.
+pub fn open_path(path: &Path) -> Result<Db, Failure> {
+    Ok(announced(Db::open_path(path)?))
+}
+
+/// Says what became of an older file.
+fn announced(db: Db) -> Db {
+    let path = db.path().display();
+    if let Some(archive) = db.archived() {
+        eprintln!("netsky: moved the SQLite file at {path} to {}", archive.display());
+    }
+    if let Some(backup) = db.backup() {
+        let backup = backup.display();
+        eprintln!(
+            "netsky: upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"
+        );
+    }
+    db
 }
