@@ -45,7 +45,7 @@
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
-//! | `store/` | the redb file: opening, appending, snapshots; only here is redb named |
+//! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |

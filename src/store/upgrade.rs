@@ -87,8 +87,9 @@ fn lock_against_old_programs(path: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Locked {
             path: path.to_owned(),
-            reason: "a program that uses netsky-db 0.1.6 has it open, and it is to be upgraded"
-                .to_owned(),
+            reason:
+                "it has it open with netsky-db 0.1.6; close it, so that the store can be upgraded"
+                    .to_owned(),
         }),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
     }

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use netsky_db::Db;
+use netsky_db::{Db, Error};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -29,6 +29,14 @@ impl StoreArgs {
         match self.path() {
             Some(path) => open_path(&path),
             None => Ok(announced(Db::open()?)),
+        }
+    }
+
+    /// Opens the store for writing. It must be there, perhaps in an older format.
+    pub fn open_existing(&self) -> Result<Db, Failure> {
+        match Db::open_read_only(self.path_or_default()?) {
+            Ok(_) | Err(Error::UpgradeRequired { .. }) => self.open(),
+            Err(error) => Err(error.into()),
         }
     }
 }
