@@ -75,12 +75,15 @@ impl Db {
     /// directories that lead to it, readable by its owner alone.
     ///
     /// A SQLite file of an older netsky at the path is moved aside first;
-    /// [`archived`](Self::archived) tells where to.
+    /// [`archived`](Self::archived) tells where to. A store of netsky-db 0.1.6 is upgraded to the
+    /// file format of today, and the old file is kept beside it; [`backup`](Self::backup) tells where.
+    /// netsky-db 0.1.6 cannot use the store from then on.
     ///
     /// # Errors
     ///
     /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the
-    /// file as it is; [`Error::Busy`]; [`Error::Io`] and [`Error::Storage`].
+    /// file as it is; [`Error::Busy`]; [`Error::Io`] and [`Error::Storage`]. An upgrade that fails leaves
+    /// the file as it is, too.
     pub fn open_path(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().open(path)
     }
@@ -89,7 +92,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::StoreNotFound`], and those of [`open_path`](Self::open_path).
+    /// [`Error::StoreNotFound`], [`Error::UpgradeRequired`], and those of
+    /// [`open_path`](Self::open_path).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().open_read_only(path)
     }
@@ -122,7 +126,7 @@ impl Db {
     }
 
     /// Brings the store to the newest schema: makes the tables that it lacks and sets its version.
-    /// Opening for writing does this already.
+    /// Opening for writing does this already, and before it upgrades the file's format.
     ///
     /// # Errors
     ///
@@ -148,6 +152,11 @@ impl Db {
     /// Where the SQLite file went that was found at the path when the store was opened.
     pub fn archived(&self) -> Option<&Path> {
         self.store().archived()
+    }
+
+    /// Where the file of netsky-db 0.1.6 is kept that was upgraded when the store was opened.
+    pub fn backup(&self) -> Option<&Path> {
+        self.store().backup()
     }
 
     /// The tables that can be queried.

@@ -37,6 +37,19 @@ pub enum Error {
         reason: String,
     },
 
+    /// The store was written by netsky-db 0.1.6, in a file format that must be upgraded before it can be
+    /// read, and the call only reads. It was left as it is. Open it for writing once, or run
+    /// `netsky migrate`: both upgrade it and keep the old file beside it.
+    #[error(
+        "{} is a store of netsky-db 0.1.6, in an older file format; upgrade it with `netsky migrate`, \
+         which keeps a backup",
+        path.display()
+    )]
+    UpgradeRequired {
+        /// The store that was refused.
+        path: PathBuf,
+    },
+
     /// Another program holds the whole file for itself. Close it, then try again.
     #[error("{} is locked by another program: {reason}", path.display())]
     Locked {

@@ -46,7 +46,7 @@
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
-//! | `store/` | the redb file: opening, appending, snapshots; only here is redb named |
+//! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |

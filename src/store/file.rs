@@ -1,7 +1,7 @@
 //! The store's file and directory: made private, and told apart from other files.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ fn create_private_dir(dir: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn make_private(file: &File, mode: u32) -> io::Result<()> {
+pub(super) fn make_private(file: &File, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
@@ -78,7 +78,44 @@ fn make_private(file: &File, mode: u32) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn make_private(_file: &File, _mode: u32) -> io::Result<()> {
+pub(super) fn make_private(_file: &File, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Copies an open file, and returns when the copy is on the disk. It is for the owner of the original
+/// alone, whoever makes it. A file that is in its way is replaced.
+pub(super) fn copy_private(original: &mut File, copy: &Path) -> Result<()> {
+    match fs::remove_file(copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("replace", copy)(error));
+        }
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(copy).map_err(Error::io("create", copy))?;
+    give_to_owner_of(original, &file).map_err(Error::io("give to the store's owner", copy))?;
+    original
+        .rewind()
+        .and_then(|()| io::copy(original, &mut file))
+        .and_then(|_| file.sync_all())
+        .map_err(Error::io("copy the store to", copy))
+}
+
+#[cfg(unix)]
+fn give_to_owner_of(original: &File, copy: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let owner = original.metadata()?.uid();
+    if copy.metadata()?.uid() != owner {
+        fchown(copy, Some(owner), None)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_original: &File, _copy: &File) -> io::Result<()> {
     Ok(())
 }
 

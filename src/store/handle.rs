@@ -71,6 +71,15 @@ impl Handle {
         })
     }
 
+    /// Opens a file that an older redb wrote, and looks at every page of it. Errors name the store
+    /// that the file is to become.
+    pub(super) fn open_looked_through(file: &Path, store: &Path) -> Result<Arc<Self>> {
+        match builder(WRITE_CACHE_BYTES).set_check_integrity_on_open(true).open(file) {
+            Ok(db) => Ok(Arc::new(Self::ReadWrite(Writer::new(db)))),
+            Err(error) => Err(open_error(store.to_owned(), error)),
+        }
+    }
+
     pub(super) fn is_read_only(&self) -> bool {
         matches!(self, Self::ReadOnly(_))
     }
@@ -151,12 +160,9 @@ fn open_error(path: PathBuf, error: DatabaseError) -> Error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             Error::Locked { path, reason: error.to_string() }
         }
-        DatabaseError::UpgradeRequired(version) => not_a_store(
-            path,
-            format!(
-                "it has redb's file format {version}, of netsky-db 0.1.6, which must be upgraded first"
-            ),
-        ),
+        DatabaseError::UpgradeRequired(version) => {
+            not_a_store(path, format!("it has redb's file format {version}, which no netsky wrote"))
+        }
         DatabaseError::RepairAborted => not_a_store(
             path,
             "its last writer was killed, and it must be opened for writing once".to_owned(),

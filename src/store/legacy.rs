@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
-
 use crate::error::{Error, Result};
+use crate::store::backup;
 use crate::store::file::first_bytes;
 
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
@@ -43,7 +42,7 @@ pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
     if !is_sqlite(path)? {
         return Ok(None);
     }
-    let archive = free_name(path);
+    let archive = backup::free_name(path, "sqlite-v1");
     for suffix in ["-wal", "-shm"] {
         let from = with_suffix(path, suffix);
         match fs::rename(&from, with_suffix(&archive, suffix)) {
@@ -55,20 +54,6 @@ pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
     }
     fs::rename(path, &archive).map_err(Error::io("archive", path))?;
     Ok(Some(archive))
-}
-
-/// The archive's name; with a counter if two fall into one second.
-fn free_name(path: &Path) -> PathBuf {
-    let timestamp = Utc::now().format("%Y%m%d%H%M%S");
-    let name = |extra: &str| path.with_extension(format!("sqlite-v1-{timestamp}{extra}.bak"));
-    let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
-    let mut candidate = name("");
-    let mut counter = 1;
-    while taken(&candidate) {
-        candidate = name(&format!("-{counter}"));
-        counter += 1;
-    }
-    candidate
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -1,10 +1,12 @@
 //! The store: rows in one redb file. Nothing outside this folder knows redb.
 
 mod append;
+mod backup;
 mod file;
 mod handle;
 mod legacy;
 mod snapshot;
+mod upgrade;
 mod writer;
 mod zone;
 
@@ -45,28 +47,31 @@ pub(crate) struct Store {
     /// How long to wait while another process writes.
     patience: Duration,
     archived: Option<PathBuf>,
+    backup: Option<PathBuf>,
 }
 
 impl Store {
     /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
-    /// file of an older netsky is moved aside first.
+    /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
     pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
+        let backup = upgrade::upgrade_old(path)?;
         let handle = Handle::open_writable(path, patience)?;
-        let store = Self { handle, path: path.to_owned(), patience, archived };
-        store.refuse_foreign_file()?;
-        store.refuse_future_schema()?;
-        Ok(store)
+        Self { handle, path: path.to_owned(), patience, archived, backup }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
     pub(crate) fn open_read_only(path: &Path, patience: Duration) -> Result<Self> {
         legacy::refuse_sqlite(path)?;
+        upgrade::refuse_old(path)?;
         let handle = Handle::open_read_only(path, patience)?;
-        let store = Self { handle, path: path.to_owned(), patience, archived: None };
-        store.refuse_foreign_file()?;
-        store.refuse_future_schema()?;
-        Ok(store)
+        Self { handle, path: path.to_owned(), patience, archived: None, backup: None }.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.refuse_foreign_file()?;
+        self.refuse_future_schema()?;
+        Ok(self)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -76,6 +81,11 @@ impl Store {
     /// Where the SQLite file went that was found at the path.
     pub(crate) fn archived(&self) -> Option<&Path> {
         self.archived.as_deref()
+    }
+
+    /// Where the file is that was upgraded, as it was before.
+    pub(crate) fn backup(&self) -> Option<&Path> {
+        self.backup.as_deref()
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

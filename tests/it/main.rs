@@ -13,3 +13,4 @@ mod rows;
 mod sharing;
 mod sql;
 mod support;
+mod upgrade;

@@ -8,7 +8,7 @@ use netsky_db::{Db, Error, MessageRecord, SCHEMA_VERSION, TABLES};
 
 use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
 
-fn names_in(dir: &Path) -> Vec<String> {
+pub fn names_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -83,6 +83,7 @@ fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
             assert!(!code.contains(word) || name.starts_with(home), "{name} names {word}");
         };
         only("redb::", "store/");
+        only("redb2::", "store/");
         only("impl TableProvider", "providers/");
         only("impl DataSource", "providers/");
         only("clap", "bin/");
@@ -189,7 +190,7 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 #[test]
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for command in ["query", "record", "import", "tables", "schema", "demo"] {
+    for command in ["query", "record", "import", "tables", "schema", "demo", "migrate"] {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");
     }
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -33,7 +33,8 @@ Exit codes:
   0  done
   1  the query or the input is wrong
   2  the command line is wrong
-  3  the store is absent, locked, too new or corrupt
+  3  the store is absent, locked, too old, too new or corrupt
+
   124  the query took longer than --timeout";
 
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,7 @@ pub enum Command {
     Tables(TablesArgs),
     Schema(SchemaArgs),
     Demo(DemoArgs),
+    Migrate(MigrateArgs),
 }
 
 /// Run one SQL query and print its answer
@@ -187,3 +189,12 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub rows: u64,
 }
+
+/// Bring a store of an older netsky up to date
+///
+/// A store of netsky-db 0.1.6 is upgraded to the file format of today, which 0.1.6 cannot use, and the
+/// old file is kept beside it. record and import do the same by themselves; query and tables do not,
+/// since they change nothing.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct MigrateArgs {}

@@ -10,13 +10,14 @@ use netsky_db::demo::{Fleet, QUESTIONS};
 use crate::args::{DemoArgs, StoreArgs};
 use crate::failure::Failure;
 use crate::output::print_line;
+use crate::store::open_path;
 
 pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
     let path = match &store.db {
         Some(path) => path.clone(),
         None => fresh_default()?,
     };
-    let db = Db::open_path(&path)?;
+    let db = open_path(&store.options(), &path)?;
     if db.summaries()?.iter().any(|table| table.rows > 0) {
         return Err(Failure::input(format!(
             "{} has rows already, and the demo does not mix with them; name a new file with --db",

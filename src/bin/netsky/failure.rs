@@ -60,6 +60,7 @@ impl From<Error> for Failure {
                 3
             }
             Error::NotAStore { .. }
+            | Error::UpgradeRequired { .. }
             | Error::Locked { .. }
             | Error::FutureSchemaVersion { .. }
             | Error::ReadOnlyStore { .. }

@@ -9,6 +9,7 @@ mod args;
 mod demo;
 mod failure;
 mod import;
+mod migrate;
 mod output;
 mod query;
 mod record;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Schema(schema) => tables::schema(schema),
         Command::Demo(demo) => demo::run(&args.store, demo),
+        Command::Migrate(_) => migrate::run(&args.store),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
 }

@@ -1,9 +1,9 @@
 //! Which store a command works on, and opening it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use netsky_db::{Db, OpenOptions};
+use netsky_db::{Db, Error, OpenOptions};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -20,26 +20,52 @@ impl StoreArgs {
         OpenOptions::new().busy_timeout(self.busy_timeout)
     }
 
+    fn path_or_default(&self) -> Result<PathBuf, Failure> {
+        Ok(self.path().map_or_else(Db::default_path, Ok)?)
+    }
+
     /// Opens the store, which must be there.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
         self.open_read_only_with(&self.options())
     }
 
     pub fn open_read_only_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
-        let path = self.path().map_or_else(Db::default_path, Ok)?;
-        Ok(options.open_read_only(path)?)
+        Ok(options.open_read_only(self.path_or_default()?)?)
     }
 
     /// Opens the store, and makes it if it is not there.
     pub fn open(&self) -> Result<Db, Failure> {
-        let db = match self.path() {
-            Some(path) => self.options().open(path)?,
-            None => self.options().open_default()?,
-        };
-        if let Some(archive) = db.archived() {
-            let (path, archive) = (db.path().display(), archive.display());
-            eprintln!("netsky: moved the SQLite file at {path} to {archive}");
+        match self.path() {
+            Some(path) => open_path(&self.options(), &path),
+            None => Ok(announced(self.options().open_default()?)),
         }
-        Ok(db)
     }
+
+    /// Opens the store for writing. It must be there, perhaps in an older format.
+    pub fn open_existing(&self) -> Result<Db, Failure> {
+        match self.options().open_read_only(self.path_or_default()?) {
+            Ok(_) | Err(Error::UpgradeRequired { .. }) => self.open(),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Opens the store at the path, and makes it if it is not there.
+pub fn open_path(options: &OpenOptions, path: &Path) -> Result<Db, Failure> {
+    Ok(announced(options.open(path)?))
+}
+
+/// Says what became of an older file.
+fn announced(db: Db) -> Db {
+    let path = db.path().display();
+    if let Some(archive) = db.archived() {
+        eprintln!("netsky: moved the SQLite file at {path} to {}", archive.display());
+    }
+    if let Some(backup) = db.backup() {
+        let backup = backup.display();
+        eprintln!(
+            "netsky: upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"
+        );
+    }
+    db
 }

@@ -1,0 +1,593 @@
+//! Stores of netsky-db 0.1.6, written here by the redb that it used: upgraded once, with every row,
+//! and whole at every moment.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
+use tempfile::TempDir;
+
+use crate::cli::{Home, Ran, ran};
+use crate::opening::names_in;
+use crate::support::{full_row, rows, sparse_row, stored_rows, to_json, value};
+
+const META: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("meta");
+const IDS: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("ids");
+
+fn rows_of(table: &str) -> redb2::TableDefinition<'_, i64, &'static [u8]> {
+    redb2::TableDefinition::new(table)
+}
+
+/// A row as netsky-db 0.1.6 stores it: the id, then the columns in order, no white space.
+fn old_row(table: &Table, id: i64) -> String {
+    let row = if id % 2 == 0 { sparse_row(table, id) } else { full_row(table, id) };
+    let mut json = format!("{{\"id\":{id}");
+    for column in table.columns() {
+        write!(json, ",\"{}\":{}", column.name, row[column.name]).unwrap();
+    }
+    json + "}"
+}
+
+/// How many rows the tables have: none, a few, and more than fit one block.
+fn count_of(table: &Table) -> i64 {
+    match table.name() {
+        "messages" => 2_500,
+        "mcp_tool_calls" => 1_024,
+        "crashes" | "workspaces" => 0,
+        name => name.len() as i64,
+    }
+}
+
+fn old_rows(table: &Table) -> Vec<(i64, String)> {
+    (1..=count_of(table)).map(|id| (id, old_row(table, id))).collect()
+}
+
+/// Writes a store as netsky-db 0.1.6 does, and leaves it open.
+fn write_old(path: &Path) -> redb2::Database {
+    let db = redb2::Database::create(path).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(META).unwrap().insert("schema_version", 2).unwrap();
+    for table in TABLES {
+        txn.open_table(rows_of(table.name())).unwrap();
+    }
+    txn.open_table(IDS).unwrap();
+    txn.commit().unwrap();
+    for table in TABLES.iter().filter(|table| count_of(table) > 0) {
+        add_old(&db, table, &old_rows(table));
+    }
+    db
+}
+
+fn add_old(db: &redb2::Database, table: &Table, added: &[(i64, String)]) {
+    let txn = db.begin_write().unwrap();
+    let mut stored = txn.open_table(rows_of(table.name())).unwrap();
+    for (id, row) in added {
+        stored.insert(id, row.as_bytes()).unwrap();
+    }
+    txn.open_table(IDS).unwrap().insert(table.name(), added.last().unwrap().0).unwrap();
+    drop(stored);
+    txn.commit().unwrap();
+}
+
+/// A store of netsky-db 0.1.6 in a directory of its own.
+struct Old {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    dir: TempDir,
+}
+
+fn old_store() -> Old {
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        drop(write_old(file.path()));
+        fs::read(file.path()).unwrap()
+    });
+    old_file(BYTES.clone())
+}
+
+fn old_file(bytes: Vec<u8>) -> Old {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    fs::write(&path, &bytes).unwrap();
+    Old { path, bytes, dir }
+}
+
+impl Old {
+    fn backups(&self) -> Vec<PathBuf> {
+        let names = names_in(self.dir.path()).into_iter();
+        let backups = names.filter(|name| name.starts_with("meta.redb-v2-"));
+        backups.map(|name| self.dir.path().join(name)).collect()
+    }
+
+    /// The store is upgraded and has all that it had; what it was lies beside it, and nothing else.
+    fn assert_upgraded(&self) {
+        assert_has_all_rows(&self.path);
+        let backups = self.backups();
+        assert_eq!(backups.len(), 1, "{backups:?}");
+        assert!(backups[0].extension().is_some_and(|extension| extension == "bak"));
+        assert!(fs::read(&backups[0]).unwrap() == self.bytes);
+        assert_eq!(names_in(self.dir.path()).len(), 2, "{:?}", names_in(self.dir.path()));
+    }
+
+    fn assert_untouched(&self) {
+        assert!(fs::read(&self.path).unwrap() == self.bytes);
+        assert_eq!(names_in(self.dir.path()), ["meta.db"]);
+    }
+}
+
+fn assert_has_all_rows(path: &Path) {
+    for table in TABLES {
+        assert!(stored_rows(path, table.name()) == old_rows(table), "{}", table.name());
+    }
+}
+
+#[test]
+fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_ids() {
+    let old = old_store();
+    let db = Db::open_path(&old.path).unwrap();
+    assert_eq!(db.backup(), Some(&*fs::canonicalize(&old.backups()[0]).unwrap()));
+    assert_eq!(db.archived(), None);
+    assert_eq!(db.schema_version().unwrap(), SCHEMA_VERSION);
+    for table in TABLES {
+        let name = table.name();
+        let answer = rows(&db, &format!("SELECT * FROM {name} ORDER BY id"));
+        assert_eq!(answer.len() as i64, count_of(table), "{name}");
+        for (row, (id, _)) in answer.into_iter().zip(old_rows(table)) {
+            let mut expected =
+                if id % 2 == 0 { sparse_row(table, id) } else { full_row(table, id) };
+            expected.insert("id".to_owned(), id.into());
+            assert_eq!(row, expected);
+        }
+        // Answered from the zones, which are built while opening.
+        assert_eq!(value(&db, &format!("SELECT count(*) FROM {name}")), count_of(table));
+    }
+    old.assert_upgraded();
+    for table in TABLES {
+        let id = db.record_json(table.name(), &to_json(&full_row(table, 1))).unwrap();
+        assert_eq!(id, count_of(table) + 1, "{}", table.name());
+    }
+}
+
+#[test]
+fn the_backup_is_the_old_file_and_netsky_db_0_1_6_can_go_on_with_it() {
+    let old = old_store();
+    drop(Db::open_path(&old.path).unwrap());
+    let backup = &old.backups()[0];
+    let mut db = redb2::Database::open(backup).unwrap();
+    let txn = db.begin_read().unwrap();
+    for table in TABLES {
+        let stored = txn.open_table(rows_of(table.name())).unwrap();
+        let stored: Vec<(i64, String)> = redb2::ReadableTable::iter(&stored)
+            .unwrap()
+            .map(|row| row.unwrap())
+            .map(|(id, row)| (id.value(), String::from_utf8(row.value().to_vec()).unwrap()))
+            .collect();
+        assert!(stored == old_rows(table), "{}", table.name());
+    }
+    drop(txn);
+    assert!(db.check_integrity().unwrap());
+    let ticks = TABLES.iter().find(|table| table.name() == "ticks").unwrap();
+    add_old(&db, ticks, &[(6, old_row(ticks, 6))]);
+    drop(db);
+    // The store does not have it: the two are not one file any more.
+    assert_has_all_rows(&old.path);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_upgraded_store_and_the_backup_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let old = old_store();
+    fs::set_permissions(&old.path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(Db::open_path(&old.path).unwrap());
+    for path in [&old.path, &old.backups()[0]] {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_to_an_old_store_stays_one() {
+    let old = old_store();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(&old.path, &link).unwrap();
+    drop(Db::open_path(&link).unwrap());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(names_in(elsewhere.path()), ["link.db"]);
+    old.assert_upgraded();
+}
+
+#[test]
+fn who_only_reads_an_old_store_is_told_what_to_run_and_changes_nothing() {
+    let old = old_store();
+    let error = Db::open_read_only(&old.path).unwrap_err();
+    assert!(matches!(&error, Error::UpgradeRequired { path } if *path == old.path), "{error:?}");
+    assert!(error.to_string().contains("`netsky migrate`"), "{error}");
+    old.assert_untouched();
+}
+
+#[test]
+fn a_store_that_was_upgraded_is_not_upgraded_again() {
+    let old = old_store();
+    drop(Db::open_path(&old.path).unwrap());
+    for _ in 0..2 {
+        assert_eq!(Db::open_path(&old.path).unwrap().backup(), None);
+    }
+    old.assert_upgraded();
+    assert_eq!(Db::open_path(old.dir.path().join("new.db")).unwrap().backup(), None);
+}
+
+#[test]
+fn an_upgrade_that_was_interrupted_is_begun_anew_or_finished_by_the_next_open() {
+    type State = fn(&Old);
+    let states: [(&str, State); 7] = [
+        ("while the copy was written", |old| {
+            fs::write(old.dir.path().join("meta.redb-v3.tmp"), &old.bytes[..70_000]).unwrap();
+        }),
+        ("before the copy was upgraded", |old| {
+            fs::copy(&old.path, old.dir.path().join("meta.redb-v3.tmp")).unwrap();
+        }),
+        ("while the copy was upgraded", |old| {
+            let copy = old.dir.path().join("meta.redb-v3.tmp");
+            let mut bytes = old.bytes.clone();
+            bytes[9] |= 2; // redb's mark of a file that is not closed
+            bytes[192..320].fill(0xAA);
+            fs::write(copy, bytes).unwrap();
+        }),
+        ("when the copy was upgraded", |old| {
+            let copy = old.dir.path().join("meta.redb-v3.tmp");
+            fs::copy(&old.path, &copy).unwrap();
+            assert!(redb2::Database::open(copy).unwrap().upgrade().unwrap());
+        }),
+        ("when the old file had its second name", |old| {
+            fs::hard_link(&old.path, old.dir.path().join("meta.redb-v2-20260101000000.bak"))
+                .unwrap();
+            fs::copy(&old.path, old.dir.path().join("meta.redb-v3.tmp")).unwrap();
+        }),
+        ("when a backup had been copied, without links", |old| {
+            fs::copy(&old.path, old.dir.path().join("meta.redb-v2-20260101000000.bak")).unwrap();
+        }),
+        ("when all was done but to say so", |old| drop(Db::open_path(&old.path).unwrap())),
+    ];
+    for (when, leave) in states {
+        println!("interrupted {when}");
+        let old = old_store();
+        leave(&old);
+        let there = old.backups();
+        drop(Db::open_path(&old.path).unwrap());
+        old.assert_upgraded();
+        assert!(there.is_empty() || there == old.backups());
+    }
+}
+
+#[test]
+fn a_backup_of_another_day_does_not_serve_for_today() {
+    let old = old_store();
+    let backup = |day| old.dir.path().join(format!("meta.redb-v2-2026010{day}000000.bak"));
+    let mut bytes = old.bytes.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(backup(1), &bytes).unwrap();
+    fs::write(backup(2), &bytes[1..]).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&old.path, backup(3)).unwrap();
+    let db = Db::open_path(&old.path).unwrap();
+    let made = db.backup().unwrap();
+    assert!(fs::symlink_metadata(made).unwrap().is_file());
+    assert!(fs::read(made).unwrap() == old.bytes);
+    assert!(fs::read(backup(1)).unwrap() == bytes);
+    assert!(made != backup(1) && made != backup(2));
+}
+
+/// Runs `netsky migrate`, kills it some time after its first file is there, and says how long it ran
+/// from then on.
+#[cfg(unix)]
+fn migrate_until(old: &Old, patience: Duration) -> Duration {
+    let mut command = Home::new().command(&["--db", old.path.to_str().unwrap(), "migrate"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while names_in(old.dir.path()).len() == 1 && child.try_wait().unwrap().is_none() {}
+    let begun = Instant::now();
+    while begun.elapsed() < patience && child.try_wait().unwrap().is_none() {}
+    let ran = begun.elapsed();
+    let _ = child.kill();
+    child.wait().unwrap();
+    ran
+}
+
+#[cfg(unix)]
+#[test]
+fn an_upgrade_that_is_killed_at_any_moment_loses_nothing() {
+    let whole = migrate_until(&old_store(), Duration::MAX);
+    for moment in 0..16 {
+        let old = old_store();
+        migrate_until(&old, whole * moment / 16);
+        drop(Db::open_path(&old.path).unwrap());
+        old.assert_upgraded();
+    }
+}
+
+/// Runs `netsky migrate` where no file may grow beyond a number of blocks of 512 bytes.
+#[cfg(unix)]
+fn migrate_with_space(old: &Old, blocks: usize) -> Ran {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --db \"$1\" migrate");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_netsky")]).arg(&old.path);
+    ran(command.output().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_upgrade_without_the_space_for_it_leaves_the_store_as_it_was() {
+    let old = old_store();
+    let failed = migrate_with_space(&old, old.bytes.len() / 1024);
+    assert_eq!((failed.code, failed.out.as_str()), (3, ""), "{}", failed.err);
+    assert!(failed.err.contains("cannot copy the store to"), "{}", failed.err);
+    old.assert_untouched();
+
+    // Nor is there a copy where something else lies.
+    let in_the_way = old.dir.path().join("meta.redb-v3.tmp");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(matches!(Db::open_path(&old.path), Err(Error::Io { .. })));
+    fs::remove_dir(&in_the_way).unwrap();
+    old.assert_untouched();
+    drop(Db::open_path(&old.path).unwrap());
+    old.assert_upgraded();
+}
+
+#[test]
+fn processes_that_open_an_old_store_at_once_upgrade_it_once() {
+    let old = old_store();
+    let home = Home::new();
+    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
+    let children: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command =
+                home.command(&["--db", old.path.to_str().unwrap(), "record", "ticks", tick]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut ids = Vec::new();
+    let mut told = 0;
+    for child in children {
+        let ran = ran(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        told += ran.err.lines().filter(|line| line.contains("upgraded")).count();
+        ids.push(ran.out.trim().parse::<i64>().unwrap());
+    }
+    ids.sort_unstable();
+    assert_eq!((ids, told), ((6..12).collect(), 1));
+    assert_eq!(old.backups().len(), 1);
+    assert!(fs::read(&old.backups()[0]).unwrap() == old.bytes);
+}
+
+#[test]
+fn threads_that_open_an_old_store_at_once_upgrade_it_once() {
+    let old = old_store();
+    let upgrades: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| Db::open_path(&old.path).unwrap().backup().is_some()))
+            .collect();
+        threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+    });
+    assert_eq!(upgrades, 1);
+    old.assert_upgraded();
+}
+
+#[test]
+fn a_store_that_0_1_6_has_open_is_said_to_be_locked_and_upgraded_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.db");
+    let in_use = write_old(&path);
+    match Db::open_path(&path) {
+        Err(Error::Locked { reason, .. }) => assert!(reason.contains("0.1.6"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(names_in(dir.path()), ["meta.db"]);
+    drop(in_use);
+    assert!(Db::open_path(&path).unwrap().backup().is_some());
+    assert_has_all_rows(&path);
+}
+
+#[test]
+fn an_old_store_whose_writer_was_killed_is_upgraded_with_what_was_committed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let _in_use = write_old(file.path());
+    // As a kill leaves it: the file as it is while its writer has it open.
+    let old = old_file(fs::read(file.path()).unwrap());
+    drop(Db::open_path(&old.path).unwrap());
+    old.assert_upgraded();
+}
+
+/// An old file with one table of numbers.
+fn old_file_with(table: &str, key: &str, value: i64) -> Old {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let db = redb2::Database::create(file.path()).unwrap();
+    let txn = db.begin_write().unwrap();
+    let definition = redb2::TableDefinition::<&str, i64>::new(table);
+    txn.open_table(definition).unwrap().insert(key, value).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    old_file(fs::read(file.path()).unwrap())
+}
+
+#[test]
+fn an_old_file_that_is_not_ours_or_too_new_is_refused_and_left_as_it_is() {
+    let theirs = old_file_with("theirs", "a", 1);
+    match Db::open_path(&theirs.path) {
+        Err(Error::NotAStore { path, reason }) => {
+            assert!(reason.contains("theirs") && path == fs::canonicalize(&theirs.path).unwrap());
+        }
+        other => panic!("{other:?}"),
+    }
+    theirs.assert_untouched();
+
+    let newer = old_file_with("meta", "schema_version", 3);
+    match Db::open_path(&newer.path) {
+        Err(Error::FutureSchemaVersion { found: 3, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    newer.assert_untouched();
+}
+
+#[test]
+fn a_damaged_old_file_is_refused_and_left_byte_for_byte() {
+    let whole = old_store();
+    let length = whole.bytes.len();
+    let mut damaged: Vec<Vec<u8>> = [65, 192, 319, 320, 4_096, length / 2, length - 1]
+        .map(|cut| whole.bytes[..cut].to_vec())
+        .into();
+    for span in [12..32, 4_096..length, length / 2..length] {
+        let mut garbled = whole.bytes.clone();
+        garbled[span].fill(0xAA);
+        damaged.push(garbled);
+    }
+    for bytes in damaged {
+        fs::write(&whole.path, &bytes).unwrap();
+        match Db::open_path(&whole.path) {
+            Err(Error::NotAStore { reason, .. }) => assert!(!reason.is_empty()),
+            other => panic!("{} bytes: {other:?}", bytes.len()),
+        }
+        assert!(fs::read(&whole.path).unwrap() == bytes, "{} bytes were changed", bytes.len());
+        assert_eq!(names_in(whole.dir.path()), ["meta.db"]);
+    }
+}
+
+#[test]
+fn one_changed_byte_in_a_row_of_an_old_file_is_noticed() {
+    let old = old_store();
+    let row = old_row(TABLES[0], 1_001);
+    let mut bytes = old.bytes.clone();
+    let at = bytes.windows(row.len()).position(|window| window == row.as_bytes()).unwrap();
+    bytes[at + row.len() / 2] ^= 1;
+    fs::write(&old.path, &bytes).unwrap();
+    assert!(matches!(Db::open_path(&old.path), Err(Error::NotAStore { .. })));
+    assert!(fs::read(&old.path).unwrap() == bytes);
+}
+
+#[test]
+fn the_command_line_refuses_to_read_an_old_store_and_upgrades_it_with_a_line_that_says_so() {
+    let home = Home::new();
+    fs::create_dir(home.path(".netsky")).unwrap();
+    let store = home.path(".netsky/meta.db");
+    drop(write_old(&store));
+    let bytes = fs::read(&store).unwrap();
+    for args in [&["query", "SELECT 1"][..], &["tables"]] {
+        let error = home.fails(3, args);
+        assert!(error.contains(&store.display().to_string()), "{error}");
+        assert!(error.contains("`netsky migrate`") && error.lines().count() == 1, "{error}");
+    }
+    assert!(fs::read(&store).unwrap() == bytes);
+    assert_eq!(names_in(&home.path(".netsky")), ["meta.db"]);
+
+    let migrated = home.run(&["migrate"]);
+    let said = format!("{} is up to date: schema version 2\n", store.display());
+    assert_eq!((migrated.code, &migrated.out), (0, &said), "{}", migrated.err);
+    assert_eq!(migrated.err.lines().count(), 1, "{}", migrated.err);
+    let backup = migrated.err.trim_end().rsplit(' ').next().unwrap();
+    assert!(migrated.err.contains("upgraded") && backup.contains("meta.redb-v2-"), "{backup}");
+    assert!(fs::read(backup).unwrap() == bytes);
+
+    assert_eq!(home.ok(&["migrate"]), said);
+    let count = home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM messages"]);
+    assert_eq!(count, "n\n2500\n");
+}
+
+#[test]
+fn recording_upgrades_an_old_store_by_itself() {
+    let home = Home::new();
+    let store = home.path("meta.db");
+    drop(write_old(&store));
+    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
+    let recorded = home.run(&["--db", store.to_str().unwrap(), "record", "ticks", tick]);
+    assert_eq!((recorded.code, recorded.out.as_str()), (0, "6\n"), "{}", recorded.err);
+    assert!(recorded.err.contains("upgraded the store of netsky-db 0.1.6"), "{}", recorded.err);
+}
+
+#[test]
+fn migrate_makes_no_store_and_moves_no_file() {
+    let home = Home::new();
+    let error = home.fails(3, &["migrate"]);
+    assert!(error.starts_with("netsky: no store at "), "{error}");
+    assert_eq!(names_in(&home.path("")), Vec::<String>::new());
+    let sqlite = home.file("sqlite.db", b"SQLite format 3\0rest");
+    assert!(home.fails(3, &["--db", &sqlite, "migrate"]).contains("SQLite"));
+    assert_eq!(names_in(&home.path("")), ["sqlite.db"]);
+}
+
+/// A file in memory that can be written to a number of times.
+#[derive(Debug, Clone)]
+struct CutOff {
+    file: Arc<Mutex<Vec<u8>>>,
+    writes_left: Arc<AtomicI64>,
+}
+
+impl CutOff {
+    fn file(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.file.lock().unwrap()
+    }
+
+    fn file_to_write(&self) -> io::Result<MutexGuard<'_, Vec<u8>>> {
+        match self.writes_left.fetch_sub(1, Ordering::Relaxed) {
+            1.. => Ok(self.file()),
+            _ => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+}
+
+impl redb2::StorageBackend for CutOff {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file().len() as u64)
+    }
+
+    fn read(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        Ok(self.file()[offset as usize..][..len].to_vec())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file_to_write().map(|mut file| file.resize(len as usize, 0))
+    }
+
+    fn sync_data(&self, _eventual: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut file = self.file_to_write()?;
+        file[offset as usize..][..data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// Somebody may have upgraded a store with redb's own call, in place, and have been interrupted.
+#[test]
+fn a_file_that_was_half_upgraded_in_place_has_all_its_rows() {
+    let mut formats = Vec::new();
+    for writes in 0.. {
+        let cut_off = CutOff {
+            file: Arc::new(Mutex::new(old_store().bytes)),
+            writes_left: Arc::new(AtomicI64::new(writes)),
+        };
+        let _interrupted = redb2::Builder::new()
+            .create_with_backend(cut_off.clone())
+            .map(|mut db| db.upgrade().is_ok());
+        let old = old_file(cut_off.file().clone());
+        let format = [old.bytes[64], old.bytes[192]];
+        let refused = matches!(Db::open_read_only(&old.path), Err(Error::UpgradeRequired { .. }));
+        assert_eq!(refused, format.contains(&2));
+        drop(Db::open_path(&old.path).unwrap());
+        assert_has_all_rows(&old.path);
+        if format == [3, 3] {
+            break;
+        }
+        formats.push(format);
+    }
+    assert!(
+        formats.contains(&[2, 2]) && formats.iter().any(|[one, two]| one != two),
+        "{formats:?}"
+    );
+}
