@@ -166,7 +166,7 @@ impl Db {
         Table::find(name, self.tables())
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         self.sessions.store()
     }
 }

@@ -1,10 +1,13 @@
 //! The store: rows in one redb file. Nothing outside this folder knows redb.
 
 mod append;
+mod check;
 mod file;
 mod handle;
 mod legacy;
+mod pages;
 mod snapshot;
+mod times;
 mod zone;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
+pub use check::{CheckReport, Fault};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use zone::{Zone, ZoneMap};
 

@@ -12,8 +12,19 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 10] =
-    ["error", "nearest", "table", "schema", "row", "store", "providers", "query", "import", "db"];
+const LAYERS: [&str; 11] = [
+    "error",
+    "nearest",
+    "table",
+    "schema",
+    "row",
+    "store",
+    "providers",
+    "query",
+    "import",
+    "db",
+    "care",
+];
 
 fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).unwrap() {
@@ -177,7 +188,7 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 #[test]
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for command in ["query", "record", "import", "tables", "schema", "demo"] {
+    for command in ["query", "record", "import", "tables", "schema", "check", "demo"] {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");
     }
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());

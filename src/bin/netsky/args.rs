@@ -47,6 +47,7 @@ pub enum Command {
     Import(ImportArgs),
     Tables(TablesArgs),
     Schema(SchemaArgs),
+    Check(CheckArgs),
     Demo(DemoArgs),
 }
 
@@ -159,6 +160,21 @@ pub struct SchemaArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
+
+/// Check that the store is sound, and say what is not
+///
+/// Every page of the file is compared with its checksum, every row is decoded, and what is noted of
+/// blocks of rows is compared with them. Nothing is changed, and others can record and query
+/// meanwhile. Each fault is a line, and the exit code is 3 if there is any.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky check
+  netsky check --db backup.db && echo sound"
+)]
+pub struct CheckArgs {}
 
 /// Make a store of a synthetic fleet and answer a few questions about it
 ///

@@ -18,6 +18,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// Something is wrong with the store.
+    pub fn store(message: impl Into<String>) -> Self {
+        Self { code: 3, message: message.into() }
+    }
+
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))

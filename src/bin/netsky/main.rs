@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod demo;
 mod failure;
 mod import;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Import(import) => import::run(&args.store, import),
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Check(check) => check::run(&args.store, check),
         Command::Demo(demo) => demo::run(&args.store, demo),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
