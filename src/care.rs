@@ -1,8 +1,24 @@
 //! What a store needs now and then.
 
+use chrono::{DateTime, Utc};
+
 use crate::db::Db;
-use crate::error::Result;
-use crate::store::CheckReport;
+use crate::error::{Error, Result};
+use crate::store::{CheckReport, OldRows};
+use crate::table::Table;
+
+/// What pruning has done to a table, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// The table.
+    pub table: &'static Table,
+    /// How many rows were before the moment.
+    pub rows: u64,
+    /// How many rows were met whose time cannot be read, so that they stay.
+    /// [`check`](Db::check) names them.
+    pub undated: u64,
+}
 
 /// Care of the store.
 impl Db {
@@ -28,4 +44,58 @@ impl Db {
     pub fn check(&self) -> Result<CheckReport> {
         self.store().check(self.tables())
     }
+
+    /// Deletes the rows whose time is before a moment, from one table or from all that have a time,
+    /// and says how many by table. The time is that of the table's
+    /// [`time_column`](Table::time_column).
+    ///
+    /// The other rows keep their ids, and no id is given out a second time. Some thousands of rows go
+    /// in a transaction, so that others can record in between; if it fails half way, what is gone is
+    /// gone, and the store is in order. The file keeps its size, and new rows take the room.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`]; [`Error::NoTimeColumn`] if the table that is named has none;
+    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
+    pub fn prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
+        let before = nanos(before);
+        self.for_dated_tables(table, |table| self.store().prune(table, before))
+    }
+
+    /// What [`prune`](Self::prune) would delete now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`], [`Error::NoTimeColumn`] and [`Error::Storage`].
+    pub fn would_prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
+        let (before, snapshot) = (nanos(before), self.store().snapshot()?);
+        self.for_dated_tables(table, |table| snapshot.old_rows(table, before))
+    }
+
+    fn for_dated_tables(
+        &self,
+        named: Option<&str>,
+        mut old_rows: impl FnMut(&'static Table) -> Result<OldRows>,
+    ) -> Result<Vec<Pruned>> {
+        let tables = match named {
+            Some(name) => vec![self.find_table(name)?],
+            None => self.tables().to_vec(),
+        };
+        let mut all = Vec::new();
+        for table in tables {
+            if table.time_column().is_some() {
+                let OldRows { rows, undated } = old_rows(table)?;
+                all.push(Pruned { table, rows, undated });
+            } else if named.is_some() {
+                return Err(Error::NoTimeColumn { table: table.name().to_owned() });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// A moment as rows' times are compared with it. No row has a time that nanoseconds cannot tell.
+fn nanos(moment: DateTime<Utc>) -> i64 {
+    let beyond = if moment < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
+    moment.timestamp_nanos_opt().unwrap_or(beyond)
 }

@@ -85,6 +85,14 @@ pub enum Error {
         nearest: Vec<String>,
     },
 
+    /// The call goes by the rows' times, and the table has no time that every row must have. Name
+    /// another table, or none.
+    #[error("{table} has no time column to go by")]
+    NoTimeColumn {
+        /// The table that was named.
+        table: String,
+    },
+
     /// A table of that name and other columns is known already. Give the table another name.
     #[error("a table named '{name}' exists already")]
     TableExists {

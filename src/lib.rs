@@ -75,6 +75,7 @@ mod schema;
 mod store;
 mod table;
 
+pub use care::Pruned;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;

@@ -6,6 +6,7 @@ mod file;
 mod handle;
 mod legacy;
 mod pages;
+mod prune;
 mod snapshot;
 mod times;
 mod zone;
@@ -20,6 +21,7 @@ use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
 pub use check::{CheckReport, Fault};
+pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use zone::{Zone, ZoneMap};
 

@@ -30,6 +30,11 @@ impl RowTimes {
         self.rows.push((id, dated));
     }
 
+    /// Whether it has as many rows as should be looked at together.
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= 1_024
+    }
+
     /// The ids and times of the rows since the last call, in nanoseconds; `None` where a time cannot
     /// be read.
     pub(super) fn finish(&mut self) -> Result<Vec<(i64, Option<i64>)>> {

@@ -33,6 +33,9 @@ const BLOCK_BITS: u32 = 10;
 pub(crate) struct Block(i64);
 
 impl Block {
+    /// No block is before it.
+    pub(super) const FIRST: Self = Self(i64::MIN >> BLOCK_BITS);
+
     pub(super) fn of(id: i64) -> Self {
         Self(id >> BLOCK_BITS)
     }
@@ -40,6 +43,11 @@ impl Block {
     pub(super) fn ids(self) -> RangeInclusive<i64> {
         let first = self.0 << BLOCK_BITS;
         first..=first + ((1 << BLOCK_BITS) - 1)
+    }
+
+    /// The block after it; `None` if it is the last of all.
+    pub(super) fn next(self) -> Option<Self> {
+        (self != Self::of(i64::MAX)).then(|| Self(self.0 + 1))
     }
 
     /// The keys of a table's zones.
@@ -280,6 +288,39 @@ impl<'txn> ZoneWriter<'txn> {
             zone.add(gained);
             self.zones.insert(key, zone.stored())?;
         }
+        Ok(())
+    }
+
+    /// The first blocks from `from` on that may have rows of before the moment, at most so many.
+    pub(super) fn blocks_before(
+        &self,
+        moment: i64,
+        from: Block,
+        at_most: usize,
+    ) -> Result<Vec<Block>> {
+        let mut found = Vec::new();
+        for entry in self.zones.range((self.table, from.0)..=(self.table, i64::MAX))? {
+            let (key, zone) = entry?;
+            let zone = Zone::from_stored(zone.value());
+            if zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment) {
+                found.push(Block::from_key(key.value()));
+                if found.len() == at_most {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes note that so many rows of a block are gone, and what the zone of the others is.
+    pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Zone) -> Result<()> {
+        let key = (self.table, block.0);
+        if left.rows == 0 {
+            self.zones.remove(key)?;
+        } else {
+            self.zones.insert(key, left.stored())?;
+        }
+        self.mark.rows -= gone;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -48,6 +49,7 @@ pub enum Command {
     Tables(TablesArgs),
     Schema(SchemaArgs),
     Check(CheckArgs),
+    Prune(PruneArgs),
     Demo(DemoArgs),
 }
 
@@ -175,6 +177,33 @@ Examples:
   netsky check --db backup.db && echo sound"
 )]
 pub struct CheckArgs {}
+
+/// Delete rows that are older than a moment
+///
+/// A row is as old as its table's first time column says. The other rows keep their ids, and no id is
+/// given out again. Some thousands of rows go at a time, so that others can record in between. The file
+/// keeps its size, and new rows take the room; `netsky compact` makes it smaller.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d --dry-run
+  netsky prune --before 4w --table ticks
+  netsky prune --before 2026-04-15
+  netsky prune --before 2026-04-15T23:00:00Z"
+)]
+pub struct PruneArgs {
+    /// A time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::prune::moment)]
+    pub before: DateTime<Utc>,
+    /// Delete from this table alone
+    #[arg(long)]
+    pub table: Option<String>,
+    /// Say how many rows would go, and delete none
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 /// Make a store of a synthetic fleet and answer a few questions about it
 ///

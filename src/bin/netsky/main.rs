@@ -3,6 +3,7 @@
 //! A command is a file; each takes its arguments, and returns or fails with a [`Failure`].
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![forbid(unsafe_code)]
 
 mod args;
@@ -11,6 +12,7 @@ mod demo;
 mod failure;
 mod import;
 mod output;
+mod prune;
 mod query;
 mod record;
 mod store;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Schema(schema) => tables::schema(schema),
         Command::Check(check) => check::run(&args.store, check),
+        Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Demo(demo) => demo::run(&args.store, demo),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)

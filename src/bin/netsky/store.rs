@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use netsky_db::Db;
+use netsky_db::{Db, Error};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -19,6 +19,15 @@ impl StoreArgs {
     pub fn open_read_only(&self) -> Result<Db, Failure> {
         let path = self.path().map_or_else(Db::default_path, Ok)?;
         Ok(Db::open_read_only(path)?)
+    }
+
+    /// Opens the store to change it. It must be there.
+    pub fn open_existing(&self) -> Result<Db, Failure> {
+        let path = self.path().map_or_else(Db::default_path, Ok)?;
+        if !path.exists() {
+            return Err(Error::StoreNotFound { path }.into());
+        }
+        self.open()
     }
 
     /// Opens the store, and makes it if it is not there.
