@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::store::{CheckReport, OldRows};
+use crate::store::{CheckReport, OldRows, StoreStats};
 use crate::table::Table;
 
 /// What pruning has done to a table, or would do.
@@ -70,6 +70,16 @@ impl Db {
     pub fn would_prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
         let (before, snapshot) = (nanos(before), self.store().snapshot()?);
         self.for_dated_tables(table, |table| snapshot.old_rows(table, before))
+    }
+
+    /// How large the file is, and of each table how many rows it has, how many bytes they take, and
+    /// from when to when they are. Reads every page of the tables, but no rows that zones know of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::Storage`].
+    pub fn stats(&self) -> Result<StoreStats> {
+        self.store().stats(self.tables())
     }
 
     fn for_dated_tables(

@@ -8,6 +8,7 @@ mod legacy;
 mod pages;
 mod prune;
 mod snapshot;
+mod stats;
 mod times;
 mod zone;
 
@@ -23,6 +24,7 @@ use crate::table::Table;
 pub use check::{CheckReport, Fault};
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
+pub use stats::{StoreStats, TableStats};
 pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::own_private_dir;

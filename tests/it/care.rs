@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::cli::Home;
 use crate::support::{
-    full_row, message, open_past_the_crate, rows, sparse_row, store, store_past_the_crate, to_json,
-    value,
+    full_row, message, open_past_the_crate, rows, sparse_row, store, store_past_the_crate,
+    stored_rows, to_json, value,
 };
 
 const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> = TableDefinition::new("zones");
@@ -536,4 +536,59 @@ fn the_prune_command_says_how_many_rows_go_by_table() {
     home.fails(2, &["prune"]);
     assert!(home.fails(1, &["prune", "--before", "1h", "--table", "tick"]).contains("'ticks'"));
     assert!(home.ok(&["prune", "--help"]).contains("Examples:"));
+}
+
+#[test]
+fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() {
+    let store = store();
+    let empty = store.db.stats().unwrap();
+    assert_eq!(empty.tables.len(), 14);
+    assert!(empty.tables.iter().all(|table| (table.rows, table.span, table.zones) == (0, None, 0)));
+    record_messages(&store.db, 0..3_000);
+    record_messages(&store.db, -50..-40);
+    let of = |name| {
+        let stats = store.db.stats().unwrap();
+        stats.tables.into_iter().find(|table| table.table.name() == name).unwrap()
+    };
+    let found = of("messages");
+    let stored: u64 =
+        stored_rows(&store.path, "messages").iter().map(|(_, json)| json.len() as u64 + 8).sum();
+    assert_eq!((found.rows, found.row_bytes, found.zones), (3_010, stored, 3));
+    assert_eq!(found.span, Some((at(-50), at(2_999))));
+    assert!(found.page_bytes >= stored && found.page_bytes < 2 * stored, "{found:?}");
+    let file = fs::metadata(&store.path).unwrap().len();
+    assert_eq!(store.db.stats().unwrap().file_bytes, file);
+
+    // A row that no zone knows of, and one whose time cannot be read.
+    let mut row = full_row(Table::find("messages", TABLES).unwrap(), 1);
+    row["ts_utc"] = time_text(at(9_999)).into();
+    store_past_the_crate(&store.path, "messages", 4_000, to_json(&row).as_bytes());
+    store_past_the_crate(&store.path, "messages", 7, b"nonsense");
+    assert_eq!(of("messages").span, Some((at(-50), at(9_999))));
+}
+
+#[test]
+fn the_stats_command_shows_each_table_and_the_whole_file() {
+    let home = Home::new();
+    assert!(home.fails(3, &["stats"]).contains("no store at"));
+    let tick = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"cron","detail_json":"{}"}"#;
+    home.ok(&["record", "ticks", tick]);
+    let bytes = stored_rows(&home.path(".netsky/meta.db"), "ticks")[0].1.len() + 8;
+    let stats: serde_json::Value =
+        serde_json::from_str(&home.ok(&["stats", "--format", "json"])).unwrap();
+    let stats = stats.as_array().unwrap();
+    assert_eq!(stats.len(), 15);
+    let ticks = stats.iter().find(|line| line["table"] == "ticks").unwrap();
+    assert_eq!(
+        (&ticks["rows"], &ticks["row_bytes"], &ticks["zones"]),
+        (&json!(1), &json!(bytes), &json!(1))
+    );
+    let file = fs::metadata(home.path(".netsky/meta.db")).unwrap().len();
+    assert_eq!(
+        stats[14],
+        json!({"table": "(file)", "rows": 1, "row_bytes": bytes, "file_bytes": file, "zones": 1,
+            "first": "2026-04-15T23:00:00.000Z", "last": "2026-04-15T23:00:00.000Z"})
+    );
+    assert!(home.ok(&["stats"]).contains("| (file) "));
+    assert!(home.ok(&["stats", "--help"]).contains("Examples:"));
 }

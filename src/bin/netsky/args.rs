@@ -48,6 +48,7 @@ pub enum Command {
     Import(ImportArgs),
     Tables(TablesArgs),
     Schema(SchemaArgs),
+    Stats(StatsArgs),
     Check(CheckArgs),
     Prune(PruneArgs),
     Demo(DemoArgs),
@@ -159,6 +160,26 @@ pub struct SchemaArgs {
     /// The table
     pub table: Option<String>,
     /// How to print the description
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Show what the store and its tables take, and from when to when their rows are
+///
+/// ROW_BYTES are those of the JSON and the ids, FILE_BYTES those of the pages they lie in. ZONES are the
+/// blocks of rows of which number and span of times are known without reading them. FIRST and LAST are
+/// the smallest and the largest time. The last line is that of the whole file, which has free pages
+/// besides.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky stats
+  netsky stats --format csv"
+)]
+pub struct StatsArgs {
+    /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

@@ -15,6 +15,7 @@ mod output;
 mod prune;
 mod query;
 mod record;
+mod stats;
 mod store;
 mod tables;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Schema(schema) => tables::schema(schema),
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
+        Command::Stats(stats) => stats::run(&args.store, stats),
         Command::Demo(demo) => demo::run(&args.store, demo),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
