@@ -1,10 +1,13 @@
 //! What a store needs now and then.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::store::{CheckReport, OldRows, StoreStats};
+use crate::schema::TABLES;
+use crate::store::{CheckReport, Compacted, Copied, Existing, OldRows, Store, StoreStats};
 use crate::table::Table;
 
 /// What pruning has done to a table, or would do.
@@ -80,6 +83,70 @@ impl Db {
     /// [`Error::Io`] and [`Error::Storage`].
     pub fn stats(&self) -> Result<StoreStats> {
         self.store().stats(self.tables())
+    }
+
+    /// Copies what is committed now to a new file, which is a store itself, readable by its owner
+    /// alone. Nobody has to wait meanwhile.
+    ///
+    /// The rows are copied one by one, those of tables too that this `Db` does not know. So the copy has
+    /// no free pages, its zones are made anew, and its ids are brought up to the rows. It is written
+    /// under another name beside `file`, and durable once it has its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FileExists`]; [`Error::Damaged`] if a page is; [`Error::Io`] and [`Error::Storage`]. No
+    /// file is left behind.
+    pub fn backup(&self, file: impl AsRef<Path>) -> Result<Copied> {
+        self.store().backup(file.as_ref(), Existing::Refuse, self.tables())
+    }
+
+    /// As [`backup`](Self::backup), but a file at the path is replaced, at once and only by a whole copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] if the file is a store that somebody has open; [`Error::Damaged`];
+    /// [`Error::Io`] and [`Error::Storage`]. The file is left as it is.
+    pub fn backup_over(&self, file: impl AsRef<Path>) -> Result<Copied> {
+        self.store().backup(file.as_ref(), Existing::Replace, self.tables())
+    }
+
+    /// Makes a store at `path` of the one in the file `backup`, which is left as it is: copies it as
+    /// [`backup`](Self::backup) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FileExists`] if there is a file at `path`; if `backup` is no store, those of
+    /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
+    /// [`Error::Storage`].
+    pub fn restore(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+        Store::restore(backup.as_ref(), path.as_ref(), Existing::Refuse, TABLES)
+    }
+
+    /// As [`restore`](Self::restore), but a file at `path` makes room. It is kept beside it as
+    /// `<name>.before-restore-<timestamp>.bak`, where [`Copied::kept`] says. While the copy is made,
+    /// nobody can open the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] if anybody has the store open; if `backup` is no store, those of
+    /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
+    /// [`Error::Storage`]. They leave the file at `path` as it is.
+    pub fn restore_over(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+        Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES)
+    }
+
+    /// Makes the file as small as its rows allow, and says how much was gained. Pruning and long
+    /// snapshots leave free pages, which new rows take; there is need of this only where the room is
+    /// wanted for something else.
+    ///
+    /// Nobody can read or write meanwhile. Others may have the store open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InUse`] if anybody reads at this moment, in this process (a stream that is not read to
+    /// its end, too) or another; [`Error::ReadOnlyStore`]; [`Error::Io`] and [`Error::Storage`].
+    pub fn compact(&self) -> Result<Compacted> {
+        self.store().compact()
     }
 
     fn for_dated_tables(

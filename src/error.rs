@@ -36,6 +36,16 @@ pub enum Error {
         reason: String,
     },
 
+    /// Pages of the store's file are not what was written to them. Restore a backup; or, to rescue what
+    /// can still be read, query a copy of the file.
+    #[error("{} has damaged pages: {reason}", path.display())]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+
     /// Another program holds the whole file for itself. Close it, then try again.
     #[error("{} is locked by another program: {reason}", path.display())]
     Locked {
@@ -43,6 +53,22 @@ pub enum Error {
         path: PathBuf,
         /// The store's own words.
         reason: String,
+    },
+
+    /// Somebody has the file open, in this process or another, and the call needs it for itself.
+    /// Close what uses it, then try again.
+    #[error("{} is in use", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A file stands where the call was to make one. It was left as it is. Name another path, or make
+    /// the call that replaces it.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
     },
 
     /// The store was written by a newer version of this crate. Use that version, or a later one.

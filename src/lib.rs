@@ -86,7 +86,7 @@ pub use schema::{
     SCHEMA_VERSION, SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord,
     WatchdogEventRecord, WorkspaceRecord,
 };
-pub use store::{CheckReport, Fault, StoreStats, TableStats};
+pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 
 /// The README's example is compiled and run with the documentation's.

@@ -127,11 +127,7 @@ impl Store {
     /// Looks at every page of the file and at every row of the tables.
     pub(crate) fn check(&self, tables: &[&'static Table]) -> Result<CheckReport> {
         let mut report = CheckReport::default();
-        let lock = || {
-            let writer = if self.is_read_only() { Self::open(self.path())? } else { self.clone() };
-            writer.begin_write()
-        };
-        if let Some(reason) = pages::damage(self.path(), lock)? {
+        if let Some(reason) = self.damage()? {
             // redb trusts the pages that it reads, and might end the program over one of these.
             report.add(Fault::Pages { reason });
             return Ok(report);
@@ -141,6 +137,14 @@ impl Store {
             snapshot.check(table, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// What is wrong with the pages of the file.
+    pub(super) fn damage(&self) -> Result<Option<String>> {
+        pages::damage(self.path(), || {
+            let writer = if self.is_read_only() { Self::open(self.path())? } else { self.clone() };
+            writer.begin_write()
+        })
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
     if !is_sqlite(path)? {
         return Ok(None);
     }
-    let archive = free_name(path);
+    let archive = free_name(path, "sqlite-v1");
     for suffix in ["-wal", "-shm"] {
         let from = with_suffix(path, suffix);
         match fs::rename(&from, with_suffix(&archive, suffix)) {
@@ -57,10 +57,10 @@ pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(archive))
 }
 
-/// The archive's name; with a counter if two fall into one second.
-fn free_name(path: &Path) -> PathBuf {
+/// `<name>.<what>-<timestamp>.bak` beside the file; with a counter if two fall into one second.
+pub(super) fn free_name(path: &Path, what: &str) -> PathBuf {
     let timestamp = Utc::now().format("%Y%m%d%H%M%S");
-    let name = |extra: &str| path.with_extension(format!("sqlite-v1-{timestamp}{extra}.bak"));
+    let name = |extra: &str| path.with_extension(format!("{what}-{timestamp}{extra}.bak"));
     let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
     let mut candidate = name("");
     let mut counter = 1;

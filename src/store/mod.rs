@@ -1,7 +1,11 @@
 //! The store: rows in one redb file. Nothing outside this folder knows redb.
 
 mod append;
+mod backup;
 mod check;
+mod claim;
+mod compact;
+mod copy;
 mod file;
 mod handle;
 mod legacy;
@@ -21,7 +25,10 @@ use crate::error::{Error, Result};
 use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
+pub use backup::Copied;
+pub(crate) use backup::Existing;
 pub use check::{CheckReport, Fault};
+pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use redb::ReadableTableMetadata;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::times::zone_of;
 use crate::store::zone::Zone;
 use crate::store::{Snapshot, Store};
@@ -41,10 +41,9 @@ pub struct TableStats {
 
 impl Store {
     pub(crate) fn stats(&self, tables: &[&'static Table]) -> Result<StoreStats> {
-        let file = std::fs::metadata(self.path()).map_err(Error::io("look at", self.path()))?;
         let snapshot = self.snapshot()?;
         let tables = tables.iter().map(|table| snapshot.stats(table)).collect::<Result<_>>()?;
-        Ok(StoreStats { file_bytes: file.len(), tables })
+        Ok(StoreStats { file_bytes: self.file_bytes()?, tables })
     }
 }
 

@@ -188,9 +188,11 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 #[test]
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for command in
-        ["query", "record", "import", "tables", "schema", "stats", "check", "prune", "demo"]
-    {
+    let commands = [
+        "query", "record", "import", "tables", "schema", "stats", "check", "prune", "backup",
+        "restore", "compact", "demo",
+    ];
+    for command in commands {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");
     }
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());

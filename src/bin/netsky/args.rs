@@ -51,6 +51,9 @@ pub enum Command {
     Stats(StatsArgs),
     Check(CheckArgs),
     Prune(PruneArgs),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
+    Compact(CompactArgs),
     Demo(DemoArgs),
 }
 
@@ -225,6 +228,63 @@ pub struct PruneArgs {
     #[arg(long)]
     pub dry_run: bool,
 }
+
+/// Copy the store to a file while others record
+///
+/// The copy is what was committed when the command began. It is a store itself, without the free pages
+/// of this one: --db FILE queries it. It appears under its name once it is whole and durable, and its
+/// owner alone can read it.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky backup monday.db
+  netsky backup latest.db --force
+  netsky query --db monday.db 'SELECT count(*) FROM messages'"
+)]
+pub struct BackupArgs {
+    /// The file to make
+    pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Make the store anew from a backup
+///
+/// The backup is left as it is. A store that exists is replaced only with --force, and only if nobody
+/// has it open; it is kept beside the new one as meta.before-restore-<timestamp>.bak.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky restore monday.db
+  netsky restore monday.db --force
+  netsky restore monday.db --db copy.db"
+)]
+pub struct RestoreArgs {
+    /// The backup, or any other store
+    pub file: PathBuf,
+    /// Replace the store if it exists, and keep it under another name
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Make the store's file as small as its rows allow
+///
+/// Free pages, as `netsky prune` leaves them, are given back. New rows would take them, so there is need
+/// of this only where the room is wanted for something else. Nobody can read or write meanwhile, and
+/// nobody may be reading when it begins.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d && netsky compact"
+)]
+pub struct CompactArgs {}
 
 /// Make a store of a synthetic fleet and answer a few questions about it
 ///

@@ -55,6 +55,18 @@ impl From<Error> for Failure {
                 message += "\n  nothing was changed; a WHERE on id can leave the row out";
                 3
             }
+            Error::Damaged { .. } => {
+                message += "\n  nothing was changed; an older backup can take its place: netsky restore FILE --force";
+                3
+            }
+            Error::InUse { .. } => {
+                message += "\n  end the programs that have it open, then try again";
+                3
+            }
+            Error::FileExists { .. } => {
+                message += "\n  name another file, or replace it with --force";
+                1
+            }
             Error::NotAStore { .. }
             | Error::Locked { .. }
             | Error::FutureSchemaVersion { .. }

@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
+mod compact;
 mod demo;
 mod failure;
 mod import;
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Stats(stats) => stats::run(&args.store, stats),
+        Command::Backup(backup) => backup::run(&args.store, backup),
+        Command::Restore(restore) => backup::restore(&args.store, restore),
+        Command::Compact(compact) => compact::run(&args.store, compact),
         Command::Demo(demo) => demo::run(&args.store, demo),
     };
     result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)

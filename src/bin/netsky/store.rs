@@ -9,6 +9,11 @@ use crate::args::StoreArgs;
 use crate::failure::Failure;
 
 impl StoreArgs {
+    /// The store's path, whether there is one or not.
+    pub fn path_or_default(&self) -> Result<PathBuf, Failure> {
+        Ok(self.path().map_or_else(Db::default_path, Ok)?)
+    }
+
     /// The path that was named; `None` for the default store.
     fn path(&self) -> Option<PathBuf> {
         let from_environment = || env::var_os("NETSKY_DB").filter(|path| !path.is_empty());
@@ -17,13 +22,12 @@ impl StoreArgs {
 
     /// Opens the store, which must be there.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
-        let path = self.path().map_or_else(Db::default_path, Ok)?;
-        Ok(Db::open_read_only(path)?)
+        Ok(Db::open_read_only(self.path_or_default()?)?)
     }
 
     /// Opens the store to change it. It must be there.
     pub fn open_existing(&self) -> Result<Db, Failure> {
-        let path = self.path().map_or_else(Db::default_path, Ok)?;
+        let path = self.path_or_default()?;
         if !path.exists() {
             return Err(Error::StoreNotFound { path }.into());
         }

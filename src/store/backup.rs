@@ -1,0 +1,139 @@
+//! Backups: a copy of the store in another file, and back.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+use crate::store::claim::Claim;
+use crate::store::file::{FileId, create_private_dir};
+use crate::store::legacy::free_name;
+use crate::store::{Snapshot, Store};
+use crate::table::Table;
+
+/// A copy that was made of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Copied {
+    /// How many rows it has.
+    pub rows: u64,
+    /// The size of its file.
+    pub file_bytes: u64,
+    /// Where the file went that was in its place.
+    pub kept: Option<PathBuf>,
+}
+
+/// What becomes of a file that stands where the copy is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    Replace,
+    /// It goes to `<name>.before-restore-<timestamp>.bak`.
+    Keep,
+}
+
+impl Store {
+    /// Copies what is committed now into a file of its own.
+    pub(crate) fn backup(
+        &self,
+        path: &Path,
+        existing: Existing,
+        known: &[&'static Table],
+    ) -> Result<Copied> {
+        copy(self, path, existing, known)
+    }
+
+    /// Copies the store at `backup` to `path`.
+    pub(crate) fn restore(
+        backup: &Path,
+        path: &Path,
+        existing: Existing,
+        known: &[&'static Table],
+    ) -> Result<Copied> {
+        let store = Self::open_read_only(backup)?;
+        if store.schema_version()? == 0 {
+            return Err(Error::NotAStore {
+                path: backup.to_owned(),
+                reason: "it is a redb file without anything in it".to_owned(),
+            });
+        }
+        create_private_dir(dir_of(path))?;
+        copy(&store, path, existing, known)
+    }
+}
+
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table]) -> Result<Copied> {
+    // The copy's checksums would be right, and the damage never be found.
+    if let Some(reason) = from.damage()? {
+        return Err(Error::Damaged { path: from.path().to_owned(), reason });
+    }
+    // A link stays, and what it leads to is replaced.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
+    let dir = dir_of(path);
+    // Until the copy stands in its place, nobody can open the file that it replaces, and write what
+    // would be lost.
+    let claim = match fs::symlink_metadata(path) {
+        Err(_) => None,
+        Ok(_) if existing == Existing::Refuse => {
+            return Err(Error::FileExists { path: path.to_owned() });
+        }
+        // A store must not be replaced by its own copy: whoever has it open would go on with the old.
+        Ok(_) if is_same_file(from.path(), path) => {
+            return Err(Error::InUse { path: path.to_owned() });
+        }
+        Ok(_) => Some(Claim::take(path)?),
+    };
+    let temporary = tempfile::Builder::new()
+        .prefix(".netsky-")
+        .tempfile_in(dir)
+        .map_err(Error::io("create a file in", dir))?;
+    let rows = write_copy(&from.snapshot()?, &temporary, known)?;
+    let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
+    let kept = match (&claim, existing) {
+        (Some(_), Existing::Keep) => Some(keep(path)?),
+        _ => None,
+    };
+    let placed = match claim {
+        Some(_) => temporary.persist(path),
+        // Somebody may have made a file there meanwhile.
+        None => temporary.persist_noclobber(path),
+    };
+    placed.map_err(|error| Error::io("write", path)(error.error))?;
+    // The name of the file lies in the directory. Only on Unix can one be synced.
+    #[cfg(unix)]
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    Ok(Copied { rows, file_bytes, kept })
+}
+
+fn write_copy(
+    snapshot: &Snapshot,
+    temporary: &NamedTempFile,
+    known: &[&'static Table],
+) -> Result<u64> {
+    let rows = snapshot.copy_into(temporary.path(), known)?;
+    temporary.as_file().sync_all().map_err(Error::io("sync", temporary.path()))?;
+    Ok(rows)
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (FileId::of(one), FileId::of(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Gives the file a second name, under which it stays once another has taken its place.
+fn keep(path: &Path) -> Result<PathBuf> {
+    let kept = free_name(path, "before-restore");
+    // Where a file cannot have two names, there is none at the path for a moment.
+    fs::hard_link(path, &kept)
+        .or_else(|_| fs::rename(path, &kept))
+        .map_err(Error::io("keep", path))?;
+    Ok(kept)
+}
