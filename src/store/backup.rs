@@ -93,7 +93,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         .prefix(".netsky-")
         .tempfile_in(dir)
         .map_err(Error::io("create a file in", dir))?;
-    let rows = write_copy(&from.snapshot()?, &temporary, known)?;
+    let rows = write_copy(from.snapshot()?, &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => Some(keep(path)?),
@@ -112,7 +112,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
 }
 
 fn write_copy(
-    snapshot: &Snapshot,
+    snapshot: Snapshot,
     temporary: &NamedTempFile,
     known: &[&'static Table],
 ) -> Result<u64> {

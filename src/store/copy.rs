@@ -1,8 +1,10 @@
 //! A store copied into a new file, row by row, from one snapshot.
 //!
-//! To copy the file as it is would take less time, but writers would have to wait for as long, and
-//! the copy would have the free pages too. Zones are made anew, and ids brought up to the rows, so that a
-//! copy is right where its original was not. Rows are copied as they are, corrupt ones too.
+//! To copy the file as it is takes a fraction of the time, a tenth of a second for 500,000 rows instead
+//! of seconds, but only if it is in the system's memory, and writers would have to wait for as long; a
+//! copy that is stopped half way would stop them too. And it would have the free pages. Here nobody
+//! waits, zones are made anew, and ids are brought up to the rows, so that a copy is right where its
+//! original was not. Rows are copied as they are, corrupt ones too.
 
 use std::path::Path;
 
@@ -23,7 +25,7 @@ const TRANSACTION_BYTES: usize = 32 << 20;
 impl Snapshot {
     /// Writes all that the snapshot has into the empty file at `path`, durably, and returns how many
     /// rows that were. The tables that are known get zones.
-    pub(super) fn copy_into(&self, path: &Path, known: &[&'static Table]) -> Result<u64> {
+    pub(super) fn copy_into(self, path: &Path, known: &[&'static Table]) -> Result<u64> {
         let mut copy = Copy::new(path)?;
         if let Some(foreign) = self.txn.list_multimap_tables()?.next() {
             return Err(foreign_table(foreign.name()));
@@ -39,7 +41,10 @@ impl Snapshot {
                 Err(error) => return Err(error.into()),
             }
         }
-        copy.finish(self, known)
+        copy.finish(&self, known)?;
+        // As long as it lives, the store's file keeps what others overwrite.
+        drop(self);
+        copy.close()
     }
 }
 
@@ -91,7 +96,7 @@ impl Copy {
     }
 
     /// What is not rows goes last, and the file is no store without it.
-    fn finish(mut self, snapshot: &Snapshot, known: &[&'static Table]) -> Result<u64> {
+    fn finish(&self, snapshot: &Snapshot, known: &[&'static Table]) -> Result<()> {
         let txn = self.begin()?;
         {
             for definition in [META, IDS] {
@@ -120,7 +125,12 @@ impl Copy {
             }
         }
         txn.commit()?;
-        // redb has the file grow ahead of its rows.
+        Ok(())
+    }
+
+    /// Returns how many rows there are.
+    fn close(mut self) -> Result<u64> {
+        // redb has a file grow ahead of its rows.
         self.db.compact().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         self.db.close().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         Ok(self.rows)
