@@ -1,6 +1,7 @@
 //! Backups: a copy of the store in another file, and back.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -68,10 +69,6 @@ fn dir_of(path: &Path) -> &Path {
 }
 
 fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table]) -> Result<Copied> {
-    // The copy's checksums would be right, and the damage never be found.
-    if let Some(reason) = from.damage()? {
-        return Err(Error::Damaged { path: from.path().to_owned(), reason });
-    }
     // A link stays, and what it leads to is replaced.
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
@@ -89,6 +86,10 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         }
         Ok(_) => Some(Claim::take(path)?),
     };
+    // The copy's checksums would be right, and the damage never be found.
+    if let Some(reason) = from.damage()? {
+        return Err(Error::Damaged { path: from.path().to_owned(), reason });
+    }
     let temporary = tempfile::Builder::new()
         .prefix(".netsky-")
         .tempfile_in(dir)
@@ -133,7 +134,10 @@ fn keep(path: &Path) -> Result<PathBuf> {
     let kept = free_name(path, "before-restore");
     // Where a file cannot have two names, there is none at the path for a moment.
     fs::hard_link(path, &kept)
-        .or_else(|_| fs::rename(path, &kept))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            _ => fs::rename(path, &kept),
+        })
         .map_err(Error::io("keep", path))?;
     Ok(kept)
 }
