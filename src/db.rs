@@ -155,8 +155,8 @@ impl Db {
     }
 
     /// Where the file of netsky-db 0.1.6 is kept that was upgraded when the store was opened.
-    pub fn backup(&self) -> Option<&Path> {
-        self.store().backup()
+    pub fn upgraded_from(&self) -> Option<&Path> {
+        self.store().upgraded_from()
     }
 
     /// The tables that can be queried.
@@ -173,7 +173,7 @@ impl Db {
         Table::find(name, self.tables())
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         self.sessions.store()
     }
 }

@@ -50,6 +50,16 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Pages of the store's file are not what was written to them. Restore a backup; or, to rescue what
+    /// can still be read, query a copy of the file.
+    #[error("{} has damaged pages: {reason}", path.display())]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+
     /// Another program holds the whole file for itself. Close it, then try again.
     #[error("{} is locked by another program: {reason}", path.display())]
     Locked {
@@ -73,6 +83,22 @@ pub enum Error {
         path: PathBuf,
         /// How long the call waited.
         waited: Duration,
+    },
+
+    /// Somebody has the file open, in this process or another, and the call needs it for itself.
+    /// Close what uses it, then try again.
+    #[error("{} is in use", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A file stands where the call was to make one. It was left as it is. Name another path, or make
+    /// the call that replaces it.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
     },
 
     /// The store was written by a newer version of this crate. Use that version, or a later one.
@@ -113,6 +139,14 @@ pub enum Error {
         name: String,
         /// The names that resemble it, nearest first; all there are if none does.
         nearest: Vec<String>,
+    },
+
+    /// The call goes by the rows' times, and the table has no time that every row must have. Name
+    /// another table, or none.
+    #[error("{table} has no time column to go by")]
+    NoTimeColumn {
+        /// The table that was named.
+        table: String,
     },
 
     /// A table of that name and other columns is known already. Give the table another name.

@@ -51,6 +51,7 @@
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
+//! | `care.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `demo/` | a synthetic fleet |
 //! | `bin/netsky/` | the command line, on the public API alone |
 
@@ -59,6 +60,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![forbid(unsafe_code)]
 
+mod care;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -75,6 +77,7 @@ mod schema;
 mod store;
 mod table;
 
+pub use care::Pruned;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;
@@ -86,6 +89,7 @@ pub use schema::{
     SCHEMA_VERSION, SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord,
     WatchdogEventRecord, WorkspaceRecord,
 };
+pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 
 /// The README's example is compiled and run with the documentation's.

@@ -103,7 +103,7 @@ impl Decoder {
     /// # Errors
     ///
     /// [`Error::CorruptRow`]. The decoder is of no more use then: some columns may have the row's
-    /// value, and others not.
+    /// value, and others not. Only where one column is projected does it go on, without the row.
     pub fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
         let pushed = if !self.reads_json {
             push_row(&mut self.columns, id, |_| Ok(Scalar::Null))

@@ -1,132 +1,145 @@
-//! Files that are kept beside the store, as they were before it was replaced.
+//! Backups: a copy of the store in another file, and back.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use chrono::Utc;
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
-use crate::store::file::{FileId, copy_private};
+use crate::store::claim::Claim;
+use crate::store::file::{FileId, create_private_dir};
+use crate::store::kept::free_name;
+use crate::store::{Snapshot, Store};
+use crate::table::Table;
 
-/// A name for what is kept of the store: `<name>.<kind>-<timestamp>.bak`, with a counter if two fall
-/// into one second.
-pub(super) fn free_name(store: &Path, kind: &str) -> PathBuf {
-    let timestamp = Utc::now().format("%Y%m%d%H%M%S");
-    let name = |extra: &str| store.with_extension(format!("{kind}-{timestamp}{extra}.bak"));
-    let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
-    let mut candidate = name("");
-    let mut counter = 1;
-    while taken(&candidate) {
-        candidate = name(&format!("-{counter}"));
-        counter += 1;
+/// A copy that was made of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Copied {
+    /// How many rows it has.
+    pub rows: u64,
+    /// The size of its file.
+    pub file_bytes: u64,
+    /// Where the file went that was in its place.
+    pub kept: Option<PathBuf>,
+}
+
+/// What becomes of a file that stands where the copy is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    Replace,
+    /// It goes to `<name>.before-restore-<timestamp>.bak`.
+    Keep,
+}
+
+impl Store {
+    /// Copies what is committed now into a file of its own.
+    pub(crate) fn backup(
+        &self,
+        path: &Path,
+        existing: Existing,
+        known: &[&'static Table],
+    ) -> Result<Copied> {
+        copy(self, path, existing, known)
     }
-    candidate
-}
 
-/// Gives the store's file, which `file` is open on, a second name, under which it stays when another
-/// takes the first. Returns that name. If one of the kind has the same content already, it serves.
-pub(super) fn keep(store: &Path, file: &mut File, kind: &str) -> Result<PathBuf> {
-    keep_by(|store, backup| fs::hard_link(store, backup), store, file, kind)
-}
-
-fn keep_by(
-    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
-    store: &Path,
-    file: &mut File,
-    kind: &str,
-) -> Result<PathBuf> {
-    let backup = match find(store, file, kind)? {
-        Some(found) => found,
-        None => {
-            let backup = free_name(store, kind);
-            // A link is whole from the first, and no byte can go wrong on the way. Where the file
-            // system has none, a copy gets its name when it is whole.
-            if link(store, &backup).is_err() {
-                let part = store.with_extension(format!("{kind}.tmp"));
-                copy_private(file, &part)?;
-                fs::rename(&part, &backup).map_err(Error::io("name the backup", &backup))?;
-            }
-            backup
+    /// Copies the store at `backup` to `path`.
+    pub(crate) fn restore(
+        backup: &Path,
+        path: &Path,
+        existing: Existing,
+        known: &[&'static Table],
+        patience: Duration,
+    ) -> Result<Copied> {
+        let store = Self::open_read_only(backup, patience)?;
+        if store.schema_version()? == 0 {
+            return Err(Error::NotAStore {
+                path: backup.to_owned(),
+                reason: "it is a redb file without anything in it".to_owned(),
+            });
         }
+        create_private_dir(dir_of(path))?;
+        copy(&store, path, existing, known)
+    }
+}
+
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table]) -> Result<Copied> {
+    // A link stays, and what it leads to is replaced.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
+    let dir = dir_of(path);
+    // Until the copy stands in its place, nobody can open the file that it replaces, and write what
+    // would be lost.
+    let claim = match fs::symlink_metadata(path) {
+        Err(_) => None,
+        Ok(_) if existing == Existing::Refuse => {
+            return Err(Error::FileExists { path: path.to_owned() });
+        }
+        // A store must not be replaced by its own copy: whoever has it open would go on with the old.
+        Ok(_) if is_same_file(from.path(), path) => {
+            return Err(Error::InUse { path: path.to_owned() });
+        }
+        Ok(_) => Some(Claim::take(path)?),
     };
-    File::open(&backup).and_then(|file| file.sync_all()).map_err(Error::io("sync", &backup))?;
-    Ok(backup)
+    // The copy's checksums would be right, and the damage never be found.
+    if let Some(reason) = from.damage()? {
+        return Err(Error::Damaged { path: from.path().to_owned(), reason });
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix(".netsky-")
+        .tempfile_in(dir)
+        .map_err(Error::io("create a file in", dir))?;
+    let rows = write_copy(from.snapshot()?, &temporary, known)?;
+    let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
+    let kept = match (&claim, existing) {
+        (Some(_), Existing::Keep) => Some(keep(path)?),
+        _ => None,
+    };
+    let placed = match claim {
+        Some(_) => temporary.persist(path),
+        // Somebody may have made a file there meanwhile.
+        None => temporary.persist_noclobber(path),
+    };
+    placed.map_err(|error| Error::io("write", path)(error.error))?;
+    // The name of the file lies in the directory. Only on Unix can one be synced.
+    #[cfg(unix)]
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    Ok(Copied { rows, file_bytes, kept })
 }
 
-/// The backup that somebody made who was interrupted afterwards.
-fn find(store: &Path, file: &mut File, kind: &str) -> Result<Option<PathBuf>> {
-    let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else { return Ok(None) };
-    let prefix = format!("{}.{kind}-", stem.to_string_lossy());
-    for entry in fs::read_dir(dir).map_err(Error::io("read", dir))? {
-        let candidate = entry.map_err(Error::io("read", dir))?;
-        let name = candidate.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with(&prefix) || !name.ends_with(".bak") {
-            continue;
-        }
-        let path = candidate.path();
-        if is_same(&path, store, file).map_err(Error::io("read", &path))? {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
+fn write_copy(
+    snapshot: Snapshot,
+    temporary: &NamedTempFile,
+    known: &[&'static Table],
+) -> Result<u64> {
+    let rows = snapshot.copy_into(temporary.path(), known)?;
+    temporary.as_file().sync_all().map_err(Error::io("sync", temporary.path()))?;
+    Ok(rows)
 }
 
-fn is_same(candidate: &Path, store: &Path, file: &mut File) -> io::Result<bool> {
-    let metadata = fs::symlink_metadata(candidate)?;
-    // A symbolic link may lead to the store itself, and would lead to what replaces it.
-    if !metadata.is_file() || metadata.len() != file.metadata()?.len() {
-        return Ok(false);
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (FileId::of(one), FileId::of(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
-    if cfg!(unix) && FileId::of(candidate)? == FileId::of(store)? {
-        return Ok(true);
-    }
-    file.rewind()?;
-    same_bytes(&mut File::open(candidate)?, file, metadata.len())
 }
 
-fn same_bytes(one: &mut impl Read, other: &mut impl Read, length: u64) -> io::Result<bool> {
-    const CHUNK: u64 = 64 << 10;
-    let mut left = length;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    while left > 0 {
-        ours.clear();
-        theirs.clear();
-        let read = one.take(CHUNK).read_to_end(&mut ours)?;
-        other.take(CHUNK).read_to_end(&mut theirs)?;
-        if read == 0 || ours != theirs {
-            return Ok(false);
-        }
-        left -= left.min(read as u64);
-    }
-    Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_no_links_can_be_made_the_backup_is_a_copy_and_is_made_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = dir.path().join("meta.db");
-        let bytes = b"row".repeat(50_000);
-        fs::write(&store, &bytes).unwrap();
-        // What one leaves who is killed while copying.
-        fs::write(dir.path().join("meta.kind.tmp"), &bytes[..100]).unwrap();
-        let keep = || {
-            let no_links = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
-            keep_by(no_links, &store, &mut File::open(&store).unwrap(), "kind").unwrap()
-        };
-        let backup = keep();
-        assert!(fs::read(&backup).unwrap() == bytes);
-        assert_eq!(keep(), backup);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
-
-        fs::write(&store, b"other rows").unwrap();
-        let other = keep();
-        assert_ne!(other, backup);
-        assert_eq!(fs::read(other).unwrap(), b"other rows");
-    }
+/// Gives the file a second name, under which it stays once another has taken its place.
+fn keep(path: &Path) -> Result<PathBuf> {
+    let kept = free_name(path, "before-restore");
+    // Where a file cannot have two names, there is none at the path for a moment.
+    fs::hard_link(path, &kept)
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            _ => fs::rename(path, &kept),
+        })
+        .map_err(Error::io("keep", path))?;
+    Ok(kept)
 }

@@ -60,7 +60,7 @@ pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
 
 /// Makes a directory, and those that lead to it, for its owner alone. One that is there is left as
 /// it is.
-fn create_private_dir(dir: &Path) -> Result<()> {
+pub(super) fn create_private_dir(dir: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

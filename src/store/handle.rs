@@ -27,7 +27,7 @@ use crate::store::writer::Writer;
 /// three times as long with 400.
 const READ_CACHE_BYTES: usize = 256 << 10;
 /// For writing, the cache also holds what a large transaction has changed so far.
-const WRITE_CACHE_BYTES: usize = 64 << 20;
+pub(super) const WRITE_CACHE_BYTES: usize = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Access {
@@ -98,7 +98,7 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-fn builder(cache_bytes: usize) -> Builder {
+pub(super) fn builder(cache_bytes: usize) -> Builder {
     let mut builder = Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).set_cache_size(cache_bytes);
     builder

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::store::backup;
 use crate::store::file::first_bytes;
+use crate::store::kept;
 
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -42,7 +42,7 @@ pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
     if !is_sqlite(path)? {
         return Ok(None);
     }
-    let archive = backup::free_name(path, "sqlite-v1");
+    let archive = kept::free_name(path, "sqlite-v1");
     for suffix in ["-wal", "-shm"] {
         let from = with_suffix(path, suffix);
         match fs::rename(&from, with_suffix(&archive, suffix)) {

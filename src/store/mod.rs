@@ -2,10 +2,19 @@
 
 mod append;
 mod backup;
+mod check;
+mod claim;
+mod compact;
+mod copy;
 mod file;
 mod handle;
+mod kept;
 mod legacy;
+mod pages;
+mod prune;
 mod snapshot;
+mod stats;
+mod times;
 mod upgrade;
 mod writer;
 mod zone;
@@ -20,7 +29,13 @@ use crate::error::{Error, Result};
 use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
+pub use backup::Copied;
+pub(crate) use backup::Existing;
+pub use check::{CheckReport, Fault};
+pub use compact::Compacted;
+pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
+pub use stats::{StoreStats, TableStats};
 pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::own_private_dir;
@@ -47,7 +62,7 @@ pub(crate) struct Store {
     /// How long to wait while another process writes.
     patience: Duration,
     archived: Option<PathBuf>,
-    backup: Option<PathBuf>,
+    upgraded_from: Option<PathBuf>,
 }
 
 impl Store {
@@ -55,9 +70,9 @@ impl Store {
     /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
     pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
-        let backup = upgrade::upgrade_old(path)?;
+        let upgraded_from = upgrade::upgrade_old(path)?;
         let handle = Handle::open_writable(path, patience)?;
-        Self { handle, path: path.to_owned(), patience, archived, backup }.checked()
+        Self { handle, path: path.to_owned(), patience, archived, upgraded_from }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
@@ -65,7 +80,8 @@ impl Store {
         legacy::refuse_sqlite(path)?;
         upgrade::refuse_old(path)?;
         let handle = Handle::open_read_only(path, patience)?;
-        Self { handle, path: path.to_owned(), patience, archived: None, backup: None }.checked()
+        Self { handle, path: path.to_owned(), patience, archived: None, upgraded_from: None }
+            .checked()
     }
 
     fn checked(self) -> Result<Self> {
@@ -84,8 +100,8 @@ impl Store {
     }
 
     /// Where the file is that was upgraded, as it was before.
-    pub(crate) fn backup(&self) -> Option<&Path> {
-        self.backup.as_deref()
+    pub(crate) fn upgraded_from(&self) -> Option<&Path> {
+        self.upgraded_from.as_deref()
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
 pub(crate) struct Snapshot {
-    txn: ReadTransaction,
+    pub(super) txn: ReadTransaction,
     /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
     _handle: Arc<Handle>,
 }
@@ -113,12 +113,12 @@ impl Snapshot {
         Ok(())
     }
 
-    fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
+    pub(super) fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
         absent_as_none(self.txn.open_table(rows_of(table)))
     }
 }
 
-fn absent_as_none<T>(opened: Result<T, TableError>) -> Result<Option<T>> {
+pub(super) fn absent_as_none<T>(opened: Result<T, TableError>) -> Result<Option<T>> {
     match opened {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

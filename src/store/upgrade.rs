@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::store::file::{copy_private, first_bytes, make_private};
 use crate::store::handle::Handle;
-use crate::store::{Store, backup};
+use crate::store::{Store, kept};
 
 /// What a redb file of any format begins with.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
@@ -65,7 +65,7 @@ pub(super) fn upgrade_old(path: &Path) -> Result<Option<PathBuf>> {
     make_private(&old, 0o600).map_err(Error::io("make private", path))?;
     let new = path.with_extension("redb-v3.tmp");
     let replaced = make_upgraded_copy(path, &mut old, &new).and_then(|()| {
-        let backup = backup::keep(path, &mut old, "redb-v2")?;
+        let backup = kept::keep(path, &mut old, "redb-v2")?;
         // In this order also after a loss of power: the backup's name, then the new store.
         dir.sync_all().map_err(Error::io("sync", dir_path))?;
         fs::rename(&new, path).map_err(Error::io("replace", path))?;
@@ -131,7 +131,8 @@ fn make_upgraded_copy(path: &Path, old: &mut File, new: &Path) -> Result<()> {
     })?;
     let handle = Handle::open_looked_through(new, path)?;
     let patience = Duration::ZERO; // Nothing is written.
-    Store { handle, path: path.to_owned(), patience, archived: None, backup: None }.checked()?;
+    Store { handle, path: path.to_owned(), patience, archived: None, upgraded_from: None }
+        .checked()?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }
 

@@ -33,13 +33,30 @@ const BLOCK_BITS: u32 = 10;
 pub(crate) struct Block(i64);
 
 impl Block {
-    fn of(id: i64) -> Self {
+    /// No block is before it.
+    pub(super) const FIRST: Self = Self(i64::MIN >> BLOCK_BITS);
+
+    pub(super) fn of(id: i64) -> Self {
         Self(id >> BLOCK_BITS)
     }
 
-    fn ids(self) -> RangeInclusive<i64> {
+    pub(super) fn ids(self) -> RangeInclusive<i64> {
         let first = self.0 << BLOCK_BITS;
         first..=first + ((1 << BLOCK_BITS) - 1)
+    }
+
+    /// The block after it; `None` if it is the last of all.
+    pub(super) fn next(self) -> Option<Self> {
+        (self != Self::of(i64::MAX)).then(|| Self(self.0 + 1))
+    }
+
+    /// The keys of a table's zones.
+    pub(super) fn all_of(table: &Table) -> RangeInclusive<(&'static str, i64)> {
+        (table.name(), i64::MIN)..=(table.name(), i64::MAX)
+    }
+
+    pub(super) fn from_key((_, block): (&str, i64)) -> Self {
+        Self(block)
     }
 }
 
@@ -53,7 +70,7 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    fn of_row(time: Option<i64>) -> Self {
+    pub(super) fn of_row(time: Option<i64>) -> Self {
         Self { rows: 1, times: time.map(|time| (time, time)) }
     }
 
@@ -75,14 +92,14 @@ impl Zone {
         (self.rows, low, high)
     }
 
-    fn from_stored((rows, low, high): (u64, i64, i64)) -> Self {
+    pub(super) fn from_stored((rows, low, high): (u64, i64, i64)) -> Self {
         Self { rows, times: (low <= high).then_some((low, high)) }
     }
 }
 
 /// Up to which id there are zones, and how many rows they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     id: i64,
     rows: u64,
 }
@@ -90,12 +107,21 @@ struct Mark {
 impl Mark {
     const NONE: Self = Self { id: i64::MIN, rows: 0 };
 
-    fn read(
+    pub(super) fn read(
         marks: &impl ReadableTable<&'static str, (i64, u64)>,
         table: &Table,
     ) -> Result<Option<Self>> {
         let mark = marks.get(table.name())?.map(|mark| mark.value());
         Ok(mark.map(|(id, rows)| Self { id, rows }))
+    }
+
+    /// Whether zones should know of the row of that id.
+    pub(super) fn covers(self, id: i64) -> bool {
+        self != Self::NONE && id <= self.id
+    }
+
+    pub(super) fn rows(self) -> u64 {
+        self.rows
     }
 
     /// The ids past the mark.
@@ -170,10 +196,9 @@ impl ZoneMap {
         if state == MarkState::Untrue {
             return Ok(Self::unknown());
         }
-        let of_table = (table.name(), i64::MIN)..=(table.name(), i64::MAX);
-        let zones = zones.range(of_table)?.map(|entry| {
+        let zones = zones.range(Block::all_of(table))?.map(|entry| {
             let (key, zone) = entry?;
-            Ok((Block(key.value().1), Zone::from_stored(zone.value())))
+            Ok((Block::from_key(key.value()), Zone::from_stored(zone.value())))
         });
         let zones = zones.collect::<Result<_>>()?;
         Ok(Self { zones, mark: Some(mark), beyond: state == MarkState::Behind })
@@ -263,6 +288,39 @@ impl<'txn> ZoneWriter<'txn> {
             zone.add(gained);
             self.zones.insert(key, zone.stored())?;
         }
+        Ok(())
+    }
+
+    /// The first blocks from `from` on that may have rows of before the moment, at most so many.
+    pub(super) fn blocks_before(
+        &self,
+        moment: i64,
+        from: Block,
+        at_most: usize,
+    ) -> Result<Vec<Block>> {
+        let mut found = Vec::new();
+        for entry in self.zones.range((self.table, from.0)..=(self.table, i64::MAX))? {
+            let (key, zone) = entry?;
+            let zone = Zone::from_stored(zone.value());
+            if zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment) {
+                found.push(Block::from_key(key.value()));
+                if found.len() == at_most {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes note that so many rows of a block are gone, and what the zone of the others is.
+    pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Zone) -> Result<()> {
+        let key = (self.table, block.0);
+        if left.rows == 0 {
+            self.zones.remove(key)?;
+        } else {
+            self.zones.insert(key, left.stored())?;
+        }
+        self.mark.rows -= gone;
         Ok(())
     }
 

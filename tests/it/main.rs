@@ -1,5 +1,6 @@
 //! One binary, because each one links DataFusion.
 
+mod care;
 mod cli;
 mod contract;
 mod fleet;

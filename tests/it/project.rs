@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "error",
     "nearest",
     "table",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 12] = [
     "query",
     "import",
     "db",
+    "care",
 ];
 
 fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
@@ -190,7 +191,11 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 #[test]
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for command in ["query", "record", "import", "tables", "schema", "demo", "migrate"] {
+    let commands = [
+        "query", "record", "import", "tables", "schema", "stats", "check", "prune", "backup",
+        "restore", "compact", "demo", "migrate",
+    ];
+    for command in commands {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");
     }
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());

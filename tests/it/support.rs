@@ -72,7 +72,7 @@ pub fn to_json(row: &Row) -> String {
     Value::Object(row.clone()).to_string()
 }
 
-fn open_past_the_crate(path: &Path) -> Database {
+pub fn open_past_the_crate(path: &Path) -> Database {
     Builder::new().set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
 }
 

@@ -130,7 +130,7 @@ fn assert_has_all_rows(path: &Path) {
 fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_ids() {
     let old = old_store();
     let db = Db::open_path(&old.path).unwrap();
-    assert_eq!(db.backup(), Some(&*fs::canonicalize(&old.backups()[0]).unwrap()));
+    assert_eq!(db.upgraded_from(), Some(&*fs::canonicalize(&old.backups()[0]).unwrap()));
     assert_eq!(db.archived(), None);
     assert_eq!(db.schema_version().unwrap(), SCHEMA_VERSION);
     for table in TABLES {
@@ -217,10 +217,10 @@ fn a_store_that_was_upgraded_is_not_upgraded_again() {
     let old = old_store();
     drop(Db::open_path(&old.path).unwrap());
     for _ in 0..2 {
-        assert_eq!(Db::open_path(&old.path).unwrap().backup(), None);
+        assert_eq!(Db::open_path(&old.path).unwrap().upgraded_from(), None);
     }
     old.assert_upgraded();
-    assert_eq!(Db::open_path(old.dir.path().join("new.db")).unwrap().backup(), None);
+    assert_eq!(Db::open_path(old.dir.path().join("new.db")).unwrap().upgraded_from(), None);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_backup_of_another_day_does_not_serve_for_today() {
     #[cfg(unix)]
     std::os::unix::fs::symlink(&old.path, backup(3)).unwrap();
     let db = Db::open_path(&old.path).unwrap();
-    let made = db.backup().unwrap();
+    let made = db.upgraded_from().unwrap();
     assert!(fs::symlink_metadata(made).unwrap().is_file());
     assert!(fs::read(made).unwrap() == old.bytes);
     assert!(fs::read(backup(1)).unwrap() == bytes);
@@ -370,7 +370,7 @@ fn threads_that_open_an_old_store_at_once_upgrade_it_once() {
     let old = old_store();
     let upgrades: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| Db::open_path(&old.path).unwrap().backup().is_some()))
+            .map(|_| scope.spawn(|| Db::open_path(&old.path).unwrap().upgraded_from().is_some()))
             .collect();
         threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
     });
@@ -389,7 +389,7 @@ fn a_store_that_0_1_6_has_open_is_said_to_be_locked_and_upgraded_later() {
     }
     assert_eq!(names_in(dir.path()), ["meta.db"]);
     drop(in_use);
-    assert!(Db::open_path(&path).unwrap().backup().is_some());
+    assert!(Db::open_path(&path).unwrap().upgraded_from().is_some());
     assert_has_all_rows(&path);
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -55,6 +56,12 @@ pub enum Command {
     Import(ImportArgs),
     Tables(TablesArgs),
     Schema(SchemaArgs),
+    Stats(StatsArgs),
+    Check(CheckArgs),
+    Prune(PruneArgs),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
+    Compact(CompactArgs),
     Demo(DemoArgs),
     Migrate(MigrateArgs),
 }
@@ -177,6 +184,125 @@ pub struct SchemaArgs {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
+
+/// Show what the store and its tables take, and from when to when their rows are
+///
+/// ROW_BYTES are those of the JSON and the ids, FILE_BYTES those of the pages they lie in. ZONES are the
+/// blocks of rows of which number and span of times are known without reading them. FIRST and LAST are
+/// the smallest and the largest time. The last line is that of the whole file, which has free pages
+/// besides.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky stats
+  netsky stats --format csv"
+)]
+pub struct StatsArgs {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Check that the store is sound, and say what is not
+///
+/// Every page of the file is compared with its checksum, every row is decoded, and what is noted of
+/// blocks of rows is compared with them. Nothing is changed, and others can record and query
+/// meanwhile. Each fault is a line, and the exit code is 3 if there is any.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky check
+  netsky check --db backup.db && echo sound"
+)]
+pub struct CheckArgs {}
+
+/// Delete rows that are older than a moment
+///
+/// A row is as old as its table's first time column says. The other rows keep their ids, and no id is
+/// given out again. Some thousands of rows go at a time, so that others can record in between. The file
+/// keeps its size, and new rows take the room; `netsky compact` makes it smaller.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d --dry-run
+  netsky prune --before 4w --table ticks
+  netsky prune --before 2026-04-15
+  netsky prune --before 2026-04-15T23:00:00Z"
+)]
+pub struct PruneArgs {
+    /// A time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::prune::moment)]
+    pub before: DateTime<Utc>,
+    /// Delete from this table alone
+    #[arg(long)]
+    pub table: Option<String>,
+    /// Say how many rows would go, and delete none
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Copy the store to a file while others record
+///
+/// The copy is what was committed when the command began. It is a store itself, without the free pages
+/// of this one: --db FILE queries it. It appears under its name once it is whole and durable, and its
+/// owner alone can read it.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky backup monday.db
+  netsky backup latest.db --force
+  netsky query --db monday.db 'SELECT count(*) FROM messages'"
+)]
+pub struct BackupArgs {
+    /// The file to make
+    pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Make the store anew from a backup
+///
+/// The backup is left as it is. A store that exists is replaced only with --force, and only if nobody
+/// has it open; it is kept beside the new one as meta.before-restore-<timestamp>.bak.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky restore monday.db
+  netsky restore monday.db --force
+  netsky restore monday.db --db copy.db"
+)]
+pub struct RestoreArgs {
+    /// The backup, or any other store
+    pub file: PathBuf,
+    /// Replace the store if it exists, and keep it under another name
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Make the store's file as small as its rows allow
+///
+/// Free pages, as `netsky prune` leaves them, are given back. New rows would take them, so there is need
+/// of this only where the room is wanted for something else. Nobody can read or write meanwhile, and
+/// nobody may be reading when it begins.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d && netsky compact"
+)]
+pub struct CompactArgs {}
 
 /// Make a store of a synthetic fleet and answer a few questions about it
 ///

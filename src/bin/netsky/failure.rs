@@ -18,6 +18,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// Something is wrong with the store.
+    pub fn store(message: impl Into<String>) -> Self {
+        Self { code: 3, message: message.into() }
+    }
+
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
@@ -58,6 +63,18 @@ impl From<Error> for Failure {
             Error::CorruptRow { .. } => {
                 message += "\n  nothing was changed; --skip-corrupt leaves such rows out";
                 3
+            }
+            Error::Damaged { .. } => {
+                message += "\n  nothing was changed; an older backup can take its place: netsky restore FILE --force";
+                3
+            }
+            Error::InUse { .. } => {
+                message += "\n  end the programs that have it open, then try again";
+                3
+            }
+            Error::FileExists { .. } => {
+                message += "\n  name another file, or replace it with --force";
+                1
             }
             Error::NotAStore { .. }
             | Error::UpgradeRequired { .. }

@@ -3,16 +3,22 @@
 //! A command is a file; each takes its arguments, and returns or fails with a [`Failure`].
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
+mod check;
+mod compact;
 mod demo;
 mod failure;
 mod import;
 mod migrate;
 mod output;
+mod prune;
 mod query;
 mod record;
+mod stats;
 mod store;
 mod tables;
 
@@ -31,6 +37,12 @@ fn main() -> ExitCode {
         Command::Import(import) => import::run(&args.store, import),
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Check(check) => check::run(&args.store, check),
+        Command::Prune(prune) => prune::run(&args.store, prune),
+        Command::Stats(stats) => stats::run(&args.store, stats),
+        Command::Backup(backup) => backup::run(&args.store, backup),
+        Command::Restore(restore) => backup::restore(&args.store, restore),
+        Command::Compact(compact) => compact::run(&args.store, compact),
         Command::Demo(demo) => demo::run(&args.store, demo),
         Command::Migrate(_) => migrate::run(&args.store),
     };

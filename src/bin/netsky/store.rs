@@ -9,6 +9,11 @@ use crate::args::StoreArgs;
 use crate::failure::Failure;
 
 impl StoreArgs {
+    /// The store's path, whether there is one or not.
+    pub fn path_or_default(&self) -> Result<PathBuf, Failure> {
+        Ok(self.path().map_or_else(Db::default_path, Ok)?)
+    }
+
     /// The path that was named; `None` for the default store.
     fn path(&self) -> Option<PathBuf> {
         let from_environment = || env::var_os("NETSKY_DB").filter(|path| !path.is_empty());
@@ -18,10 +23,6 @@ impl StoreArgs {
     /// How the store is opened, as far as every command has a say.
     pub fn options(&self) -> OpenOptions {
         OpenOptions::new().busy_timeout(self.busy_timeout)
-    }
-
-    fn path_or_default(&self) -> Result<PathBuf, Failure> {
-        Ok(self.path().map_or_else(Db::default_path, Ok)?)
     }
 
     /// Opens the store, which must be there.
@@ -61,7 +62,7 @@ fn announced(db: Db) -> Db {
     if let Some(archive) = db.archived() {
         eprintln!("netsky: moved the SQLite file at {path} to {}", archive.display());
     }
-    if let Some(backup) = db.backup() {
+    if let Some(backup) = db.upgraded_from() {
         let backup = backup.display();
         eprintln!(
             "netsky: upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"

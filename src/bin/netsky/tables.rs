@@ -25,7 +25,7 @@ pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
     output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
 }
 
-fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
+pub fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
     let nanos = times.map(|time| time.and_then(|time| time.timestamp_nanos_opt()));
     Arc::new(nanos.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }

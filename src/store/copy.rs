@@ -1,0 +1,138 @@
+//! A store copied into a new file, row by row, from one snapshot.
+//!
+//! To copy the file as it is takes a fraction of the time, a tenth of a second for 500,000 rows instead
+//! of seconds, but only if it is in the system's memory, and writers would have to wait for as long; a
+//! copy that is stopped half way would stop them too. And it would have the free pages. Here nobody
+//! waits, zones are made anew, and ids are brought up to the rows, so that a copy is right where its
+//! original was not. Rows are copied as they are, corrupt ones too.
+
+use std::path::Path;
+
+use redb::{
+    Builder, Database, MultimapTableHandle, ReadOnlyTable, ReadableTable, TableDefinition,
+    TableError, TableHandle, WriteTransaction,
+};
+
+use crate::error::{Error, Result};
+use crate::store::zone::{MARKS, ZONES, ZoneWriter};
+use crate::store::{IDS, META, Snapshot, rows_of};
+use crate::table::Table;
+
+/// So much goes into the copy in one transaction. redb keeps in memory what it has changed in one, up
+/// to twice of this.
+const TRANSACTION_BYTES: usize = 32 << 20;
+
+impl Snapshot {
+    /// Writes all that the snapshot has into the empty file at `path`, durably, and returns how many
+    /// rows that were. The tables that are known get zones.
+    pub(super) fn copy_into(self, path: &Path, known: &[&'static Table]) -> Result<u64> {
+        let mut copy = Copy::new(path)?;
+        if let Some(foreign) = self.txn.list_multimap_tables()?.next() {
+            return Err(foreign_table(foreign.name()));
+        }
+        let own = [META.name(), IDS.name(), ZONES.name(), MARKS.name()];
+        for table in self.txn.list_tables()?.filter(|table| !own.contains(&table.name())) {
+            let definition = TableDefinition::<i64, &[u8]>::new(table.name());
+            match self.txn.open_table(definition) {
+                Ok(rows) => copy.rows(definition, &rows)?,
+                Err(TableError::TableTypeMismatch { .. }) => {
+                    return Err(foreign_table(table.name()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        copy.finish(&self, known)?;
+        // As long as it lives, the store's file keeps what others overwrite.
+        drop(self);
+        copy.close()
+    }
+}
+
+fn foreign_table(name: &str) -> Error {
+    Error::Storage(format!("{name} is a table of another program, and cannot be copied").into())
+}
+
+struct Copy {
+    db: Database,
+    rows: u64,
+}
+
+impl Copy {
+    fn new(path: &Path) -> Result<Self> {
+        // Nobody else knows the file yet, so nothing is shared.
+        let db = Builder::new().set_cache_size(2 * TRANSACTION_BYTES).create(path);
+        let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
+        Ok(Self { db, rows: 0 })
+    }
+
+    fn begin(&self) -> Result<WriteTransaction> {
+        Ok(self.db.begin_write()?)
+    }
+
+    fn rows(
+        &mut self,
+        definition: TableDefinition<'_, i64, &'static [u8]>,
+        from: &ReadOnlyTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let mut rows = from.iter()?.peekable();
+        loop {
+            let txn = self.begin()?;
+            let mut bytes = 0;
+            let mut to = txn.open_table(definition)?;
+            while bytes < TRANSACTION_BYTES
+                && let Some(row) = rows.next()
+            {
+                let (id, json) = row?;
+                to.insert(id.value(), json.value())?;
+                bytes += json.value().len();
+                self.rows += 1;
+            }
+            drop(to);
+            txn.commit()?;
+            if rows.peek().is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is not rows goes last, and the file is no store without it.
+    fn finish(&self, snapshot: &Snapshot, known: &[&'static Table]) -> Result<()> {
+        let txn = self.begin()?;
+        {
+            for definition in [META, IDS] {
+                let mut to = txn.open_table(definition)?;
+                match snapshot.txn.open_table(definition) {
+                    Err(TableError::TableDoesNotExist(_)) => {}
+                    from => {
+                        for entry in from?.iter()? {
+                            let (key, value) = entry?;
+                            to.insert(key.value(), value.value())?;
+                        }
+                    }
+                }
+            }
+            let mut ids = txn.open_table(IDS)?;
+            for table in known {
+                if snapshot.rows(table)?.is_none() {
+                    continue;
+                }
+                let rows = txn.open_table(rows_of(table))?;
+                ZoneWriter::open(&txn, table, &rows)?;
+                let highest = rows.last()?.map_or(0, |(id, _)| id.value());
+                if ids.get(table.name())?.map_or(0, |id| id.value()) < highest {
+                    ids.insert(table.name(), highest)?;
+                }
+            }
+        }
+        txn.commit()?;
+        Ok(())
+    }
+
+    /// Returns how many rows there are.
+    fn close(mut self) -> Result<u64> {
+        // redb has a file grow ahead of its rows.
+        self.db.compact().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
+        self.db.close().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
+        Ok(self.rows)
+    }
+}

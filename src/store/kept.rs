@@ -1,0 +1,132 @@
+//! Files that are kept beside the store, as they were before it was replaced.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+
+use crate::error::{Error, Result};
+use crate::store::file::{FileId, copy_private};
+
+/// A name for what is kept of the store: `<name>.<kind>-<timestamp>.bak`, with a counter if two fall
+/// into one second.
+pub(super) fn free_name(store: &Path, kind: &str) -> PathBuf {
+    let timestamp = Utc::now().format("%Y%m%d%H%M%S");
+    let name = |extra: &str| store.with_extension(format!("{kind}-{timestamp}{extra}.bak"));
+    let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
+    let mut candidate = name("");
+    let mut counter = 1;
+    while taken(&candidate) {
+        candidate = name(&format!("-{counter}"));
+        counter += 1;
+    }
+    candidate
+}
+
+/// Gives the store's file, which `file` is open on, a second name, under which it stays when another
+/// takes the first. Returns that name. If one of the kind has the same content already, it serves.
+pub(super) fn keep(store: &Path, file: &mut File, kind: &str) -> Result<PathBuf> {
+    keep_by(|store, backup| fs::hard_link(store, backup), store, file, kind)
+}
+
+fn keep_by(
+    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    store: &Path,
+    file: &mut File,
+    kind: &str,
+) -> Result<PathBuf> {
+    let backup = match find(store, file, kind)? {
+        Some(found) => found,
+        None => {
+            let backup = free_name(store, kind);
+            // A link is whole from the first, and no byte can go wrong on the way. Where the file
+            // system has none, a copy gets its name when it is whole.
+            if link(store, &backup).is_err() {
+                let part = store.with_extension(format!("{kind}.tmp"));
+                copy_private(file, &part)?;
+                fs::rename(&part, &backup).map_err(Error::io("name the backup", &backup))?;
+            }
+            backup
+        }
+    };
+    File::open(&backup).and_then(|file| file.sync_all()).map_err(Error::io("sync", &backup))?;
+    Ok(backup)
+}
+
+/// The backup that somebody made who was interrupted afterwards.
+fn find(store: &Path, file: &mut File, kind: &str) -> Result<Option<PathBuf>> {
+    let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else { return Ok(None) };
+    let prefix = format!("{}.{kind}-", stem.to_string_lossy());
+    for entry in fs::read_dir(dir).map_err(Error::io("read", dir))? {
+        let candidate = entry.map_err(Error::io("read", dir))?;
+        let name = candidate.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(&prefix) || !name.ends_with(".bak") {
+            continue;
+        }
+        let path = candidate.path();
+        if is_same(&path, store, file).map_err(Error::io("read", &path))? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn is_same(candidate: &Path, store: &Path, file: &mut File) -> io::Result<bool> {
+    let metadata = fs::symlink_metadata(candidate)?;
+    // A symbolic link may lead to the store itself, and would lead to what replaces it.
+    if !metadata.is_file() || metadata.len() != file.metadata()?.len() {
+        return Ok(false);
+    }
+    if cfg!(unix) && FileId::of(candidate)? == FileId::of(store)? {
+        return Ok(true);
+    }
+    file.rewind()?;
+    same_bytes(&mut File::open(candidate)?, file, metadata.len())
+}
+
+fn same_bytes(one: &mut impl Read, other: &mut impl Read, length: u64) -> io::Result<bool> {
+    const CHUNK: u64 = 64 << 10;
+    let mut left = length;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    while left > 0 {
+        ours.clear();
+        theirs.clear();
+        let read = one.take(CHUNK).read_to_end(&mut ours)?;
+        other.take(CHUNK).read_to_end(&mut theirs)?;
+        if read == 0 || ours != theirs {
+            return Ok(false);
+        }
+        left -= left.min(read as u64);
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_links_can_be_made_the_backup_is_a_copy_and_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("meta.db");
+        let bytes = b"row".repeat(50_000);
+        fs::write(&store, &bytes).unwrap();
+        // What one leaves who is killed while copying.
+        fs::write(dir.path().join("meta.kind.tmp"), &bytes[..100]).unwrap();
+        let keep = || {
+            let no_links = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
+            keep_by(no_links, &store, &mut File::open(&store).unwrap(), "kind").unwrap()
+        };
+        let backup = keep();
+        assert!(fs::read(&backup).unwrap() == bytes);
+        assert_eq!(keep(), backup);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+
+        fs::write(&store, b"other rows").unwrap();
+        let other = keep();
+        assert_ne!(other, backup);
+        assert_eq!(fs::read(other).unwrap(), b"other rows");
+    }
+}

@@ -1,0 +1,137 @@
+//! The pages of the store's file against their checksums.
+//!
+//! redb keeps a checksum of each page in the page above it, up to the file's header, and looks at them
+//! when it opens a file that is to be checked. That is for a writer that has the file for itself, and
+//! it mends what it finds. Here it gets a view of the file that takes no writes, and is stopped as
+//! soon as the checksums are done, so that nothing is changed and nobody has to wait. What others
+//! commit meanwhile may look like damage; so damage counts only if nobody did, or nobody could.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::{Builder, DatabaseError, StorageBackend, StorageError};
+
+use crate::error::{Error, Result};
+use crate::store::file::first_bytes;
+
+/// The header of a redb file, which every commit changes.
+const HEADER_BYTES: u64 = 320;
+/// How often damage is looked for again because somebody committed. Then writers have to wait.
+const TRIES: usize = 3;
+/// Each page is read once.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// What is wrong with the pages of the file; `None` if every one that the last commit reaches is
+/// what was written. `look_alone` looks while no writer can.
+pub(super) fn damage(
+    path: &Path,
+    look_alone: impl FnOnce() -> Result<Option<String>>,
+) -> Result<Option<String>> {
+    for _ in 0..TRIES {
+        let before = first_bytes(path, HEADER_BYTES)?;
+        let found = look_for_damage(path)?;
+        if found.is_none() || first_bytes(path, HEADER_BYTES)? == before {
+            return Ok(found);
+        }
+    }
+    look_alone()
+}
+
+/// What is wrong with the pages of the file, or seems so because somebody commits.
+pub(super) fn look_for_damage(path: &Path) -> Result<Option<String>> {
+    let intact = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&intact);
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).set_repair_callback(
+        move |session| {
+            // It is called before the checksums, and then again: past the half if they are right,
+            // before it if redb would now go back to an older commit.
+            if session.progress() > 0.0 {
+                told.store(session.progress() > 0.5, Ordering::Relaxed);
+                session.abort();
+            }
+        },
+    );
+    let view = View::new(path).map_err(Error::io("read", path))?;
+    let reason = match builder.create_with_backend(view) {
+        // Opened without a look: nothing was ever committed.
+        Ok(_) => return Ok(None),
+        Err(DatabaseError::RepairAborted) if intact.load(Ordering::Relaxed) => return Ok(None),
+        Err(DatabaseError::RepairAborted) => "a page is not what was written".to_owned(),
+        Err(DatabaseError::Storage(StorageError::Io(error))) => match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the file is cut short".to_owned(),
+            io::ErrorKind::InvalidData => error.to_string(),
+            _ => return Err(Error::io("read", path)(error)),
+        },
+        Err(DatabaseError::Storage(StorageError::Corrupted(reason))) => reason,
+        Err(other) => return Err(Error::Storage(Box::new(redb::Error::from(other)))),
+    };
+    Ok(Some(reason))
+}
+
+/// The file as it is, but for what redb writes into the header when it opens it, which is kept here.
+#[derive(Debug)]
+struct View {
+    inner: Mutex<Inner>,
+    len: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    header: Vec<u8>,
+}
+
+impl View {
+    fn new(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let mut header = Vec::new();
+        file.by_ref().take(HEADER_BYTES).read_to_end(&mut header)?;
+        Ok(Self { inner: Mutex::new(Inner { file, header }), len })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StorageBackend for View {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.file.seek(SeekFrom::Start(offset))?;
+        inner.file.read_exact(out)?;
+        if let Some(kept) = usize::try_from(offset).ok().and_then(|at| inner.header.get(at..)) {
+            let shared = kept.len().min(out.len());
+            out[..shared].copy_from_slice(&kept[..shared]);
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut inner = self.inner();
+        let at = usize::try_from(offset).ok();
+        match at.and_then(|at| inner.header.get_mut(at..at.checked_add(data.len())?)) {
+            Some(kept) => {
+                kept.copy_from_slice(data);
+                Ok(())
+            }
+            None => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if len == self.len { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+}

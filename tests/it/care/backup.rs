@@ -1,0 +1,213 @@
+//! Copies of a store, and stores from copies.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use chrono::Utc;
+use netsky_db::demo::Fleet;
+use netsky_db::{Db, Error};
+
+use crate::care::{at, damage, everything, faults, record_messages};
+use crate::cli::Home;
+use crate::support::{store, store_past_the_crate, stored_rows, value};
+
+fn names_beside(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_backup_is_a_store_of_its_own_with_every_row_as_it_was() {
+    let store = store();
+    Fleet::new(20_000).record(&store.db).unwrap();
+    store_past_the_crate(&store.path, "crashes", 9_000, b"nonsense");
+    store_past_the_crate(&store.path, "theirs", 3, b"{}");
+    let copy = store.path.with_file_name("copy.db");
+    let copied = store.db.backup(&copy).unwrap();
+    assert_eq!((copied.rows, copied.kept.as_ref()), (20_002, None));
+    assert_eq!(copied.file_bytes, fs::metadata(&copy).unwrap().len());
+    assert_eq!(names_beside(&copy), ["copy.db", "meta.db"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // The fault is the row's. The ids are right again, and all zones are there for a reader already.
+    let faults = faults(&copy);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("corrupt row 9000 in crashes"), "{faults:?}");
+    let stats = Db::open_read_only(&copy).unwrap().stats().unwrap();
+    assert!(stats.tables.iter().all(|table| (table.rows == 0) == (table.zones == 0)));
+    assert_eq!(stored_rows(&copy, "theirs"), [(3, "{}".to_owned())]);
+    assert!(everything(&copy) == everything(&store.path));
+
+    let copy = Db::open_path(&copy).unwrap();
+    let next = copy.record_crash(Utc::now(), "k", "a", "{}").unwrap();
+    assert_eq!(next, 9_001);
+    assert_eq!(store.db.record_crash(Utc::now(), "k", "a", "{}").unwrap(), next);
+}
+
+#[test]
+fn a_backup_while_others_record_is_a_prefix_of_what_was_acknowledged() {
+    let store = store();
+    record_messages(&store.db, 0..30_000);
+    let copies: Vec<_> = (0..4).map(|n| store.path.with_file_name(format!("{n}.db"))).collect();
+    let acknowledged = AtomicI64::new(0);
+    let mut bounds = Vec::new();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let id = store.db.record_tick(Utc::now(), "recorder", "{}").unwrap();
+                acknowledged.store(id, Ordering::SeqCst);
+            }
+        });
+        for copy in &copies {
+            let before = acknowledged.load(Ordering::SeqCst);
+            let copied = store.db.backup(copy).unwrap();
+            // One more may be committed that its caller does not yet know of.
+            let after = acknowledged.load(Ordering::SeqCst) + 1;
+            bounds.push((before, copied.rows as i64 - 30_000, after));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    for (copy, (before, ticks, after)) in copies.iter().zip(bounds) {
+        assert!((before..=after).contains(&ticks), "{before} {ticks} {after}");
+        let rows = stored_rows(copy, "ticks");
+        assert_eq!(rows.len() as i64, ticks);
+        assert!(rows == stored_rows(&store.path, "ticks")[..rows.len()]);
+        assert_eq!(faults(copy), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_backup_replaces_a_file_only_if_it_is_told_to_and_never_a_store_in_use() {
+    let store = store();
+    store.db.record_tick(at(0), "a", "{}").unwrap();
+    let copy = store.path.with_file_name("copy.db");
+    fs::write(&copy, b"something else").unwrap();
+    match store.db.backup(&copy) {
+        Err(Error::FileExists { path }) => assert_eq!(path, copy),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fs::read(&copy).unwrap(), b"something else");
+    assert_eq!(store.db.backup_over(&copy).unwrap().rows, 1);
+    store.db.record_tick(at(0), "a", "{}").unwrap();
+    assert_eq!(store.db.backup_over(&copy).unwrap().rows, 2);
+    {
+        let _reader = Db::open_read_only(&copy).unwrap();
+        assert!(matches!(store.db.backup_over(&copy), Err(Error::InUse { .. })));
+    }
+    assert!(matches!(store.db.backup_over(&store.path), Err(Error::InUse { .. })));
+    assert!(store.db.backup(store.path.with_file_name("no").join("dir.db")).is_err());
+    assert_eq!(names_beside(&copy), ["copy.db", "meta.db"]);
+    assert_eq!(store.db.record_tick(at(0), "a", "{}").unwrap(), 3);
+}
+
+#[test]
+fn a_restored_store_is_what_was_backed_up_and_the_one_before_it_is_kept() {
+    let store = store();
+    Fleet::new(3_000).record(&store.db).unwrap();
+    let backup = store.path.with_file_name("backup.db");
+    store.db.backup(&backup).unwrap();
+    let saved = everything(&backup);
+    let fresh = store.path.with_file_name("new").join("dir").join("meta.db");
+    assert_eq!(Db::restore(&backup, &fresh).unwrap().rows, 3_000);
+    assert!(everything(&fresh) == saved);
+
+    store.db.record_tick(at(0), "later", "{}").unwrap();
+    let path = store.path.clone();
+    // Somebody has it open: this process, by now.
+    assert!(matches!(Db::restore_over(&backup, &path), Err(Error::InUse { .. })));
+    drop(store.db);
+    let newer = everything(&path);
+    assert!(matches!(Db::restore(&backup, &path), Err(Error::FileExists { .. })));
+    let copied = Db::restore_over(&backup, &path).unwrap();
+    let kept = copied.kept.unwrap();
+    assert!(everything(&path) == saved && everything(&kept) == newer);
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("meta.before-restore-") && name.ends_with(".bak"), "{name}");
+    assert_eq!(faults(&path), Vec::<String>::new());
+    // Within the same second another name is found.
+    let again = Db::restore_over(&kept, &path).unwrap().kept.unwrap();
+    assert!(again != kept && everything(&path) == newer && everything(&again) == saved);
+}
+
+#[test]
+fn what_is_no_store_is_not_restored_and_what_is_broken_can_be_replaced() {
+    let store = store();
+    store.db.record_tick(at(0), "a", "{}").unwrap();
+    let beside = |name: &str| store.path.with_file_name(name);
+    let (text, empty, backup) = (beside("text"), beside("empty.db"), beside("backup.db"));
+    fs::write(&text, b"something else").unwrap();
+    drop(redb::Database::create(&empty).unwrap());
+    store.db.backup(&backup).unwrap();
+    let broken = beside("broken.db");
+    let mut bytes = fs::read(&backup).unwrap();
+    bytes[4_096..].fill(0xAA);
+    fs::write(&broken, &bytes).unwrap();
+    for refused in [&text, &empty] {
+        match Db::restore_over(refused, &broken) {
+            Err(Error::NotAStore { path, .. }) => assert_eq!(&path, refused),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(Db::restore(beside("absent"), &broken), Err(Error::StoreNotFound { .. })));
+    assert!(fs::read(&broken).unwrap() == bytes);
+    let kept = Db::restore_over(&backup, &broken).unwrap().kept.unwrap();
+    assert!(fs::read(kept).unwrap() == bytes);
+    assert_eq!(value(&Db::open_path(&broken).unwrap(), "SELECT source FROM ticks"), "a");
+}
+
+#[test]
+fn the_backup_and_restore_commands_say_what_went_where() {
+    let home = Home::new();
+    let (file, absent) = (home.path("monday.db"), home.path("absent.db"));
+    let (file, absent) = (file.to_str().unwrap(), absent.to_str().unwrap());
+    assert!(home.fails(3, &["backup", file]).contains("no store at"));
+    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
+    home.ok(&["record", "ticks", tick]);
+    let out = home.ok(&["backup", file]);
+    assert!(out.starts_with(&format!("1 rows in {file}, ")) && out.ends_with("iB\n"), "{out}");
+    let error = home.fails(1, &["backup", file]);
+    assert!(error.contains("exists already") && error.contains("--force"), "{error}");
+    home.ok(&["record", "ticks", tick]);
+    assert!(home.ok(&["backup", file, "--force"]).starts_with("2 rows"));
+    home.ok(&["check", "--db", file]);
+
+    home.ok(&["record", "ticks", tick]);
+    assert!(home.fails(1, &["restore", absent]).contains("cannot read"));
+    assert!(home.fails(1, &["restore", file]).contains("--force"));
+    let db = Db::open_path(home.path(".netsky/meta.db")).unwrap();
+    let error = home.fails(3, &["restore", file, "--force"]);
+    assert!(error.contains("in use") && error.contains("try again"), "{error}");
+    drop(db);
+    let ran = home.run(&["restore", file, "--force"]);
+    assert_eq!((ran.code, ran.out.starts_with("2 rows in ")), (0, true), "{}", ran.err);
+    assert!(ran.err.contains("meta.before-restore-"), "{}", ran.err);
+    assert_eq!(home.ok(&["record", "ticks", tick]), "3\n");
+    for command in ["backup", "restore"] {
+        assert!(home.ok(&[command, "--help"]).contains("Examples:"));
+    }
+}
+
+#[test]
+fn a_damaged_store_is_neither_backed_up_nor_restored_as_if_it_were_sound() {
+    let store = store();
+    record_messages(&store.db, 0..1_000);
+    store.db.record_tick(at(0), "unmistakable", "{}").unwrap();
+    let path = store.path.clone();
+    drop(store.db);
+    damage(&path, b"unmistakable");
+    let copy = path.with_file_name("copy.db");
+    match Db::open_read_only(&path).unwrap().backup(&copy) {
+        Err(Error::Damaged { path: named, .. }) => assert_eq!(named, path),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(Db::restore(&path, &copy), Err(Error::Damaged { .. })));
+    assert_eq!(names_beside(&path), ["meta.db"]);
+}

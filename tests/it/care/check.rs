@@ -1,0 +1,270 @@
+//! What a check finds.
+
+use std::fs;
+
+use netsky_db::demo::Fleet;
+use netsky_db::{Db, Fault, TABLES, Table};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use serde_json::json;
+
+use crate::care::{
+    Dice, IDS, ZONES, at, check, damage, everything, faults, past_the_crate, record_messages,
+    while_recording,
+};
+use crate::cli::Home;
+use crate::support::{full_row, store, store_past_the_crate, to_json, value};
+
+#[test]
+fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {
+    let store = store();
+    assert!(store.db.check().unwrap().is_clean(), "an empty store");
+    Fleet::new(20_000).record(&store.db).unwrap();
+    let report = store.db.check().unwrap();
+    assert_eq!(report.faults, []);
+    assert_eq!((report.tables, report.rows), (14, 20_000));
+    let summaries = store.db.summaries().unwrap();
+    let blocks: u64 = summaries.iter().map(|table| table.rows / 1024 + 1).sum();
+    let full: u64 = summaries.iter().filter(|table| table.rows.is_multiple_of(1024)).count() as u64;
+    assert!((blocks - full..=blocks).contains(&report.zones), "{report:?}");
+
+    let path = store.path.clone();
+    drop(store.db);
+    let before = fs::read(&path).unwrap();
+    assert!(check(&path).is_clean());
+    assert!(fs::read(&path).unwrap() == before, "the check changed the file");
+}
+
+#[test]
+fn a_check_names_each_corrupt_row_and_lists_no_more_than_a_thousand() {
+    let store = store();
+    for (index, table) in TABLES.iter().enumerate() {
+        let id = index as i64 * 1_000 + 1;
+        for good in [id - 1, id + 1] {
+            let row = to_json(&full_row(table, good));
+            store_past_the_crate(&store.path, table.name(), good, row.as_bytes());
+        }
+        let mut row = full_row(table, id);
+        let last = table.columns().last().unwrap().name;
+        row.insert(last.to_owned(), json!(["neither"]));
+        store_past_the_crate(&store.path, table.name(), id, to_json(&row).as_bytes());
+    }
+    let report = store.db.check().unwrap();
+    assert_eq!(report.rows, 3 * 14);
+    for (index, table) in TABLES.iter().enumerate() {
+        let id = index as i64 * 1_000 + 1;
+        let named = report.faults.iter().any(|fault| match fault {
+            Fault::CorruptRow { table: name, id: row, reason } => {
+                *name == table.name()
+                    && *row == id
+                    && reason.contains(table.columns().last().unwrap().name)
+            }
+            _ => false,
+        });
+        assert!(named, "{}: {:?}", table.name(), report.faults);
+    }
+
+    let store = crate::support::store();
+    past_the_crate(&store.path, |txn| {
+        let ticks = TableDefinition::<i64, &[u8]>::new("ticks");
+        let mut ticks = txn.open_table(ticks).unwrap();
+        for id in 1..=1_500 {
+            ticks.insert(id, &b"nonsense"[..]).unwrap();
+        }
+        txn.open_table(IDS).unwrap().insert("ticks", 1_500).unwrap();
+    });
+    let report = store.db.check().unwrap();
+    assert_eq!((report.rows, report.fault_count, report.faults.len()), (1_500, 1_500, 1_000));
+}
+
+#[test]
+fn a_check_finds_each_kind_of_untrue_zone() {
+    let change = |change: fn(&WriteTransaction)| {
+        let store = store();
+        record_messages(&store.db, 0..3_000);
+        assert!(store.db.check().unwrap().is_clean());
+        past_the_crate(&store.path, change);
+        faults(&store.path)
+    };
+
+    let counted = change(|txn| {
+        let mut zones = txn.open_table(ZONES).unwrap();
+        let (rows, low, high) = zones.get(("messages", 1)).unwrap().unwrap().value();
+        zones.insert(("messages", 1), (rows + 5, low, high)).unwrap();
+    });
+    assert_eq!(
+        counted,
+        ["untrue zone of messages, ids 1024 to 2047: it counts 1029 rows, and there are 1024"]
+    );
+    let wide = change(|txn| {
+        let mut zones = txn.open_table(ZONES).unwrap();
+        let (rows, low, high) = zones.get(("messages", 0)).unwrap().unwrap().value();
+        zones.insert(("messages", 0), (rows, low - 1_000_000, high)).unwrap();
+    });
+    assert_eq!(
+        wide,
+        ["untrue zone of messages, ids 0 to 1023: it spans 2023-11-14T22:13:19.999Z to \
+          2023-11-14T22:30:22Z, and the rows 2023-11-14T22:13:20Z to 2023-11-14T22:30:22Z"]
+    );
+    let removed = change(|txn| {
+        txn.open_table(ZONES).unwrap().remove(("messages", 2)).unwrap();
+    });
+    assert_eq!(
+        removed,
+        ["untrue zone of messages, ids 2048 to 3071: there is none, and there are 953 rows"]
+    );
+    let invented = change(|txn| {
+        txn.open_table(ZONES).unwrap().insert(("messages", 9), (7, 0, 1)).unwrap();
+    });
+    assert_eq!(
+        invented,
+        ["untrue zone of messages, ids 9216 to 10239: it counts 7 rows, and there are none"]
+    );
+    let deleted = change(|txn| {
+        let messages = TableDefinition::<i64, &[u8]>::new("messages");
+        txn.open_table(messages).unwrap().remove(1_500).unwrap();
+    });
+    assert_eq!(
+        deleted,
+        [
+            "untrue zone of messages, ids 1024 to 2047: it counts 1024 rows, and there are 1023",
+            "untrue zones of messages: they count 3000 rows of 2999",
+        ]
+    );
+    // A zone may know no times, as where a row's could not be read.
+    assert_eq!(
+        change(|txn| {
+            let mut zones = txn.open_table(ZONES).unwrap();
+            zones.insert(("messages", 1), (1_024, i64::MAX, i64::MIN)).unwrap();
+        }),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn rows_that_another_program_has_just_written_are_no_fault_but_ids_that_it_did_not_write_are() {
+    let store = store();
+    record_messages(&store.db, 0..1_500);
+    let row = to_json(&full_row(Table::find("messages", TABLES).unwrap(), 1));
+    store_past_the_crate(&store.path, "messages", 1_501, row.as_bytes());
+    store_past_the_crate(&store.path, "messages", 4_000, row.as_bytes());
+    assert_eq!(
+        faults(&store.path),
+        ["ids of messages are behind: 1500 was the last given out, and a row has 4000"]
+    );
+    past_the_crate(&store.path, |txn| {
+        txn.open_table(IDS).unwrap().insert("messages", 4_000).unwrap();
+    });
+    assert_eq!(faults(&store.path), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_page_is_found_even_if_its_rows_can_be_read_and_is_left_as_it_is() {
+    let store = store();
+    record_messages(&store.db, 0..1_000);
+    store.db.record_tick(at(0), "unmistakable", "{}").unwrap();
+    let path = store.path.clone();
+    drop(store.db);
+    let bytes = damage(&path, b"unmistakable");
+    let db = Db::open_read_only(&path).unwrap();
+    assert_eq!(value(&db, "SELECT source FROM ticks"), "tnmistakable");
+    let report = db.check().unwrap();
+    assert!(matches!(&report.faults[..], [Fault::Pages { .. }]), "{report:?}");
+    assert_eq!((report.fault_count, report.rows), (1, 0));
+    assert!(fs::read(&path).unwrap() == bytes, "the check changed the file");
+}
+
+#[test]
+fn a_damaged_page_is_found_although_others_keep_committing() {
+    let store = store();
+    record_messages(&store.db, 0..1_000);
+    store.db.record_crash(at(0), "unmistakable", "a", "{}").unwrap();
+    damage(&store.path, b"unmistakable");
+    let reader = Db::open_read_only(&store.path).unwrap();
+    while_recording(&store.db, || {
+        for db in [&store.db, &reader] {
+            let report = db.check().unwrap();
+            assert!(matches!(&report.faults[..], [Fault::Pages { .. }]), "{report:?}");
+        }
+    });
+}
+
+#[test]
+fn a_byte_that_changes_anywhere_is_found_or_lies_where_nothing_is() {
+    let store = store();
+    Fleet::new(2_000).record(&store.db).unwrap();
+    let path = store.path.clone();
+    drop(store.db);
+    let (sound, expected) = (fs::read(&path).unwrap(), everything(&path));
+    let mut dice = Dice(11);
+    let mut found = 0;
+    for round in 0..80 {
+        // The header and the pages near it are few among many.
+        let end = if round % 2 == 0 { sound.len() } else { 8_192 };
+        let mut bytes = sound.clone();
+        bytes[dice.below(end as u64) as usize] ^= 1 << dice.below(8);
+        let changed = path.with_file_name(format!("{round}.db"));
+        fs::write(&changed, &bytes).unwrap();
+        match Db::open_read_only(&changed).and_then(|db| db.check()) {
+            Ok(report) if report.is_clean() => assert!(everything(&changed) == expected),
+            Ok(report) => {
+                assert!(matches!(&report.faults[..], [Fault::Pages { .. }]), "{report:?}");
+                assert!(fs::read(&changed).unwrap() == bytes);
+                found += 1;
+            }
+            Err(_) => found += 1,
+        }
+        fs::remove_file(&changed).unwrap();
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn a_file_whose_end_is_gone_while_it_is_open_fails_the_check() {
+    let store = store();
+    record_messages(&store.db, 0..20_000);
+    let reader = Db::open_read_only(&store.path).unwrap();
+    let whole = fs::metadata(&store.path).unwrap().len();
+    let copy = store.path.with_file_name("cut.db");
+    fs::copy(&store.path, &copy).unwrap();
+    assert!(check(&copy).is_clean());
+    let cut = Db::open_read_only(&copy).unwrap();
+    fs::OpenOptions::new().write(true).open(&copy).unwrap().set_len(whole / 2).unwrap();
+    let report = cut.check().unwrap();
+    assert!(matches!(&report.faults[..], [Fault::Pages { .. }]), "{report:?}");
+    assert!(reader.check().unwrap().is_clean());
+}
+
+#[test]
+fn a_check_beside_a_busy_writer_finds_no_fault() {
+    let store = store();
+    Fleet::new(20_000).record(&store.db).unwrap();
+    let reader = Db::open_read_only(&store.path).unwrap();
+    let recorded = while_recording(&store.db, || {
+        for _ in 0..5 {
+            assert_eq!(store.db.check().unwrap().faults, []);
+            assert_eq!(reader.check().unwrap().faults, []);
+        }
+    });
+    assert!(recorded > 0);
+}
+
+#[test]
+fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
+    let home = Home::new();
+    let path = home.path(".netsky/meta.db");
+    assert!(home.fails(3, &["check"]).contains("no store at"));
+    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
+    home.ok(&["record", "ticks", tick]);
+    assert_eq!(home.ok(&["check"]), "1 rows and 1 zones in 14 tables: no fault\n");
+    store_past_the_crate(&path, "ticks", 2, b"nonsense");
+    store_past_the_crate(&path, "crashes", 7, b"{}");
+    let ran = home.run(&["check"]);
+    assert_eq!(ran.code, 3);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert!(lines[0].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
+    assert!(lines[1].starts_with("ids of crashes are behind"), "{}", ran.out);
+    assert!(lines[2].starts_with("corrupt row 2 in ticks: invalid JSON at byte 0"), "{}", ran.out);
+    assert_eq!(lines[4], "3 rows and 1 zones in 14 tables: 4 faults");
+    assert!(ran.err.contains("has faults") && ran.err.contains("netsky backup"), "{}", ran.err);
+    assert!(home.ok(&["check", "--help"]).contains("Examples:"));
+}

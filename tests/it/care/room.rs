@@ -1,0 +1,142 @@
+//! What a store takes, and giving back what it does not need.
+
+use std::fs;
+
+use netsky_db::{Compacted, Db, Error, TABLES, Table};
+use serde_json::json;
+
+use crate::care::{at, record_messages, time_text, while_recording};
+use crate::cli::Home;
+use crate::support::{
+    full_row, open_past_the_crate, store, store_past_the_crate, stored_rows, to_json, value,
+};
+
+#[test]
+fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() {
+    let store = store();
+    let empty = store.db.stats().unwrap();
+    assert_eq!(empty.tables.len(), 14);
+    assert!(empty.tables.iter().all(|table| (table.rows, table.span, table.zones) == (0, None, 0)));
+    record_messages(&store.db, 0..3_000);
+    record_messages(&store.db, -50..-40);
+    let of = |name| {
+        let stats = store.db.stats().unwrap();
+        stats.tables.into_iter().find(|table| table.table.name() == name).unwrap()
+    };
+    let found = of("messages");
+    let stored: u64 =
+        stored_rows(&store.path, "messages").iter().map(|(_, json)| json.len() as u64 + 8).sum();
+    assert_eq!((found.rows, found.row_bytes, found.zones), (3_010, stored, 3));
+    assert_eq!(found.span, Some((at(-50), at(2_999))));
+    assert!(found.page_bytes >= stored && found.page_bytes < 2 * stored, "{found:?}");
+    let file = fs::metadata(&store.path).unwrap().len();
+    assert_eq!(store.db.stats().unwrap().file_bytes, file);
+
+    // A row that no zone knows of, and one whose time cannot be read.
+    let mut row = full_row(Table::find("messages", TABLES).unwrap(), 1);
+    row["ts_utc"] = time_text(at(9_999)).into();
+    store_past_the_crate(&store.path, "messages", 4_000, to_json(&row).as_bytes());
+    store_past_the_crate(&store.path, "messages", 7, b"nonsense");
+    assert_eq!(of("messages").span, Some((at(-50), at(9_999))));
+}
+
+#[test]
+fn the_stats_command_shows_each_table_and_the_whole_file() {
+    let home = Home::new();
+    assert!(home.fails(3, &["stats"]).contains("no store at"));
+    let tick = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"cron","detail_json":"{}"}"#;
+    home.ok(&["record", "ticks", tick]);
+    let bytes = stored_rows(&home.path(".netsky/meta.db"), "ticks")[0].1.len() + 8;
+    let stats: serde_json::Value =
+        serde_json::from_str(&home.ok(&["stats", "--format", "json"])).unwrap();
+    let stats = stats.as_array().unwrap();
+    assert_eq!(stats.len(), 15);
+    let ticks = stats.iter().find(|line| line["table"] == "ticks").unwrap();
+    assert_eq!(
+        (&ticks["rows"], &ticks["row_bytes"], &ticks["zones"]),
+        (&json!(1), &json!(bytes), &json!(1))
+    );
+    let file = fs::metadata(home.path(".netsky/meta.db")).unwrap().len();
+    assert_eq!(
+        stats[14],
+        json!({"table": "(file)", "rows": 1, "row_bytes": bytes, "file_bytes": file, "zones": 1,
+            "first": "2026-04-15T23:00:00.000Z", "last": "2026-04-15T23:00:00.000Z"})
+    );
+    assert!(home.ok(&["stats"]).contains("| (file) "));
+    assert!(home.ok(&["stats", "--help"]).contains("Examples:"));
+}
+
+#[test]
+fn compacting_gives_the_room_of_pruned_rows_back_unless_somebody_reads() {
+    let store = store();
+    record_messages(&store.db, 0..30_000);
+    store.db.prune(at(29_000), None).unwrap();
+    let left = stored_rows(&store.path, "messages");
+    let size = || fs::metadata(&store.path).unwrap().len();
+    let other = Db::open_read_only(&store.path).unwrap();
+    let before = size();
+
+    let reader = open_past_the_crate(&store.path);
+    let reading = redb::ReadableDatabase::begin_read(&reader).unwrap();
+    assert!(matches!(store.db.compact(), Err(Error::InUse { .. })));
+    drop(reading);
+    let compacted = compact_soon(&store.db);
+    assert_eq!((compacted.bytes_before, compacted.bytes_after), (before, size()));
+    assert!(compacted.bytes_after * 4 < before, "{compacted:?}");
+    assert!(stored_rows(&store.path, "messages") == left);
+    assert!(matches!(other.compact(), Err(Error::ReadOnlyStore { .. })));
+    // Those who have it open go on.
+    assert_eq!(value(&other, "SELECT count(*) FROM messages"), 1_000);
+    record_messages(&store.db, 0..2_000);
+    assert_eq!(value(&other, "SELECT count(*) FROM messages"), 3_000);
+    assert_eq!(store.db.check().unwrap().faults, []);
+}
+
+/// The threads of a stream that was dropped let go of their snapshot a moment later.
+fn compact_soon(db: &Db) -> Compacted {
+    for _ in 0..100 {
+        match db.compact() {
+            Err(Error::InUse { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            compacted => return compacted.unwrap(),
+        }
+    }
+    panic!("still in use");
+}
+
+#[test]
+fn a_compact_waits_for_writers_and_they_for_it() {
+    let store = store();
+    record_messages(&store.db, 0..20_000);
+    let recorded = while_recording(&store.db, || {
+        for round in 1..=3 {
+            store.db.prune(at(round * 5_000), None).unwrap();
+            compact_soon(&store.db);
+        }
+    });
+    let counts = "SELECT (SELECT count(*) FROM ticks) + (SELECT count(*) FROM messages)";
+    let ticks = value(&store.db, "SELECT max(id) FROM ticks").as_i64().unwrap_or(0);
+    assert_eq!(ticks, recorded);
+    let old = value(&store.db, counts).as_i64().unwrap();
+    assert_eq!(old, recorded + 5_000);
+    assert_eq!(store.db.check().unwrap().faults, []);
+}
+
+#[test]
+fn the_compact_command_says_how_much_was_gained_or_that_somebody_reads() {
+    let home = Home::new();
+    assert!(home.fails(3, &["compact"]).contains("no store at"));
+    let path = home.path(".netsky/meta.db");
+    fs::create_dir(home.path(".netsky")).unwrap();
+    let db = Db::open_path(&path).unwrap();
+    record_messages(&db, 0..10_000);
+    drop(db);
+    home.ok(&["prune", "--before", "1s"]);
+    let reader = open_past_the_crate(&path);
+    let reading = redb::ReadableDatabase::begin_read(&reader).unwrap();
+    let error = home.fails(3, &["compact"]);
+    assert!(error.contains("in use") && error.contains("try again"), "{error}");
+    drop(reading);
+    let out = home.ok(&["compact"]);
+    assert!(out.contains(" MiB given back: from ") && out.ends_with(" KiB\n"), "{out}");
+    assert!(home.ok(&["compact", "--help"]).contains("Examples:"));
+}
