@@ -22,7 +22,7 @@ fn queries(db: &Db, size: u64) -> [(&'static str, String); 9] {
     let (from, until) = (time(db, size / 2), time(db, size / 2 + HOUR));
     [
         ("count", "SELECT COUNT(*) FROM messages".to_owned()),
-        ("narrow", "SELECT MAX(from_agent) FROM messages".to_owned()),
+        ("narrow", "SELECT COUNT(from_agent) FROM messages".to_owned()),
         (
             "wide",
             "SELECT SUM(length(body)), COUNT(DISTINCT chat_id), SUM(length(raw_json)) \

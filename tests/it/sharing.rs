@@ -206,6 +206,8 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
     assert_eq!(ends[0]["n"], times.len());
     assert_eq!(ends[0]["low"], times.iter().min().unwrap().as_str());
     assert_eq!(ends[0]["high"], times.iter().max().unwrap().as_str());
+    let report = store.db.check().unwrap();
+    assert!(report.is_clean(), "{report:?}");
     let next = Db::open_path(&store.path).unwrap().record(&tick("after")).unwrap();
     assert_eq!(next, found.len() as i64 + 1);
 }
