@@ -6,6 +6,8 @@ mod check;
 mod claim;
 mod compact;
 mod copy;
+#[cfg(test)]
+mod faults;
 mod file;
 mod handle;
 mod kept;

@@ -1,0 +1,200 @@
+//! A disk that fails at each of its operations in turn: whatever it was, the store opens again and
+//! holds what was acknowledged.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redb::backends::FileBackend;
+use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend};
+
+use crate::error::{Error, Result};
+use crate::row::EncodedRow;
+use crate::schema::TickRecord;
+use crate::store::handle::Handle;
+use crate::store::writer::Writer;
+use crate::store::{Store, rows_of};
+use crate::table::Record;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Rows in one call each, and then as many in one.
+const CALLS: usize = 4;
+
+/// How the disk fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Writes and syncs are refused.
+    Refused,
+    /// A write ends halfway, and says so.
+    Short,
+    /// There is no space: the file does not grow, and no more can be written.
+    Full,
+}
+
+/// A file that does so many writes, syncs and changes of its length, and then fails at each.
+#[derive(Debug)]
+struct FailingFile {
+    file: FileBackend,
+    fault: Fault,
+    left: Arc<AtomicUsize>,
+}
+
+impl FailingFile {
+    fn fails(&self) -> bool {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        left.is_err()
+    }
+
+    fn error(&self) -> io::Error {
+        match self.fault {
+            Fault::Full => io::ErrorKind::StorageFull.into(),
+            _ => io::Error::other("on purpose"),
+        }
+    }
+}
+
+macro_rules! passed_on {
+    ($($name:ident -> $answer:ty),*) => {$(
+        fn $name(&self, start: Bound<u64>, end: Bound<u64>) -> Result<$answer, BackendError> {
+            self.file.$name(start, end)
+        }
+    )*};
+}
+
+impl StorageBackend for FailingFile {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if self.fails() { Err(self.error()) } else { self.file.set_len(len) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.fails() { Err(self.error()) } else { self.file.sync_data() }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if !self.fails() {
+            return self.file.write(offset, data);
+        }
+        if self.fault == Fault::Short {
+            self.file.write(offset, &data[..data.len() / 2])?;
+        }
+        Err(self.error())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    passed_on! {
+        try_lock_range -> bool, try_lock_shared_range -> bool, lock_range -> (),
+        lock_shared_range -> (), unlock_range -> (), query_lock_range -> bool
+    }
+}
+
+fn store(path: &Path, backend: FailingFile) -> Result<Store> {
+    let mut builder = Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    let db = builder.create_with_backend(backend);
+    let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
+    Ok(Store {
+        handle: Arc::new(Handle::ReadWrite(Writer::new(db))),
+        path: path.to_owned(),
+        patience: PATIENCE,
+        archived: None,
+        upgraded_from: None,
+    })
+}
+
+/// A row with a name of its own.
+fn row(name: usize) -> EncodedRow {
+    let source = name.to_string();
+    let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();
+    let mut row = EncodedRow::default();
+    row.encode(
+        TickRecord::TABLE,
+        TickRecord { ts_utc, source: &source, detail_json: "{}" }.values(),
+    )
+    .unwrap();
+    row
+}
+
+/// Records until the disk fails. Returns the id of each row that was acknowledged, and the names of
+/// those whose call failed.
+fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Vec<usize>) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let left = Arc::new(AtomicUsize::new(operations));
+    let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left };
+    let mut acknowledged = BTreeMap::new();
+    let Ok(store) = store(path, backend) else { return (acknowledged, Vec::new()) };
+    let mut next = 0;
+    for call in 0..=CALLS {
+        let names: Vec<usize> =
+            if call < CALLS { vec![call] } else { (CALLS..2 * CALLS).collect() };
+        let rows: Vec<EncodedRow> = names.iter().map(|name| row(*name)).collect();
+        let ids = store.append(TickRecord::TABLE, move |appender| {
+            rows.iter().map(|row| appender.push(row)).collect::<Result<Vec<i64>>>()
+        });
+        match ids {
+            Ok(ids) => acknowledged.extend(ids.into_iter().zip(names)),
+            Err(_) => return (acknowledged, names),
+        }
+        next += 1;
+    }
+    assert_eq!(next, CALLS + 1);
+    (acknowledged, Vec::new())
+}
+
+#[test]
+fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
+    for fault in [Fault::Refused, Fault::Short, Fault::Full] {
+        let mut operations = 0;
+        loop {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("meta.db");
+            Store::open(&path, PATIENCE).unwrap().create_tables(&[TickRecord::TABLE]).unwrap();
+            let (acknowledged, failed) = record(&path, fault, operations);
+
+            let at = format!("{fault:?} after {operations} operations");
+            let store =
+                Store::open(&path, PATIENCE).unwrap_or_else(|error| panic!("{at}: {error}"));
+            store.create_tables(&[TickRecord::TABLE]).unwrap();
+            let txn = store.handle.begin_read().unwrap();
+            let rows = txn.open_table(rows_of(TickRecord::TABLE)).unwrap();
+            let mut found: BTreeMap<i64, usize> = BTreeMap::new();
+            for row in rows.iter().unwrap() {
+                let (id, json) = row.unwrap();
+                let text = String::from_utf8(json.value().to_vec()).unwrap();
+                let name = text.split("\"source\":\"").nth(1).unwrap().split('"').next().unwrap();
+                found.insert(id.value(), name.parse().unwrap());
+            }
+            drop((rows, txn));
+            // The call that failed is there whole or not at all, after all that were acknowledged.
+            let unsure: Vec<usize> = found.values().copied().skip(acknowledged.len()).collect();
+            assert!(unsure.is_empty() || unsure == failed, "{at}: {found:?}");
+            assert!(acknowledged.iter().all(|(id, name)| found.get(id) == Some(name)), "{at}");
+            assert_eq!(store.check(&[TickRecord::TABLE]).unwrap().faults, [], "{at}");
+            // It goes on from there.
+            let last = found.len() as i64;
+            let id = store.append(TickRecord::TABLE, |appender| appender.push(&row(99))).unwrap();
+            assert_eq!(id, last + 1, "{at}");
+            if acknowledged.len() == 2 * CALLS && failed.is_empty() {
+                break;
+            }
+            operations += 1;
+        }
+        assert!(operations > 20, "the disk never failed");
+        println!("{fault:?}: {operations} faults");
+    }
+}
