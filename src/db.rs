@@ -66,7 +66,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::HomeDirMissing`], and those of `open_path`.
+    /// [`Error::HomeDirMissing`]; [`Error::NotAStore`] if a symbolic link is in its place; and those of
+    /// `open_path`.
     pub fn open() -> Result<Self> {
         OpenOptions::new().open_default()
     }
@@ -187,6 +188,7 @@ impl OpenOptions {
     pub fn open_default(&self) -> Result<Db> {
         let path = Db::default_path()?;
         store::own_private_dir(&path)?;
+        store::refuse_link(&path)?;
         self.open(path)
     }
 

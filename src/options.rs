@@ -62,7 +62,7 @@ impl OpenOptions {
     /// How many bytes the queries that run at one time may hold between them to sort, group and
     /// join. What is more goes to temporary files; where that cannot be, the query fails with
     /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
-    /// scans hold, and the answer itself, are not counted.
+    /// scans hold, window functions over a whole table, and the answer itself are not counted.
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self { memory_limit: Some(bytes), ..self }

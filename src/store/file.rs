@@ -58,6 +58,18 @@ pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
         .map_err(Error::io("make private", dir))
 }
 
+/// Refuses a symbolic link where the default store should be: whoever could put it there would have
+/// the rows written to a file of theirs. A path that somebody names may well be a link.
+pub(crate) fn refuse_link(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(Error::NotAStore {
+            path: path.to_owned(),
+            reason: "it is a symbolic link; name the file that it leads to".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a directory, and those that lead to it, for its owner alone. One that is there is left as
 /// it is.
 pub(super) fn create_private_dir(dir: &Path) -> Result<()> {

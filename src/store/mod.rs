@@ -40,7 +40,7 @@ pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub(crate) use zone::{Zone, ZoneMap};
 
-pub(crate) use file::own_private_dir;
+pub(crate) use file::{own_private_dir, refuse_link};
 
 use handle::Handle;
 use zone::ZoneWriter;

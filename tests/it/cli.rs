@@ -416,6 +416,18 @@ fn a_second_process_records_and_queries_while_this_one_has_the_store_open() {
     assert!(db.query("SELECT count(*) AS n FROM ticks").unwrap().contains("| 4 |"));
 }
 
+#[test]
+#[cfg(unix)]
+fn a_link_in_place_of_the_default_store_is_refused() {
+    let home = Home::new();
+    std::fs::create_dir(home.path(".netsky")).unwrap();
+    std::os::unix::fs::symlink(home.path("elsewhere"), home.path(".netsky/meta.db")).unwrap();
+    let ran = home.run(&["record", "ticks", r#"{"source":"x","detail_json":"{}"}"#]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("symbolic link"), "{}", ran.err);
+    assert!(!home.path("elsewhere").exists());
+}
+
 /// The most memory that a query's process held, in KiB: what Linux said last before it ended.
 #[cfg(target_os = "linux")]
 fn peak_memory(home: &Home, store: &Path, sql: &str) -> u64 {
