@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// How long a call waits for other processes unless told otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Also where nobody else writes, opening and writing take a moment, on a thread of their own. Who waits
+/// less than that would be told of another process that is not there.
+const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How to open a store, where [`Db::open`](crate::Db::open) and its kin do not fit.
 ///
@@ -46,10 +49,11 @@ impl OpenOptions {
     }
 
     /// How long opening or writing waits while another process writes, before it fails with
-    /// [`Error::Busy`](crate::Error::Busy); 10 seconds unless set. Queries never wait.
+    /// [`Error::Busy`](crate::Error::Busy); 10 seconds unless set, and no
+    /// less than 50 milliseconds. Queries never wait.
     #[must_use]
     pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
-        Self { busy_timeout, ..self }
+        Self { busy_timeout: busy_timeout.max(SHORTEST_BUSY_TIMEOUT), ..self }
     }
 
     /// How long a query may take before it fails with [`Error::TimedOut`](crate::Error::TimedOut); as

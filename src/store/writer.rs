@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use redb::{CommitError, Database, WriteTransaction};
+use redb::{Database, WriteTransaction};
 
 use crate::error::{Error, Result};
 
@@ -195,8 +195,6 @@ impl Shared {
         }
         match txn.commit() {
             Ok(()) => jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
-            // It has been rolled back.
-            Err(error @ CommitError::TransactionPoisoned) => fail(jobs, error.into()),
             Err(error) => fail(jobs, error.into()),
         }
     }

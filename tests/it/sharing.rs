@@ -55,6 +55,14 @@ fn a_call_that_waits_in_vain_says_so_and_stores_nothing() {
 }
 
 #[test]
+fn who_would_not_wait_at_all_records_where_nobody_else_writes() {
+    let store = store();
+    drop(store.db);
+    let db = OpenOptions::new().busy_timeout(Duration::ZERO).open(&store.path).unwrap();
+    assert_eq!(db.record(&tick("at once")).unwrap(), 1);
+}
+
+#[test]
 fn opening_waits_no_longer_than_told_and_holds_up_no_other_store() {
     let (held, free) = (store(), store());
     drop(held.db);
