@@ -150,6 +150,19 @@ impl Db {
         self.store().path()
     }
 
+    /// Whether no other process can open the store while this one has it open. So it is only where
+    /// the file system or the platform has no locks on parts of a file, as some network file systems;
+    /// others wait for their turn as long as their
+    /// [`busy_timeout`](crate::OpenOptions::busy_timeout).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_path`](Self::open_path), if the file must be opened anew after an error of the
+    /// disk.
+    pub fn is_exclusive(&self) -> Result<bool> {
+        self.store().is_exclusive()
+    }
+
     /// Where the SQLite file went that was found at the path when the store was opened.
     pub fn archived(&self) -> Option<&Path> {
         self.store().archived()

@@ -219,6 +219,16 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 
+    /// The disk failed in the moment in which the rows of the call were made durable, so they are
+    /// stored, all of them, or not at all, and which of the two cannot be told from here. Look whether
+    /// they are there before you record them again, or they may be stored twice. The store can be used
+    /// on: the next call opens its file anew.
+    #[error(
+        "the disk failed while the rows were made durable: {0}; look whether they are stored before you \
+         record them again"
+    )]
+    CommitUncertain(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// A file or directory could not be used. `source` has the cause.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -52,6 +52,7 @@
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `care.rs` | what a store needs now and then: checks, pruning, backups |
+//! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet |
 //! | `bin/netsky/` | the command line, on the public API alone |
 
@@ -72,6 +73,7 @@ mod nearest;
 mod options;
 mod providers;
 mod query;
+mod recorder;
 mod row;
 mod schema;
 mod store;
@@ -83,6 +85,7 @@ pub use error::{Error, Result};
 pub use import::Imported;
 pub use options::OpenOptions;
 pub use query::{QueryStream, format_table, times_as_text};
+pub use recorder::Recorder;
 pub use schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord, Direction,
     GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,

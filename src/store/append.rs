@@ -1,6 +1,9 @@
 //! Rows on their way into the store: ids given out and rows written in one durable transaction.
 
-use redb::{ReadableTable, Table as RedbTable};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 
 use crate::error::{Error, Result};
 use crate::row::{self, EncodedRow};
@@ -16,23 +19,48 @@ impl Store {
         table: &'static Table,
         mut fill: impl FnMut(&mut Appender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write(move |txn| append(txn, table, &mut fill))
+    }
+
+    /// Appends rows of any tables in one durable transaction, those of a table in their order.
+    pub(crate) fn append_all(
+        &self,
+        rows: Vec<Arc<Vec<(&'static Table, EncodedRow)>>>,
+    ) -> Result<()> {
         self.write(move |txn| {
-            let mut ids = txn.open_table(IDS)?;
-            let rows = txn.open_table(rows_of(table))?;
-            let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
-            // A program that wrote rows and not their ids must not have them overwritten.
-            let highest = rows.last()?.map_or(0, |(id, _)| id.value());
-            let last_id = given_out.max(highest);
-            let zones = ZoneWriter::open(txn, table, &rows)?;
-            let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
-            let filled = fill(&mut appender)?;
-            appender.zones.write()?;
-            if appender.last_id != given_out {
-                ids.insert(table.name(), appender.last_id)?;
+            let mut of_table: BTreeMap<&str, (&'static Table, Vec<&EncodedRow>)> = BTreeMap::new();
+            for (table, row) in rows.iter().flat_map(|rows| rows.iter()) {
+                of_table.entry(table.name()).or_insert((table, Vec::new())).1.push(row);
             }
-            Ok(filled)
+            for (table, rows) in of_table.into_values() {
+                append(txn, table, |appender| {
+                    rows.iter().try_for_each(|row| appender.push(row).map(|_| ()))
+                })?;
+            }
+            Ok(())
         })
     }
+}
+
+fn append<T>(
+    txn: &WriteTransaction,
+    table: &'static Table,
+    mut fill: impl FnMut(&mut Appender<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut ids = txn.open_table(IDS)?;
+    let rows = txn.open_table(rows_of(table))?;
+    let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
+    // A program that wrote rows and not their ids must not have them overwritten.
+    let highest = rows.last()?.map_or(0, |(id, _)| id.value());
+    let last_id = given_out.max(highest);
+    let zones = ZoneWriter::open(txn, table, &rows)?;
+    let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
+    let filled = fill(&mut appender)?;
+    appender.zones.write()?;
+    if appender.last_id != given_out {
+        ids.insert(table.name(), appender.last_id)?;
+    }
+    Ok(filled)
 }
 
 /// Appends rows to one table within a transaction.

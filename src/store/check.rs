@@ -142,7 +142,7 @@ impl Store {
     /// What is wrong with the pages of the file.
     pub(super) fn damage(&self) -> Result<Option<String>> {
         pages::damage(self.path(), || {
-            let (path, patience) = (self.path().to_owned(), self.patience);
+            let (path, patience) = (self.path().to_owned(), self.connection.patience());
             let writer = match self.is_read_only() {
                 true => Self::open(&path, patience)?,
                 false => self.clone(),

@@ -16,6 +16,7 @@ use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend
 use crate::error::{Error, Result};
 use crate::row::EncodedRow;
 use crate::schema::TickRecord;
+use crate::store::connection::Connection;
 use crate::store::handle::Handle;
 use crate::store::writer::Writer;
 use crate::store::{Store, rows_of};
@@ -24,6 +25,8 @@ use crate::table::Record;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Rows in one call each, and then as many in one.
 const CALLS: usize = 4;
+/// The name of the row that is recorded when the disk works again.
+const LAST: usize = 98;
 
 /// How the disk fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +111,9 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
     let db = builder.create_with_backend(backend);
     let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
-    Ok(Store {
-        handle: Arc::new(Handle::ReadWrite(Writer::new(db))),
-        path: path.to_owned(),
-        patience: PATIENCE,
-        archived: None,
-        upgraded_from: None,
-    })
+    let handle = Handle::of_writer(Writer::new(db));
+    let connection = Arc::new(Connection::with_handle(path, PATIENCE, handle));
+    Ok(Store { connection, archived: None, upgraded_from: None })
 }
 
 /// A row with a name of its own.
@@ -130,8 +129,8 @@ fn row(name: usize) -> EncodedRow {
     row
 }
 
-/// Records until the disk fails. Returns the id of each row that was acknowledged, and the names of
-/// those whose call failed.
+/// Records until the disk fails, and once more when it works again, with the same store. Returns the id
+/// of each row that was acknowledged, and the names of those whose call failed.
 fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Vec<usize>) {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let left = Arc::new(AtomicUsize::new(operations));
@@ -148,7 +147,12 @@ fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>
         });
         match ids {
             Ok(ids) => acknowledged.extend(ids.into_iter().zip(names)),
-            Err(_) => return (acknowledged, names),
+            Err(_) => {
+                let last = row(LAST);
+                let id = store.append(TickRecord::TABLE, move |appender| appender.push(&last));
+                acknowledged.insert(id.unwrap(), LAST);
+                return (acknowledged, names);
+            }
         }
         next += 1;
     }
@@ -170,7 +174,7 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
             let store =
                 Store::open(&path, PATIENCE).unwrap_or_else(|error| panic!("{at}: {error}"));
             store.create_tables(&[TickRecord::TABLE]).unwrap();
-            let txn = store.handle.begin_read().unwrap();
+            let txn = store.connection.handle().unwrap().begin_read().unwrap();
             let rows = txn.open_table(rows_of(TickRecord::TABLE)).unwrap();
             let mut found: BTreeMap<i64, usize> = BTreeMap::new();
             for row in rows.iter().unwrap() {
@@ -180,16 +184,24 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
                 found.insert(id.value(), name.parse().unwrap());
             }
             drop((rows, txn));
-            // The call that failed is there whole or not at all, after all that were acknowledged.
-            let unsure: Vec<usize> = found.values().copied().skip(acknowledged.len()).collect();
+            // The call that failed is there whole or not at all, in its place.
+            let unsure: Vec<usize> = found
+                .iter()
+                .filter(|(id, _)| !acknowledged.contains_key(id))
+                .map(|row| *row.1)
+                .collect();
             assert!(unsure.is_empty() || unsure == failed, "{at}: {found:?}");
+            let mut names: Vec<usize> = found.values().copied().collect();
+            assert!(names.is_sorted(), "{at}: {found:?}");
+            names.dedup();
+            assert_eq!(names.len(), found.len(), "{at}: a row is stored twice");
             assert!(acknowledged.iter().all(|(id, name)| found.get(id) == Some(name)), "{at}");
             assert_eq!(store.check(&[TickRecord::TABLE]).unwrap().faults, [], "{at}");
             // It goes on from there.
             let last = found.len() as i64;
             let id = store.append(TickRecord::TABLE, |appender| appender.push(&row(99))).unwrap();
             assert_eq!(id, last + 1, "{at}");
-            if acknowledged.len() == 2 * CALLS && failed.is_empty() {
+            if failed.is_empty() && acknowledged.len() == 2 * CALLS {
                 break;
             }
             operations += 1;

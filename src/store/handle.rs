@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redb::{
     Builder, ConcurrencyMode, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
@@ -18,6 +19,7 @@ use redb::{
 };
 
 use crate::error::{Error, Result};
+use crate::store::concurrency::open_shared_or_alone;
 use crate::store::file::{self, FileId};
 use crate::store::writer::Writer;
 
@@ -30,7 +32,7 @@ const READ_CACHE_BYTES: usize = 256 << 10;
 pub(super) const WRITE_CACHE_BYTES: usize = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Access {
+pub(super) enum Access {
     ReadOnly,
     ReadWrite,
 }
@@ -41,60 +43,97 @@ type Slot = Arc<Mutex<Weak<Handle>>>;
 
 static HANDLES: LazyLock<Mutex<HashMap<(FileId, Access), Slot>>> = LazyLock::new(Mutex::default);
 
-pub(super) enum Handle {
+pub(super) struct Handle {
+    kind: Kind,
+    /// Whether no other process can have the file open.
+    alone: bool,
+    /// Set when the disk fails: redb then refuses all further work with the database.
+    failed: AtomicBool,
+}
+
+enum Kind {
     ReadOnly(ReadOnlyDatabase),
     ReadWrite(Writer),
 }
 
 impl Handle {
-    pub(super) fn open_writable(path: &Path, patience: Duration) -> Result<Arc<Self>> {
-        file::create_private(path)?;
-        shared(path, Access::ReadWrite, patience, |path| {
-            let db = builder(WRITE_CACHE_BYTES).create(path)?;
-            Ok(Self::ReadWrite(Writer::new(db)))
-        })
-    }
-
-    pub(super) fn open_read_only(path: &Path, patience: Duration) -> Result<Arc<Self>> {
-        shared(path, Access::ReadOnly, patience, |path| {
-            let builder = builder(READ_CACHE_BYTES);
-            match builder.open_read_only(path) {
-                // The last writer was killed. To open the file for writing, which takes less than a
-                // millisecond, tidies it up; without the right to write, the error stands.
-                Err(DatabaseError::RepairAborted) => {
-                    builder.open(path)?.close()?;
-                    builder.open_read_only(path)
+    /// Opens the file, and makes it if it is to be written and is not there.
+    pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Arc<Self>> {
+        if access == Access::ReadWrite {
+            file::create_private(path)?;
+        }
+        let deadline = Instant::now().checked_add(patience);
+        shared(path, access, patience, move |path| {
+            let (kind, alone) = open_shared_or_alone(deadline, |mode| match access {
+                Access::ReadOnly => open_read_only(path, mode).map(Kind::ReadOnly),
+                Access::ReadWrite => {
+                    let db = builder(WRITE_CACHE_BYTES).set_concurrency_mode(mode).create(path)?;
+                    Ok(Kind::ReadWrite(Writer::new(db)))
                 }
-                opened => opened,
-            }
-            .map(Self::ReadOnly)
+            })?;
+            Ok(Self { kind, alone, failed: AtomicBool::new(false) })
         })
     }
 
     /// Opens a file that an older redb wrote, and looks at every page of it. Errors name the store
     /// that the file is to become.
-    pub(super) fn open_looked_through(file: &Path, store: &Path) -> Result<Arc<Self>> {
+    pub(super) fn open_looked_through(file: &Path, store: &Path) -> Result<Self> {
         match builder(WRITE_CACHE_BYTES).set_check_integrity_on_open(true).open(file) {
-            Ok(db) => Ok(Arc::new(Self::ReadWrite(Writer::new(db)))),
+            Ok(db) => Ok(Self::of_writer(Writer::new(db))),
             Err(error) => Err(open_error(store.to_owned(), error)),
         }
     }
 
-    pub(super) fn is_read_only(&self) -> bool {
-        matches!(self, Self::ReadOnly(_))
+    pub(super) fn of_writer(writer: Writer) -> Self {
+        Self { kind: Kind::ReadWrite(writer), alone: false, failed: AtomicBool::new(false) }
+    }
+
+    /// `None` if the file is only read.
+    pub(super) fn writer(&self) -> Option<&Writer> {
+        match &self.kind {
+            Kind::ReadOnly(_) => None,
+            Kind::ReadWrite(writer) => Some(writer),
+        }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Whether the disk has failed it, so that redb refuses all further work.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.writer().is_some_and(Writer::has_failed)
     }
 
     pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
-        Ok(match self {
-            Self::ReadOnly(db) => db.begin_read()?,
-            Self::ReadWrite(writer) => writer.db().begin_read()?,
-        })
+        let begun = match &self.kind {
+            Kind::ReadOnly(db) => db.begin_read(),
+            Kind::ReadWrite(writer) => writer.db().begin_read(),
+        };
+        if begun.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        Ok(begun?)
+    }
+}
+
+fn open_read_only(path: &Path, mode: ConcurrencyMode) -> Result<ReadOnlyDatabase, DatabaseError> {
+    let mut builder = builder(READ_CACHE_BYTES);
+    builder.set_concurrency_mode(mode);
+    match builder.open_read_only(path) {
+        // The last writer was killed. To open the file for writing, which takes less than a
+        // millisecond, tidies it up; without the right to write, the error stands.
+        Err(DatabaseError::RepairAborted) => {
+            builder.open(path)?.close()?;
+            builder.open_read_only(path)
+        }
+        opened => opened,
     }
 }
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.is_read_only() { "Handle::ReadOnly" } else { "Handle::ReadWrite" })
+        f.debug_struct("Handle").field("alone", &self.alone).finish_non_exhaustive()
     }
 }
 
@@ -119,7 +158,8 @@ fn shared(
     let of_thread = path.to_owned();
     let opener = thread::Builder::new().name("netsky-opener".to_owned()).spawn(move || {
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let handle = slot.upgrade().map_or_else(|| open(&of_thread).map(Arc::new), Ok);
+        let handle = slot.upgrade().filter(|handle| !handle.has_failed());
+        let handle = handle.map_or_else(|| open(&of_thread).map(Arc::new), Ok);
         if let Ok(handle) = &handle {
             *slot = Arc::downgrade(handle);
         }

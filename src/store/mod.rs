@@ -5,6 +5,8 @@ mod backup;
 mod check;
 mod claim;
 mod compact;
+mod concurrency;
+mod connection;
 mod copy;
 #[cfg(test)]
 mod faults;
@@ -42,7 +44,8 @@ pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::{own_private_dir, refuse_link};
 
-use handle::Handle;
+use connection::Connection;
+use handle::Access;
 use zone::ZoneWriter;
 
 /// Single numbers of the store: `schema_version`.
@@ -59,10 +62,7 @@ fn rows_of(table: &Table) -> TableDefinition<'static, i64, &'static [u8]> {
 /// An open store. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    handle: Arc<Handle>,
-    path: PathBuf,
-    /// How long to wait while another process writes.
-    patience: Duration,
+    connection: Arc<Connection>,
     archived: Option<PathBuf>,
     upgraded_from: Option<PathBuf>,
 }
@@ -73,17 +73,16 @@ impl Store {
     pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
         let upgraded_from = upgrade::upgrade_old(path)?;
-        let handle = Handle::open_writable(path, patience)?;
-        Self { handle, path: path.to_owned(), patience, archived, upgraded_from }.checked()
+        let connection = Arc::new(Connection::open(path, Access::ReadWrite, patience)?);
+        Self { connection, archived, upgraded_from }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
     pub(crate) fn open_read_only(path: &Path, patience: Duration) -> Result<Self> {
         legacy::refuse_sqlite(path)?;
         upgrade::refuse_old(path)?;
-        let handle = Handle::open_read_only(path, patience)?;
-        Self { handle, path: path.to_owned(), patience, archived: None, upgraded_from: None }
-            .checked()
+        let connection = Arc::new(Connection::open(path, Access::ReadOnly, patience)?);
+        Self { connection, archived: None, upgraded_from: None }.checked()
     }
 
     fn checked(self) -> Result<Self> {
@@ -93,7 +92,12 @@ impl Store {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.connection.path()
+    }
+
+    /// Whether no other process can have the store open, for lack of locks on parts of a file.
+    pub(crate) fn is_exclusive(&self) -> Result<bool> {
+        Ok(self.connection.handle()?.is_alone())
     }
 
     /// Where the SQLite file went that was found at the path.
@@ -107,12 +111,17 @@ impl Store {
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
-        self.handle.is_read_only()
+        self.connection.access() == Access::ReadOnly
     }
 
     /// What is committed now.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        Snapshot::new(Arc::clone(&self.handle))
+        let handle = self.connection.handle()?;
+        match Snapshot::new(Arc::clone(&handle)) {
+            // The disk failed when the handle was last used, perhaps long ago.
+            Err(_) if handle.has_failed() => Snapshot::new(self.connection.handle()?),
+            snapshot => snapshot,
+        }
     }
 
     /// The schema version found in the store; 0 if it has none yet.
@@ -129,7 +138,7 @@ impl Store {
             return Ok(());
         }
         drop(snapshot);
-        let (tables, path) = (tables.to_vec(), self.path.clone());
+        let (tables, path) = (tables.to_vec(), self.path().to_owned());
         self.write(move |txn| {
             let mut meta = txn.open_table(META)?;
             let found = meta.get(SCHEMA_VERSION_KEY)?.map_or(0, |version| version.value());
@@ -150,27 +159,30 @@ impl Store {
         &self,
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Handle::ReadWrite(writer) = &*self.handle else {
-            return Err(Error::ReadOnlyStore { path: self.path.clone() });
+        let handle = self.connection.handle()?;
+        let Some(writer) = handle.writer() else {
+            return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         };
+        let patience = self.connection.patience();
         writer
-            .write(self.patience, work)
-            .unwrap_or_else(|| Err(Error::Busy { path: self.path.clone(), waited: self.patience }))
+            .write(patience, work)
+            .unwrap_or_else(|| Err(Error::Busy { path: self.path().to_owned(), waited: patience }))
     }
 
     fn refuse_future_schema(&self) -> Result<()> {
-        refuse_newer_than_supported(self.schema_version()?, &self.path)
+        refuse_newer_than_supported(self.schema_version()?, self.path())
     }
 
     /// A redb file with tables but without `meta` belongs to another program.
     fn refuse_foreign_file(&self) -> Result<()> {
-        let txn = self.handle.begin_read()?;
-        let names: Vec<String> = txn.list_tables()?.map(|table| table.name().to_owned()).collect();
+        let snapshot = self.snapshot()?;
+        let names = snapshot.txn.list_tables()?.map(|table| table.name().to_owned());
+        let names: Vec<String> = names.collect();
         if names.is_empty() || names.iter().any(|name| name == META.name()) {
             return Ok(());
         }
         Err(Error::NotAStore {
-            path: self.path.clone(),
+            path: self.path().to_owned(),
             reason: format!("it is a redb file of another program, with the table {}", names[0]),
         })
     }

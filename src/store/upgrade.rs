@@ -13,9 +13,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::panic;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::store::connection::Connection;
 use crate::store::file::{copy_private, first_bytes, make_private};
 use crate::store::handle::Handle;
 use crate::store::{Store, kept};
@@ -131,8 +133,8 @@ fn make_upgraded_copy(path: &Path, old: &mut File, new: &Path) -> Result<()> {
     })?;
     let handle = Handle::open_looked_through(new, path)?;
     let patience = Duration::ZERO; // Nothing is written.
-    Store { handle, path: path.to_owned(), patience, archived: None, upgraded_from: None }
-        .checked()?;
+    let connection = Arc::new(Connection::with_handle(path, patience, handle));
+    Store { connection, archived: None, upgraded_from: None }.checked()?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }
 

@@ -10,11 +10,12 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use redb::{Database, WriteTransaction};
+use redb::{CommitError, Database, WriteTransaction};
 
 use crate::error::{Error, Result};
 
@@ -32,6 +33,8 @@ pub(super) struct Writer {
 struct Shared {
     db: Database,
     queue: Mutex<Queue>,
+    /// Set when the disk fails: redb then refuses all further work with the database.
+    failed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -77,11 +80,22 @@ enum State {
 
 impl Writer {
     pub(super) fn new(db: Database) -> Self {
-        Self { shared: Arc::new(Shared { db, queue: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                db,
+                queue: Mutex::default(),
+                failed: AtomicBool::new(false),
+            }),
+        }
     }
 
     pub(super) fn db(&self) -> &Database {
         &self.shared.db
+    }
+
+    /// Whether the disk has failed it.
+    pub(super) fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Relaxed)
     }
 
     /// Does the work in a transaction, together with others' work, and returns once it is durable.
@@ -162,6 +176,7 @@ impl Shared {
             match begun {
                 Ok(txn) => self.write_waiting(txn),
                 Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
                     let jobs: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
                     fail(jobs, error.into());
                 }
@@ -185,7 +200,11 @@ impl Shared {
                 }
                 match undone {
                     Ok(()) => self.put_back(jobs),
-                    Err(error) => fail(jobs, error.into()),
+                    // The disk failed, and nothing of the transaction is stored.
+                    Err(error) => {
+                        self.failed.store(true, Ordering::Relaxed);
+                        fail(jobs, error.into());
+                    }
                 }
                 return;
             }
@@ -195,6 +214,16 @@ impl Shared {
         }
         match txn.commit() {
             Ok(()) => jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
+            // Rolled back, for a reason that the work should have told.
+            Err(error @ CommitError::TransactionPoisoned) => fail(jobs, error.into()),
+            Err(CommitError::Storage(error)) => {
+                self.failed.store(true, Ordering::Relaxed);
+                let error = Arc::new(error);
+                for job in jobs {
+                    let source = Box::new(Arc::clone(&error));
+                    job.ticket.finish(Err(Error::CommitUncertain(source)));
+                }
+            }
             Err(error) => fail(jobs, error.into()),
         }
     }

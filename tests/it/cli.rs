@@ -259,8 +259,8 @@ fn files_are_imported_gzipped_or_not_and_whole_directories() {
     // Gzip is told by its first bytes, not by the name.
     let packed = home.file("tuesday", gzip.finish().unwrap());
     let out = home.ok(&["import", "ticks", &plain, &packed]);
-    assert_eq!(out, format!("ticks: 2 rows from {plain}\nticks: 1 rows from {packed}\n"));
-    assert_eq!(home.run_with_input(&["import", "ticks", "-"], TICK).out, "ticks: 1 rows from -\n");
+    assert_eq!(out, format!("ticks: 2 rows from {plain}\nticks: 1 row from {packed}\n"));
+    assert_eq!(home.run_with_input(&["import", "ticks", "-"], TICK).out, "ticks: 1 row from -\n");
 
     std::fs::create_dir(home.path("backup")).unwrap();
     let dir = home.path("backup").display().to_string();
@@ -272,7 +272,7 @@ fn files_are_imported_gzipped_or_not_and_whole_directories() {
     assert_eq!(
         out,
         format!(
-            "crashes: 0 rows from {dir}/crashes.ndjson\nticks: 1 rows from {dir}/ticks.ndjson\n"
+            "crashes: 0 rows from {dir}/crashes.ndjson\nticks: 1 row from {dir}/ticks.ndjson\n"
         )
     );
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT max(id) AS n FROM ticks"]), "n\n5\n");

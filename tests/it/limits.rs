@@ -152,6 +152,6 @@ fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "id,source\n1,x\n3,x\n4,x\n");
     assert_eq!(
         String::from_utf8_lossy(&ran.stderr),
-        "netsky: left out 3 rows that cannot be decoded\n"
+        "netsky: left out 3 rows, which cannot be decoded\n"
     );
 }

@@ -14,4 +14,5 @@ mod rows;
 mod sharing;
 mod sql;
 mod support;
+mod terminal;
 mod upgrade;

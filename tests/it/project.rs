@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 14] = [
     "error",
     "nearest",
     "table",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 13] = [
     "import",
     "db",
     "care",
+    "recorder",
 ];
 
 fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {

@@ -1,14 +1,57 @@
 //! `netsky backup` and `netsky restore`
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use netsky_db::{Copied, Db};
 
-use crate::args::{BackupArgs, RestoreArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::print_line;
+use crate::output::{counted, print_line};
+
+/// Copy the store to a file while others record
+///
+/// The copy is what was committed when the command began. It is a store itself, without the free pages
+/// of this one: --db FILE queries it. It appears under its name once it is whole and durable, and its
+/// owner alone can read it.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky backup monday.db
+  netsky backup latest.db --force
+  netsky query --db monday.db 'SELECT count(*) FROM messages'"
+)]
+pub struct BackupArgs {
+    /// The file to make
+    pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Make the store anew from a backup
+///
+/// The backup is left as it is. A store that exists is replaced only with --force, and only if nobody
+/// has it open; it is kept beside the new one as meta.before-restore-<timestamp>.bak.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky restore monday.db
+  netsky restore monday.db --force
+  netsky restore monday.db --db copy.db"
+)]
+pub struct RestoreArgs {
+    /// The backup, or any other store
+    pub file: PathBuf,
+    /// Replace the store if it exists, and keep it under another name
+    #[arg(long)]
+    pub force: bool,
+}
 
 pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
@@ -33,8 +76,8 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
 
 fn print_copied(copied: &Copied, path: &Path) -> Result<(), Failure> {
     print_line(&format!(
-        "{} rows in {}, {}",
-        HumanCount(copied.rows),
+        "{} in {}, {}",
+        counted(copied.rows, "row"),
         path.display(),
         HumanBytes(copied.file_bytes)
     ))

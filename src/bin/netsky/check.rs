@@ -3,9 +3,24 @@
 use indicatif::HumanCount;
 use netsky_db::Fault;
 
-use crate::args::{CheckArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::print_line;
+use crate::output::{counted, print_line};
+
+/// Check that the store is sound, and say what is not
+///
+/// Every page of the file is compared with its checksum, every row is decoded, and what is noted of
+/// blocks of rows is compared with them. Nothing is changed, and others can record and query
+/// meanwhile. Each fault is a line, and the exit code is 3 if there is any.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky check
+  netsky check --db backup.db && echo sound"
+)]
+pub struct CheckArgs {}
 
 pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
@@ -18,15 +33,11 @@ pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
         print_line(&format!("and {} more", HumanCount(more)))?;
     }
     print_line(&format!(
-        "{} rows and {} zones in {} tables: {}",
-        HumanCount(report.rows),
-        HumanCount(report.zones),
+        "{} and {} in {} tables: {}",
+        counted(report.rows, "row"),
+        counted(report.zones, "zone"),
         report.tables,
-        match report.fault_count {
-            0 => "no fault".to_owned(),
-            1 => "1 fault".to_owned(),
-            many => format!("{} faults", HumanCount(many)),
-        }
+        counted(report.fault_count, "fault")
     ))?;
     if report.is_clean() {
         return Ok(());

@@ -2,9 +2,23 @@
 
 use indicatif::HumanBytes;
 
-use crate::args::{CompactArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::print_line;
+
+/// Make the store's file as small as its rows allow
+///
+/// Free pages, as `netsky prune` leaves them, are given back. New rows would take them, so there is need
+/// of this only where the room is wanted for something else. Nobody can read or write meanwhile, and
+/// nobody may be reading when it begins.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d && netsky compact"
+)]
+pub struct CompactArgs {}
 
 pub fn run(store: &StoreArgs, _: &CompactArgs) -> Result<(), Failure> {
     let compacted = store.open_existing()?.compact()?;

@@ -3,14 +3,25 @@
 use std::path::PathBuf;
 use std::{fs, io};
 
-use indicatif::HumanCount;
 use netsky_db::Db;
 use netsky_db::demo::{Fleet, QUESTIONS};
 
-use crate::args::{DemoArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::print_line;
+use crate::output::{counted, print_line};
 use crate::store::open_path;
+
+/// Make a store of a synthetic fleet and answer a few questions about it
+///
+/// The store is made at --db if that is given, else anew at ~/.netsky/demo.db. The same --rows give
+/// the same fleet.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct DemoArgs {
+    /// How many rows to make, over all tables
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    pub rows: u64,
+}
 
 pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
     let path = match &store.db {
@@ -25,7 +36,7 @@ pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
         )));
     }
     let rows = Fleet::new(args.rows).record(&db)?;
-    print_line(&format!("{} rows of a synthetic fleet in {}", HumanCount(rows), path.display()))?;
+    print_line(&format!("{} of a synthetic fleet in {}", counted(rows, "row"), path.display()))?;
     for question in QUESTIONS {
         print_line(&format!("\n-- {}\n{}\n", question.title, question.sql.trim()))?;
         print_line(&db.query(question.sql)?)?;

@@ -82,6 +82,7 @@ impl From<Error> for Failure {
             | Error::FutureSchemaVersion { .. }
             | Error::ReadOnlyStore { .. }
             | Error::HomeDirMissing
+            | Error::CommitUncertain(_)
             | Error::Storage(_)
             | Error::Io { .. } => 3,
             _ => 1,

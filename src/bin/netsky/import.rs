@@ -6,12 +6,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use netsky_db::{Db, TABLES};
 
-use crate::args::{ImportArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output;
+
+/// Import rows from NDJSON files, gzipped or not
+///
+/// A line is a JSON object with the table's columns as keys. A file is imported whole or, if a line
+/// is no row of the table, not at all. Rows get fresh ids in their order; ids in the file are
+/// ignored. Times are kept to the millisecond.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky import messages monday.ndjson tuesday.ndjson.gz
+  zcat history.ndjson.gz | netsky import ticks -
+  netsky import backup/            # every <table>.ndjson[.gz] in the directory"
+)]
+pub struct ImportArgs {
+    /// The table, or a directory of <table>.ndjson[.gz] files
+    #[arg(value_name = "TABLE|DIR")]
+    pub target: String,
+    /// The files; - is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Leave out the lines that are no rows of the table, and count them
+    #[arg(long)]
+    pub skip_invalid: bool,
+}
 
 /// With `--skip-invalid`, so many lines are named; the others are counted.
 const MAX_NAMED_LINES: u64 = 10;
@@ -74,12 +100,12 @@ fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<
         (db.import(table, lines)?, 0)
     };
     progress.bar.finish_and_clear();
-    let rows = HumanCount((ids.end - ids.start).unsigned_abs());
+    let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
     let left_out = match skipped {
         0 => String::new(),
-        lines => format!(", {} invalid lines left out", HumanCount(lines)),
+        lines => format!(", {} left out", output::counted(lines, "invalid line")),
     };
-    output::print_line(&format!("{table}: {rows} rows from {}{left_out}", path.display()))
+    output::print_line(&format!("{table}: {rows} from {}{left_out}", path.display()))
 }
 
 /// A bar on a terminal; nothing elsewhere.

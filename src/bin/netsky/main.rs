@@ -14,6 +14,7 @@ mod demo;
 mod failure;
 mod import;
 mod migrate;
+mod moment;
 mod output;
 mod prune;
 mod query;

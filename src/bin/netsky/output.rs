@@ -9,9 +9,24 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::writer::{JsonArray, JsonFormat, LineDelimited, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
+use clap::ValueEnum;
+use indicatif::HumanCount;
 
-use crate::args::Format;
 use crate::failure::Failure;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// An ASCII table
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a header; nulls are empty
+    Csv,
+    /// A Markdown table
+    Markdown,
+}
 
 /// The answer of a query: its columns, and its rows as they come.
 pub struct Answer<B> {
@@ -36,6 +51,11 @@ pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
 
 pub fn print_line(line: &str) -> Result<(), Failure> {
     Ok(writeln!(stdout().lock(), "{line}")?)
+}
+
+/// So many of a thing, as in `1 row` and `12,500 rows`.
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
 fn out() -> BufWriter<StdoutLock<'static>> {

@@ -1,11 +1,37 @@
 //! `netsky prune`
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
-use indicatif::HumanCount;
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::args::{PruneArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::print_line;
+use crate::output::{counted, print_line};
+
+/// Delete rows that are older than a moment
+///
+/// A row is as old as its table's first time column says. The other rows keep their ids, and no id is
+/// given out again. Some thousands of rows go at a time, so that others can record in between. The file
+/// keeps its size, and new rows take the room; `netsky compact` makes it smaller.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky prune --before 90d --dry-run
+  netsky prune --before 4w --table ticks
+  netsky prune --before 2026-04-15
+  netsky prune --before 2026-04-15T23:00:00Z"
+)]
+pub struct PruneArgs {
+    /// A time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    pub before: DateTime<Utc>,
+    /// Delete from this table alone
+    #[arg(long)]
+    pub table: Option<String>,
+    /// Say how many rows would go, and delete none
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     let table = args.table.as_deref();
@@ -17,93 +43,19 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     for pruned in &pruned {
         let name = pruned.table.name();
         if pruned.rows > 0 {
-            print_line(&format!("{name}: {} rows", HumanCount(pruned.rows)))?;
+            print_line(&format!("{name}: {}", counted(pruned.rows, "row")))?;
         }
         if pruned.undated > 0 {
             eprintln!(
-                "netsky: {} rows of {name} stay, since their time cannot be read; `netsky check` names \
-                 them",
-                HumanCount(pruned.undated)
+                "netsky: {} of {name} without a readable time left as they are; `netsky check` names them",
+                counted(pruned.undated, "row")
             );
         }
     }
     print_line(&format!(
-        "{} rows of before {} {}",
-        HumanCount(pruned.iter().map(|pruned| pruned.rows).sum()),
+        "{} of before {} {}",
+        counted(pruned.iter().map(|pruned| pruned.rows).sum(), "row"),
         args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true),
         if args.dry_run { "would be deleted" } else { "deleted" }
     ))
-}
-
-/// A time, the beginning of a date, or so long ago.
-pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
-    }
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(date.and_time(NaiveTime::MIN).and_utc());
-    }
-    let unit = text.chars().next_back().unwrap_or_default();
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => 0,
-    };
-    let number = &text[..text.len() - unit.len_utf8().min(text.len())];
-    if seconds == 0 || number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(
-            "give a time as in 2026-04-15T23:00:00Z, a date as in 2026-04-15, or an age as in \
-                    90s, 15m, 6h, 7d, 4w"
-                .to_owned(),
-        );
-    }
-    let ago = number.parse::<i64>().ok().and_then(|number| number.checked_mul(seconds));
-    let ago = ago.and_then(TimeDelta::try_seconds);
-    let time = ago.and_then(|ago| Utc::now().checked_sub_signed(ago));
-    time.ok_or_else(|| "that is longer ago than can be told".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_a_date_or_an_age() {
-        let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        assert_eq!(moment("2026-04-15T23:00:00Z"), Ok(time("2026-04-15T23:00:00Z")));
-        assert_eq!(moment("2026-04-15T23:00:00.5+02:00"), Ok(time("2026-04-15T21:00:00.500Z")));
-        assert_eq!(moment("2026-04-15"), Ok(time("2026-04-15T00:00:00Z")));
-        for (age, seconds) in [
-            ("90s", 90),
-            ("15m", 900),
-            ("6h", 21_600),
-            ("7d", 604_800),
-            ("4w", 2_419_200),
-            ("0d", 0),
-        ] {
-            let told = moment(age).unwrap();
-            let ago = (Utc::now() - told).num_seconds();
-            assert!((seconds..seconds + 5).contains(&ago), "{age}: {ago}");
-        }
-        for wrong in [
-            "",
-            "d",
-            "7",
-            "7y",
-            "-7d",
-            "7 d",
-            "1.5h",
-            "+3d",
-            "2026-13-01",
-            "2026-04-15T23:00:00",
-            "é",
-        ] {
-            assert!(moment(wrong).is_err(), "{wrong}");
-        }
-        assert!(moment("99999999999999w").unwrap_err().contains("longer ago"));
-        assert!(moment("999999999w").unwrap_err().contains("longer ago"));
-    }
 }

@@ -2,14 +2,54 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read, stdin};
+use std::path::PathBuf;
+use std::time::Duration;
 
+use bytesize::ByteSize;
 use chrono::Utc;
 use futures::executor::{block_on, block_on_stream};
 use netsky_db::OpenOptions;
 
-use crate::args::{Format, QueryArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::{self, Answer};
+use crate::output::{self, Answer, Format};
+
+/// Run one SQL query and print its answer
+///
+/// SQL only reads: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. A query sees the store as it was
+/// when it began. `netsky schema` lists tables and columns. JSON columns open with ->>, as in
+/// detail_json->>'elapsed_s', or with json_get_int(detail_json, 'elapsed_s') and its kin.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
+  netsky query --format csv --file report.sql > report.csv
+  echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
+)]
+pub struct QueryArgs {
+    /// The query; - or nothing reads it from standard input
+    pub sql: Option<String>,
+    /// Read the query from a file
+    #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
+    pub file: Option<PathBuf>,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Print one JSON object with the rows and what is known of them
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// End the query after so long, as in 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Let the query hold so much to sort, group and join, as in 64MiB; more goes to temporary files
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<ByteSize>,
+    /// Leave out rows that cannot be decoded, and count them on standard error
+    #[arg(long)]
+    pub skip_corrupt: bool,
+}
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
     let sql = read_sql(args)?;
@@ -23,8 +63,9 @@ pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
     }
     match stream.skipped_rows() {
         0 => {}
-        1 => eprintln!("netsky: left out 1 row that cannot be decoded"),
-        rows => eprintln!("netsky: left out {rows} rows that cannot be decoded"),
+        rows => {
+            eprintln!("netsky: left out {}, which cannot be decoded", output::counted(rows, "row"));
+        }
     }
     Ok(())
 }

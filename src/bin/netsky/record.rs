@@ -2,9 +2,29 @@
 
 use std::io::{Read, stdin};
 
-use crate::args::{RecordArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output;
+
+/// Record one row and print its id
+///
+/// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
+/// Nullable columns may be left out, and so may the time, which is then now. The id is given out by
+/// the store. When the command returns, the row is durable.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
+  echo \"$ROW\" | netsky record crashes -"
+)]
+pub struct RecordArgs {
+    /// The table
+    pub table: String,
+    /// The row as a JSON object; - reads it from standard input
+    pub json: String,
+}
 
 pub fn run(store: &StoreArgs, args: &RecordArgs) -> Result<(), Failure> {
     let mut json = args.json.clone();

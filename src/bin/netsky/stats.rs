@@ -4,10 +4,30 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 
-use crate::args::{StatsArgs, StoreArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Format};
 use crate::tables::times;
+
+/// Show what the store and its tables take, and from when to when their rows are
+///
+/// ROW_BYTES are those of the JSON and the ids, FILE_BYTES those of the pages they lie in. ZONES are the
+/// blocks of rows of which number and span of times are known without reading them. FIRST and LAST are
+/// the smallest and the largest time. The last line is that of the whole file, which has free pages
+/// besides.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky stats
+  netsky stats --format csv"
+)]
+pub struct StatsArgs {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 /// The line of the whole file stands after those of the tables. No table has such a name.
 const WHOLE_FILE: &str = "(file)";

@@ -68,5 +68,11 @@ fn announced(db: Db) -> Db {
             "netsky: upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"
         );
     }
+    if matches!(db.is_exclusive(), Ok(true)) {
+        eprintln!(
+            "netsky: where {path} lies, no parts of files can be locked, so other processes must wait \
+             while this one has the store open; a store on a local file system is shared"
+        );
+    }
     db
 }

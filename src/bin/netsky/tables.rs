@@ -6,9 +6,31 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray,
 use chrono::{DateTime, Utc};
 use netsky_db::{TABLES, Table};
 
-use crate::args::{SchemaArgs, StoreArgs, TablesArgs};
+use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Format};
+
+/// List the tables with their row counts
+///
+/// FIRST and LAST are the times of the row recorded first and of the row recorded last.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct TablesArgs {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Describe a table's columns, or those of all tables
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct SchemaArgs {
+    /// The table
+    pub table: Option<String>,
+    /// How to print the description
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
     let summaries = store.open_read_only()?.summaries()?;

@@ -255,7 +255,7 @@ fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
     assert!(home.fails(3, &["check"]).contains("no store at"));
     let tick = r#"{"source":"cron","detail_json":"{}"}"#;
     home.ok(&["record", "ticks", tick]);
-    assert_eq!(home.ok(&["check"]), "1 rows and 1 zones in 14 tables: no fault\n");
+    assert_eq!(home.ok(&["check"]), "1 row and 1 zone in 14 tables: 0 faults\n");
     store_past_the_crate(&path, "ticks", 2, b"nonsense");
     store_past_the_crate(&path, "crashes", 7, b"{}");
     let ran = home.run(&["check"]);
@@ -264,7 +264,7 @@ fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
     assert!(lines[0].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
     assert!(lines[1].starts_with("ids of crashes are behind"), "{}", ran.out);
     assert!(lines[2].starts_with("corrupt row 2 in ticks: invalid JSON at byte 0"), "{}", ran.out);
-    assert_eq!(lines[4], "3 rows and 1 zones in 14 tables: 4 faults");
+    assert_eq!(lines[4], "3 rows and 1 zone in 14 tables: 4 faults");
     assert!(ran.err.contains("has faults") && ran.err.contains("netsky backup"), "{}", ran.err);
     assert!(home.ok(&["check", "--help"]).contains("Examples:"));
 }

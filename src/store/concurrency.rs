@@ -1,0 +1,161 @@
+//! Opening a file beside other processes, or alone where that cannot be.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redb::{ConcurrencyMode, DatabaseError, StorageError};
+
+/// How often a file that another process has for itself is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Opens so that other processes can open the file as well, which takes locks on parts of a file. Where
+/// the file system or the platform has none, the file is opened alone; then whoever comes later waits for
+/// a turn until the deadline. `true` says that it is alone.
+pub(super) fn open_shared_or_alone<T>(
+    deadline: Option<Instant>,
+    open: impl Fn(ConcurrencyMode) -> Result<T, DatabaseError>,
+) -> Result<(T, bool), DatabaseError> {
+    match open(ConcurrencyMode::MultiWriter) {
+        Err(error) if lacks_range_locks(&error) => {}
+        opened => return Ok((opened?, false)),
+    }
+    loop {
+        match open(ConcurrencyMode::SingleWriter) {
+            Err(DatabaseError::DatabaseAlreadyOpen)
+                if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+            {
+                thread::sleep(PAUSE);
+            }
+            opened => return Ok((opened?, true)),
+        }
+    }
+}
+
+fn lacks_range_locks(error: &DatabaseError) -> bool {
+    match error {
+        DatabaseError::Storage(StorageError::Unsupported) => true,
+        DatabaseError::Storage(StorageError::Io(error)) => {
+            error.kind() == io::ErrorKind::Unsupported || is_no_locks(error)
+        }
+        _ => false,
+    }
+}
+
+/// What Linux and macOS answer on a network file system whose server has no lock manager.
+#[cfg(unix)]
+fn is_no_locks(error: &io::Error) -> bool {
+    const ENOLCK: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
+    error.raw_os_error() == Some(ENOLCK)
+}
+
+#[cfg(not(unix))]
+fn is_no_locks(_: &io::Error) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::ops::Bound;
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    use redb::backends::FileBackend;
+    use redb::{BackendError, Builder, Database, StorageBackend};
+
+    use super::*;
+
+    /// A file on a file system that locks whole files only.
+    #[derive(Debug)]
+    struct WholeLocks(FileBackend);
+
+    fn whole(start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        match (start, end) {
+            (Bound::Unbounded | Bound::Included(0), Bound::Unbounded) => Ok(()),
+            _ => Err(BackendError::Unsupported),
+        }
+    }
+
+    macro_rules! whole_only {
+        ($($name:ident -> $answer:ty),*) => {$(
+            fn $name(&self, start: Bound<u64>, end: Bound<u64>) -> Result<$answer, BackendError> {
+                whole(start, end)?;
+                self.0.$name(start, end)
+            }
+        )*};
+    }
+
+    impl StorageBackend for WholeLocks {
+        fn len(&self) -> io::Result<u64> {
+            self.0.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.0.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.0.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.0.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.0.write(offset, data)
+        }
+
+        fn close(&self) -> io::Result<()> {
+            self.0.close()
+        }
+
+        whole_only! {
+            try_lock_range -> bool, try_lock_shared_range -> bool, lock_range -> (),
+            lock_shared_range -> (), unlock_range -> (), query_lock_range -> bool
+        }
+    }
+
+    fn open(path: &Path, patience: Duration) -> Result<(Database, bool), DatabaseError> {
+        open_shared_or_alone(Some(Instant::now() + patience), |mode| {
+            let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+            let backend = WholeLocks(FileBackend::new(file)?);
+            Builder::new().set_concurrency_mode(mode).create_with_backend(backend)
+        })
+    }
+
+    #[test]
+    fn without_locks_on_parts_of_a_file_it_is_opened_alone_and_the_next_waits_for_its_turn() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (first, alone) = open(file.path(), Duration::ZERO).unwrap();
+        assert!(alone);
+        let second = open(file.path(), 3 * PAUSE);
+        assert!(matches!(second, Err(DatabaseError::DatabaseAlreadyOpen)), "{second:?}");
+
+        let (let_go, told) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                told.recv().unwrap();
+                thread::sleep(2 * PAUSE);
+                drop(first);
+            });
+            let_go.send(()).unwrap();
+            assert!(open(file.path(), Duration::from_secs(60)).unwrap().1);
+        });
+    }
+
+    #[test]
+    fn with_locks_on_parts_of_a_file_others_are_let_in() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = || {
+            open_shared_or_alone(None, |mode| {
+                Builder::new().set_concurrency_mode(mode).create(file.path())
+            })
+        };
+        let (_first, alone) = open().unwrap();
+        assert!(!alone);
+        let (_second, alone) = open().unwrap();
+        assert!(!alone);
+    }
+}
