@@ -34,6 +34,13 @@ pub struct QueryArgs {
     /// Read the query from a file
     #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
     pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+}
+
+/// What every command that runs a query takes: how to print its answer, and what it may use.
+#[derive(Debug, clap::Args)]
+pub struct AnswerArgs {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -52,12 +59,16 @@ pub struct QueryArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    let sql = read_sql(args)?;
+    answer(store, &read_sql(args)?, &args.answer)
+}
+
+/// Runs a query and prints its answer.
+pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Failure> {
     let db = store.open_read_only_with(&options(store, args))?;
-    let mut stream = block_on(db.query_stream(&sql))?;
+    let mut stream = block_on(db.query_stream(sql))?;
     let answer = Answer { schema: stream.schema(), batches: block_on_stream(&mut stream) };
     if args.json {
-        print_envelope(&sql, answer)?;
+        print_envelope(sql, answer)?;
     } else {
         output::print(args.format, answer)?;
     }
@@ -70,7 +81,7 @@ pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn options(store: &StoreArgs, args: &QueryArgs) -> OpenOptions {
+fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {
     let mut options = store.options();
     if let Some(timeout) = args.timeout {
         options = options.query_timeout(timeout);
