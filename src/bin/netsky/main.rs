@@ -9,7 +9,9 @@
 mod args;
 mod backup;
 mod check;
+mod columnar;
 mod compact;
+mod csv;
 mod demo;
 mod failure;
 mod import;
