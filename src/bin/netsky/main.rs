@@ -9,13 +9,16 @@
 mod args;
 mod backup;
 mod check;
+mod columnar;
 mod compact;
+mod csv;
 mod demo;
 mod failure;
 mod import;
 mod migrate;
 mod moment;
 mod output;
+mod progress;
 mod prune;
 mod query;
 mod record;

@@ -12,6 +12,7 @@ use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use clap::ValueEnum;
 use indicatif::HumanCount;
 
+use crate::csv;
 use crate::failure::Failure;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,7 +23,7 @@ pub enum Format {
     Json,
     /// One JSON object a line
     Ndjson,
-    /// Comma-separated values with a header; nulls are empty
+    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
     Csv,
     /// A Markdown table
     Markdown,
@@ -146,23 +147,16 @@ fn formatter(column: &ArrayRef) -> Result<ArrayFormatter<'_>, ArrowError> {
 
 fn write_csv(
     answer: Answer<impl Iterator<Item = netsky_db::Result<RecordBatch>>>,
-    out: impl Write,
+    mut out: impl Write,
 ) -> Result<(), Failure> {
-    let mut writer = csv::Writer::from_writer(out);
-    let names = answer.schema.fields().iter().map(|field| field.name());
-    writer.write_record(names).map_err(csv_failed)?;
+    let names = answer.schema.fields().iter().map(|field| Some(field.name().as_str()));
+    csv::write_record(names, &mut out)?;
     for batch in answer.batches {
-        for_each_row(&batch?, |cells| writer.write_record(cells).map_err(csv_failed))?;
+        for_each_row(&batch?, |cells| {
+            Ok(csv::write_record(cells.iter().map(Option::as_deref), &mut out)?)
+        })?;
     }
-    Ok(writer.flush()?)
-}
-
-/// csv's own conversion hides what kind of I/O error it was.
-fn csv_failed(error: csv::Error) -> Failure {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        other => Failure::input(format!("cannot write CSV: {other:?}")),
-    }
+    Ok(out.flush()?)
 }
 
 fn write_markdown(
@@ -179,24 +173,30 @@ fn write_markdown(
     writeln!(out, "| {} |", rules.join(" | "))?;
     for batch in answer.batches {
         for_each_row(&batch?, |cells| {
-            let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
+            let cells: Vec<String> =
+                cells.iter().map(|cell| escape(cell.as_deref().unwrap_or_default())).collect();
             Ok(writeln!(out, "| {} |", cells.join(" | "))?)
         })?;
     }
     Ok(())
 }
 
-/// Gives the cells of each row as text, nulls empty.
+/// Gives the cells of each row as text, and nulls as none.
 fn for_each_row(
     batch: &RecordBatch,
-    mut write: impl FnMut(&[String]) -> Result<(), Failure>,
+    mut write: impl FnMut(&[Option<String>]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let batch = netsky_db::times_as_text(batch)?;
     let formatters = batch.columns().iter().map(formatter).collect::<Result<Vec<_>, _>>()?;
+    // Those of a union are its members'.
+    let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
     let mut cells = Vec::with_capacity(formatters.len());
     for row in 0..batch.num_rows() {
         cells.clear();
-        cells.extend(formatters.iter().map(|formatter| formatter.value(row).to_string()));
+        cells.extend(formatters.iter().zip(&nulls).map(|(formatter, nulls)| {
+            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+            (!is_null).then(|| formatter.value(row).to_string())
+        }));
         write(&cells)?;
     }
     Ok(())
