@@ -3,15 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressStyle};
 use netsky_db::{Db, TABLES};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 
 /// Import rows from NDJSON files, gzipped or not
 ///
@@ -85,13 +84,14 @@ fn sources(args: &ImportArgs) -> Result<Vec<(String, PathBuf)>, Failure> {
 fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<(), Failure> {
     // A table that does not exist should not have to wait for its file to be opened.
     db.find_table(table)?;
-    let progress = Progress::new(path);
-    let lines = progress.open(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+    let progress = Progress::of_bytes(path.display().to_string(), size);
+    let lines = open(path, &progress).map_err(|error| Failure::unreadable(path, &error))?;
     let (ids, skipped) = if skip_invalid {
         let mut named = 0;
         let imported = db.import_valid(table, lines, |line, reason| {
             if named < MAX_NAMED_LINES {
-                progress.bar.suspend(|| eprintln!("{}: line {line}: {reason}", path.display()));
+                progress.suspend(|| eprintln!("{}: line {line}: {reason}", path.display()));
             }
             named += 1;
         })?;
@@ -99,7 +99,7 @@ fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<
     } else {
         (db.import(table, lines)?, 0)
     };
-    progress.bar.finish_and_clear();
+    drop(progress);
     let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
     let left_out = match skipped {
         0 => String::new(),
@@ -108,40 +108,16 @@ fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<
     output::print_line(&format!("{table}: {rows} from {}{left_out}", path.display()))
 }
 
-/// A bar on a terminal; nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
-}
-
-impl Progress {
-    fn new(path: &Path) -> Self {
-        let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
-        let (bar, template) = match size {
-            Some(bytes) => (
-                ProgressBar::new(bytes),
-                "{prefix} {bar:30} {bytes}/{total_bytes} {msg}{eta_precise}",
-            ),
-            None => (ProgressBar::no_length(), "{prefix} {spinner} {bytes} {msg}{elapsed_precise}"),
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(path.display().to_string());
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar }
+/// The file's bytes, unpacked if it is gzipped, whatever its name.
+fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRead>> {
+    let file: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(stdin().lock())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    let mut bytes = BufReader::with_capacity(1 << 16, progress.read(file));
+    if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes))));
     }
-
-    /// The file's lines, unpacked if it is gzipped, whatever its name.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
-        let file: Box<dyn Read> = if path.as_os_str() == "-" {
-            Box::new(stdin().lock())
-        } else {
-            Box::new(File::open(path)?)
-        };
-        let mut bytes = BufReader::with_capacity(1 << 16, self.bar.wrap_read(file));
-        if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-            return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes))));
-        }
-        Ok(Box::new(bytes))
-    }
+    Ok(Box::new(bytes))
 }

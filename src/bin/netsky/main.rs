@@ -18,6 +18,7 @@ mod import;
 mod migrate;
 mod moment;
 mod output;
+mod progress;
 mod prune;
 mod query;
 mod record;
