@@ -16,6 +16,9 @@ const GAP: &str = "  ";
 /// A text or a name may be cut to so many columns of the screen, and no further.
 const MIN_TEXT: usize = 8;
 
+/// A name that is longer than the values below it takes so many lines.
+const MAX_NAME_LINES: usize = 3;
+
 /// What a cell of the table says.
 #[derive(Debug)]
 struct Cell {
@@ -52,6 +55,9 @@ impl Kind {
 struct Column {
     name: String,
     kind: Kind,
+    /// How wide the longest value is.
+    values: usize,
+    /// How wide the column is.
     width: usize,
     /// Decimals, with the point.
     decimals: usize,
@@ -72,61 +78,48 @@ impl Layout {
         rows: &[RecordBatch],
         screen: usize,
     ) -> Result<Option<Self>, Failure> {
-        let columns = schema.fields().iter().map(|field| Column {
-            name: visible(field.name()).into_owned(),
-            kind: Kind::of(field),
-            width: 0,
-            decimals: 0,
-        });
+        let columns = schema.fields().iter().map(|field| Column::new(field));
         let mut layout = Self { columns: columns.collect(), screen };
-        let mut widths = vec![0; layout.columns.len()];
-        for cells in layout.cells(rows)? {
-            for ((column, cell), width) in layout.columns.iter_mut().zip(&cells).zip(&mut widths) {
+        let lines = layout.cells(rows)?;
+        for cells in &lines {
+            for (column, cell) in layout.columns.iter_mut().zip(cells) {
                 column.decimals = column.decimals.max(decimals(column.kind, &cell.text));
-                *width = (*width).max(cell.text.width());
             }
         }
-        // Points below each other take more room than the longest number.
-        for cells in layout.cells(rows)? {
-            for ((column, cell), width) in layout.columns.iter().zip(&cells).zip(&mut widths) {
-                *width = (*width).max(column.padded(cell).width());
+        for cells in &lines {
+            for (column, cell) in layout.columns.iter_mut().zip(cells) {
+                column.values = column.values.max(column.padded(cell).width());
             }
         }
-        Ok(layout.set_widths(&widths).then_some(layout))
+        Ok(layout.set_widths().then_some(layout))
     }
 
-    /// Gives each column its width, of which the widest give up most; tells whether that suffices.
-    fn set_widths(&mut self, widths: &[usize]) -> bool {
+    /// Gives each column its width, and tells whether there is room for all. Names give way first,
+    /// then the longest texts.
+    fn set_widths(&mut self) -> bool {
         let gaps = GAP.len() * self.columns.len().saturating_sub(1);
         let Some(room) = self.screen.checked_sub(gaps) else { return false };
-        let wanted = |column: &Column, values: usize, most: usize| {
-            let name = column.name.width();
-            match column.kind {
-                Kind::Text => values.max(name).min(most),
-                _ => values.max(name.min(most)),
-            }
-        };
-        let total = |most: usize| -> usize {
-            self.columns
-                .iter()
-                .zip(widths)
-                .map(|(column, &values)| wanted(column, values, most))
-                .sum()
+        let total = |longest_text: usize| -> usize {
+            self.columns.iter().map(|column| column.needs(longest_text)).sum()
         };
         if total(MIN_TEXT) > room {
             return false;
         }
-        // The total rises with what a column may have at most.
-        let (mut most, mut too_much) = (MIN_TEXT, self.screen + 1);
-        while most + 1 < too_much {
-            let middle = most.midpoint(too_much);
-            if total(middle) <= room { most = middle } else { too_much = middle }
+        let (mut fits, mut too_long) = (MIN_TEXT, self.screen + 1);
+        while fits + 1 < too_long {
+            let middle = fits.midpoint(too_long);
+            if total(middle) <= room { fits = middle } else { too_long = middle }
         }
-        let mut spare = room - total(most);
-        for (column, &values) in self.columns.iter_mut().zip(widths) {
-            column.width = wanted(column, values, most);
-            // What is left over is less than a column of the screen for each that was cut.
-            let more = usize::from(spare > 0 && wanted(column, values, most + 1) > column.width);
+        let mut spare = room - total(fits);
+        for column in &mut self.columns {
+            column.width = column.needs(fits);
+            // What is left over is not a column of the screen for each text that is cut.
+            let more = usize::from(spare > 0 && column.needs(too_long) > column.width);
+            column.width += more;
+            spare -= more;
+        }
+        for column in &mut self.columns {
+            let more = column.name.width().saturating_sub(column.width).min(spare);
             column.width += more;
             spare -= more;
         }
@@ -134,11 +127,17 @@ impl Layout {
     }
 
     pub fn write_header(&self, out: &mut impl Write) -> Result<(), Failure> {
-        let names = self
-            .columns
-            .iter()
-            .map(|column| Style::new().bold().apply_to(column.header()).to_string());
-        write_line(names, out)?;
+        let names: Vec<Vec<String>> = self.columns.iter().map(Column::name_lines).collect();
+        let lines = names.iter().map(Vec::len).max().unwrap_or(0);
+        for line in 0..lines {
+            let parts = self.columns.iter().zip(&names).map(|(column, name)| {
+                // The last lines stand beside each other.
+                let part = (line + name.len()).checked_sub(lines).and_then(|at| name.get(at));
+                let part = column.aligned(part.map_or("", String::as_str));
+                Style::new().bold().apply_to(part).to_string()
+            });
+            write_line(parts, out)?;
+        }
         let rules = self.columns.iter().map(|column| dim("─".repeat(column.width)));
         write_line(rules, out)
     }
@@ -187,8 +186,31 @@ impl Column {
         format!("{}{}", cell.text, " ".repeat(blanks))
     }
 
-    fn header(&self) -> String {
-        self.aligned(&truncate_str(&self.name, self.width, "…"))
+    fn new(field: &Field) -> Self {
+        let name = visible(field.name()).into_owned();
+        Self { name, kind: Kind::of(field), values: 0, width: 0, decimals: 0 }
+    }
+
+    /// The width for texts of at most `longest_text`, and a name in several lines.
+    fn needs(&self, longest_text: usize) -> usize {
+        let part = parts(&self.name).map(UnicodeWidthStr::width).max().unwrap_or(0);
+        match self.kind {
+            Kind::Text => self.values.max(part).min(longest_text),
+            _ => self.values.max(part.min(MIN_TEXT)),
+        }
+    }
+
+    /// The name in lines that are not too long.
+    fn name_lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for part in parts(&self.name) {
+            let full = lines.len() == MAX_NAME_LINES;
+            match lines.last_mut() {
+                Some(line) if full || line.width() + part.width() <= self.width => *line += part,
+                _ => lines.push(part.to_owned()),
+            }
+        }
+        lines.iter().map(|line| truncate_str(line, self.width, "…").into_owned()).collect()
     }
 
     fn value(&self, cell: &Cell) -> String {
@@ -204,6 +226,11 @@ impl Column {
         let side = if right { Alignment::Right } else { Alignment::Left };
         pad_str(text, self.width, side, None).into_owned()
     }
+}
+
+/// Where a name can be broken.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive(['_', '.', ' ', ',', '(', '/', '-'])
 }
 
 /// How long a float is from its point on.

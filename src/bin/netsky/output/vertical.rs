@@ -89,8 +89,11 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         for c in visible(&line.replace('\t', "    ")).chars() {
             let taken = c.width().unwrap_or(0);
             if width + taken > columns {
-                lines.push(std::mem::take(&mut part));
-                width = 0;
+                // At a blank, unless that is far back.
+                let blank = part.rfind(' ').filter(|at| at + 1 > part.len() / 2);
+                let rest = blank.map_or(String::new(), |at| part.split_off(at + 1));
+                width = rest.width();
+                lines.push(std::mem::replace(&mut part, rest));
             }
             part.push(c);
             width += taken;
