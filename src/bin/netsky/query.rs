@@ -1,7 +1,7 @@
 //! `netsky query`
 
 use std::fs;
-use std::io::{IsTerminal, Read, stderr, stdin, stdout};
+use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -95,7 +95,9 @@ pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Fai
     drop(watched);
     if stderr().is_terminal() {
         let summary = Summary { rows: shown.rows, took, read: progress.counts() };
-        eprintln!("{}", Style::new().for_stderr().dim().apply_to(summary));
+        // At once, since others may print there, too.
+        let line = format!("{}\n", Style::new().for_stderr().dim().apply_to(summary));
+        let _ = stderr().write_all(line.as_bytes());
     }
     match stream.skipped_rows() {
         0 => {}

@@ -179,7 +179,8 @@ impl DisplayIndex for Floats<'_> {
     }
 }
 
-/// Seven digits, but three decimals at least; zeros that say nothing are left out.
+/// Seven digits, but from three decimals to six, if that leaves some; zeros that say nothing are left
+/// out.
 fn rounded(float: f64) -> String {
     /// From here on neighbours are a whole number apart.
     const WHOLE: f64 = 1e15;
@@ -195,7 +196,8 @@ fn rounded(float: f64) -> String {
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         return format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
-    let decimals = (6.0 - size.log10().floor()).clamp(3.0, 10.0);
+    let most = if size < 1e-2 { 10.0 } else { 6.0 };
+    let decimals = (6.0 - size.log10().floor()).clamp(3.0, most);
     let text = format!("{float:.*}", decimals as usize);
     let text = text.trim_end_matches('0');
     if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
@@ -266,6 +268,8 @@ mod tests {
             (-3.0, "-3.0"),
             (0.1 + 0.2, "0.3"),
             (0.07725, "0.07725"),
+            (0.044_178_611_111, "0.044179"),
+            (0.004_417_861_111, "0.004417861"),
             (1_234.567_891_234, "1234.568"),
             (12_345_678.912_345, "12345678.912"),
             (9_999.999_999_9, "10000.0"),
