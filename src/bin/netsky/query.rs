@@ -187,7 +187,7 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
 /// The object that `netsky query --json` of netsky 0.2.0 prints.
 fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Shown, Failure> {
     let mut rows = Vec::new();
-    let row_count = output::write(Format::Json, answer, &mut rows)?;
+    let row_count = output::write_counted(Format::Json, answer, &mut rows)?;
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let line = format!(
         "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\

@@ -142,7 +142,7 @@ pub fn show(
 ) -> Result<Shown, Failure> {
     let Some(screen) = Screen::of_stdout() else {
         let mut out = BufWriter::with_capacity(1 << 16, stdout());
-        let rows = write(format, answer, &mut out)?;
+        let rows = write_counted(format, answer, &mut out)?;
         out.flush()?;
         return Ok(Shown { rows, shown: rows });
     };
@@ -167,7 +167,7 @@ pub fn show(
             ));
         }
         format => {
-            let rows = write(format, answer, Guarded::new(&mut out))?;
+            let rows = write_counted(format, answer, Guarded::new(&mut out))?;
             Shown { rows, shown: rows }
         }
     };
@@ -218,39 +218,50 @@ fn show_table(
     Ok(())
 }
 
-/// Writes an answer as it is written where no terminal is, and tells how many rows it has. Only the
-/// table needs all of it before it can begin.
+/// As [`write`], and tells how many rows there were.
+pub fn write_counted(
+    format: Format,
+    answer: Answer<impl Batches>,
+    out: impl Write + Send,
+) -> Result<u64, Failure> {
+    let mut rows = 0;
+    let batches = counting(answer.batches, &mut rows);
+    write(format, Answer { schema: answer.schema, batches }, out)?;
+    Ok(rows)
+}
+
+fn counting(batches: impl Batches, rows: &mut u64) -> impl Batches {
+    batches.inspect(|batch| *rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64))
+}
+
+/// Writes an answer as it is written where no terminal is. Only the table needs all of it before it
+/// can begin.
 pub fn write(
     format: Format,
     answer: Answer<impl Batches>,
     mut out: impl Write + Send,
-) -> Result<u64, Failure> {
-    let mut rows = 0;
-    let count = |batch: &netsky_db::Result<RecordBatch>| {
-        rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-    };
-    let answer = Answer { schema: answer.schema, batches: answer.batches.inspect(count) };
+) -> Result<(), Failure> {
     match format {
         Format::Table => {
             let batches = answer.batches.collect::<netsky_db::Result<Vec<_>>>()?;
-            writeln!(out, "{}", netsky_db::format_table(&answer.schema, &batches)?)?;
+            Ok(writeln!(out, "{}", netsky_db::format_table(&answer.schema, &batches)?)?)
         }
         Format::Vertical => {
             let mut vertical = Vertical::new(&answer.schema, None);
             for batch in answer.batches {
                 vertical.write(&batch?, &mut out)?;
             }
+            Ok(())
         }
         // Lines end themselves; an array does not.
-        Format::Json => json::write::<JsonArray>(answer, out, "\n")?,
-        Format::Ndjson => json::write::<LineDelimited>(answer, out, "")?,
-        Format::Csv => text::write_csv(answer, out)?,
-        Format::Tsv => text::write_tsv(answer, out)?,
-        Format::Markdown => text::write_markdown(answer, out)?,
-        Format::Arrow => write_columns(Columnar::ArrowStream, answer, out)?,
-        Format::Parquet => write_columns(Columnar::Parquet, answer, out)?,
+        Format::Json => json::write::<JsonArray>(answer, out, "\n"),
+        Format::Ndjson => json::write::<LineDelimited>(answer, out, ""),
+        Format::Csv => text::write_csv(answer, out),
+        Format::Tsv => text::write_tsv(answer, out),
+        Format::Markdown => text::write_markdown(answer, out),
+        Format::Arrow => write_columns(Columnar::ArrowStream, answer, out),
+        Format::Parquet => write_columns(Columnar::Parquet, answer, out),
     }
-    Ok(rows)
 }
 
 fn write_columns(
@@ -280,13 +291,11 @@ pub fn write_file(
 ) -> Result<Shown, Failure> {
     let mut file = Destination::create(path)?;
     let mut rows = 0;
-    if format == Format::Arrow {
-        let batches = answer.batches.inspect(|batch| {
-            rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-        });
-        write_columns(Columnar::ArrowFile, Answer { schema: answer.schema, batches }, &mut file)?;
-    } else {
-        rows = write(format, answer, &mut file)?;
+    let batches = counting(answer.batches, &mut rows);
+    let answer = Answer { schema: answer.schema, batches };
+    match format {
+        Format::Arrow => write_columns(Columnar::ArrowFile, answer, &mut file)?,
+        format => write(format, answer, &mut file)?,
     }
     file.finish()?;
     Ok(Shown { rows, shown: rows })
