@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{backup, check, compact, demo, import, migrate, prune, query, record, stats, tables};
+use crate::{
+    backup, check, compact, demo, export, import, migrate, prune, query, record, stats, tables,
+};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
 ///
@@ -27,6 +29,7 @@ Examples:
   netsky query 'SELECT agent, count(*) AS calls FROM mcp_tool_calls GROUP BY agent'
   netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
   netsky import messages history.ndjson.gz
+  netsky export messages messages.parquet
   netsky schema messages";
 
 const EXIT_CODES: &str = "\
@@ -54,6 +57,7 @@ pub enum Command {
     Query(query::QueryArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
+    Export(export::ExportArgs),
     Tables(tables::TablesArgs),
     Schema(tables::SchemaArgs),
     Stats(stats::StatsArgs),

@@ -1,19 +1,24 @@
 //! Columns in files: Arrow and Parquet.
 //!
-//! What other programs of columns read without being told anything: texts as `Utf8`, which they all have,
-//! in place of the views that queries give.
+//! They are written as other programs of columns read them without being told anything: texts as `Utf8`,
+//! which all have, in place of the views that queries give.
 
 use std::error::Error as _;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -196,6 +201,49 @@ fn parquet_failed(error: ParquetError) -> Failure {
     Failure::input(format!("cannot write Parquet: {error}"))
 }
 
+/// What a file's first bytes say that it is.
+pub fn recognise(first: &[u8]) -> Option<Columnar> {
+    if first.starts_with(b"PAR1") {
+        Some(Columnar::Parquet)
+    } else if first.starts_with(b"ARROW1") {
+        Some(Columnar::ArrowFile)
+    } else if first.starts_with(&[0xff; 4]) {
+        Some(Columnar::ArrowStream)
+    } else {
+        None
+    }
+}
+
+/// So many rows are read from Parquet at once.
+const PARQUET_BATCH_ROWS: usize = 1_024;
+
+/// Columns that are read, batch by batch.
+pub struct Batches {
+    pub schema: SchemaRef,
+    /// How many rows there are, where that is known beforehand.
+    pub rows: Option<u64>,
+    pub batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+}
+
+pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
+    match columnar {
+        Columnar::ArrowFile => {
+            let reader = FileReader::try_new_buffered(file, None)?;
+            Ok(Batches { schema: reader.schema(), rows: None, batches: Box::new(reader) })
+        }
+        Columnar::ArrowStream => {
+            let reader = StreamReader::try_new_buffered(file, None)?;
+            Ok(Batches { schema: reader.schema(), rows: None, batches: Box::new(reader) })
+        }
+        Columnar::Parquet => {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
+            let reader = builder.with_batch_size(PARQUET_BATCH_ROWS).build()?;
+            Ok(Batches { schema: reader.schema(), rows, batches: Box::new(reader) })
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::array::{
@@ -204,7 +252,6 @@ mod tests {
     };
     use arrow::buffer::ScalarBuffer;
     use arrow::datatypes::{Int32Type, UnionFields};
-    use arrow::ipc::reader::{FileReader, StreamReader};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
     use super::*;

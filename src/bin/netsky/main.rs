@@ -12,8 +12,11 @@ mod check;
 mod columnar;
 mod compact;
 mod csv;
+mod days;
 mod demo;
+mod export;
 mod failure;
+mod format;
 mod import;
 mod migrate;
 mod moment;
@@ -22,6 +25,7 @@ mod progress;
 mod prune;
 mod query;
 mod record;
+mod source;
 mod stats;
 mod store;
 mod tables;
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Query(query) => query::run(&args.store, query),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
+        Command::Export(export) => export::run(&args.store, export),
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Schema(schema) => tables::schema(schema),
         Command::Check(check) => check::run(&args.store, check),
