@@ -46,6 +46,7 @@
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
+//! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
@@ -78,6 +79,7 @@ mod row;
 mod schema;
 mod store;
 mod table;
+mod temporary;
 
 pub use care::Pruned;
 pub use db::{Db, TableSummary};
@@ -95,6 +97,7 @@ pub use schema::{
 };
 pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
+pub use temporary::discard_temporary_files;
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

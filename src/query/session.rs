@@ -21,6 +21,7 @@ use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+use crate::temporary;
 
 const CATALOG: &str = "netsky";
 const SCHEMA: &str = "public";
@@ -114,9 +115,11 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     if let Some(bytes) = memory_limit {
         runtime = runtime.with_memory_limit(bytes, 1.0);
     }
+    let runtime = runtime.build_arc()?;
+    temporary::watch_spills(&runtime.disk_manager);
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
-        .with_runtime_env(runtime.build_arc()?)
+        .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_physical_optimizer_rule(Arc::new(LimitedScan))

@@ -9,8 +9,11 @@ use tempfile::TempDir;
 
 use crate::support::store_past_the_crate;
 
+#[cfg(target_os = "linux")]
+mod interrupt;
 mod output;
 mod screen;
+mod shell;
 
 /// A home directory with nothing in it.
 pub struct Home(TempDir);

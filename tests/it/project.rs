@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "error",
     "nearest",
     "table",
@@ -20,6 +20,7 @@ const LAYERS: [&str; 14] = [
     "row",
     "inside",
     "options",
+    "temporary",
     "store",
     "providers",
     "query",

@@ -1,12 +1,15 @@
 //! What can be typed.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    backup, check, compact, demo, export, import, migrate, prune, query, record, stats, tables,
+    backup, check, compact, demo, export, import, migrate, prune, query, record, shell, stats,
+    tables,
 };
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -21,6 +24,21 @@ pub struct Args {
     pub store: StoreArgs,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// What was typed. `netsky` alone is the shell, where there can be one.
+pub fn parse() -> Args {
+    let parsed = Args::try_parse();
+    let lacks_command = parsed.as_ref().is_err_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        )
+    });
+    if lacks_command && shell::is_possible() {
+        return Args::parse_from(env::args_os().chain(["shell".into()]));
+    }
+    parsed.unwrap_or_else(|error| error.exit())
 }
 
 const EXAMPLES: &str = "\
@@ -39,9 +57,10 @@ Exit codes:
   2  the command line is wrong
   3  the store is absent, locked, too old, too new or corrupt
 
-  124  the query took longer than --timeout";
+  124  the query took longer than --timeout
+  130  Ctrl-C";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct StoreArgs {
     /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
     #[arg(long, global = true, value_name = "PATH")]
@@ -55,6 +74,7 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Query(query::QueryArgs),
+    Shell(shell::ShellArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),

@@ -1,10 +1,13 @@
 //! How a command fails: what it says, and the exit code.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use netsky_db::Error;
+
+use crate::interrupt::EXIT_CODE;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -33,6 +36,15 @@ impl Failure {
         Self::input(format!("cannot read {}: {error}", path.display()))
     }
 
+    /// Ctrl-C was pressed.
+    pub fn interrupted() -> Self {
+        Self { code: EXIT_CODE, message: "interrupted".to_owned() }
+    }
+
+    pub fn is_interrupt(&self) -> bool {
+        self.code == EXIT_CODE
+    }
+
     /// Says what went wrong. Nothing, if that is only that nobody reads our output any more.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
@@ -45,6 +57,12 @@ impl Failure {
     /// Puts what it is about before the message.
     pub fn about(self, subject: impl std::fmt::Display) -> Self {
         Self { message: format!("{subject}: {}", self.message), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

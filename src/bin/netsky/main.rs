@@ -18,6 +18,7 @@ mod export;
 mod failure;
 mod format;
 mod import;
+mod interrupt;
 mod migrate;
 mod moment;
 mod output;
@@ -25,6 +26,7 @@ mod progress;
 mod prune;
 mod query;
 mod record;
+mod shell;
 mod source;
 mod stats;
 mod store;
@@ -32,15 +34,15 @@ mod tables;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Args, Command};
+use args::Command;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    interrupt::handle();
+    let args = args::parse();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
+        Command::Shell(shell) => shell::run(&args.store, shell),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Export(export) => export::run(&args.store, export),
@@ -55,5 +57,8 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&args.store, demo),
         Command::Migrate(_) => migrate::run(&args.store),
     };
-    result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    // A query that was left while it ran can have some still.
+    interrupt::discard_files();
+    code
 }
