@@ -51,7 +51,10 @@ fn the_command_line_says_124_when_time_is_up() {
     let store = with_ticks(3_000);
     let ran = netsky(&store.path, &["query", "--timeout", "300ms", ENDLESS]);
     assert_eq!(ran.status.code(), Some(124));
-    assert_eq!(String::from_utf8_lossy(&ran.stderr), "netsky: the query was ended after 0.3 s\n");
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stderr),
+        "netsky: the query was ended after 0.3 s\n  ask for less, as for a shorter time, or allow more with --timeout\n"
+    );
 }
 
 /// Texts of 200 bytes that no order but sorting brings into order.

@@ -11,14 +11,17 @@ mod backup;
 mod check;
 mod columnar;
 mod compact;
+mod completions;
 mod csv;
 mod days;
 mod demo;
+mod doctor;
 mod export;
 mod failure;
 mod format;
 mod import;
 mod interrupt;
+mod man;
 mod migrate;
 mod moment;
 mod output;
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
         Command::Compact(compact) => compact::run(&args.store, compact),
         Command::Demo(demo) => demo::run(&args.store, demo),
         Command::Migrate(_) => migrate::run(&args.store),
+        Command::Doctor(doctor) => doctor::run(&args.store, doctor),
+        Command::Completions(completions) => completions::run(completions),
+        Command::Man(man) => man::run(man),
     };
     let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
     // A query that was left while it ran can have some still.

@@ -14,7 +14,13 @@ use crate::output::{self, Format};
 ///
 /// FIRST and LAST are the times of the row recorded first and of the row recorded last.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky tables
+  netsky tables --format json"
+)]
 pub struct TablesArgs {
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -23,7 +29,14 @@ pub struct TablesArgs {
 
 /// Describe a table's columns, or those of all tables
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky schema
+  netsky schema messages
+  netsky schema messages --format markdown"
+)]
 pub struct SchemaArgs {
     /// The table
     pub table: Option<String>,

@@ -182,8 +182,9 @@ mod tests {
     fn columns_of_the_tables_that_are_named_come_first() {
         assert_eq!(offered("SELECT s| FROM ticks")[..1], ["source"]);
         assert_eq!(offered("SELECT | FROM ticks"), ["id", "source", "ts_utc"]);
-        assert_eq!(offered("SELECT bo| FROM messages WHERE"), ["body"]);
+        assert_eq!(offered("SELECT bod| FROM messages WHERE"), ["body"]);
         assert!(offered("SELECT 1 FROM ticks; SELECT sou| FROM messages").is_empty());
+        assert_eq!(offered("SELECT sou|"), ["source"], "no table is named yet");
         assert_eq!(
             offered("SELECT * FROM messages m, ticks t WHERE t.|"),
             ["id", "ts_utc", "source"]

@@ -21,6 +21,7 @@ use crate::output::{Format, print_line};
 use crate::query::{self, AnswerArgs};
 use crate::tables::{self, SchemaArgs, TablesArgs};
 use commands::{Action, Command};
+pub use editor::HISTORY_FILE;
 use editor::{Editor, Input};
 use lexer::{Piece, pieces};
 use script::Script;
