@@ -22,6 +22,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// A line of an import is no row.
+    pub fn invalid_line(message: impl fmt::Display) -> Self {
+        Self::input(format!("{message}\n  {LINES}"))
+    }
+
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
@@ -77,6 +82,9 @@ impl From<Error> for Failure {
     }
 }
 
+const LINES: &str =
+    "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
+
 fn code(error: &Error) -> u8 {
     match error {
         Error::TimedOut { .. } => 124,
@@ -125,9 +133,7 @@ fn next_step(error: &Error) -> &'static str {
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"
         }
-        Error::InvalidLine { .. } => {
-            "nothing of the file was stored; mend the line, or leave it out with --skip-invalid"
-        }
+        Error::InvalidLine { .. } => LINES,
         Error::Storage(_) | Error::Io { .. } => {
             "`netsky doctor` looks over paths, permissions and the disk"
         }

@@ -181,7 +181,9 @@ impl Import {
         };
         drop(progress);
         let (ids, skipped) = imported.map_err(|error| match error {
-            Error::InvalidLine { line, reason } => Failure::input(places.locate(line, &reason)),
+            Error::InvalidLine { line, reason } => {
+                Failure::invalid_line(places.locate(line, &reason))
+            }
             other => Failure::from(other).about(&path),
         })?;
         let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");

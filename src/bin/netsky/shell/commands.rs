@@ -74,7 +74,7 @@ pub const COMMANDS: [Command; 8] = [
         names: &[".timer", "\\timing"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether to say how many rows there were, and how long it took",
+        what: "whether rows and time come after an answer",
     },
     Command {
         action: Action::Read,
@@ -175,8 +175,8 @@ pub fn help() -> String {
     }
     let _ = write!(
         text,
-        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was asked before,\n\
-         Ctrl-C ends a query or takes a line back, and Ctrl-D ends the shell.\n\
+        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was\n\
+         asked before, Ctrl-C ends a query or takes a line back, Ctrl-D ends the shell.\n\
          Formats: {}",
         format_names().join(", ")
     );
@@ -200,6 +200,13 @@ mod tests {
         }
         assert_eq!(find("\\d  ticks ;").unwrap().1, Some("ticks"));
         assert_eq!(find(".mode").unwrap().1, None);
+    }
+
+    #[test]
+    fn the_help_names_every_command_in_lines_that_fit() {
+        let help = help();
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        assert!(COMMANDS.iter().flat_map(|command| command.names).all(|name| help.contains(name)));
     }
 
     #[test]
