@@ -25,6 +25,7 @@ use crate::schema::{
 };
 use crate::store::{self, Store};
 use crate::table::{Record, Table};
+use crate::views::VIEWS;
 
 /// An open store, to record into and to query.
 ///
@@ -109,11 +110,12 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::TableExists`] if a table of the name is known, and [`Error::Storage`].
+    /// [`Error::TableExists`] if a table or view of the name is known, and [`Error::Storage`].
     pub fn with_tables(&self, tables: &[&'static Table]) -> Result<Self> {
         let mut all = self.tables().to_vec();
         for &table in tables {
-            if all.iter().any(|known| known.name() == table.name()) {
+            let is_view = VIEWS.iter().any(|view| view.name() == table.name());
+            if is_view || all.iter().any(|known| known.name() == table.name()) {
                 return Err(Error::TableExists { name: table.name().to_owned() });
             }
             all.push(table);

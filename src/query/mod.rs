@@ -1,5 +1,6 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
+mod catalog;
 mod dialect;
 mod limited_scan;
 mod lossy_cast;

@@ -16,3 +16,4 @@ mod sql;
 mod support;
 mod terminal;
 mod upgrade;
+mod views;

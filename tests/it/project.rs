@@ -12,11 +12,13 @@ use netsky_db::{ColumnType, TABLES};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 16] = [
     "error",
     "nearest",
     "table",
     "schema",
+    "view",
+    "views",
     "row",
     "inside",
     "options",
