@@ -86,6 +86,7 @@ pub use care::Pruned;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;
+pub use nearest::nearest;
 pub use options::OpenOptions;
 pub use query::{QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;

@@ -10,6 +10,7 @@ use std::thread;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
+use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
 use crate::query::statement;
@@ -74,6 +76,7 @@ pub(crate) async fn start(
     sessions: Arc<Sessions>,
     runtime: &QueryRuntime,
     sql: String,
+    parameters: Vec<ScalarValue>,
 ) -> Result<QueryStream> {
     let (schema_sender, schema) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
@@ -84,7 +87,7 @@ pub(crate) async fn start(
     let (running, ended) = std::sync::mpsc::channel::<()>();
     let task = runtime.spawn(async move {
         let _running = running;
-        let mut answer = match execute(&sessions, &sql, &counter).await {
+        let mut answer = match execute(&sessions, &sql, parameters, &counter).await {
             Ok(answer) => answer,
             Err(error) => {
                 let _ = schema_sender.send(Err(error));
@@ -132,7 +135,7 @@ pub(crate) async fn collect(
     sessions: Arc<Sessions>,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let answer = execute(&sessions, &sql, &Arc::default()).await?;
+    let answer = execute(&sessions, &sql, Vec::new(), &Arc::default()).await?;
     let schema = answer.schema();
     Ok((schema, answer.try_collect().await?))
 }
@@ -141,10 +144,11 @@ pub(crate) async fn collect(
 async fn execute(
     sessions: &Sessions,
     sql: &str,
+    parameters: Vec<ScalarValue>,
     skipped: &Arc<AtomicU64>,
 ) -> Result<SendableRecordBatchStream> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
     let session = sessions.of_snapshot(&snapshot, skipped)?;
-    let plan = statement::plan(&session, sql).await?;
+    let plan = parameters::bind(statement::plan(&session, sql).await?, parameters)?;
     Ok(DataFrame::new(session.state(), plan).execute_stream().await?)
 }

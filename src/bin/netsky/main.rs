@@ -10,8 +10,10 @@ mod args;
 mod backup;
 mod check;
 mod compact;
+mod cost;
 mod demo;
 mod failure;
+mod figures;
 mod import;
 mod migrate;
 mod moment;
@@ -19,9 +21,13 @@ mod output;
 mod prune;
 mod query;
 mod record;
+mod saved;
 mod stats;
 mod store;
 mod tables;
+mod tail;
+mod timeline;
+mod top;
 
 use std::process::ExitCode;
 
@@ -34,10 +40,16 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
+        Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Tables(tables) => tables::run(&args.store, tables),
+        Command::Views(views) => tables::views(views),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Cost(cost) => cost::run(&args.store, cost),
+        Command::Top(top) => top::run(&args.store, top),
+        Command::Timeline(timeline) => timeline::run(&args.store, timeline),
+        Command::Tail(tail) => tail::run(&args.store, tail),
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Stats(stats) => stats::run(&args.store, stats),

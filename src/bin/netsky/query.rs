@@ -5,10 +5,12 @@ use std::io::{IsTerminal, Read, stdin};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytesize::ByteSize;
 use chrono::Utc;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::OpenOptions;
+use netsky_db::{Db, OpenOptions, Value};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -59,13 +61,18 @@ pub struct AnswerArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    answer(store, &read_sql(args)?, &args.answer)
+    answer(store, &read_sql(args)?, &[], &args.answer)
 }
 
 /// Runs a query and prints its answer.
-pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Failure> {
+pub fn answer(
+    store: &StoreArgs,
+    sql: &str,
+    parameters: &[Value<'_>],
+    args: &AnswerArgs,
+) -> Result<(), Failure> {
     let db = store.open_read_only_with(&options(store, args))?;
-    let mut stream = block_on(db.query_stream(sql))?;
+    let mut stream = block_on(db.query_stream_with(sql, parameters))?;
     let answer = Answer { schema: stream.schema(), batches: block_on_stream(&mut stream) };
     if args.json {
         print_envelope(sql, answer)?;
@@ -79,6 +86,14 @@ pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// The whole answer of a query that a command asks by itself.
+pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
+    let stream = block_on(db.query_stream_with(sql, parameters))?;
+    let schema = stream.schema();
+    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {
@@ -118,7 +133,7 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
 /// The object that `netsky query --json` of netsky 0.2.0 prints.
 fn print_envelope(
     sql: &str,
-    answer: Answer<impl Iterator<Item = netsky_db::Result<arrow::array::RecordBatch>>>,
+    answer: Answer<impl Iterator<Item = netsky_db::Result<RecordBatch>>>,
 ) -> Result<(), Failure> {
     let mut row_count = 0;
     let counted = Answer {
