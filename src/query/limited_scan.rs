@@ -7,6 +7,7 @@
 //! And for `SELECT * FROM v_timeline ORDER BY ts_utc DESC LIMIT 5` it does not tell the scans below the
 //! union that the newest rows are wanted, so that they would read all of them.
 
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::common::Result;
@@ -98,7 +99,7 @@ fn limited(plan: &Arc<dyn ExecutionPlan>, limit: &Limit) -> Result<Option<Arc<dy
     if plan.is::<DataSourceExec>() {
         return match limit {
             Limit::First(rows) if plan.fetch().is_none() => Ok(plan.with_fetch(Some(*rows))),
-            Limit::Unsorted(Some(order)) => match plan.try_pushdown_sort(&[order.clone()])? {
+            Limit::Unsorted(Some(order)) => match plan.try_pushdown_sort(slice::from_ref(order))? {
                 SortOrderPushdownResult::Exact { inner }
                 | SortOrderPushdownResult::Inexact { inner } => Ok(Some(inner)),
                 SortOrderPushdownResult::Unsupported => Ok(None),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
 /// Puts the values in the places of the parameters, each as the type that its place asks for.
 pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
     let mut types = plan.get_parameter_types()?;
-    type_limits(&plan, &mut types)?;
+    correct(&mut types, &plan)?;
     let mut wanted = 0;
     for name in types.keys() {
         let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
@@ -57,20 +57,30 @@ pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<Logica
     Ok(plan.with_param_values(typed.collect::<Result<Vec<_>>>()?)?)
 }
 
-/// DataFusion knows the type of a parameter by what it is compared with, but not that of a limit.
-fn type_limits(
-    plan: &LogicalPlan,
+/// DataFusion takes a parameter for the type of what it stands beside. Of a limit it knows none, and a
+/// pattern is a text, also where it is one for times.
+fn correct(
     types: &mut HashMap<String, Option<DataType>>,
+    plan: &LogicalPlan,
 ) -> datafusion::common::Result<()> {
+    let mut is = |expr: &Expr, ty: DataType| {
+        if let Expr::Placeholder(placeholder) = expr {
+            types.insert(placeholder.id.clone(), Some(ty));
+        }
+    };
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Limit(limit) = node {
-            for expr in [&limit.skip, &limit.fetch].into_iter().flatten() {
-                if let Expr::Placeholder(placeholder) = &**expr {
-                    types.insert(placeholder.id.clone(), Some(DataType::Int64));
-                }
-            }
+            let limits = [&limit.skip, &limit.fetch].into_iter().flatten();
+            limits.for_each(|expr| is(expr, DataType::Int64));
         }
-        Ok(TreeNodeRecursion::Continue)
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Like(like) | Expr::SimilarTo(like) = expr {
+                    is(&like.pattern, DataType::Utf8View);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
     })?;
     Ok(())
 }

@@ -63,7 +63,10 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
     let tail = Tail { table: find_table(&db, &args.table)?, db, args };
     let mut last = tail.last_id()?;
     tail.print(&tail.rows(0, last, Some(args.lines))?)?;
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         thread::sleep(PAUSE);
         let newest = tail.last_id()?;
         while last < newest {
@@ -72,7 +75,6 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
             last = to;
         }
     }
-    Ok(())
 }
 
 fn find_table(db: &Db, name: &str) -> Result<&'static Table, Failure> {

@@ -32,9 +32,10 @@ fn parameters_are_values_and_take_the_type_of_their_place() {
         &home,
         "all_kinds",
         "SELECT id, $1 AS text FROM ticks
-         WHERE ts_utc > $2 AND id BETWEEN $3 AND $4 AND source LIKE $5 ORDER BY id LIMIT $6",
+         WHERE ts_utc > $2 AND id BETWEEN $3 AND $4 AND source LIKE $5 AND ts_utc LIKE $7
+         ORDER BY id LIMIT $6",
     );
-    let args = ["q", "all_kinds", "a", "2026-04-15T23:04:00Z", "-5", "3", "%'%", "1"];
+    let args = ["q", "all_kinds", "a", "2026-04-15T23:04:00Z", "-5", "3", "%'%", "1", "2026-04%"];
     let args = [&args[..], &["--format", "csv"]].concat();
     assert_eq!(home.ok(&args), "id,text\n2,a\n");
     save(&home, "since", "SELECT count(*) AS n FROM ticks WHERE ts_utc > now() - $1::interval");
