@@ -213,7 +213,7 @@ impl OpenOptions {
     ///
     /// Those of `Db::open_path`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
-        let store = Store::open(path.as_ref(), self.busy_timeout)?;
+        let store = Store::open(path.as_ref(), self)?;
         let db = Db::new(store, TABLES.to_vec(), self);
         db.migrate()?;
         Ok(db)
@@ -225,7 +225,7 @@ impl OpenOptions {
     ///
     /// Those of `Db::open_read_only`.
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
-        let store = Store::open_read_only(path.as_ref(), self.busy_timeout)?;
+        let store = Store::open_read_only(path.as_ref(), self)?;
         Ok(Db::new(store, TABLES.to_vec(), self))
     }
 }

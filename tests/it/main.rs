@@ -10,6 +10,7 @@ mod opening;
 mod oracle;
 mod project;
 mod pushdown;
+mod recorder;
 mod rows;
 mod sharing;
 mod sql;
