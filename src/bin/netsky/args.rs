@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    backup, check, compact, demo, export, import, migrate, prune, query, record, stats, tables,
+    backup, check, compact, cost, demo, export, import, migrate, prune, query, record, saved,
+    stats, tables, tail, timeline, top,
 };
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -55,11 +56,18 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Query(query::QueryArgs),
+    #[command(name = "q")]
+    Saved(saved::SavedArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
+    Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),
+    Cost(cost::CostArgs),
+    Top(top::TopArgs),
+    Timeline(timeline::TimelineArgs),
+    Tail(tail::TailArgs),
     Stats(stats::StatsArgs),
     Check(check::CheckArgs),
     Prune(prune::PruneArgs),

@@ -1,5 +1,6 @@
 //! How a command fails: what it says, and the exit code.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,6 +29,11 @@ impl Failure {
         Self { code: 3, message: message.into() }
     }
 
+    /// Ctrl-C was pressed, of which nothing need be said.
+    pub fn interrupted() -> Self {
+        Self { code: 130, message: String::new() }
+    }
+
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
@@ -38,13 +44,21 @@ impl Failure {
         if self.code == 0 {
             return ExitCode::SUCCESS;
         }
-        eprintln!("netsky: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("netsky: {}", self.message);
+        }
         ExitCode::from(self.code)
     }
 
     /// Puts what it is about before the message.
     pub fn about(self, subject: impl std::fmt::Display) -> Self {
         Self { message: format!("{subject}: {}", self.message), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

@@ -11,11 +11,13 @@ mod backup;
 mod check;
 mod columnar;
 mod compact;
+mod cost;
 mod csv;
 mod days;
 mod demo;
 mod export;
 mod failure;
+mod figures;
 mod format;
 mod import;
 mod migrate;
@@ -25,10 +27,14 @@ mod progress;
 mod prune;
 mod query;
 mod record;
+mod saved;
 mod source;
 mod stats;
 mod store;
 mod tables;
+mod tail;
+mod timeline;
+mod top;
 
 use std::process::ExitCode;
 
@@ -41,11 +47,17 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
+        Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Export(export) => export::run(&args.store, export),
         Command::Tables(tables) => tables::run(&args.store, tables),
+        Command::Views(views) => tables::views(views),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Cost(cost) => cost::run(&args.store, cost),
+        Command::Top(top) => top::run(&args.store, top),
+        Command::Timeline(timeline) => timeline::run(&args.store, timeline),
+        Command::Tail(tail) => tail::run(&args.store, tail),
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Stats(stats) => stats::run(&args.store, stats),

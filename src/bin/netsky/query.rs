@@ -5,11 +5,13 @@ use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytesize::ByteSize;
 use chrono::Utc;
 use console::Style;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{OpenOptions, QueryProgress};
+use netsky_db::{Db, OpenOptions, QueryProgress, Value};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -68,18 +70,23 @@ pub struct AnswerArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    answer(store, &read_sql(args)?, &args.answer)
+    answer(store, &read_sql(args)?, &[], &args.answer)
 }
 
 /// Runs a query and prints its answer.
-pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Failure> {
+pub fn answer(
+    store: &StoreArgs,
+    sql: &str,
+    parameters: &[Value<'_>],
+    args: &AnswerArgs,
+) -> Result<(), Failure> {
     let format = args.format()?;
     let db = store.open_read_only_with(&options(store, args))?;
     if let Some(path) = &args.output {
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let mut stream = block_on(db.query_stream(sql))?;
+    let mut stream = block_on(db.query_stream_with(sql, parameters))?;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(block_on_stream(&mut stream), &progress);
     // A bar may not stand where rows are printed as they come.
@@ -141,13 +148,22 @@ impl<B: output::Batches> Iterator for Watched<B> {
 }
 
 impl AnswerArgs {
-    fn format(&self) -> Result<Format, Failure> {
+    /// The format that is asked for, by its name or by that of a file.
+    pub fn format(&self) -> Result<Format, Failure> {
         match (self.format, &self.output) {
             (Some(format), _) => Ok(format),
             (None, Some(path)) => Format::of_file(path),
             (None, None) => Ok(Format::Table),
         }
     }
+}
+
+/// The whole answer of a query that a command asks by itself.
+pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
+    let stream = block_on(db.query_stream_with(sql, parameters))?;
+    let schema = stream.schema();
+    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {
