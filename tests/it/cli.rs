@@ -1,5 +1,7 @@
 //! The command line, through the real binary.
 
+mod export;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -6,6 +6,8 @@
 use std::error::Error as _;
 use std::fs::File;
 use std::io::{self, Write};
+use std::iter;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -226,6 +228,21 @@ pub struct Batches {
 }
 
 pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
+    let Batches { schema, rows, mut batches } = caught(|| open(columnar, file))?;
+    let next = move || caught(|| batches.next().transpose()).transpose();
+    Ok(Batches { schema, rows, batches: Box::new(iter::from_fn(next)) })
+}
+
+/// Some damaged files make the readers panic, where an error is meant.
+fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let read = panic::catch_unwind(AssertUnwindSafe(read));
+    panic::set_hook(hook);
+    read.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
+}
+
+fn open(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
     match columnar {
         Columnar::ArrowFile => {
             let reader = FileReader::try_new_buffered(file, None)?;
@@ -338,5 +355,28 @@ mod tests {
         assert!(pieces.len() > 2, "{}", pieces.len());
         let found = pieces.iter().flat_map(|piece| piece.column(0).as_string::<i32>().iter());
         assert!(found.flatten().eq(texts.iter().map(String::as_str)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_or_read_but_never_a_panic() {
+        let text: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), None, Some("bc")]));
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
+        let batch = RecordBatch::try_from_iter([("text", text), ("number", number)]).unwrap();
+        for columnar in [Columnar::ArrowFile, Columnar::ArrowStream, Columnar::Parquet] {
+            let whole = written(columnar, &batch);
+            let mut refused = 0;
+            for at in 0..whole.len() {
+                for byte in [0, 0x7f, 0xff] {
+                    let mut damaged = whole.clone();
+                    damaged[at] = byte;
+                    let mut file = tempfile::tempfile().unwrap();
+                    file.write_all(&damaged).unwrap();
+                    let read = read(columnar, file).map(|read| read.batches.collect::<Vec<_>>());
+                    let is_whole = read.is_ok_and(|batches| batches.iter().all(Result::is_ok));
+                    refused += usize::from(!is_whole);
+                }
+            }
+            assert!(refused > 100, "{columnar:?}: {refused}");
+        }
     }
 }
