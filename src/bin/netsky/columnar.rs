@@ -282,7 +282,10 @@ impl Messages {
         let mut messages = Self { decoder, file, bytes, is_file };
         if is_file {
             messages.read()?;
-            messages.bytes.advance(Self::FILE_MARK.min(messages.bytes.len()));
+            // Zeros fill up what follows the mark.
+            let is_mark = |(at, byte): &(usize, &u8)| *at < Self::FILE_MARK || **byte == 0;
+            let mark = messages.bytes.iter().enumerate().take_while(is_mark).count();
+            messages.bytes.advance(mark);
         }
         Ok(messages)
     }
@@ -345,6 +348,8 @@ fn ends_too_early() -> ArrowError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek;
+
     use arrow::array::{
         DictionaryArray, DurationNanosecondArray, Int64Array, IntervalMonthDayNanoArray, ListArray,
         NullArray, StringViewArray, StructArray, UnionArray,
@@ -413,6 +418,13 @@ mod tests {
         let file = io::Cursor::new(written(Columnar::ArrowFile, &batch));
         let file: Vec<_> = FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect();
         assert_eq!(file, [expected.clone()]);
+        for columnar in [Columnar::ArrowFile, Columnar::ArrowStream, Columnar::Parquet] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&written(columnar, &batch)).unwrap();
+            file.rewind().unwrap();
+            let read = read(columnar, file).unwrap().batches;
+            assert_eq!(read.map(Result::unwrap).collect::<Vec<_>>(), [expected.clone()]);
+        }
         let stream = io::Cursor::new(written(Columnar::ArrowStream, &batch));
         let stream: Vec<_> =
             StreamReader::try_new(stream, None).unwrap().map(Result::unwrap).collect();
@@ -454,6 +466,7 @@ mod tests {
                     damaged[at] = byte;
                     let mut file = tempfile::tempfile().unwrap();
                     file.write_all(&damaged).unwrap();
+                    file.rewind().unwrap();
                     let read = read(columnar, file)
                         .and_then(|read| read.batches.collect::<Result<Vec<_>, _>>());
                     refused += usize::from(read.is_err());
