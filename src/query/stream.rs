@@ -12,11 +12,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
+use crate::providers::QueryProgress;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
 use crate::query::statement;
@@ -34,6 +36,7 @@ pub struct QueryStream {
     batches: mpsc::Receiver<Result<RecordBatch>>,
     task: AbortHandle,
     skipped: Arc<AtomicU64>,
+    progress: QueryProgress,
 }
 
 impl QueryStream {
@@ -46,6 +49,11 @@ impl QueryStream {
     /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt).
     pub fn skipped_rows(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// How far the query has come, to ask while it runs and after.
+    pub fn progress(&self) -> QueryProgress {
+        self.progress.clone()
     }
 }
 
@@ -75,7 +83,7 @@ pub(crate) async fn start(
     runtime: &QueryRuntime,
     sql: String,
 ) -> Result<QueryStream> {
-    let (schema_sender, schema) = oneshot::channel();
+    let (start_sender, started) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
     let skipped = Arc::<AtomicU64>::default();
     let timeout = sessions.options().query_timeout;
@@ -84,15 +92,15 @@ pub(crate) async fn start(
     let (running, ended) = std::sync::mpsc::channel::<()>();
     let task = runtime.spawn(async move {
         let _running = running;
-        let mut answer = match execute(&sessions, &sql, &counter).await {
-            Ok(answer) => answer,
+        let (mut answer, progress) = match execute(&sessions, &sql, &counter).await {
+            Ok(started) => started,
             Err(error) => {
-                let _ = schema_sender.send(Err(error));
+                let _ = start_sender.send(Err(error));
                 return;
             }
         };
         // A failed send means that the caller has dropped the stream, and with it the query.
-        if schema_sender.send(Ok(answer.schema())).is_err() {
+        if start_sender.send(Ok((answer.schema(), progress))).is_err() {
             return;
         }
         while let Some(batch) = answer.next().await {
@@ -118,13 +126,13 @@ pub(crate) async fn start(
             reason: format!("cannot start a thread for its timeout: {error}"),
         })?;
     }
-    let schema = schema.await.map_err(|_| match timeout {
+    let (schema, progress) = started.await.map_err(|_| match timeout {
         Some(after) if timed_out.load(Ordering::SeqCst) => Error::TimedOut { after },
         _ => Error::QueryAborted {
             reason: "its thread panicked; the message is on stderr".to_owned(),
         },
     })??;
-    Ok(QueryStream { schema, batches, task, skipped })
+    Ok(QueryStream { schema, batches, task, skipped, progress })
 }
 
 /// Runs a query to its end.
@@ -132,7 +140,7 @@ pub(crate) async fn collect(
     sessions: Arc<Sessions>,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let answer = execute(&sessions, &sql, &Arc::default()).await?;
+    let (answer, _) = execute(&sessions, &sql, &Arc::default()).await?;
     let schema = answer.schema();
     Ok((schema, answer.try_collect().await?))
 }
@@ -142,9 +150,13 @@ async fn execute(
     sessions: &Sessions,
     sql: &str,
     skipped: &Arc<AtomicU64>,
-) -> Result<SendableRecordBatchStream> {
+) -> Result<(SendableRecordBatchStream, QueryProgress)> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
     let session = sessions.of_snapshot(&snapshot, skipped)?;
     let plan = statement::plan(&session, sql).await?;
-    Ok(DataFrame::new(session.state(), plan).execute_stream().await?)
+    let query = DataFrame::new(session.state(), plan);
+    let context = Arc::new(query.task_ctx());
+    let plan = query.create_physical_plan().await?;
+    let progress = QueryProgress::of(&plan);
+    Ok((execute_stream(plan, context)?, progress))
 }

@@ -19,7 +19,6 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
-use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -28,6 +27,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::failure::Failure;
+use crate::output::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columnar {
@@ -183,8 +183,7 @@ fn in_file(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, Failu
 }
 
 fn texts(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let options = FormatOptions::new().with_duration_format(DurationFormat::Pretty);
-    let formatter = ArrayFormatter::try_new(column, &options)?;
+    let formatter = Reader::Program.formatter(column)?;
     // Those of a union are its members'.
     let nulls = column.logical_nulls();
     let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
@@ -413,22 +412,23 @@ mod tests {
         let expected = in_file(&file_schema(&batch.schema()), &batch).unwrap();
         assert_eq!(
             expected.column(2).as_string::<i32>().iter().collect::<Vec<_>>(),
-            [Some("{n=1}"), None, Some("{t=}")]
+            [Some("1"), None, Some("")]
         );
         let file = io::Cursor::new(written(Columnar::ArrowFile, &batch));
         let file: Vec<_> = FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect();
-        assert_eq!(file, [expected.clone()]);
+        assert_eq!(file, std::slice::from_ref(&expected));
         for columnar in [Columnar::ArrowFile, Columnar::ArrowStream, Columnar::Parquet] {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&written(columnar, &batch)).unwrap();
             file.rewind().unwrap();
             let read = read(columnar, file).unwrap().batches;
-            assert_eq!(read.map(Result::unwrap).collect::<Vec<_>>(), [expected.clone()]);
+            let read: Vec<_> = read.map(Result::unwrap).collect();
+            assert_eq!(read, std::slice::from_ref(&expected));
         }
         let stream = io::Cursor::new(written(Columnar::ArrowStream, &batch));
         let stream: Vec<_> =
             StreamReader::try_new(stream, None).unwrap().map(Result::unwrap).collect();
-        assert_eq!(stream, [expected.clone()]);
+        assert_eq!(stream, std::slice::from_ref(&expected));
         let mut parquet = tempfile::tempfile().unwrap();
         parquet.write_all(&written(Columnar::Parquet, &batch)).unwrap();
         let parquet: Vec<_> = ParquetRecordBatchReader::try_new(parquet, 1_024)

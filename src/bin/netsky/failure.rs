@@ -18,6 +18,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+
     /// Something is wrong with the store.
     pub fn store(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }

@@ -9,11 +9,17 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState,
+    ProgressStyle,
+};
+use netsky_db::QueryProgress;
 
 /// What takes less time needs no bar.
 const DELAY: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(200);
+/// What is done, where it ends, and what is not.
+const CHARS: &str = "█▌ ";
 
 /// A bar on standard error, if that is a terminal and half a second has passed. It is gone when this is
 /// dropped.
@@ -49,6 +55,40 @@ impl Progress {
         Self::new(bar.with_prefix(what), "{prefix} {bar:24} {human_pos}/{human_len} rows {eta}")
     }
 
+    /// The bar of a query: what its scans have read, and for how long the blocks that are left will do.
+    pub fn of_query(query: QueryProgress) -> Self {
+        let counts = query.clone();
+        let read = move |_: &ProgressState, out: &mut dyn Write| {
+            let counts = counts.counts();
+            let bytes = HumanBytes(counts.json_bytes);
+            let _ = match counts.rows_read {
+                0 => Ok(()),
+                rows => write!(out, "{} rows, {bytes}, ", HumanCount(rows)),
+            };
+        };
+        let left = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = match state.len() {
+                Some(_) => write!(out, "{:#} left", HumanDuration(state.eta())),
+                None => write!(out, "{:#}", HumanDuration(state.elapsed())),
+            };
+        };
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {read}{left}") {
+            bar.set_style(
+                style.progress_chars(CHARS).with_key("read", read).with_key("left", left),
+            );
+        }
+        Self::shown_by(bar, Arc::default(), move |bar| {
+            let counts = query.counts();
+            // Blocks that need not be read tell nothing of how long the others take.
+            let blocks = counts.blocks_total.saturating_sub(counts.blocks_skipped);
+            if blocks > 0 {
+                bar.set_length(blocks);
+                bar.set_position(counts.blocks_read + counts.blocks_counted);
+            }
+        })
+    }
+
     fn new(bar: ProgressBar, template: &str) -> Self {
         let rows = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&rows);
@@ -59,15 +99,29 @@ impl Progress {
                     let _ = write!(out, ", {} rows", HumanCount(rows));
                 }
             };
-            bar.set_style(style.progress_chars("█▌ ").with_key("rows", rows));
+            bar.set_style(style.progress_chars(CHARS).with_key("rows", rows));
         }
+        Self::shown_by(bar, rows, |_| {})
+    }
+
+    /// `refresh` brings the bar up to date before it is drawn.
+    fn shown_by(
+        bar: ProgressBar,
+        rows: Arc<AtomicU64>,
+        refresh: impl Fn(&ProgressBar) + Send + 'static,
+    ) -> Self {
         let (working, done) = mpsc::channel();
         let shown = bar.clone();
         // A thread, because the work may be in a call that says nothing for long.
         let show = move || {
-            if done.recv_timeout(DELAY) == Err(RecvTimeoutError::Timeout) {
-                shown.set_draw_target(ProgressDrawTarget::stderr());
-                shown.enable_steady_tick(REDRAW);
+            let mut wait = DELAY;
+            while done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                if wait == DELAY {
+                    shown.set_draw_target(ProgressDrawTarget::stderr());
+                    wait = REDRAW;
+                }
+                refresh(&shown);
+                shown.tick();
             }
         };
         // Without a thread there is no bar, and the work goes on.
