@@ -179,7 +179,11 @@ fn show_with(
     };
     if shown.shown < shown.rows {
         let (shown, rows) = (HumanCount(shown.shown), counted(shown.rows, "row"));
-        writeln!(out, "{}", table::dim(format!("{shown} of {rows}; --all shows the others")))?;
+        writeln!(
+            out,
+            "{}",
+            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows the others"))
+        )?;
     }
     let paged = out.into_inner().map_err(|error| Failure::from(error.into_error()))?;
     paged.finish()?;
