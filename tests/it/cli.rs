@@ -1,7 +1,10 @@
 //! The command line, through the real binary.
 
 mod cost;
+mod export;
+mod output;
 mod saved;
+mod screen;
 mod tail;
 mod timeline;
 mod top;
@@ -14,9 +17,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::store_past_the_crate;
-
-mod output;
-mod screen;
 
 /// A home directory with nothing in it.
 pub struct Home(TempDir);

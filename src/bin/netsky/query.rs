@@ -115,14 +115,6 @@ pub fn answer(
     Ok(())
 }
 
-/// The whole answer of a query that a command asks by itself.
-pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
-    let stream = block_on(db.query_stream_with(sql, parameters))?;
-    let schema = stream.schema();
-    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
-    Ok(concat_batches(&schema, &batches)?)
-}
-
 /// The batches of an answer, with a bar as long as none are printed.
 struct Watched<B> {
     batches: B,
@@ -156,6 +148,7 @@ impl<B: output::Batches> Iterator for Watched<B> {
 }
 
 impl AnswerArgs {
+    /// The format that is asked for, by its name or by that of a file.
     pub fn format(&self) -> Result<Format, Failure> {
         match (self.format, &self.output) {
             (Some(format), _) => Ok(format),
@@ -163,6 +156,14 @@ impl AnswerArgs {
             (None, None) => Ok(Format::Table),
         }
     }
+}
+
+/// The whole answer of a query that a command asks by itself.
+pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
+    let stream = block_on(db.query_stream_with(sql, parameters))?;
+    let schema = stream.schema();
+    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {

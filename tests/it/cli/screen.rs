@@ -132,7 +132,7 @@ fn wide_characters_are_measured_as_a_terminal_shows_them() {
     assert_eq!(terminal.end(), 0);
     let screen = terminal.screen();
     let ends = |line: &str| {
-        screen.lines().find(|shown| shown.contains(line)).map(|l| console::measure_text_width(l))
+        screen.lines().find(|shown| shown.contains(line)).map(console::measure_text_width)
     };
     assert_eq!((ends("…"), ends("🦀")), (Some(30), Some(30)), "{screen}");
 }

@@ -28,6 +28,7 @@ use crate::failure::Failure;
 
 pub use destination::Destination;
 pub use summary::Summary;
+pub use values::Reader;
 
 use pager::Paged;
 use rows::Rows;
