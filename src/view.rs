@@ -3,11 +3,12 @@
 /// A ready question: SQL over the tables under a name, to be queried as a table is.
 ///
 /// A view is not stored. It is planned when a query names it, and what the query asks of it goes on
-/// to the tables as far as its [`doc`](Self::doc) does not say otherwise.
+/// to the tables as far as its [`note`](Self::note) does not say otherwise.
 #[derive(Debug, PartialEq, Eq)]
 pub struct View {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
+    pub(crate) note: &'static str,
     pub(crate) columns: &'static [ViewColumn],
     pub(crate) sql: &'static str,
 }
@@ -61,9 +62,14 @@ impl View {
         self.name
     }
 
-    /// What its rows are, and what a query of it has to read where that is more than it asks for.
+    /// What its rows are, in a sentence.
     pub const fn doc(&self) -> &'static str {
         self.doc
+    }
+
+    /// What else is to be known of it, above all where a query must read more than it asks for.
+    pub const fn note(&self) -> &'static str {
+        self.note
     }
 
     /// Its columns, in the order of SQL.

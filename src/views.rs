@@ -14,7 +14,8 @@ use crate::view::{View, column};
 pub static VIEWS: &[View] = &[
     View {
         name: "v_cost_daily",
-        doc: "What calls of models cost and the tokens they used, by day, agent and model.",
+        doc: "What calls of models cost, by day, agent and model.",
+        note: "",
         columns: &[
             column("day", Date, "The day, in UTC."),
             column("agent", Text, "The agent that called.").or_null(),
@@ -38,7 +39,8 @@ GROUP BY ts_utc::date, agent, model",
     },
     View {
         name: "v_tool_latency",
-        doc: "How long calls of tools took and how many failed, by day and tool.",
+        doc: "How long calls of tools took, and how many failed, by day and tool.",
+        note: "",
         columns: &[
             column("day", Date, "The day on which the calls began, in UTC."),
             column("source", Text, "The server that offers the tool."),
@@ -64,9 +66,9 @@ GROUP BY day, source, tool",
     },
     View {
         name: "v_session_spans",
-        doc: "Sessions from their beginning to their end: each up with the next down of the same agent \
-              and session_num. A condition on the agent or the number goes on to the table; one on \
-              times does not, since an end can lie anywhere after its beginning.",
+        doc: "Sessions, from each up to the next down of the same agent and number.",
+        note: "A condition on times reads all of sessions, since an end can lie anywhere after its \
+               beginning; one on the agent or the number goes on to the table.",
         columns: &[
             column("id", Int, "The id of the row in sessions that says up."),
             column("agent", Text, "The agent whose session it is."),
@@ -94,8 +96,8 @@ WHERE event = 'up'",
     },
     View {
         name: "v_open_sessions",
-        doc: "Sessions that began and have not ended. All of sessions is read for it, but for a \
-              condition on the agent or the number.",
+        doc: "Sessions that began and have not ended.",
+        note: "It reads all of sessions; a condition on the agent or the number goes on to the table.",
         columns: &[
             column("id", Int, "The id of the row in sessions that says up."),
             column("agent", Text, "The agent whose session it is."),
@@ -110,8 +112,8 @@ WHERE state = 'open'",
     },
     View {
         name: "v_last_tick",
-        doc: "The last sign of life of each source, and how long it has been silent since. All of ticks \
-              is read for it, but for a condition on the source.",
+        doc: "When each source gave its last tick, and how long ago that is.",
+        note: "It reads all of ticks; a condition on the source goes on to the table.",
         columns: &[
             column("source", Text, "Who gave the ticks."),
             column("ts_utc", Time, "When the last one was given."),
@@ -126,9 +128,10 @@ GROUP BY source",
     },
     View {
         name: "v_crash_loops",
-        doc: "Crashes of one agent each at most 10 minutes after the one before, where three of them \
-              came within 10 minutes. A condition on the agent goes on to the table; one on times does \
-              not, since a loop is known by the crashes before it.",
+        doc: "Three crashes of an agent within 10 minutes, and those near them.",
+        note: "A loop goes on as long as the next crash comes within 10 minutes. A condition on times \
+               reads all of crashes, since a loop is known by the crashes before it; one on the agent \
+               goes on to the table.",
         columns: &[
             column("agent", Text, "The agent that crashed."),
             column("ts_utc_start", Time, "When the first crash of the loop was noticed."),
@@ -153,8 +156,9 @@ HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
     },
     View {
         name: "v_timeline",
-        doc: "Everything an agent did and that happened to it, over all tables that name an agent: a \
-              message once for who sent it and once for who got it. Events of no agent are left out.",
+        doc: "Everything an agent did and that happened to it.",
+        note: "It is made of all tables that name an agent, and has a message once for who sent it \
+               and once for who got it. Events of no agent are left out.",
         columns: &[
             column("ts_utc", Time, "When it happened, or began."),
             column("agent", Text, "The agent."),
@@ -228,8 +232,9 @@ WHERE agent IS NOT NULL",
     },
     View {
         name: "clone_lifetimes",
-        doc: "Clones from their dispatch to their end. Rows of one agent_id and one ts_utc_start are one \
-              clone, recorded when it was sent off and again when it ended.",
+        doc: "Clones, from their dispatch to their end.",
+        note: "Rows of one agent_id and one ts_utc_start are one clone, recorded when it was sent off \
+               and again when it ended.",
         columns: &[
             column("id", Int, "The id of its last row in clone_dispatches."),
             column("agent_id", Text, "The clone's name."),

@@ -355,6 +355,24 @@ fn tables_and_schema_describe_what_there_is() {
     let columns: usize = netsky_db::TABLES.iter().map(|table| table.columns().len() + 1).sum();
     let of_views: usize = netsky_db::VIEWS.iter().map(|view| view.columns().len()).sum();
     assert_eq!(all.as_array().unwrap().len(), columns + of_views);
+    assert!(empty.ok(&["schema", "v_cost_daily"]).contains("| usd "));
+    let error = empty.fails(1, &["schema", "v_cost_dayly"]);
+    assert!(error.contains("did you mean 'v_cost_daily'"), "{error}");
+}
+
+#[test]
+fn views_are_listed_and_their_sql_runs_as_a_query() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let views: Value = serde_json::from_str(&home.ok(&["views", "--format", "json"])).unwrap();
+    assert_eq!(views.as_array().unwrap().len(), netsky_db::VIEWS.len());
+    for view in netsky_db::VIEWS {
+        let sql = home.ok(&["views", view.name()]);
+        assert!(sql.starts_with(&format!("-- {}\n", view.doc())), "{sql}");
+        let rows = home.run_with_input(&["query", "--format", "csv"], &sql);
+        assert_eq!((rows.code, rows.err.as_str()), (0, ""), "{sql}");
+    }
+    assert!(home.fails(1, &["views", "ticks"]).contains("ticks is a table"));
 }
 
 #[test]

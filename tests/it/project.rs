@@ -121,7 +121,8 @@ fn views_as_markdown() -> String {
             format!("{}{ty}{}", column.name, if column.nullable { "?" } else { "" })
         });
         let columns: Vec<String> = columns.collect();
-        writeln!(text, "| {} | {} | {} |", view.name(), view.doc(), columns.join(", ")).unwrap();
+        let what = format!("{} {}", view.doc(), view.note());
+        writeln!(text, "| {} | {} | {} |", view.name(), what.trim(), columns.join(", ")).unwrap();
     }
     text
 }

@@ -17,7 +17,7 @@ use crate::query::rows;
 
 /// Show what calls of models cost, and the tokens they used
 ///
-/// Days come in their order, all else dearest first. UNPRICED calls have no cost, so that the sums leave
+/// Days are those of UTC and come in their order, all else dearest first. UNPRICED calls have no cost, so that the sums leave
 /// them out. In JSON and CSV the cost is a number of dollars, and there is no line of the total.
 #[derive(Debug, clap::Args)]
 #[command(

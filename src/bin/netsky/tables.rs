@@ -23,16 +23,21 @@ pub struct TablesArgs {
 
 /// List the views: ready questions over the tables
 ///
-/// A view is queried as a table is. `netsky schema VIEW` describes its columns.
+/// A view is queried as a table is; `netsky schema VIEW` describes its columns. With a name, what is to be
+/// known of the view and its SQL are printed, as a query of your own could begin.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
   netsky views
+  netsky views v_crash_loops > ~/.netsky/queries/crashes.sql
   netsky query \"SELECT * FROM v_cost_daily WHERE day >= '2026-04-20'\""
 )]
 pub struct ViewsArgs {
+    /// The view to print the SQL of
+    #[arg(conflicts_with = "format")]
+    pub view: Option<String>,
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -70,6 +75,17 @@ pub fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
 }
 
 pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
+    if let Some(name) = &args.view {
+        if Table::find(name, TABLES).is_ok() {
+            return Err(Failure::input(format!(
+                "{name} is a table; `netsky schema {name}` describes it"
+            )));
+        }
+        let view = View::find(name)?;
+        let comments = [view.doc(), view.note()].into_iter().filter(|text| !text.is_empty());
+        let comments: String = comments.map(|text| format!("-- {text}\n")).collect();
+        return output::print_line(&format!("{comments}{}", view.sql().trim()));
+    }
     let column = |cell: fn(&View) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(VIEWS.iter().map(cell)))
     };

@@ -60,30 +60,31 @@ const WELL: &str = "All is well: nothing is open, stuck or silent.";
 
 /// The first of each kind, as people read them.
 fn readable(troubles: &[Trouble]) -> Result<RecordBatch, Failure> {
-    let mut lines: Vec<[Option<String>; 5]> = Vec::new();
+    let mut lines: Vec<[String; 5]> = Vec::new();
     for kind in troubles.chunk_by(|one, next| one.kind == next.kind) {
         for trouble in kind.iter().take(SHOWN_OF_A_KIND) {
             lines.push([
-                Some(trouble.kind.name().to_owned()),
-                Some(figures::duration(trouble.age_ms)),
-                Some(cut(&trouble.who, 24)),
-                Some(cut(&trouble.what, 32)),
-                Some(trouble.since.format("%Y-%m-%d %H:%M").to_string()),
+                trouble.kind.name().to_owned(),
+                figures::duration(trouble.age_ms),
+                cut(&trouble.who, 24),
+                cut(&trouble.what, 32),
+                trouble.since.format("%Y-%m-%d %H:%M").to_string(),
             ]);
         }
         if let more @ 1.. = kind.len().saturating_sub(SHOWN_OF_A_KIND) {
-            let more =
-                format!("and {} more", figures::count(i64::try_from(more).unwrap_or(i64::MAX)));
-            lines.push([Some(kind[0].kind.name().to_owned()), None, Some(more), None, None]);
+            let more = figures::count(i64::try_from(more).unwrap_or(i64::MAX));
+            let state = kind[0].kind.name().to_owned();
+            let [age, what, since] = [const { String::new() }; 3];
+            lines.push([state, age, format!("and {more} more"), what, since]);
         }
     }
-    let column = |index: usize| -> Vec<Option<String>> {
-        lines.iter().map(|line| line[index].clone()).collect()
+    let text = |index: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(lines.iter().map(|line| &line[index])))
     };
-    let text = |index| -> ArrayRef { Arc::new(column(index).into_iter().collect::<StringArray>()) };
+    let ages = lines.iter().map(|line| Some(line[1].clone())).collect();
     let columns = [
         ("state", text(0)),
-        ("for", figures::column(column(1))),
+        ("for", figures::column(ages)),
         ("who", text(2)),
         ("what", text(3)),
         ("since", text(4)),
