@@ -43,6 +43,7 @@
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
+//! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
@@ -80,11 +81,14 @@ mod schema;
 mod store;
 mod table;
 mod temporary;
+mod view;
+mod views;
 
 pub use care::Pruned;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;
+pub use nearest::nearest;
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
 pub use query::{QueryStream, format_table, times_as_text};
@@ -98,6 +102,8 @@ pub use schema::{
 pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 pub use temporary::discard_temporary_files;
+pub use view::{View, ViewColumn, ViewType};
+pub use views::VIEWS;
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

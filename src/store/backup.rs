@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::store::claim::Claim;
 use crate::store::file::{FileId, create_private_dir};
 use crate::store::kept::free_name;
@@ -53,9 +53,9 @@ impl Store {
         path: &Path,
         existing: Existing,
         known: &[&'static Table],
-        patience: Duration,
+        options: &OpenOptions,
     ) -> Result<Copied> {
-        let store = Self::open_read_only(backup, patience)?;
+        let store = Self::open_read_only(backup, options)?;
         if store.schema_version()? == 0 {
             return Err(Error::NotAStore {
                 path: backup.to_owned(),

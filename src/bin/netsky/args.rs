@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
-    backup, check, compact, completions, demo, doctor, export, import, man, migrate, prune, query,
-    record, shell, stats, tables,
+    backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
+    query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -27,8 +27,9 @@ pub struct Args {
 }
 
 /// The commands as the help lists them: by what somebody is about to do.
-const GROUPS: [(&str, &[&str]); 4] = [
-    ("Ask", &["shell", "query", "tables", "schema"]),
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
     ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Start", &["demo", "completions", "man", "help"]),
@@ -113,11 +114,18 @@ pub struct StoreArgs {
 pub enum Command {
     Query(query::QueryArgs),
     Shell(shell::ShellArgs),
+    #[command(name = "q")]
+    Saved(saved::SavedArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
+    Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),
+    Cost(cost::CostArgs),
+    Top(top::TopArgs),
+    Timeline(timeline::TimelineArgs),
+    Tail(tail::TailArgs),
     Stats(stats::StatsArgs),
     Check(check::CheckArgs),
     Prune(prune::PruneArgs),

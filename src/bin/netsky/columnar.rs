@@ -5,18 +5,20 @@
 
 use std::error::Error as _;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::iter;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray,
 };
+use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
-use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -25,6 +27,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::failure::Failure;
+use crate::output::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columnar {
@@ -39,7 +42,7 @@ pub enum Columnar {
 /// Parquet is read by row groups, and many readers take one a core. One is held in memory until it is
 /// written.
 const ROW_GROUP_ROWS: usize = 1 << 17;
-const ROW_GROUP_BYTES: usize = 32 << 20;
+const ROW_GROUP_BYTES: usize = 16 << 20;
 /// More text than this is not laid out at once, unless it is that of one row.
 const PIECE_BYTES: usize = 4 << 20;
 
@@ -180,8 +183,7 @@ fn in_file(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, Failu
 }
 
 fn texts(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let options = FormatOptions::new().with_duration_format(DurationFormat::Pretty);
-    let formatter = ArrayFormatter::try_new(column, &options)?;
+    let formatter = Reader::Program.formatter(column)?;
     // Those of a union are its members'.
     let nulls = column.logical_nulls();
     let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
@@ -226,14 +228,27 @@ pub struct Batches {
 }
 
 pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
+    let Batches { schema, rows, mut batches } = caught(|| open(columnar, file))?;
+    let next = move || caught(|| batches.next().transpose()).transpose();
+    Ok(Batches { schema, rows, batches: Box::new(iter::from_fn(next)) })
+}
+
+/// Some damaged files make the readers panic, where an error is meant.
+fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let read = panic::catch_unwind(AssertUnwindSafe(read));
+    panic::set_hook(hook);
+    read.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
+}
+
+fn open(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
     match columnar {
-        Columnar::ArrowFile => {
-            let reader = FileReader::try_new_buffered(file, None)?;
-            Ok(Batches { schema: reader.schema(), rows: None, batches: Box::new(reader) })
-        }
-        Columnar::ArrowStream => {
-            let reader = StreamReader::try_new_buffered(file, None)?;
-            Ok(Batches { schema: reader.schema(), rows: None, batches: Box::new(reader) })
+        Columnar::ArrowFile | Columnar::ArrowStream => {
+            let mut messages = Messages::new(columnar, file)?;
+            let schema = messages.schema()?;
+            let batches = iter::from_fn(move || messages.next().transpose());
+            Ok(Batches { schema, rows: None, batches: Box::new(batches) })
         }
         Columnar::Parquet => {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
@@ -244,14 +259,103 @@ pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
     }
 }
 
+/// The batches of an Arrow file or stream: a file is a stream between a mark and an index.
+///
+/// arrow's readers of both take as much memory as a file asks for, so that a damaged one can end the
+/// program. The decoder takes no more than it gets.
+struct Messages {
+    decoder: StreamDecoder,
+    file: File,
+    /// What was read and not yet decoded.
+    bytes: Buffer,
+    is_file: bool,
+}
+
+impl Messages {
+    const FILE_MARK: usize = 8;
+    const READ_BYTES: u64 = 1 << 18;
+
+    fn new(columnar: Columnar, file: File) -> Result<Self, ArrowError> {
+        let is_file = columnar == Columnar::ArrowFile;
+        let (decoder, bytes) = (StreamDecoder::new(), Buffer::default());
+        let mut messages = Self { decoder, file, bytes, is_file };
+        if is_file {
+            messages.read()?;
+            // Zeros fill up what follows the mark.
+            let is_mark = |(at, byte): &(usize, &u8)| *at < Self::FILE_MARK || **byte == 0;
+            let mark = messages.bytes.iter().enumerate().take_while(is_mark).count();
+            messages.bytes.advance(mark);
+        }
+        Ok(messages)
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        (&self.file).take(Self::READ_BYTES).read_to_end(&mut bytes)?;
+        self.bytes = bytes.into();
+        Ok(())
+    }
+
+    /// The schema, which comes before the batches.
+    fn schema(&mut self) -> Result<SchemaRef, ArrowError> {
+        loop {
+            if let Some(schema) = self.decoder.schema() {
+                return Ok(schema);
+            }
+            if self.bytes.is_empty() {
+                self.read()?;
+            }
+            if self.bytes.is_empty() {
+                return Err(ends_too_early());
+            }
+            // Byte by byte, since a batch that came with it would be lost.
+            let mut byte = self.bytes.slice_with_length(0, 1);
+            self.bytes.advance(1);
+            self.decoder.decode(&mut byte)?;
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        loop {
+            if self.bytes.is_empty() {
+                self.read()?;
+            }
+            if self.bytes.is_empty() {
+                // What a pipe has brought is whole only if its end is marked.
+                return if self.has_ended() { Ok(None) } else { Err(ends_too_early()) };
+            }
+            match self.decoder.decode(&mut self.bytes) {
+                Ok(Some(batch)) => return Ok(Some(batch)),
+                Ok(None) => {}
+                // In a file its index follows.
+                Err(_) if self.is_file && self.has_ended() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the mark of the end was met: nothing is taken after it.
+    fn has_ended(&mut self) -> bool {
+        let mut more = Buffer::from(&[0]);
+        self.decoder.decode(&mut more).is_err() && self.decoder.finish().is_ok()
+    }
+}
+
+fn ends_too_early() -> ArrowError {
+    ArrowError::ParseError("it ends too early".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Seek;
+
     use arrow::array::{
         DictionaryArray, DurationNanosecondArray, Int64Array, IntervalMonthDayNanoArray, ListArray,
         NullArray, StringViewArray, StructArray, UnionArray,
     };
     use arrow::buffer::ScalarBuffer;
     use arrow::datatypes::{Int32Type, UnionFields};
+    use arrow::ipc::reader::{FileReader, StreamReader};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
     use super::*;
@@ -308,15 +412,23 @@ mod tests {
         let expected = in_file(&file_schema(&batch.schema()), &batch).unwrap();
         assert_eq!(
             expected.column(2).as_string::<i32>().iter().collect::<Vec<_>>(),
-            [Some("{n=1}"), None, Some("{t=}")]
+            [Some("1"), None, Some("")]
         );
         let file = io::Cursor::new(written(Columnar::ArrowFile, &batch));
         let file: Vec<_> = FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect();
-        assert_eq!(file, [expected.clone()]);
+        assert_eq!(file, std::slice::from_ref(&expected));
+        for columnar in [Columnar::ArrowFile, Columnar::ArrowStream, Columnar::Parquet] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&written(columnar, &batch)).unwrap();
+            file.rewind().unwrap();
+            let read = read(columnar, file).unwrap().batches;
+            let read: Vec<_> = read.map(Result::unwrap).collect();
+            assert_eq!(read, std::slice::from_ref(&expected));
+        }
         let stream = io::Cursor::new(written(Columnar::ArrowStream, &batch));
         let stream: Vec<_> =
             StreamReader::try_new(stream, None).unwrap().map(Result::unwrap).collect();
-        assert_eq!(stream, [expected.clone()]);
+        assert_eq!(stream, std::slice::from_ref(&expected));
         let mut parquet = tempfile::tempfile().unwrap();
         parquet.write_all(&written(Columnar::Parquet, &batch)).unwrap();
         let parquet: Vec<_> = ParquetRecordBatchReader::try_new(parquet, 1_024)
@@ -338,5 +450,29 @@ mod tests {
         assert!(pieces.len() > 2, "{}", pieces.len());
         let found = pieces.iter().flat_map(|piece| piece.column(0).as_string::<i32>().iter());
         assert!(found.flatten().eq(texts.iter().map(String::as_str)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_or_read_but_never_a_panic() {
+        let text: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), None, Some("bc")]));
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
+        let batch = RecordBatch::try_from_iter([("text", text), ("number", number)]).unwrap();
+        for columnar in [Columnar::ArrowFile, Columnar::ArrowStream, Columnar::Parquet] {
+            let whole = written(columnar, &batch);
+            let mut refused = 0;
+            for at in 0..whole.len() {
+                for byte in [0, 0x7f, 0xff] {
+                    let mut damaged = whole.clone();
+                    damaged[at] = byte;
+                    let mut file = tempfile::tempfile().unwrap();
+                    file.write_all(&damaged).unwrap();
+                    file.rewind().unwrap();
+                    let read = read(columnar, file)
+                        .and_then(|read| read.batches.collect::<Result<Vec<_>, _>>());
+                    refused += usize::from(read.is_err());
+                }
+            }
+            assert!(refused > 100, "{columnar:?}: {refused}");
+        }
     }
 }

@@ -72,7 +72,7 @@ pub struct ExportArgs {
 }
 
 /// What does not fit is sorted in temporary files.
-const SORT_BYTES: usize = 64 << 20;
+const SORT_BYTES: usize = 32 << 20;
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
     let exports = exports(args)?;

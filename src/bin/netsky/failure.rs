@@ -37,14 +37,14 @@ impl Failure {
         Self { code: 3, message: message.into() }
     }
 
+    /// Ctrl-C was pressed, of which nothing need be said.
+    pub fn interrupted() -> Self {
+        Self { code: EXIT_CODE, message: String::new() }
+    }
+
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
-    }
-
-    /// Ctrl-C was pressed.
-    pub fn interrupted() -> Self {
-        Self { code: EXIT_CODE, message: "interrupted".to_owned() }
     }
 
     pub fn is_interrupt(&self) -> bool {
@@ -56,7 +56,9 @@ impl Failure {
         if self.code == 0 {
             return ExitCode::SUCCESS;
         }
-        eprintln!("netsky: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("netsky: {}", self.message);
+        }
         ExitCode::from(self.code)
     }
 
@@ -127,6 +129,8 @@ fn next_step(error: &Error) -> &'static str {
         Error::FileExists { .. } => "name another file, or replace it with --force",
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
+        Error::Parameters { .. } => "give one for each of $1, $2 and so on",
+        Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
@@ -200,6 +204,9 @@ mod tests {
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::Syntax { message: text() },
+            Error::Parameters { wanted: 2, given: 1 },
+            Error::ParameterName { name: text() },
+            Error::Parameter { number: 1, reason: text() },
             Error::ReadOnlySql { statement: text() },
             Error::CorruptRow { table: text(), id: 1, reason: text() },
             Error::InvalidValue { table: text(), column: text(), reason: text() },

@@ -91,9 +91,11 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
             && formats.clone().any(|format| Some(format) != formats.clone().next())
         {
             return Err(Failure::input(format!(
-                "{} and {} are both named for {1}; name the one that is meant: netsky import {1} FILE",
+                "{} and {} are both named for {name}; name the one that is meant: netsky import \
+                 {name} FILE",
                 first.display(),
                 last.display(),
+                name = table.name(),
             )));
         }
         for path in of_table {

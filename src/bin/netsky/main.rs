@@ -12,12 +12,14 @@ mod check;
 mod columnar;
 mod compact;
 mod completions;
+mod cost;
 mod csv;
 mod days;
 mod demo;
 mod doctor;
 mod export;
 mod failure;
+mod figures;
 mod format;
 mod import;
 mod interrupt;
@@ -29,11 +31,15 @@ mod progress;
 mod prune;
 mod query;
 mod record;
+mod saved;
 mod shell;
 mod source;
 mod stats;
 mod store;
 mod tables;
+mod tail;
+mod timeline;
+mod top;
 
 use std::process::ExitCode;
 
@@ -46,11 +52,17 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
         Command::Shell(shell) => shell::run(&args.store, shell),
+        Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Export(export) => export::run(&args.store, export),
         Command::Tables(tables) => tables::run(&args.store, tables),
+        Command::Views(views) => tables::views(views),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Cost(cost) => cost::run(&args.store, cost),
+        Command::Top(top) => top::run(&args.store, top),
+        Command::Timeline(timeline) => timeline::run(&args.store, timeline),
+        Command::Tail(tail) => tail::run(&args.store, tail),
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Stats(stats) => stats::run(&args.store, stats),

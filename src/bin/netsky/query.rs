@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytesize::ByteSize;
 use chrono::Utc;
 use console::Style;
 use futures::StreamExt;
-use futures::executor::block_on;
-use netsky_db::{OpenOptions, QueryProgress, QueryStream};
+use futures::executor::{block_on, block_on_stream};
+use netsky_db::{Db, OpenOptions, QueryProgress, QueryStream, Value};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -72,18 +73,24 @@ pub struct AnswerArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    answer(store, &read_sql(args)?, &args.answer)
+    answer(store, &read_sql(args)?, &[], &args.answer)
 }
 
 /// Runs a query and prints its answer, with a summary for whoever sees it come.
-pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Failure> {
-    answer_with(store, sql, args, stderr().is_terminal())
+pub fn answer(
+    store: &StoreArgs,
+    sql: &str,
+    parameters: &[Value<'_>],
+    args: &AnswerArgs,
+) -> Result<(), Failure> {
+    answer_with(store, sql, parameters, args, stderr().is_terminal())
 }
 
 /// As [`answer`], with a summary or without.
 pub fn answer_with(
     store: &StoreArgs,
     sql: &str,
+    parameters: &[Value<'_>],
     args: &AnswerArgs,
     summarised: bool,
 ) -> Result<(), Failure> {
@@ -93,7 +100,7 @@ pub fn answer_with(
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let mut stream = block_on(interrupt::unless_pressed(db.query_stream(sql)))??;
+    let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.
@@ -166,13 +173,22 @@ impl<B: output::Batches> Iterator for Watched<B> {
 }
 
 impl AnswerArgs {
-    fn format(&self) -> Result<Format, Failure> {
+    /// The format that is asked for, by its name or by that of a file.
+    pub fn format(&self) -> Result<Format, Failure> {
         match (self.format, &self.output) {
             (Some(format), _) => Ok(format),
             (None, Some(path)) => Format::of_file(path),
             (None, None) => Ok(Format::Table),
         }
     }
+}
+
+/// The whole answer of a query that a command asks by itself.
+pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
+    let stream = block_on(db.query_stream_with(sql, parameters))?;
+    let schema = stream.schema();
+    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {

@@ -270,6 +270,7 @@ impl Rows {
 fn unreadable(error: ArrowError) -> io::Error {
     match error {
         ArrowError::IoError(_, error) => error,
+        ArrowError::ParseError(reason) => io::Error::other(reason),
         other => io::Error::other(other.to_string()),
     }
 }

@@ -35,7 +35,9 @@ impl StoreArgs {
 
     /// How the store is opened, as far as every command has a say.
     pub fn options(&self) -> OpenOptions {
-        OpenOptions::new().busy_timeout(self.busy_timeout)
+        OpenOptions::new().busy_timeout(self.busy_timeout).on_repair(|progress| {
+            eprintln!("netsky: repairing what a killed program left: {:.0} %", 100.0 * progress);
+        })
     }
 
     /// Opens the store, which must be there.

@@ -10,6 +10,7 @@ use crate::output::Format;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Tables,
+    Views,
     Schema,
     Mode,
     All,
@@ -40,7 +41,7 @@ pub struct Command {
     what: &'static str,
 }
 
-pub const COMMANDS: [Command; 8] = [
+pub const COMMANDS: [Command; 9] = [
     Command {
         action: Action::Tables,
         names: &[".tables", "\\dt"],
@@ -49,11 +50,18 @@ pub const COMMANDS: [Command; 8] = [
         what: "the tables with their row counts",
     },
     Command {
+        action: Action::Views,
+        names: &[".views", "\\dv"],
+        argument: Argument::Table,
+        usage: "[VIEW]",
+        what: "the views, or the SQL of one",
+    },
+    Command {
         action: Action::Schema,
         names: &[".schema", "\\d"],
         argument: Argument::Table,
         usage: "[TABLE]",
-        what: "the columns of a table, or of all",
+        what: "the columns of a table or view, or of all",
     },
     Command {
         action: Action::Mode,
