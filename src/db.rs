@@ -289,8 +289,9 @@ impl Db {
     /// Records the rows of an NDJSON source in one transaction, all or none, and returns their ids.
     ///
     /// A line is a JSON object with the table's columns as keys. Keys of nullable columns may be
-    /// left out, other keys may not stand there, and an `id` is ignored: rows get fresh ids in their
-    /// order. Empty lines are passed over. A line may have 64 MiB.
+    /// left out, and other keys may not stand there. Rows get fresh ids: where each has an `id` of its
+    /// own, in the order of those, else in the order of the lines. Empty lines are passed over. A line
+    /// may have 64 MiB.
     ///
     /// # Errors
     ///

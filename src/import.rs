@@ -52,7 +52,7 @@ pub(crate) fn read_rows(
             continue;
         }
         match input.encode(json, &mut encoded) {
-            Ok(()) => rows.push(&encoded)?,
+            Ok(former_id) => rows.push_former(&encoded, former_id)?,
             Err(reason) => on_invalid(number, reason)?,
         }
     }

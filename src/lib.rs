@@ -88,6 +88,7 @@ pub use error::{Error, Result};
 pub use import::Imported;
 pub use nearest::nearest;
 pub use options::OpenOptions;
+pub use providers::{QueryProgress, ScanCounts};
 pub use query::{QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
 pub use schema::{

@@ -14,6 +14,8 @@ pub(super) struct ScanMetrics {
     pub(super) blocks_skipped: Count,
     /// Blocks of which no more was wanted than the number of their rows, which zones tell.
     pub(super) blocks_counted: Count,
+    /// Blocks of which rows were taken from the store.
+    pub(super) blocks_read: Count,
     /// Rows taken from the store.
     pub(super) rows_read: Count,
     /// The JSON of those rows.
@@ -21,15 +23,23 @@ pub(super) struct ScanMetrics {
 }
 
 impl ScanMetrics {
+    pub(super) const BLOCKS_TOTAL: &str = "blocks_total";
+    pub(super) const BLOCKS_SKIPPED: &str = "blocks_skipped";
+    pub(super) const BLOCKS_COUNTED: &str = "blocks_counted";
+    pub(super) const BLOCKS_READ: &str = "blocks_read";
+    pub(super) const ROWS_READ: &str = "rows_read";
+    pub(super) const JSON_BYTES: &str = "json_bytes";
+
     pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
-        let counter = |name| MetricBuilder::new(metrics).counter(name, partition);
+        let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
         Self {
             baseline: BaselineMetrics::new(metrics, partition),
-            blocks_total: counter("blocks_total"),
-            blocks_skipped: counter("blocks_skipped"),
-            blocks_counted: counter("blocks_counted"),
-            rows_read: counter("rows_read"),
-            json_bytes: counter("json_bytes"),
+            blocks_total: counter(Self::BLOCKS_TOTAL),
+            blocks_skipped: counter(Self::BLOCKS_SKIPPED),
+            blocks_counted: counter(Self::BLOCKS_COUNTED),
+            blocks_read: counter(Self::BLOCKS_READ),
+            rows_read: counter(Self::ROWS_READ),
+            json_bytes: counter(Self::JSON_BYTES),
         }
     }
 }

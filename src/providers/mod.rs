@@ -5,11 +5,12 @@
 //! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
 //! become [`segments`] to read, and [`statistics`] for the optimizer, which may then ask for an
 //! [`order`] and add a [`predicate`]. When the plan runs, [`scan`] starts tasks, each of which reads
-//! with a [`reader`].
+//! with a [`reader`], and [`progress`] tells how far they are.
 
 mod metrics;
 mod order;
 mod predicate;
+mod progress;
 mod provider;
 mod pushdown;
 mod ranges;
@@ -18,5 +19,7 @@ mod scan;
 mod segments;
 mod source;
 mod statistics;
+
+pub use progress::{QueryProgress, ScanCounts};
 
 pub(crate) use provider::StoreTable;

@@ -152,6 +152,7 @@ impl RowReader {
         mut send: impl FnMut(RecordBatch) -> bool,
     ) -> Result<()> {
         let mut left = limit;
+        let mut block = None;
         let snapshot = Arc::clone(&self.snapshot);
         for segment in segments {
             let mut stopped = false;
@@ -161,6 +162,9 @@ impl RowReader {
                     return Ok(());
                 }
                 continue;
+            }
+            if block.replace(segment.block) != Some(segment.block) {
+                self.metrics.blocks_read.add(1);
             }
             snapshot.scan(self.table, segment.ids.clone(), self.falling, |id, json| {
                 self.push(id, json)?;

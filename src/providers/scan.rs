@@ -120,10 +120,10 @@ impl ChunkOpener {
         let wanted = source.predicate.ranges(source.table);
         let mut segments = Vec::with_capacity(chunk.len());
         for segment in &chunk {
-            let parts = segment.narrow(&wanted);
-            self.metrics.blocks_skipped.add(usize::from(parts.is_empty()));
-            segments.extend(parts);
+            segments.extend(segment.narrow(&wanted));
         }
+        let blocks = |segments: &[Segment]| segments.chunk_by(|a, b| a.block == b.block).count();
+        self.metrics.blocks_skipped.add(blocks(&chunk).saturating_sub(blocks(&segments)));
         if source.order == Order::Falling {
             segments.sort_by_key(|segment| std::cmp::Reverse(*segment.ids.start()));
         }

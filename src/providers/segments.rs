@@ -10,6 +10,8 @@ use crate::store::{Zone, ZoneMap};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) ids: RangeInclusive<i64>,
+    /// Which of the table's blocks it is of, counted from 0.
+    pub(super) block: usize,
     /// Whether rows of other times than the wanted may lie in it.
     pub(super) check_times: bool,
     /// How many rows it has at most; `None` if nothing is known of it.
@@ -45,7 +47,7 @@ pub(super) struct Segments {
 impl Segments {
     pub(super) fn plan(zones: &ZoneMap, ranges: &Ranges) -> Self {
         let mut planned = Self { segments: Vec::new(), blocks: 0, skipped: 0 };
-        for run in zones.runs() {
+        for (block, run) in zones.runs().enumerate() {
             planned.blocks += 1;
             let before = planned.segments.len();
             let (first, last) = run.ids.into_inner();
@@ -59,6 +61,7 @@ impl Segments {
                     let whole = range == (first..=last);
                     planned.segments.push(Segment {
                         ids: range,
+                        block,
                         check_times,
                         max_rows: run.zone.map(|zone| zone.rows),
                         times,

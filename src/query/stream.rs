@@ -13,11 +13,13 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
+use crate::providers::QueryProgress;
 use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
@@ -36,6 +38,7 @@ pub struct QueryStream {
     batches: mpsc::Receiver<Result<RecordBatch>>,
     task: AbortHandle,
     skipped: Arc<AtomicU64>,
+    progress: QueryProgress,
 }
 
 impl QueryStream {
@@ -48,6 +51,11 @@ impl QueryStream {
     /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt).
     pub fn skipped_rows(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
+    }
+
+    /// How far the query has come, to ask while it runs and after.
+    pub fn progress(&self) -> QueryProgress {
+        self.progress.clone()
     }
 }
 
@@ -78,7 +86,7 @@ pub(crate) async fn start(
     sql: String,
     parameters: Vec<ScalarValue>,
 ) -> Result<QueryStream> {
-    let (schema_sender, schema) = oneshot::channel();
+    let (start_sender, started) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
     let skipped = Arc::<AtomicU64>::default();
     let timeout = sessions.options().query_timeout;
@@ -87,15 +95,15 @@ pub(crate) async fn start(
     let (running, ended) = std::sync::mpsc::channel::<()>();
     let task = runtime.spawn(async move {
         let _running = running;
-        let mut answer = match execute(&sessions, &sql, parameters, &counter).await {
-            Ok(answer) => answer,
+        let (mut answer, progress) = match execute(&sessions, &sql, parameters, &counter).await {
+            Ok(started) => started,
             Err(error) => {
-                let _ = schema_sender.send(Err(error));
+                let _ = start_sender.send(Err(error));
                 return;
             }
         };
         // A failed send means that the caller has dropped the stream, and with it the query.
-        if schema_sender.send(Ok(answer.schema())).is_err() {
+        if start_sender.send(Ok((answer.schema(), progress))).is_err() {
             return;
         }
         while let Some(batch) = answer.next().await {
@@ -121,13 +129,13 @@ pub(crate) async fn start(
             reason: format!("cannot start a thread for its timeout: {error}"),
         })?;
     }
-    let schema = schema.await.map_err(|_| match timeout {
+    let (schema, progress) = started.await.map_err(|_| match timeout {
         Some(after) if timed_out.load(Ordering::SeqCst) => Error::TimedOut { after },
         _ => Error::QueryAborted {
             reason: "its thread panicked; the message is on stderr".to_owned(),
         },
     })??;
-    Ok(QueryStream { schema, batches, task, skipped })
+    Ok(QueryStream { schema, batches, task, skipped, progress })
 }
 
 /// Runs a query to its end.
@@ -135,7 +143,7 @@ pub(crate) async fn collect(
     sessions: Arc<Sessions>,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let answer = execute(&sessions, &sql, Vec::new(), &Arc::default()).await?;
+    let (answer, _) = execute(&sessions, &sql, Vec::new(), &Arc::default()).await?;
     let schema = answer.schema();
     Ok((schema, answer.try_collect().await?))
 }
@@ -146,9 +154,13 @@ async fn execute(
     sql: &str,
     parameters: Vec<ScalarValue>,
     skipped: &Arc<AtomicU64>,
-) -> Result<SendableRecordBatchStream> {
+) -> Result<(SendableRecordBatchStream, QueryProgress)> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
     let session = sessions.of_snapshot(&snapshot, skipped)?;
     let plan = parameters::bind(statement::plan(&session, sql).await?, parameters)?;
-    Ok(DataFrame::new(session.state(), plan).execute_stream().await?)
+    let query = DataFrame::new(session.state(), plan);
+    let context = Arc::new(query.task_ctx());
+    let plan = query.create_physical_plan().await?;
+    let progress = QueryProgress::of(&plan);
+    Ok((execute_stream(plan, context)?, progress))
 }

@@ -1,15 +1,10 @@
 //! Values to the JSON of a row.
 
-use std::io::{BufReader, Read, Seek, Write};
+use std::io::Write;
 
-use tempfile::SpooledTempFile;
-
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::row::time;
 use crate::table::{Column, Table, Value};
-
-/// Rows beyond so many bytes wait in a file.
-const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
 
 /// The start of every row: `{"id":7`. Ids are given out inside the write transaction, so a row is
 /// encoded without it first, and put together when the id is known.
@@ -21,8 +16,8 @@ pub(crate) fn id_prefix(id: i64, out: &mut Vec<u8>) {
 /// A row that is encoded but for its id.
 #[derive(Debug, Default)]
 pub(crate) struct EncodedRow {
-    json: Vec<u8>,
-    time: Option<i64>,
+    pub(super) json: Vec<u8>,
+    pub(super) time: Option<i64>,
 }
 
 impl EncodedRow {
@@ -116,54 +111,4 @@ fn cut(text: &str, max_chars: Option<usize>) -> &str {
         _ => None,
     };
     end.map_or(text, |end| &text[..end])
-}
-
-/// Rows that are encoded but for their ids, waiting to be stored together.
-///
-/// They wait outside of the transaction, so that no other writer has to wait while they are read
-/// from a slow source, and beyond some megabytes they wait in an unnamed temporary file.
-pub(crate) struct EncodedRows {
-    rows: SpooledTempFile,
-    count: u64,
-}
-
-impl EncodedRows {
-    pub(crate) fn new() -> Self {
-        Self { rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES), count: 0 }
-    }
-
-    /// Adds a row.
-    pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<()> {
-        let length = (row.json.len() as u64).to_le_bytes();
-        let dated = [u8::from(row.time.is_some())];
-        let time = row.time.unwrap_or_default().to_le_bytes();
-        self.rows
-            .write_all(&[&length[..], &dated, &time].concat())
-            .and_then(|()| self.rows.write_all(&row.json))
-            .map_err(Error::io("write rows to a temporary file in", std::env::temp_dir()))?;
-        self.count += 1;
-        Ok(())
-    }
-
-    /// Gives the rows to `visit`, in the order they were pushed.
-    pub(crate) fn read(&mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
-        let unreadable = || Error::io("read rows from a temporary file in", std::env::temp_dir());
-        self.rows.rewind().map_err(unreadable())?;
-        let mut rows = BufReader::with_capacity(1 << 18, &mut self.rows);
-        let mut row = EncodedRow::default();
-        for _ in 0..self.count {
-            let (mut length, mut dated, mut time) = ([0; 8], [0; 1], [0; 8]);
-            for field in [&mut length[..], &mut dated, &mut time] {
-                rows.read_exact(field).map_err(unreadable())?;
-            }
-            row.time = (dated[0] == 1).then(|| i64::from_le_bytes(time));
-            row.json.clear();
-            (&mut rows)
-                .take(u64::from_le_bytes(length))
-                .read_to_end(&mut row.json)
-                .map_err(unreadable())?;
-            visit(&row)?;
-        }
-        Ok(())
-    }
 }

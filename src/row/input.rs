@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use simd_json::{Node, StaticNode};
 
 use crate::nearest::nearest;
 use crate::row::decode::locate;
@@ -25,15 +26,24 @@ impl InputRow {
         Self { table, parser: ObjectParser::new(), default_time }
     }
 
-    /// Encodes the row into `out`, without its id: one in the object is ignored.
+    /// Encodes the row into `out`, without its id, and returns the id that stands in the object.
     ///
     /// # Errors
     ///
     /// Why the object is no row of the table.
-    pub(crate) fn encode(&mut self, json: &[u8], out: &mut EncodedRow) -> Result<(), String> {
+    pub(crate) fn encode(
+        &mut self,
+        json: &[u8],
+        out: &mut EncodedRow,
+    ) -> Result<Option<i64>, String> {
         let (table, default_time) = (self.table, self.default_time);
         self.parser.parse(json, |members| {
             refuse_unknown_keys(table, members.clone())?;
+            let former_id = members.clone().find_map(|(key, value)| match value {
+                Node::Static(StaticNode::I64(id)) if key == "id" => Some(*id),
+                Node::Static(StaticNode::U64(id)) if key == "id" => i64::try_from(*id).ok(),
+                _ => None,
+            });
             let found = locate(table, members)?;
             let mut values = Vec::with_capacity(found.len());
             for (column, node) in table.columns().iter().zip(found) {
@@ -50,7 +60,8 @@ impl InputRow {
                 values.push(value);
             }
             out.encode(table, values)
-                .map_err(|Unstorable { column, reason }| format!("{column}: {reason}"))
+                .map_err(|Unstorable { column, reason }| format!("{column}: {reason}"))?;
+            Ok(former_id)
         })
     }
 }

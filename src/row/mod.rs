@@ -11,9 +11,11 @@ mod object;
 mod stops;
 mod time;
 mod token;
+mod waiting;
 mod written;
 
 pub use decode::Decoder;
-pub(crate) use encode::{EncodedRow, EncodedRows, id_prefix};
+pub(crate) use encode::{EncodedRow, id_prefix};
 pub(crate) use input::InputRow;
 pub(crate) use time::{stored_time, stored_time_array};
+pub(crate) use waiting::EncodedRows;

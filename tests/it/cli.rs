@@ -1,7 +1,10 @@
 //! The command line, through the real binary.
 
 mod cost;
+mod export;
+mod output;
 mod saved;
+mod screen;
 mod tail;
 mod timeline;
 mod top;
@@ -453,10 +456,9 @@ fn a_link_in_place_of_the_default_store_is_refused() {
     assert!(!home.path("elsewhere").exists());
 }
 
-/// The most memory that a query's process held, in KiB: what Linux said last before it ended.
+/// The most memory that a process held, in KiB: what Linux said last before it ended.
 #[cfg(target_os = "linux")]
-fn peak_memory(home: &Home, store: &Path, sql: &str) -> u64 {
-    let mut command = home.command(&["--db", store.to_str().unwrap(), "query", sql]);
+fn peak_memory(mut command: Command) -> u64 {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -467,7 +469,7 @@ fn peak_memory(home: &Home, store: &Path, sql: &str) -> u64 {
         peak = peak.max(found.unwrap_or(0));
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    assert!(child.wait().unwrap().success(), "{sql}");
+    assert!(child.wait().unwrap().success(), "{command:?}");
     peak
 }
 
@@ -494,7 +496,7 @@ fn the_memory_of_a_scan_does_not_grow_with_the_table() {
         drop(db);
         let sql =
             "SELECT source, count(*), max(body), sum(length(body)) FROM messages GROUP BY source";
-        peaks.push(peak_memory(&home, &path, sql));
+        peaks.push(peak_memory(home.command(&["--db", path.to_str().unwrap(), "query", sql])));
     }
     // The larger table has 72 MB more of JSON.
     assert!(peaks[1] < peaks[0] + 24 * 1024, "KiB with 20,000 and with 200,000 rows: {peaks:?}");

@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
-use netsky_db::TickRecord;
+use futures::executor::block_on;
+use netsky_db::{ScanCounts, TickRecord};
 use serde_json::json;
 
 use crate::support::{TestStore, rows, store, store_past_the_crate, value};
@@ -78,6 +79,36 @@ fn a_range_of_times_reads_the_blocks_that_overlap_it() {
     }
     let late = "SELECT source FROM ticks WHERE ts_utc = '2026-04-03T00:00:00Z'";
     assert_eq!(read(&store, late).unwrap().blocks_skipped, 19);
+}
+
+#[test]
+fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
+    let store = ticks();
+    let sql = "SELECT source FROM ticks WHERE id > 4000 AND ts_utc < '2026-04-03T05:00:00Z'";
+    let mut answer = block_on(store.db.query_stream(sql)).unwrap();
+    let progress = answer.progress();
+    assert!(block_on(answer.next()).unwrap().is_ok());
+    let begun = progress.counts();
+    assert_eq!((begun.blocks_total, begun.blocks_skipped), (20, 5), "{begun:?}");
+    assert!(begun.rows_read > 0 && begun.blocks_read > 0, "{begun:?}");
+    while block_on(answer.next()).is_some() {}
+    drop(answer);
+    let ended = progress.counts();
+    assert_eq!((ended.blocks_read, ended.blocks_counted), (15, 0), "{ended:?}");
+    // To the end of the block in which five hours end.
+    assert_eq!(ended.rows_read, 18 * 1_024 - 4_001, "{ended:?}");
+    assert!(ended.json_bytes > 50 * ended.rows_read, "{ended:?}");
+
+    let sql = "SELECT count(*) FROM ticks";
+    let mut answer = block_on(store.db.query_stream(sql)).unwrap();
+    while block_on(answer.next()).is_some() {}
+    assert_eq!(answer.progress().counts(), ScanCounts::default(), "no scan is needed");
+
+    let sql = "SELECT count(a.source) FROM ticks a JOIN ticks b USING (id) WHERE a.id < 1000";
+    let mut answer = block_on(store.db.query_stream(sql)).unwrap();
+    while block_on(answer.next()).is_some() {}
+    let both = answer.progress().counts();
+    assert_eq!((both.blocks_total, both.rows_read), (40, 2 * 999), "{both:?}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    backup, check, compact, cost, demo, import, migrate, prune, query, record, saved, stats,
-    tables, tail, timeline, top,
+    backup, check, compact, cost, demo, export, import, migrate, prune, query, record, saved,
+    stats, tables, tail, timeline, top,
 };
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -30,6 +30,7 @@ Examples:
   netsky query 'SELECT agent, count(*) AS calls FROM mcp_tool_calls GROUP BY agent'
   netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
   netsky import messages history.ndjson.gz
+  netsky export messages messages.parquet
   netsky schema messages";
 
 const EXIT_CODES: &str = "\
@@ -59,6 +60,7 @@ pub enum Command {
     Saved(saved::SavedArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
+    Export(export::ExportArgs),
     Tables(tables::TablesArgs),
     Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),

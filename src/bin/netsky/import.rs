@@ -1,37 +1,42 @@
 //! `netsky import`
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, stdin};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use flate2::bufread::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressStyle};
-use netsky_db::{Db, TABLES};
+use netsky_db::{Db, Error, TABLES, Table};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
+use crate::format::FileFormat;
 use crate::output;
+use crate::progress::Progress;
+use crate::source::Source;
 
-/// Import rows from NDJSON files, gzipped or not
+/// Import rows from NDJSON, CSV, Arrow or Parquet
 ///
-/// A line is a JSON object with the table's columns as keys. A file is imported whole or, if a line
-/// is no row of the table, not at all. Rows get fresh ids in their order; ids in the file are
-/// ignored. Times are kept to the millisecond.
+/// NDJSON and CSV may be gzipped. What a file is, its content tells. Its columns are the table's, in any
+/// order; those that may be null can be left out. In CSV, nothing between commas is null, and "" a text
+/// without characters. A file is imported whole or, if a row is none of the table, not at all; and so is a
+/// directory of files by day, as `netsky export --by-day` writes it.
+///
+/// Rows get fresh ids: in the order of the ids in the file, where each row has one of its own, else in
+/// the order of the rows. So what was exported comes back in the order in which it was recorded, and with
+/// the same ids if the table was empty and the ids had no gaps. Times are kept to the millisecond.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
   netsky import messages monday.ndjson tuesday.ndjson.gz
+  netsky import messages.parquet   # the file is named for its table
   zcat history.ndjson.gz | netsky import ticks -
-  netsky import backup/            # every <table>.ndjson[.gz] in the directory"
+  netsky import backup/            # every <table>.ndjson, .csv, .arrow, .parquet in the directory"
 )]
 pub struct ImportArgs {
-    /// The table, or a directory of <table>.ndjson[.gz] files
-    #[arg(value_name = "TABLE|DIR")]
+    /// The table; or, without files, a file named <table>.<suffix> or a directory of such
+    #[arg(value_name = "TABLE|FILE|DIR")]
     pub target: String,
-    /// The files; - is standard input
+    /// The files, or directories of files by day; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Leave out the lines that are no rows of the table, and count them
@@ -42,106 +47,150 @@ pub struct ImportArgs {
 /// With `--skip-invalid`, so many lines are named; the others are counted.
 const MAX_NAMED_LINES: u64 = 10;
 
-pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
-    let sources = sources(args)?;
-    let db = store.open()?;
-    for (table, path) in &sources {
-        import_file(&db, table, path, args.skip_invalid)
-            .map_err(|failure| failure.about(path.display()))?;
-    }
-    Ok(())
+/// What is imported at once, all or nothing.
+struct Import {
+    table: &'static Table,
+    path: PathBuf,
+    files: Vec<PathBuf>,
 }
 
-/// Which table each file goes to.
-fn sources(args: &ImportArgs) -> Result<Vec<(String, PathBuf)>, Failure> {
+pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
+    let imports = imports(args)?;
+    let db = store.open()?;
+    imports.iter().try_for_each(|import| import.run(&db, args.skip_invalid))
+}
+
+fn imports(args: &ImportArgs) -> Result<Vec<Import>, Failure> {
     if !args.files.is_empty() {
-        return Ok(args.files.iter().map(|file| (args.target.clone(), file.clone())).collect());
+        let table = Table::find(&args.target, TABLES)?;
+        return args.files.iter().map(|path| Import::new(table, path.clone())).collect();
     }
-    let dir = Path::new(&args.target);
-    if !dir.is_dir() {
-        return Err(Failure::input(format!(
-            "{} is no directory; to import into the table of that name, name the files as well, or - \
-             for standard input",
+    let path = Path::new(&args.target);
+    if path.is_dir() {
+        return imports_of_dir(path);
+    }
+    match table_of(path) {
+        Some(table) if path.is_file() => Ok(vec![Import::new(table, path.to_owned())?]),
+        _ => Err(Failure::input(format!(
+            "{0} is no directory, and no file that is named for a table; to import into the table of \
+             that name, name the files as well, or - for standard input",
             args.target
-        )));
+        ))),
     }
-    let names = TABLES.iter().flat_map(|table| {
-        let name = table.name();
-        [(name, format!("{name}.ndjson")), (name, format!("{name}.ndjson.gz"))]
-    });
-    let found: Vec<_> = names
-        .map(|(table, file)| (table.to_owned(), dir.join(file)))
-        .filter(|(_, path)| path.is_file())
-        .collect();
-    if found.is_empty() {
+}
+
+fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
+    let mut paths = files_in(dir)?;
+    paths.retain(|path| table_of(path).is_some());
+    let mut imports = Vec::new();
+    for table in TABLES {
+        let of_table: Vec<_> = paths.iter().filter(|path| table_of(path) == Some(*table)).collect();
+        // The same rows in two formats are not to be imported twice.
+        let formats = of_table.iter().map(|path| FileFormat::of(path).map(|format| format.format));
+        if let [first, .., last] = of_table.as_slice()
+            && formats.clone().any(|format| Some(format) != formats.clone().next())
+        {
+            return Err(Failure::input(format!(
+                "{} and {} are both named for {name}; name the one that is meant: netsky import \
+                 {name} FILE",
+                first.display(),
+                last.display(),
+                name = table.name(),
+            )));
+        }
+        for path in of_table {
+            imports.push(Import::new(table, path.clone())?);
+        }
+    }
+    if let (true, Some(table)) = (imports.is_empty(), table_of(dir)) {
+        return Ok(vec![Import::new(table, dir.to_owned())?]);
+    }
+    if imports.is_empty() {
         return Err(Failure::input(format!(
-            "no <table>.ndjson or <table>.ndjson.gz in {}; `netsky tables` lists the tables",
+            "no <table>.ndjson, .csv, .arrow or .parquet in {}, and no directory named for a table; \
+             `netsky tables` lists the tables",
             dir.display()
         )));
     }
-    Ok(found)
+    Ok(imports)
 }
 
-fn import_file(db: &Db, table: &str, path: &Path, skip_invalid: bool) -> Result<(), Failure> {
-    // A table that does not exist should not have to wait for its file to be opened.
-    db.find_table(table)?;
-    let progress = Progress::new(path);
-    let lines = progress.open(path).map_err(|error| Failure::unreadable(path, &error))?;
-    let (ids, skipped) = if skip_invalid {
-        let mut named = 0;
-        let imported = db.import_valid(table, lines, |line, reason| {
-            if named < MAX_NAMED_LINES {
-                progress.bar.suspend(|| eprintln!("{}: line {line}: {reason}", path.display()));
-            }
-            named += 1;
-        })?;
-        (imported.ids, imported.skipped)
-    } else {
-        (db.import(table, lines)?, 0)
+/// The table that a file or directory is named for. A file must have the suffix of a format.
+fn table_of(path: &Path) -> Option<&'static Table> {
+    let name = path.file_name()?.to_str()?;
+    let (stem, is_known) = match name.split_once('.') {
+        Some((stem, _)) => (stem, FileFormat::of(path).is_some()),
+        None => (name, path.is_dir()),
     };
-    progress.bar.finish_and_clear();
-    let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
-    let left_out = match skipped {
-        0 => String::new(),
-        lines => format!(", {} left out", output::counted(lines, "invalid line")),
-    };
-    output::print_line(&format!("{table}: {rows} from {}{left_out}", path.display()))
+    TABLES.iter().copied().find(|table| is_known && table.name() == stem)
 }
 
-/// A bar on a terminal; nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
+/// What lies in a directory, by name.
+fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error| Failure::unreadable(dir, &error);
+    let entries = fs::read_dir(dir).map_err(unreadable)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    paths.sort();
+    Ok(paths)
 }
 
-impl Progress {
-    fn new(path: &Path) -> Self {
-        let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
-        let (bar, template) = match size {
-            Some(bytes) => (
-                ProgressBar::new(bytes),
-                "{prefix} {bar:30} {bytes}/{total_bytes} {msg}{eta_precise}",
-            ),
-            None => (ProgressBar::no_length(), "{prefix} {spinner} {bytes} {msg}{elapsed_precise}"),
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+/// The files under a directory that have the suffix of a format, by path.
+fn files_under(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in files_in(dir)? {
+        if path.is_dir() {
+            files.extend(files_under(&path)?);
+        } else if FileFormat::of(&path).is_some() {
+            files.push(path);
         }
-        bar.set_prefix(path.display().to_string());
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar }
+    }
+    Ok(files)
+}
+
+impl Import {
+    fn new(table: &'static Table, path: PathBuf) -> Result<Self, Failure> {
+        let files = match path.is_dir() {
+            true => files_under(&path)?,
+            false => vec![path.clone()],
+        };
+        if files.is_empty() {
+            let dir = path.display();
+            return Err(Failure::input(format!("no NDJSON, CSV, Arrow or Parquet file in {dir}")));
+        }
+        Ok(Self { table, path, files })
     }
 
-    /// The file's lines, unpacked if it is gzipped, whatever its name.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
-        let file: Box<dyn Read> = if path.as_os_str() == "-" {
-            Box::new(stdin().lock())
+    fn run(&self, db: &Db, skip_invalid: bool) -> Result<(), Failure> {
+        let (table, path) = (self.table.name(), self.path.display());
+        let sizes = self.files.iter().map(|file| fs::metadata(file).ok().filter(|f| f.is_file()));
+        let size = sizes.map(|file| file.map(|file| file.len())).sum();
+        let progress = Progress::of_bytes(format!("{table}:"), size);
+        let mut rows = Source::open(self.table, self.files.clone(), &progress)
+            .map_err(|error| Failure::unreadable(&self.files[0], &error))?;
+        let places = rows.places();
+        let imported = if skip_invalid {
+            let mut named = 0;
+            db.import_valid(table, &mut rows, |line, reason| {
+                if named < MAX_NAMED_LINES {
+                    progress.suspend(|| eprintln!("{}", places.locate(line, reason)));
+                }
+                named += 1;
+            })
+            .map(|imported| (imported.ids, imported.skipped))
         } else {
-            Box::new(File::open(path)?)
+            db.import(table, &mut rows).map(|ids| (ids, 0))
         };
-        let mut bytes = BufReader::with_capacity(1 << 16, self.bar.wrap_read(file));
-        if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-            return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes))));
-        }
-        Ok(Box::new(bytes))
+        drop(progress);
+        let (ids, skipped) = imported.map_err(|error| match error {
+            Error::InvalidLine { line, reason } => Failure::input(places.locate(line, &reason)),
+            other => Failure::from(other).about(&path),
+        })?;
+        let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
+        let left_out = match skipped {
+            0 => String::new(),
+            lines => format!(", {} left out", output::counted(lines, "invalid line")),
+        };
+        output::print_line(&format!("{table}: {rows} from {path}{left_out}"))
     }
 }

@@ -9,19 +9,26 @@
 mod args;
 mod backup;
 mod check;
+mod columnar;
 mod compact;
 mod cost;
+mod csv;
+mod days;
 mod demo;
+mod export;
 mod failure;
 mod figures;
+mod format;
 mod import;
 mod migrate;
 mod moment;
 mod output;
+mod progress;
 mod prune;
 mod query;
 mod record;
 mod saved;
+mod source;
 mod stats;
 mod store;
 mod tables;
@@ -43,6 +50,7 @@ fn main() -> ExitCode {
         Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
+        Command::Export(export) => export::run(&args.store, export),
         Command::Tables(tables) => tables::run(&args.store, tables),
         Command::Views(views) => tables::views(views),
         Command::Schema(schema) => tables::schema(schema),

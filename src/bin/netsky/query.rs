@@ -1,20 +1,22 @@
 //! `netsky query`
 
 use std::fs;
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use bytesize::ByteSize;
 use chrono::Utc;
+use console::Style;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, OpenOptions, Value};
+use netsky_db::{Db, OpenOptions, QueryProgress, Value};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::{self, Answer, Format};
+use crate::output::{self, Answer, Format, Shown, Summary};
+use crate::progress::Progress;
 
 /// Run one SQL query and print its answer
 ///
@@ -27,7 +29,7 @@ use crate::output::{self, Answer, Format};
     after_help = "\
 Examples:
   netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
-  netsky query --format csv --file report.sql > report.csv
+  netsky query --file report.sql --output report.parquet
   echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
 )]
 pub struct QueryArgs {
@@ -43,11 +45,18 @@ pub struct QueryArgs {
 /// What every command that runs a query takes: how to print its answer, and what it may use.
 #[derive(Debug, clap::Args)]
 pub struct AnswerArgs {
-    /// How to print the answer
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How to print the answer [default: table, or what the name of --output says]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Write the answer to a file: .txt, .json, .ndjson, .jsonl, .csv, .tsv, .md, .arrow, .feather or
+    /// .parquet
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show every row on a terminal, not only the first 40
+    #[arg(long, conflicts_with = "output")]
+    pub all: bool,
     /// Print one JSON object with the rows and what is known of them
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["format", "output", "all"])]
     pub json: bool,
     /// End the query after so long, as in 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -71,13 +80,31 @@ pub fn answer(
     parameters: &[Value<'_>],
     args: &AnswerArgs,
 ) -> Result<(), Failure> {
+    let format = args.format()?;
     let db = store.open_read_only_with(&options(store, args))?;
+    if let Some(path) = &args.output {
+        output::refuse_store(path, &db)?;
+    }
+    let started = Instant::now();
     let mut stream = block_on(db.query_stream_with(sql, parameters))?;
-    let answer = Answer { schema: stream.schema(), batches: block_on_stream(&mut stream) };
-    if args.json {
-        print_envelope(sql, answer)?;
-    } else {
-        output::print(args.format, answer)?;
+    let (schema, progress) = (stream.schema(), stream.progress());
+    let mut watched = Watched::new(block_on_stream(&mut stream), &progress);
+    // A bar may not stand where rows are printed as they come.
+    watched.hides_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
+    watched.hides_at_once &= args.output.is_none() && stdout().is_terminal();
+    let answer = Answer { schema, batches: &mut watched };
+    let shown = match &args.output {
+        _ if args.json => print_envelope(sql, answer)?,
+        Some(path) => output::write_file(format, answer, path)?,
+        None => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN))?,
+    };
+    let took = watched.ended.unwrap_or_else(Instant::now) - started;
+    drop(watched);
+    if stderr().is_terminal() {
+        let summary = Summary { rows: shown.rows, took, read: progress.counts() };
+        // At once, since others may print there, too.
+        let line = format!("{}\n", Style::new().for_stderr().dim().apply_to(summary));
+        let _ = stderr().write_all(line.as_bytes());
     }
     match stream.skipped_rows() {
         0 => {}
@@ -86,6 +113,49 @@ pub fn answer(
         }
     }
     Ok(())
+}
+
+/// The batches of an answer, with a bar as long as none are printed.
+struct Watched<B> {
+    batches: B,
+    bar: Option<Progress>,
+    /// Whether the bar goes with the first batch, not with the last.
+    hides_at_once: bool,
+    /// When there were no more.
+    ended: Option<Instant>,
+}
+
+impl<B> Watched<B> {
+    fn new(batches: B, progress: &QueryProgress) -> Self {
+        let bar = Some(Progress::of_query(progress.clone()));
+        Self { batches, bar, hides_at_once: false, ended: None }
+    }
+}
+
+impl<B: output::Batches> Iterator for Watched<B> {
+    type Item = B::Item;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.batches.next();
+        if batch.is_none() {
+            self.ended = Some(Instant::now());
+        }
+        if self.hides_at_once || !matches!(batch, Some(Ok(_))) {
+            self.bar = None;
+        }
+        batch
+    }
+}
+
+impl AnswerArgs {
+    /// The format that is asked for, by its name or by that of a file.
+    pub fn format(&self) -> Result<Format, Failure> {
+        match (self.format, &self.output) {
+            (Some(format), _) => Ok(format),
+            (None, Some(path)) => Format::of_file(path),
+            (None, None) => Ok(Format::Table),
+        }
+    }
 }
 
 /// The whole answer of a query that a command asks by itself.
@@ -131,19 +201,9 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
 }
 
 /// The object that `netsky query --json` of netsky 0.2.0 prints.
-fn print_envelope(
-    sql: &str,
-    answer: Answer<impl Iterator<Item = netsky_db::Result<RecordBatch>>>,
-) -> Result<(), Failure> {
-    let mut row_count = 0;
-    let counted = Answer {
-        schema: answer.schema,
-        batches: answer
-            .batches
-            .inspect(|batch| row_count += batch.as_ref().map_or(0, |b| b.num_rows())),
-    };
+fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Shown, Failure> {
     let mut rows = Vec::new();
-    output::write(Format::Json, counted, &mut rows)?;
+    let row_count = output::write_counted(Format::Json, answer, &mut rows)?;
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let line = format!(
         "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
@@ -152,5 +212,6 @@ fn print_envelope(
         text(sql),
         String::from_utf8_lossy(rows.trim_ascii_end()),
     );
-    output::print_line(&line)
+    output::print_line(&line)?;
+    Ok(Shown { rows: row_count, shown: row_count })
 }

@@ -40,7 +40,7 @@ pub struct SavedArgs {
 
 pub fn run(store: &StoreArgs, args: &SavedArgs) -> Result<(), Failure> {
     let dir = Db::default_path()?.with_file_name("queries");
-    let Some(name) = &args.name else { return list(&dir, args.answer.format) };
+    let Some(name) = &args.name else { return list(&dir, args.answer.format()?) };
     let sql = read(&dir, name)?;
     let parameters: Vec<Value<'_>> =
         args.parameters.iter().map(|text| Value::Text(text.as_str().into())).collect();

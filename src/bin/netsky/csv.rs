@@ -1,0 +1,212 @@
+//! Comma-separated values (RFC 4180) that tell nulls from texts without characters: a null has nothing
+//! between its commas, and such a text has `""`.
+//!
+//! The csv crate can neither write that nor read it: what was quoted, it does not say.
+
+use std::io::{self, BufRead, Write};
+
+/// Writes a line; `None` is null.
+pub fn write_record<'a>(
+    cells: impl IntoIterator<Item = Option<&'a str>>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let (mut count, mut bytes) = (0, 0);
+    for cell in cells {
+        if count > 0 {
+            out.write_all(b",")?;
+        }
+        count += 1;
+        let Some(text) = cell else { continue };
+        bytes += text.len().max(2);
+        let special = |byte| matches!(byte, b'"' | b',' | b'\r' | b'\n');
+        if text.is_empty() || text.bytes().any(special) {
+            write!(out, "\"{}\"", text.replace('"', "\"\""))?;
+        } else {
+            out.write_all(text.as_bytes())?;
+        }
+    }
+    if count == 1 && bytes == 0 {
+        // Most readers pass over empty lines, and would lose the row.
+        out.write_all(b"\"\"")?;
+    }
+    out.write_all(b"\n")
+}
+
+/// Reads records one after another, each as its cells; `None` is null.
+#[derive(Debug)]
+pub struct Records<R> {
+    bytes: R,
+    /// That the next record begins on, counted from 1.
+    line: u64,
+    max_bytes: usize,
+}
+
+/// A record, and the line it begins on.
+#[derive(Debug, PartialEq)]
+pub struct CsvRecord {
+    pub line: u64,
+    pub cells: Vec<Option<String>>,
+}
+
+/// Where in a cell the reader is.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Start,
+    Plain,
+    Quoted,
+    /// After a quote in quotes: the end of the cell, or the first half of `""`.
+    AfterQuote,
+}
+
+impl<R: BufRead> Records<R> {
+    /// A record may have `max_bytes`, which bounds what a quote that does not end can take.
+    pub fn new(bytes: R, max_bytes: usize) -> Self {
+        Self { bytes, line: 1, max_bytes }
+    }
+
+    /// The next record. Lines without anything on them are passed over.
+    ///
+    /// # Errors
+    ///
+    /// The line, and why no record can be read there.
+    pub fn next(&mut self) -> Result<Option<CsvRecord>, (u64, String)> {
+        loop {
+            let line = self.line;
+            match self.read(line)? {
+                Some(cells) if cells == [None] => {}
+                cells => return Ok(cells.map(|cells| CsvRecord { line, cells })),
+            }
+        }
+    }
+
+    fn read(&mut self, line: u64) -> Result<Option<Vec<Option<String>>>, (u64, String)> {
+        let (mut cells, mut cell) = (Vec::new(), Vec::new());
+        let (mut state, mut was_quoted, mut length) = (State::Start, false, 0);
+        loop {
+            let byte =
+                self.byte().map_err(|error| (self.line, format!("cannot be read: {error}")))?;
+            if byte == Some(b'\n') {
+                self.line += 1;
+            }
+            length += 1;
+            if length > self.max_bytes {
+                let reason = format!("longer than {} MiB", self.max_bytes >> 20);
+                return Err((line, reason));
+            }
+            match (state, byte) {
+                (State::Start, None) if cells.is_empty() => return Ok(None),
+                (State::Start, Some(b'"')) => (state, was_quoted) = (State::Quoted, true),
+                (State::Quoted, Some(b'"')) => state = State::AfterQuote,
+                (State::Quoted, None) => return Err((line, "a quote does not end".to_owned())),
+                (State::Quoted, Some(byte)) => cell.push(byte),
+                (State::AfterQuote, Some(b'"')) => {
+                    cell.push(b'"');
+                    state = State::Quoted;
+                }
+                (_, None | Some(b',' | b'\n')) => {
+                    let bytes = std::mem::take(&mut cell);
+                    let text = String::from_utf8(bytes)
+                        .map_err(|_| (line, format!("cell {} is not UTF-8", cells.len() + 1)))?;
+                    cells.push((was_quoted || !text.is_empty()).then_some(text));
+                    (state, was_quoted) = (State::Start, false);
+                    if byte != Some(b',') {
+                        return Ok(Some(cells));
+                    }
+                }
+                // Of the line's end, where that is CR LF.
+                (_, Some(b'\r')) if self.at_line_feed() => {}
+                (State::AfterQuote, Some(_)) => {
+                    return Err((line, "something follows a quote that ended".to_owned()));
+                }
+                (State::Start | State::Plain, Some(byte)) => {
+                    cell.push(byte);
+                    state = State::Plain;
+                }
+            }
+        }
+    }
+
+    fn byte(&mut self) -> io::Result<Option<u8>> {
+        let byte = self.bytes.fill_buf()?.first().copied();
+        if byte.is_some() {
+            self.bytes.consume(1);
+        }
+        Ok(byte)
+    }
+
+    fn at_line_feed(&mut self) -> bool {
+        self.bytes.fill_buf().is_ok_and(|rest| rest.first() == Some(&b'\n'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Vec<Option<String>>>, (u64, String)> {
+        let mut records = Records::new(text.as_bytes(), 1_000);
+        let mut all = Vec::new();
+        while let Some(record) = records.next()? {
+            all.push(record.cells);
+        }
+        Ok(all)
+    }
+
+    fn row(cells: &[Option<&str>]) -> Vec<Option<String>> {
+        cells.iter().map(|cell| cell.map(str::to_owned)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 1_000, failure_persistence: None, ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn what_is_written_is_read_back(
+            rows in prop::collection::vec(
+                prop::collection::vec(prop::option::of("[a,\"\r\n\0é🦀]{0,4}"), 2..5), 0..5),
+        ) {
+            let mut text = Vec::new();
+            for row in &rows {
+                write_record(row.iter().map(Option::as_deref), &mut text).unwrap();
+            }
+            prop_assert_eq!(read(std::str::from_utf8(&text).unwrap()), Ok(rows));
+        }
+    }
+
+    #[test]
+    fn lines_end_as_they_will_and_empty_ones_do_not_count() {
+        let expected = vec![row(&[Some("a"), None]), row(&[Some(""), Some("b\r\nc")])];
+        for text in
+            ["a,\n\"\",\"b\r\nc\"\n", "a,\r\n\"\",\"b\r\nc\"\r\n", "\n\na,\n\n\"\",\"b\r\nc\""]
+        {
+            assert_eq!(read(text).as_ref(), Ok(&expected), "{text:?}");
+        }
+        assert_eq!(read(""), Ok(vec![]));
+        assert_eq!(read("a,"), Ok(vec![row(&[Some("a"), None])]));
+        assert_eq!(read("a\rb,"), Ok(vec![row(&[Some("a\rb"), None])]));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_by_line() {
+        for (text, line, said) in [
+            ("a,b\n\"c", 2, "does not end"),
+            ("a,\"b\nc\"\nd,\"e\"f\n", 3, "follows a quote"),
+            ("a,b\nc,\"\n", 2, "does not end"),
+        ] {
+            let (found, reason) = read(text).unwrap_err();
+            assert!(found == line && reason.contains(said), "{text:?}: {found}: {reason}");
+        }
+        assert!(read(&"a".repeat(2_000)).unwrap_err().1.contains("longer than"));
+        assert!(Records::new(&b"a,\xff\n"[..], 9).next().unwrap_err().1.contains("cell 2"));
+    }
+
+    #[test]
+    fn a_null_on_its_own_is_not_an_empty_line() {
+        let mut text = Vec::new();
+        write_record([None], &mut text).unwrap();
+        assert_eq!(text, b"\"\"\n");
+    }
+}

@@ -1,0 +1,362 @@
+//! `netsky export`
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use chrono::{DateTime, SecondsFormat, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::executor::{block_on, block_on_stream};
+use indicatif::HumanBytes;
+use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::args::StoreArgs;
+use crate::columnar::{self, Columnar};
+use crate::days::Days;
+use crate::failure::Failure;
+use crate::format::{FileFormat, TableFormat};
+use crate::output::{self, Answer, Format};
+use crate::progress::Progress;
+
+/// Export tables to NDJSON, CSV, Arrow or Parquet
+///
+/// The rows are sorted by their table's first time, then by id, and each table's are those of one moment.
+/// The suffix of FILE tells the format; .ndjson.gz and .csv.gz are gzipped. A file appears under its name
+/// once it is whole, and its owner alone can read it.
+///
+/// A directory gets a file a table, or with --by-day <table>/date=2026-04-15/part-0.parquet and so on: the
+/// layout of Hive, of which programs read only the days they need. `netsky import` takes files and
+/// directories back.
+///
+/// Times are timestamps with a time zone in Arrow and Parquet, to the nanosecond, and RFC 3339 in NDJSON
+/// and CSV.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky export messages messages.parquet
+  netsky export messages yesterday.csv.gz --since 2026-04-15 --until 2026-04-16
+  netsky export ticks - --since 1h | jq .source
+  netsky export all/                       # every table, as all/<table>.parquet
+  netsky export lake/ --by-day
+  duckdb -c \"SELECT date, count(*) FROM read_parquet('lake/messages/**/*.parquet') GROUP BY ALL\""
+)]
+pub struct ExportArgs {
+    /// The table; or, without FILE, a directory for all tables, which is made
+    #[arg(value_name = "TABLE|DIR")]
+    pub target: String,
+    /// The file to make, or with --by-day the directory; - is standard output
+    pub file: Option<PathBuf>,
+    /// The format, where no suffix tells it [default: parquet; on standard output, ndjson]
+    #[arg(long, value_enum)]
+    pub format: Option<TableFormat>,
+    /// Only rows of this moment and later: a time (RFC 3339), a date, or an age such as 7d
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    pub since: Option<DateTime<Utc>>,
+    /// Only rows of before this moment
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    pub until: Option<DateTime<Utc>>,
+    /// One file a day in UTC, in directories named for it
+    #[arg(long)]
+    pub by_day: bool,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What does not fit is sorted in temporary files.
+const SORT_BYTES: usize = 32 << 20;
+
+pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
+    let exports = exports(args)?;
+    if !args.force {
+        // Before there is any work to lose.
+        for path in exports.iter().filter_map(|export| export.place.file()) {
+            if path.exists() {
+                return Err(Error::FileExists { path: path.to_owned() }.into());
+            }
+        }
+    }
+    let db = store.open_read_only_with(&store.options().memory_limit(SORT_BYTES))?;
+    exports.iter().try_for_each(|export| export.run(&db, args))
+}
+
+/// A table on its way out.
+struct Export {
+    table: &'static Table,
+    place: Place,
+    format: FileFormat,
+}
+
+enum Place {
+    Stdout,
+    File(PathBuf),
+    /// A directory with one for each day in it.
+    Days(PathBuf),
+}
+
+impl Place {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Stdout | Self::Days(_) => None,
+        }
+    }
+}
+
+fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
+    let Some(file) = &args.file else {
+        if TABLES.iter().any(|table| table.name() == args.target) {
+            return Err(Failure::input(format!(
+                "name the file that {0} goes to: netsky export {0} {0}.parquet, or - for standard \
+                 output; a directory of that name for all tables is ./{0}",
+                args.target
+            )));
+        }
+        return exports_to_dir(args, Path::new(&args.target));
+    };
+    let table = Table::find(&args.target, TABLES)?;
+    if args.by_day {
+        if file.as_os_str() == "-" {
+            return Err(Failure::input("--by-day makes files, so name a directory for them"));
+        }
+        return Ok(vec![by_day(args, table, file)]);
+    }
+    if file.as_os_str() == "-" {
+        let format = args.format.unwrap_or(TableFormat::Ndjson);
+        let format = FileFormat { format, gzipped: false };
+        return Ok(vec![Export { table, place: Place::Stdout, format }]);
+    }
+    let named = FileFormat::of(file);
+    let format = match (args.format, named) {
+        (Some(format), Some(named)) if format == named.format => named,
+        (Some(format), _) => FileFormat { format, gzipped: false },
+        (None, Some(named)) => named,
+        (None, None) => {
+            return Err(Failure::input(format!(
+                "{} has no suffix that tells a format: {}; or give --format",
+                file.display(),
+                FileFormat::SUFFIXES
+            )));
+        }
+    };
+    Ok(vec![Export { table, place: Place::File(file.clone()), format }])
+}
+
+fn exports_to_dir(args: &ExportArgs, dir: &Path) -> Result<Vec<Export>, Failure> {
+    if dir.as_os_str() == "-" || FileFormat::of(dir).is_some() {
+        return Err(Failure::input(format!(
+            "name the table that goes to {0}, as in netsky export messages {0}",
+            dir.display()
+        )));
+    }
+    let export = |table: &&'static Table| {
+        let format = dir_format(args);
+        match args.by_day {
+            true => by_day(args, table, dir),
+            false => {
+                let file = dir.join(format!("{}.{}", table.name(), format.format.suffix()));
+                Export { table, place: Place::File(file), format }
+            }
+        }
+    };
+    Ok(TABLES.iter().map(export).collect())
+}
+
+fn by_day(args: &ExportArgs, table: &'static Table, dir: &Path) -> Export {
+    Export { table, place: Place::Days(dir.join(table.name())), format: dir_format(args) }
+}
+
+fn dir_format(args: &ExportArgs) -> FileFormat {
+    FileFormat { format: args.format.unwrap_or(TableFormat::Parquet), gzipped: false }
+}
+
+impl Export {
+    fn run(&self, db: &Db, args: &ExportArgs) -> Result<(), Failure> {
+        let name = self.table.name();
+        let condition = condition(self.table, args)?;
+        let progress = Progress::of_rows(format!("{name}:"), count(db, name, &condition)?);
+        let order = match self.table.time_column() {
+            Some(time) => format!("{}, id", time.name),
+            None => "id".to_owned(),
+        };
+        let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
+        let mut stream = block_on(db.query_stream(&sql))?;
+        let schema = self.schema(&stream.schema());
+        let mut rows = 0;
+        let batches = block_on_stream(&mut stream).inspect(|batch| {
+            let read = batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+            rows += read;
+            progress.add(read);
+        });
+        let written = match &self.place {
+            Place::Stdout => {
+                let mut out = BufWriter::with_capacity(1 << 16, stdout());
+                self.write(&schema, batches, &mut out)?;
+                return Ok(out.flush()?);
+            }
+            Place::File(path) => {
+                let mut new = NewFiles::default();
+                new.add(path, args.force, |file| self.write(&schema, batches, file))?;
+                new.place()?
+            }
+            Place::Days(dir) => {
+                let mut new = NewFiles::default();
+                let mut days = Days::new(self.table, batches);
+                while let Some(day) = days.next_day()? {
+                    let file = format!("part-0.{}", self.format.format.suffix());
+                    let path = dir.join(format!("date={day}")).join(file);
+                    new.add(&path, args.force, |file| self.write(&schema, days.of(day), file))?;
+                }
+                new.place()?
+            }
+        };
+        drop(progress);
+        let rows = output::counted(rows, "row");
+        let place = match &self.place {
+            Place::Days(dir) => {
+                format!("{} in {}", output::counted(written.files, "file"), dir.display())
+            }
+            Place::Stdout | Place::File(_) => {
+                self.place.file().unwrap_or(Path::new("-")).display().to_string()
+            }
+        };
+        output::print_line(&format!("{name}: {rows} to {place}, {}", HumanBytes(written.bytes)))
+    }
+
+    /// The schema that goes into files, with what they are said to be.
+    fn schema(&self, schema: &SchemaRef) -> SchemaRef {
+        let about = [
+            ("netsky.table", self.table.name().to_owned()),
+            ("netsky.schema_version", SCHEMA_VERSION.to_string()),
+        ];
+        let about = about.map(|(key, value)| (key.to_owned(), value));
+        Schema::new_with_metadata(schema.fields().clone(), HashMap::from(about)).into()
+    }
+
+    fn write<B>(
+        &self,
+        schema: &SchemaRef,
+        batches: B,
+        out: &mut (impl Write + Send),
+    ) -> Result<(), Failure>
+    where
+        B: Iterator<Item = netsky_db::Result<RecordBatch>>,
+    {
+        let text = match self.format.format {
+            TableFormat::Ndjson => Format::Ndjson,
+            TableFormat::Csv => Format::Csv,
+            TableFormat::Parquet => {
+                return columnar::write(Columnar::Parquet, schema, batches, out);
+            }
+            TableFormat::Arrow => {
+                let columnar = match self.place {
+                    Place::Stdout => Columnar::ArrowStream,
+                    Place::File(_) | Place::Days(_) => Columnar::ArrowFile,
+                };
+                return columnar::write(columnar, schema, batches, out);
+            }
+        };
+        let answer = Answer { schema: schema.clone(), batches };
+        if self.format.gzipped {
+            let mut out = GzEncoder::new(out, Compression::default());
+            output::write(text, answer, &mut out)?;
+            out.finish()?;
+            return Ok(());
+        }
+        output::write(text, answer, out)
+    }
+}
+
+/// Which of the table's rows are wanted, as SQL.
+fn condition(table: &Table, args: &ExportArgs) -> Result<String, Failure> {
+    let bounds = [(">=", args.since), ("<", args.until)];
+    let mut condition = String::new();
+    for (operator, moment) in bounds {
+        let Some(moment) = moment else { continue };
+        let Some(time) = table.time_column() else {
+            return Err(Error::NoTimeColumn { table: table.name().to_owned() }.into());
+        };
+        let moment = moment.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let word = if condition.is_empty() { "WHERE" } else { "AND" };
+        condition += &format!(" {word} {} {operator} '{moment}'", time.name);
+    }
+    Ok(condition)
+}
+
+/// How many rows are wanted. Blocks know it of most without reading them.
+fn count(db: &Db, table: &str, condition: &str) -> Result<u64, Failure> {
+    let answer = db.query_batches(&format!("SELECT count(*) FROM {table}{condition}"))?;
+    let count = answer.first().map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+    Ok(count.unwrap_or_default().unsigned_abs())
+}
+
+/// Files that get their names once all of them are whole.
+#[derive(Default)]
+struct NewFiles(Vec<NewFile>);
+
+struct NewFile {
+    content: TempPath,
+    path: PathBuf,
+    replace: bool,
+}
+
+struct Placed {
+    files: u64,
+    bytes: u64,
+}
+
+impl NewFiles {
+    fn add(
+        &mut self,
+        path: &Path,
+        replace: bool,
+        write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if !replace && path.exists() {
+            return Err(Error::FileExists { path: path.to_owned() }.into());
+        }
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        let failed = |error: io::Error| cannot_write(path, &error);
+        fs::create_dir_all(dir).map_err(failed)?;
+        let new = tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir).map_err(failed)?;
+        self.fill(&new, write).map_err(|failure| failure.about(path.display()))?;
+        self.0.push(NewFile { content: new.into_temp_path(), path: path.to_owned(), replace });
+        Ok(())
+    }
+
+    fn fill(
+        &self,
+        new: &NamedTempFile,
+        write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut out = BufWriter::with_capacity(1 << 16, new.as_file());
+        write(&mut out)?;
+        Ok(out.flush()?)
+    }
+
+    fn place(self) -> Result<Placed, Failure> {
+        let mut placed = Placed { files: 0, bytes: 0 };
+        for NewFile { content, path, replace } in self.0 {
+            placed.files += 1;
+            placed.bytes += fs::metadata(&content).map_or(0, |file| file.len());
+            let named = match replace {
+                true => content.persist(&path),
+                false => content.persist_noclobber(&path),
+            };
+            named.map_err(|error| cannot_write(&path, &error.error))?;
+        }
+        Ok(placed)
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,56 @@
+//! The formats that tables are exported to and imported from.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
+    Csv,
+    /// An Arrow IPC file; on standard output, an Arrow IPC stream
+    Arrow,
+    /// Parquet, compressed with zstd
+    Parquet,
+}
+
+/// What a file's name says of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFormat {
+    pub format: TableFormat,
+    pub gzipped: bool,
+}
+
+impl FileFormat {
+    /// The suffixes that are known, as they are named to people.
+    pub const SUFFIXES: &str = ".ndjson, .csv, .arrow, .parquet, .ndjson.gz or .csv.gz";
+
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_lowercase();
+        let (name, gzipped) = match name.strip_suffix(".gz") {
+            Some(name) => (name, true),
+            None => (name.as_str(), false),
+        };
+        let format = match name.rsplit_once('.')?.1 {
+            "ndjson" | "jsonl" => TableFormat::Ndjson,
+            "csv" => TableFormat::Csv,
+            "arrow" | "arrows" | "feather" if !gzipped => TableFormat::Arrow,
+            "parquet" if !gzipped => TableFormat::Parquet,
+            _ => return None,
+        };
+        Some(Self { format, gzipped })
+    }
+}
+
+impl TableFormat {
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+        }
+    }
+}

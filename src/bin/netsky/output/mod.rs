@@ -1,0 +1,303 @@
+//! Answers in the formats that people and programs read.
+
+mod destination;
+mod json;
+mod pager;
+mod rows;
+mod screen;
+mod summary;
+mod table;
+mod text;
+mod values;
+mod vertical;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufWriter, Write, stdout};
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::json::writer::{JsonArray, LineDelimited};
+use clap::ValueEnum;
+use indicatif::HumanCount;
+use netsky_db::Db;
+
+use crate::columnar::{self, Columnar};
+use crate::failure::Failure;
+
+pub use destination::Destination;
+pub use summary::Summary;
+pub use values::Reader;
+
+use pager::Paged;
+use rows::Rows;
+use screen::{Guarded, Screen};
+use table::Layout;
+use vertical::Vertical;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table, on a terminal as wide as that
+    Table,
+    /// A line for each value
+    Vertical,
+    /// One JSON array of objects
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
+    Csv,
+    /// Tab-separated values with a header, a line for each row: \t, \n, \r and \\ in texts
+    Tsv,
+    /// A Markdown table
+    Markdown,
+    /// Arrow IPC: a file with --output, else a stream
+    Arrow,
+    /// Parquet, compressed with zstd
+    Parquet,
+}
+
+impl Format {
+    /// How the names of files in each format end.
+    const SUFFIXES: [(&str, Self); 10] = [
+        ("txt", Self::Table),
+        ("json", Self::Json),
+        ("ndjson", Self::Ndjson),
+        ("jsonl", Self::Ndjson),
+        ("csv", Self::Csv),
+        ("tsv", Self::Tsv),
+        ("md", Self::Markdown),
+        ("arrow", Self::Arrow),
+        ("feather", Self::Arrow),
+        ("parquet", Self::Parquet),
+    ];
+
+    /// The format that a file's name asks for.
+    pub fn of_file(path: &Path) -> Result<Self, Failure> {
+        let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let is_it = |(name, _): &&(&str, Self)| name.eq_ignore_ascii_case(suffix);
+        Self::SUFFIXES.iter().find(is_it).map(|(_, format)| *format).ok_or_else(|| {
+            let names: Vec<String> = Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
+            Failure::usage(format!(
+                "{} does not say which format it is to have\n  name it with --format, or end the name in {}",
+                path.display(),
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// On a terminal, a table of more rows is cut, unless all are asked for.
+pub const ROWS_SHOWN: u64 = 40;
+
+/// So many rows decide how wide the columns of a longer table are.
+const ROWS_OF_LAYOUT: usize = 1_000;
+
+/// The answer of a query: its columns, and its rows as they come.
+pub struct Answer<B> {
+    pub schema: SchemaRef,
+    pub batches: B,
+}
+
+/// The batches of an answer.
+pub trait Batches: Iterator<Item = netsky_db::Result<RecordBatch>> {}
+
+impl<B: Iterator<Item = netsky_db::Result<RecordBatch>>> Batches for B {}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many of them were printed.
+    pub shown: u64,
+}
+
+/// Prints an answer on standard output, all of it.
+pub fn print(format: Format, answer: Answer<impl Batches>) -> Result<(), Failure> {
+    show(format, answer, None).map(|_| ())
+}
+
+/// Prints a batch that a command put together by itself.
+pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
+    print(format, Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) })
+}
+
+pub fn print_line(line: &str) -> Result<(), Failure> {
+    Ok(writeln!(stdout().lock(), "{line}")?)
+}
+
+/// So many of a thing, as in `1 row` and `12,500 rows`.
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
+}
+
+/// Prints an answer on standard output. If that is a terminal, a table fits on it, what is longer than
+/// it goes through a pager, and of a table or of rows below each other there are at most `max_rows`,
+/// with a line that says how many there would be.
+pub fn show(
+    format: Format,
+    answer: Answer<impl Batches>,
+    max_rows: Option<u64>,
+) -> Result<Shown, Failure> {
+    let Some(screen) = Screen::of_stdout() else {
+        let mut out = BufWriter::with_capacity(1 << 16, stdout());
+        let rows = write_counted(format, answer, &mut out)?;
+        out.flush()?;
+        return Ok(Shown { rows, shown: rows });
+    };
+    let mut out = BufWriter::with_capacity(1 << 16, Paged::new(screen));
+    let shown = match format {
+        Format::Table | Format::Vertical => {
+            let Answer { schema, batches } = answer;
+            let mut rows = Rows::new(batches, max_rows);
+            if format == Format::Table {
+                show_table(screen, &schema, &mut rows, &mut out)?;
+            } else {
+                let mut vertical = Vertical::new(&schema, Some(screen.columns));
+                while let Some(batch) = rows.next()? {
+                    vertical.write(&batch, &mut out)?;
+                }
+            }
+            rows.shown
+        }
+        Format::Arrow | Format::Parquet => {
+            return Err(Failure::usage(
+                "this format is not for a terminal; redirect the output, or name a file with --output",
+            ));
+        }
+        format => {
+            let rows = write_counted(format, answer, Guarded::new(&mut out))?;
+            Shown { rows, shown: rows }
+        }
+    };
+    if shown.shown < shown.rows {
+        let (shown, rows) = (HumanCount(shown.shown), counted(shown.rows, "row"));
+        writeln!(out, "{}", table::dim(format!("{shown} of {rows}; --all shows the others")))?;
+    }
+    let paged = out.into_inner().map_err(|error| Failure::from(error.into_error()))?;
+    paged.finish()?;
+    Ok(shown)
+}
+
+fn show_table(
+    screen: Screen,
+    schema: &Schema,
+    rows: &mut Rows<impl Batches>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let (mut first, mut held) = (Vec::new(), 0);
+    while held < ROWS_OF_LAYOUT
+        && let Some(batch) = rows.next()?
+    {
+        held += batch.num_rows();
+        first.push(batch);
+    }
+    // Plans are texts of many lines.
+    let layout = match schema.column_with_name("plan") {
+        Some(_) if schema.column_with_name("plan_type").is_some() => None,
+        _ => Layout::fit(schema, &first, screen.columns)?,
+    };
+    let Some(layout) = layout else {
+        let mut vertical = Vertical::new(schema, Some(screen.columns));
+        for batch in first {
+            vertical.write(&batch, out)?;
+        }
+        while let Some(batch) = rows.next()? {
+            vertical.write(&batch, out)?;
+        }
+        return Ok(());
+    };
+    layout.write_header(out)?;
+    for batch in first {
+        layout.write_rows(&[batch], out)?;
+    }
+    while let Some(batch) = rows.next()? {
+        layout.write_rows(&[batch], out)?;
+    }
+    Ok(())
+}
+
+/// As [`write`], and tells how many rows there were.
+pub fn write_counted(
+    format: Format,
+    answer: Answer<impl Batches>,
+    out: impl Write + Send,
+) -> Result<u64, Failure> {
+    let mut rows = 0;
+    let batches = counting(answer.batches, &mut rows);
+    write(format, Answer { schema: answer.schema, batches }, out)?;
+    Ok(rows)
+}
+
+fn counting(batches: impl Batches, rows: &mut u64) -> impl Batches {
+    batches.inspect(|batch| *rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64))
+}
+
+/// Writes an answer as it is written where no terminal is. Only the table needs all of it before it
+/// can begin.
+pub fn write(
+    format: Format,
+    answer: Answer<impl Batches>,
+    mut out: impl Write + Send,
+) -> Result<(), Failure> {
+    match format {
+        Format::Table => {
+            let batches = answer.batches.collect::<netsky_db::Result<Vec<_>>>()?;
+            Ok(writeln!(out, "{}", netsky_db::format_table(&answer.schema, &batches)?)?)
+        }
+        Format::Vertical => {
+            let mut vertical = Vertical::new(&answer.schema, None);
+            for batch in answer.batches {
+                vertical.write(&batch?, &mut out)?;
+            }
+            Ok(())
+        }
+        // Lines end themselves; an array does not.
+        Format::Json => json::write::<JsonArray>(answer, out, "\n"),
+        Format::Ndjson => json::write::<LineDelimited>(answer, out, ""),
+        Format::Csv => text::write_csv(answer, out),
+        Format::Tsv => text::write_tsv(answer, out),
+        Format::Markdown => text::write_markdown(answer, out),
+        Format::Arrow => write_columns(Columnar::ArrowStream, answer, out),
+        Format::Parquet => write_columns(Columnar::Parquet, answer, out),
+    }
+}
+
+fn write_columns(
+    columnar: Columnar,
+    answer: Answer<impl Batches>,
+    out: impl Write + Send,
+) -> Result<(), Failure> {
+    columnar::write(columnar, &json::with_unique_names(&answer.schema), answer.batches, out)
+}
+
+/// Refuses to write an answer over the store that it comes from.
+pub fn refuse_store(path: &Path, db: &Db) -> Result<(), Failure> {
+    let (store, path) = (fs::canonicalize(db.path()), fs::canonicalize(path));
+    match (store, path) {
+        (Ok(store), Ok(path)) if store == path => {
+            Err(Failure::usage(format!("{} is the store itself", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes an answer into a file, which has its name once it is whole.
+pub fn write_file(
+    format: Format,
+    answer: Answer<impl Batches>,
+    path: &Path,
+) -> Result<Shown, Failure> {
+    let mut file = Destination::create(path)?;
+    let mut rows = 0;
+    let batches = counting(answer.batches, &mut rows);
+    let answer = Answer { schema: answer.schema, batches };
+    match format {
+        Format::Arrow => write_columns(Columnar::ArrowFile, answer, &mut file)?,
+        format => write(format, answer, &mut file)?,
+    }
+    file.finish()?;
+    Ok(Shown { rows, shown: rows })
+}

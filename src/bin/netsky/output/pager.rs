@@ -1,0 +1,131 @@
+//! What is printed on a terminal, through a pager if it is longer than the screen.
+
+use std::env;
+use std::io::{self, Stdout, Write, stdout};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use console::measure_text_width;
+
+use crate::output::screen::Screen;
+
+/// What is longer than this is longer than any screen, even if it is one line.
+const MAX_HELD: usize = 1 << 18;
+
+/// Standard output, where it is a terminal.
+pub struct Paged {
+    screen: Screen,
+    to: To,
+}
+
+enum To {
+    /// What has been printed so far, as long as it fits on the screen.
+    Held(Held),
+    Screen(Stdout),
+    Pager(Child, ChildStdin),
+}
+
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// Where the last line begins, and how many lines of the screen those before it take.
+    last_line: usize,
+    lines: usize,
+}
+
+impl Paged {
+    pub fn new(screen: Screen) -> Self {
+        Self { screen, to: To::Held(Held::default()) }
+    }
+
+    /// Shows what is held, and waits until the pager is left.
+    pub fn finish(mut self) -> io::Result<()> {
+        if let To::Held(held) = &mut self.to {
+            stdout().lock().write_all(&held.bytes)?;
+            held.bytes.clear();
+        }
+        self.flush()
+    }
+
+    /// Shows what has been held, in the pager if there is one.
+    fn let_go(&mut self) -> io::Result<()> {
+        let To::Held(held) = &mut self.to else { return Ok(()) };
+        let bytes = std::mem::take(&mut held.bytes);
+        self.to = match start() {
+            Some((pager, input)) => To::Pager(pager, input),
+            None => To::Screen(stdout()),
+        };
+        self.write_all(&bytes)
+    }
+}
+
+impl Held {
+    fn count_lines(&mut self, columns: usize) {
+        while let Some(end) = self.bytes[self.last_line..].iter().position(|&byte| byte == b'\n') {
+            let line = String::from_utf8_lossy(&self.bytes[self.last_line..self.last_line + end]);
+            self.lines += measure_text_width(&line).div_ceil(columns).max(1);
+            self.last_line += end + 1;
+        }
+    }
+}
+
+impl Write for Paged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.to {
+            To::Held(held) => {
+                held.bytes.extend(bytes);
+                held.count_lines(self.screen.columns);
+                // The shell wants a line for its prompt.
+                if held.lines >= self.screen.lines || held.bytes.len() > MAX_HELD {
+                    self.let_go()?;
+                }
+                Ok(bytes.len())
+            }
+            To::Screen(out) => out.write(bytes),
+            To::Pager(_, input) => input.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Held(_) => Ok(()),
+            To::Screen(out) => out.flush(),
+            To::Pager(_, input) => input.flush(),
+        }
+    }
+}
+
+impl Drop for Paged {
+    /// Whatever became of the answer, the terminal is the pager's until it is left.
+    fn drop(&mut self) {
+        if let To::Pager(mut pager, input) =
+            std::mem::replace(&mut self.to, To::Held(Held::default()))
+        {
+            drop(input);
+            let _ = pager.wait();
+        }
+    }
+}
+
+/// The pager, if one is wanted and there is one.
+fn start() -> Option<(Child, ChildStdin)> {
+    let chosen = env::var("NETSKY_PAGER").or_else(|_| env::var("PAGER")).ok();
+    let mut command = match chosen.as_deref().map(str::trim) {
+        Some("" | "cat") => return None,
+        Some(line) if cfg!(windows) => with_args("cmd", &["/C", line]),
+        Some(line) => with_args("sh", &["-c", line]),
+        None => Command::new("less"),
+    };
+    if env::var_os("LESS").is_none() {
+        // Colours pass, the answer stays on the screen afterwards, and one that fits is just printed.
+        command.env("LESS", "FRX");
+    }
+    let mut pager = command.stdin(Stdio::piped()).spawn().ok()?;
+    let input = pager.stdin.take()?;
+    Some((pager, input))
+}
+
+fn with_args(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}

@@ -1,0 +1,35 @@
+//! The first rows of an answer, and the number of all.
+
+use arrow::array::RecordBatch;
+
+use crate::failure::Failure;
+use crate::output::{Batches, Shown};
+
+pub struct Rows<B> {
+    batches: B,
+    max_rows: u64,
+    pub shown: Shown,
+}
+
+impl<B: Batches> Rows<B> {
+    pub fn new(batches: B, max_rows: Option<u64>) -> Self {
+        Self { batches, max_rows: max_rows.unwrap_or(u64::MAX), shown: Shown::default() }
+    }
+
+    /// The next rows to show. After the last of them the others are counted, so that it is known by
+    /// then whether the query fails.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        for batch in &mut self.batches {
+            let batch = batch?;
+            let wanted = self.max_rows - self.shown.shown;
+            let rows = batch.num_rows() as u64;
+            self.shown.rows += rows;
+            self.shown.shown += rows.min(wanted);
+            if wanted > 0 {
+                let shown = usize::try_from(wanted).unwrap_or(usize::MAX);
+                return Ok(Some(batch.slice(0, batch.num_rows().min(shown))));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,150 @@
+//! Rows that wait to be stored together.
+
+use std::io::{self, BufReader, Read, Seek, Write};
+
+use tempfile::SpooledTempFile;
+
+use crate::error::{Error, Result};
+use crate::row::encode::EncodedRow;
+
+/// Rows beyond so many bytes wait in a file.
+const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
+
+/// Rows that are encoded but for their ids, waiting to be stored together.
+///
+/// They wait outside of the transaction, so that no other writer has to wait while they are read
+/// from a slow source, and beyond some megabytes they wait in an unnamed temporary file.
+pub(crate) struct EncodedRows {
+    rows: SpooledTempFile,
+    count: u64,
+    order: Order,
+}
+
+/// How the ids lie that the rows had where they come from.
+#[derive(Clone, Copy)]
+enum Order {
+    /// Each is above the one before it.
+    Rising { last: Option<i64> },
+    /// Every row has one.
+    Mixed,
+    /// Some row has none.
+    Unknown,
+}
+
+/// What stands before a row's JSON.
+struct Header {
+    length: u64,
+    time: Option<i64>,
+    former_id: Option<i64>,
+}
+
+impl EncodedRows {
+    pub(crate) fn new() -> Self {
+        Self {
+            rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES),
+            count: 0,
+            order: Order::Rising { last: None },
+        }
+    }
+
+    /// Adds a row that has had no id yet.
+    pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<()> {
+        self.push_former(row, None)
+    }
+
+    /// Adds a row, and the id that it had where it comes from.
+    pub(crate) fn push_former(&mut self, row: &EncodedRow, former_id: Option<i64>) -> Result<()> {
+        self.order = match (self.order, former_id) {
+            (Order::Unknown, _) | (_, None) => Order::Unknown,
+            (Order::Rising { last }, Some(id)) if last.is_none_or(|last| last < id) => {
+                Order::Rising { last: Some(id) }
+            }
+            (_, Some(_)) => Order::Mixed,
+        };
+        let header = Header { length: row.json.len() as u64, time: row.time, former_id };
+        self.rows
+            .write_all(&header.to_bytes())
+            .and_then(|()| self.rows.write_all(&row.json))
+            .map_err(Error::io("write rows to a temporary file in", std::env::temp_dir()))?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Gives the rows to `visit`: in the order of the ids that they had, if each had one of its own,
+    /// else in the order in which they were pushed.
+    pub(crate) fn read(&mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
+        let unreadable = || Error::io("read rows from a temporary file in", std::env::temp_dir());
+        let places = match self.order {
+            Order::Mixed => self.places_by_former_id().map_err(unreadable())?,
+            _ => None,
+        };
+        self.rows.rewind().map_err(unreadable())?;
+        let mut rows = BufReader::with_capacity(1 << 18, &mut self.rows);
+        let mut row = EncodedRow::default();
+        let (mut next, mut here) = (places.iter().flatten(), 0);
+        for _ in 0..self.count {
+            let place = next.next().map_or(here, |(_, place)| *place);
+            let header = read_row(&mut rows, place.wrapping_sub(here), &mut row);
+            let header = header.map_err(unreadable())?;
+            here = place + Header::BYTES as u64 + header.length;
+            visit(&row)?;
+        }
+        Ok(())
+    }
+
+    /// Where the row of each id lies, by id. `None` if two rows had the same.
+    fn places_by_former_id(&mut self) -> io::Result<Option<Vec<(i64, u64)>>> {
+        self.rows.rewind()?;
+        let mut rows = BufReader::with_capacity(1 << 18, &mut self.rows);
+        let (mut places, mut place) = (Vec::new(), 0);
+        for _ in 0..self.count {
+            let header = Header::read(&mut rows)?;
+            places.extend(header.former_id.map(|id| (id, place)));
+            rows.seek_relative(header.length.cast_signed())?;
+            place += Header::BYTES as u64 + header.length;
+        }
+        places.sort_unstable();
+        let distinct = places.is_sorted_by(|(one, _), (next, _)| one < next);
+        Ok(distinct.then_some(places))
+    }
+}
+
+/// Reads the row that lies so far from here. Most lie near the one before them, and are in memory
+/// already.
+fn read_row<R: Read + Seek>(
+    rows: &mut BufReader<R>,
+    distance: u64,
+    row: &mut EncodedRow,
+) -> io::Result<Header> {
+    rows.seek_relative(distance.cast_signed())?;
+    let header = Header::read(rows)?;
+    row.time = header.time;
+    row.json.clear();
+    rows.take(header.length).read_to_end(&mut row.json)?;
+    Ok(header)
+}
+
+impl Header {
+    const BYTES: usize = 25;
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let has = u8::from(self.time.is_some()) | u8::from(self.former_id.is_some()) << 1;
+        let numbers = [self.time.unwrap_or_default(), self.former_id.unwrap_or_default()];
+        let mut bytes = vec![has];
+        bytes.extend(self.length.to_le_bytes());
+        bytes.extend(numbers.into_iter().flat_map(i64::to_le_bytes));
+        bytes
+    }
+
+    fn read(rows: &mut impl Read) -> io::Result<Self> {
+        let (mut has, mut length, mut time, mut id) = ([0; 1], [0; 8], [0; 8], [0; 8]);
+        for field in [&mut has[..], &mut length, &mut time, &mut id] {
+            rows.read_exact(field)?;
+        }
+        Ok(Self {
+            length: u64::from_le_bytes(length),
+            time: (has[0] & 1 != 0).then(|| i64::from_le_bytes(time)),
+            former_id: (has[0] & 2 != 0).then(|| i64::from_le_bytes(id)),
+        })
+    }
+}
