@@ -47,6 +47,7 @@
 //! | `nearest.rs` | "did you mean" |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
+//! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
@@ -79,6 +80,7 @@ mod row;
 mod schema;
 mod store;
 mod table;
+mod temporary;
 mod view;
 mod views;
 
@@ -99,6 +101,7 @@ pub use schema::{
 };
 pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
+pub use temporary::discard_temporary_files;
 pub use view::{View, ViewColumn, ViewType};
 pub use views::VIEWS;
 

@@ -19,6 +19,7 @@ use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+use crate::temporary;
 
 /// Beside what operators count they hold batches that they do not: a merge some of each temporary file.
 /// Three million rows sorted under 64 MiB took 147 MiB with DataFusion's 8,192 rows a batch, and 59 with
@@ -107,9 +108,11 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
         config = config.with_batch_size(BATCH_ROWS_WHERE_LIMITED);
         runtime = runtime.with_memory_limit(bytes, 1.0);
     }
+    let runtime = runtime.build_arc()?;
+    temporary::watch_spills(&runtime.disk_manager);
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
-        .with_runtime_env(runtime.build_arc()?)
+        .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_physical_optimizer_rule(Arc::new(LimitedScan))

@@ -13,6 +13,7 @@ use crate::store::file::{FileId, create_private_dir};
 use crate::store::kept::free_name;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+use crate::temporary::Watched;
 
 /// A copy that was made of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         .prefix(".netsky-")
         .tempfile_in(dir)
         .map_err(Error::io("create a file in", dir))?;
+    let _watched = Watched::new(temporary.path());
     let rows = write_copy(from.snapshot()?, &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {

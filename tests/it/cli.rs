@@ -1,10 +1,16 @@
 //! The command line, through the real binary.
 
 mod cost;
+#[cfg(unix)]
+mod doctor;
 mod export;
+#[cfg(target_os = "linux")]
+mod interrupt;
+mod manners;
 mod output;
 mod saved;
 mod screen;
+mod shell;
 mod tail;
 mod timeline;
 mod top;
@@ -292,7 +298,12 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     let home = Home::new();
     let file = home.file("bad.ndjson", format!("{TICK}\n{{\"source\":\"x\"}}\nnonsense\n{TICK}\n"));
     let error = home.fails(1, &["import", "ticks", &file]);
-    assert_eq!(error, format!("netsky: {file}: line 2: ts_utc is missing\n"));
+    assert_eq!(
+        error,
+        format!(
+            "netsky: {file}: line 2: ts_utc is missing\n  nothing of the file was stored; mend the line, or leave it out with --skip-invalid\n"
+        )
+    );
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n0\n");
 
     let ran = home.run(&["import", "ticks", &file, "--skip-invalid"]);

@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "error",
     "nearest",
     "table",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 16] = [
     "row",
     "inside",
     "options",
+    "temporary",
     "store",
     "providers",
     "query",
@@ -217,8 +218,30 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = [
-        "query", "record", "import", "tables", "schema", "stats", "check", "prune", "backup",
-        "restore", "compact", "demo", "migrate", "views", "cost", "top", "timeline", "tail", "q",
+        "query",
+        "shell",
+        "doctor",
+        "completions",
+        "man",
+        "record",
+        "import",
+        "export",
+        "tables",
+        "schema",
+        "stats",
+        "check",
+        "prune",
+        "backup",
+        "restore",
+        "compact",
+        "demo",
+        "migrate",
+        "views",
+        "cost",
+        "top",
+        "timeline",
+        "tail",
+        "q",
     ];
     for command in commands {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");

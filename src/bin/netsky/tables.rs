@@ -14,7 +14,13 @@ use crate::output::{self, Format};
 ///
 /// FIRST and LAST are the times of the row recorded first and of the row recorded last.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky tables
+  netsky tables --format json"
+)]
 pub struct TablesArgs {
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -45,7 +51,14 @@ pub struct ViewsArgs {
 
 /// Describe the columns of a table or view, or those of all
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky schema
+  netsky schema messages
+  netsky schema messages --format markdown"
+)]
 pub struct SchemaArgs {
     /// The table or view
     pub table: Option<String>,
