@@ -124,7 +124,9 @@ pub fn next_step(error: &Error) -> &'static str {
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
-        Error::Parameters { .. } => "give one for each of $1, $2 and so on, after the query's name",
+        Error::Parameters { .. } => {
+            "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
+        }
         Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"

@@ -184,8 +184,11 @@ impl Import {
         drop(progress);
         let (ids, skipped) = imported.map_err(|error| match error {
             Error::InvalidLine { line, ref reason } => {
-                let next = failure::next_step(&error);
-                Failure::input(format!("{}\n  {next}", places.locate(line, reason)))
+                let place = places.locate(line, reason);
+                match reason.starts_with("cannot be read") {
+                    true => Failure::input(place),
+                    false => Failure::input(format!("{place}\n  {}", failure::next_step(&error))),
+                }
             }
             other => Failure::from(other).about(&path),
         })?;
