@@ -193,8 +193,8 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = [
-        "query", "record", "import", "tables", "schema", "stats", "check", "prune", "backup",
-        "restore", "compact", "demo", "migrate",
+        "query", "record", "import", "export", "tables", "schema", "stats", "check", "prune",
+        "backup", "restore", "compact", "demo", "migrate",
     ];
     for command in commands {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");
