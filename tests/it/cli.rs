@@ -1,5 +1,6 @@
 //! The command line, through the real binary.
 
+mod chart;
 mod cost;
 #[cfg(unix)]
 mod doctor;

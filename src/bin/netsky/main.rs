@@ -8,6 +8,7 @@
 
 mod args;
 mod backup;
+mod chart;
 mod check;
 mod columnar;
 mod compact;
