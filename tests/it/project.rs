@@ -225,6 +225,7 @@ fn the_readme_names_every_command_and_only_files_that_exist() {
         "man",
         "record",
         "import",
+        "export",
         "tables",
         "schema",
         "stats",

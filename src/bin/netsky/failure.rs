@@ -22,11 +22,6 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
-    /// A line of an import is no row.
-    pub fn invalid_line(message: impl fmt::Display) -> Self {
-        Self::input(format!("{message}\n  {LINES}"))
-    }
-
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
@@ -37,14 +32,14 @@ impl Failure {
         Self { code: 3, message: message.into() }
     }
 
-    /// Ctrl-C was pressed, of which nothing need be said.
-    pub fn interrupted() -> Self {
-        Self { code: EXIT_CODE, message: String::new() }
-    }
-
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
+    }
+
+    /// Ctrl-C was pressed.
+    pub fn interrupted() -> Self {
+        Self { code: EXIT_CODE, message: "interrupted".to_owned() }
     }
 
     pub fn is_interrupt(&self) -> bool {
@@ -84,9 +79,6 @@ impl From<Error> for Failure {
     }
 }
 
-const LINES: &str =
-    "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
-
 fn code(error: &Error) -> u8 {
     match error {
         Error::TimedOut { .. } => 124,
@@ -109,7 +101,7 @@ fn code(error: &Error) -> u8 {
 }
 
 /// What to do next, where the message does not say it.
-fn next_step(error: &Error) -> &'static str {
+pub fn next_step(error: &Error) -> &'static str {
     match error {
         Error::StoreNotFound { .. } => "record, import and demo make one; --db PATH names another",
         Error::NotAStore { .. } => {
@@ -129,15 +121,19 @@ fn next_step(error: &Error) -> &'static str {
         Error::FileExists { .. } => "name another file, or replace it with --force",
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
-        Error::Parameters { .. } => "give one for each of $1, $2 and so on",
-        Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
+        Error::Parameters { .. } => {
+            "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
+        }
+        Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"
         }
-        Error::InvalidLine { .. } => LINES,
+        Error::InvalidLine { .. } => {
+            "nothing of the file was stored; mend the line, or leave it out with --skip-invalid"
+        }
         Error::Storage(_) | Error::Io { .. } => {
             "`netsky doctor` looks over paths, permissions and the disk"
         }
@@ -204,7 +200,7 @@ mod tests {
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::Syntax { message: text() },
-            Error::Parameters { wanted: 2, given: 1 },
+            Error::Parameters { wanted: 1, given: 2 },
             Error::ParameterName { name: text() },
             Error::Parameter { number: 1, reason: text() },
             Error::ReadOnlySql { statement: text() },

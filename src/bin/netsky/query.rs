@@ -16,6 +16,7 @@ use futures::executor::{block_on, block_on_stream};
 use netsky_db::{Db, OpenOptions, QueryProgress, QueryStream, Value};
 
 use crate::args::StoreArgs;
+use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{self, Answer, Format, Shown, Summary};
@@ -33,6 +34,9 @@ use crate::progress::Progress;
 Examples:
   netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
   netsky query --file report.sql --output report.parquet
+  netsky query --chart bar 'SELECT agent, count(*) FROM mcp_tool_calls GROUP BY agent'
+  netsky query --output calls.svg 'SELECT date_bin(INTERVAL '\''1 hour'\'', ts_utc_start) AS hour,
+    count(*) AS calls FROM mcp_tool_calls GROUP BY hour'
   echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
 )]
 pub struct QueryArgs {
@@ -51,8 +55,11 @@ pub struct AnswerArgs {
     /// How to print the answer [default: table, or what the name of --output says]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Draw the answer, by its columns
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["format", "json", "all"])]
+    pub chart: Option<ChartKind>,
     /// Write the answer to a file: .txt, .json, .ndjson, .jsonl, .csv, .tsv, .md, .arrow, .feather or
-    /// .parquet
+    /// .parquet; or a plot of it: .svg or .png
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Show every row on a terminal, not only the first 40
@@ -94,23 +101,29 @@ pub fn answer_with(
     args: &AnswerArgs,
     summarised: bool,
 ) -> Result<(), Failure> {
-    let format = args.format()?;
+    let picture = match args.format {
+        None => Picture::of(args.chart, args.output.as_ref())?,
+        Some(_) => None,
+    };
+    let format = if picture.is_some() { Format::Table } else { args.format()? };
     let db = store.open_read_only_with(&options(store, args))?;
     if let Some(path) = &args.output {
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
+    let query = db.query_stream_with(sql, parameters);
+    let mut stream = block_on(interrupt::unless_pressed(query))??;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.
     watched.hides_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
     watched.hides_at_once &= args.output.is_none() && stdout().is_terminal();
     let answer = Answer { schema, batches: &mut watched };
-    let shown = match &args.output {
+    let shown = match (&picture, &args.output) {
         _ if args.json => print_envelope(sql, answer),
-        Some(path) => output::write_file(format, answer, path),
-        None => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
+        (Some(picture), _) => picture.draw(answer),
+        (None, Some(path)) => output::write_file(format, answer, path),
+        (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
     };
     let took = watched.ended.unwrap_or_else(Instant::now) - started;
     drop(watched);

@@ -68,7 +68,7 @@ fn the_help_is_one_list_in_groups_and_errors_know_what_was_meant() {
         }
     }
     assert!(home.ok(&["--help"]).contains("130  Ctrl-C"));
-    assert!(home.fails(2, &["qurey"]).contains("a similar subcommand exists: 'query'"));
+    assert!(home.fails(2, &["exprot"]).contains("a similar subcommand exists: 'export'"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::failure::Failure;
 
 pub use destination::Destination;
 pub use summary::Summary;
-pub use values::Reader;
+pub use values::{Reader, visible};
 
 use pager::Paged;
 use rows::Rows;

@@ -10,6 +10,7 @@ use console::{Key, Style, Term, truncate_str};
 use netsky_db::Db;
 
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{self, Answer, Format};
 use crate::top::troubles::Troubles;
 use crate::top::{WELL, readable};
@@ -23,6 +24,7 @@ pub fn run(db: &Db) -> Result<(), Failure> {
         ));
     }
     let (keys, terminal, mut troubles) = (keys(), Term::stdout(), Troubles::default());
+    let _caught = interrupt::catch();
     // Another screen, so that what was there before comes back.
     print("\x1b[?1049h\x1b[?25l")?;
     loop {
@@ -33,10 +35,12 @@ pub fn run(db: &Db) -> Result<(), Failure> {
         };
         let drawn = draw(&terminal, &text);
         let pressed = keys.recv_timeout(PAUSE);
-        if drawn.is_err() || pressed != Err(RecvTimeoutError::Timeout) {
+        let signalled = interrupt::pressed();
+        if drawn.is_err() || signalled || pressed != Err(RecvTimeoutError::Timeout) {
             print("\x1b[?25h\x1b[?1049l")?;
             return match pressed {
                 Ok(Pressed::Interrupt) => Err(Failure::interrupted()),
+                _ if signalled => Err(Failure::interrupted()),
                 _ => drawn,
             };
         }

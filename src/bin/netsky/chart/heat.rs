@@ -1,0 +1,96 @@
+//! A grid of shades.
+
+use console::{colors_enabled, style};
+use unicode_width::UnicodeWidthStr;
+
+use crate::chart::data::Grid;
+use crate::chart::scale::{fit, number};
+use crate::failure::Failure;
+
+const SHADES: [char; 5] = ['·', '░', '▒', '▓', '█'];
+/// From dark to bright, of the 256 colours of terminals.
+const COLOURS: [u8; 6] = [17, 54, 90, 161, 208, 226];
+
+pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
+    let labels = grid.rows.iter().map(|row| row.width());
+    let label_width = labels.max().unwrap_or(0).max(grid.y.width()).min(columns / 3);
+    let room = columns.saturating_sub(label_width + 1);
+    if grid.columns.len() > room {
+        return Err(Failure::input(format!(
+            "{} has {} values, and there is room for {room} beside each other\n  group more coarsely, or \
+             write a plot with --output FILE.svg",
+            grid.x,
+            grid.columns.len()
+        )));
+    }
+    let cell_width = (room / grid.columns.len()).clamp(1, 4);
+    let values = || grid.cells.iter().flatten().flatten().copied();
+    let low = values().fold(f64::INFINITY, f64::min);
+    let high = values().fold(f64::NEG_INFINITY, f64::max);
+    let share = |value: f64| if high > low { (value - low) / (high - low) } else { 1.0 };
+    let cell = |value: f64| match colors_enabled() {
+        true => {
+            let at = (share(value) * (COLOURS.len() - 1) as f64).round() as usize;
+            style(" ".repeat(cell_width)).on_color256(COLOURS[at]).to_string()
+        }
+        false => {
+            let at = (share(value) * (SHADES.len() - 1) as f64).round() as usize;
+            String::from(SHADES[at]).repeat(cell_width)
+        }
+    };
+
+    let blank = " ".repeat(label_width + 1);
+    let heading = format!("{} {}", fit(&grid.y, label_width), grid.x);
+    let mut text = format!("{}\n{blank}{}\n", style(heading).bold(), header(grid, cell_width));
+    for (label, cells) in grid.rows.iter().zip(&grid.cells) {
+        text += &fit(label, label_width);
+        text.push(' ');
+        for value in cells {
+            text += &value.map_or_else(|| " ".repeat(cell_width), cell);
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+    let legend = format!("{} {} {} {}", cell(low), number(low), cell(high), number(high));
+    text += &format!("{blank}{}: {legend}\n", grid.value);
+    Ok((text, grid.left_out))
+}
+
+/// The columns' labels, as far as there is room: each begins over its column.
+fn header(grid: &Grid, cell_width: usize) -> String {
+    let mut header = String::new();
+    for (at, label) in grid.columns.iter().enumerate() {
+        let (place, taken) = (at * cell_width, header.width());
+        let fits = place + label.width() <= grid.columns.len() * cell_width;
+        if (taken == 0 || taken < place) && fits {
+            header += &" ".repeat(place - taken);
+            header += label;
+        }
+    }
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_shades_between_the_least_and_the_most() {
+        let text = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let grid = Grid {
+            x: "hour".to_owned(),
+            y: "day".to_owned(),
+            value: "n".to_owned(),
+            columns: text(&["9", "10", "11"]),
+            rows: text(&["Mon", "Tue"]),
+            cells: vec![vec![Some(0.0), Some(2.0), Some(4.0)], vec![None, Some(4.0), None]],
+            left_out: 0,
+        };
+        console::set_colors_enabled(false);
+        let (drawn, _) = draw(&grid, 16).unwrap();
+        let expected =
+            "day hour\n    9   10  11\nMon ····▒▒▒▒████\nTue     ████\n    n: ···· 0 ████ 4\n";
+        assert_eq!(drawn, expected);
+        assert!(draw(&grid, 4).is_err());
+    }
+}

@@ -1,0 +1,164 @@
+//! Answers as pictures.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::cli::Home;
+use crate::support::message;
+
+const BARS: &str = "SELECT * FROM (VALUES ('api', 8), ('worker', 4), ('none', 0)) AS t (name, n)";
+const LINE: &str = "SELECT * FROM (VALUES (to_timestamp('2026-04-15T00:00:00Z'), 1), \
+                    (to_timestamp('2026-04-20T00:00:00Z'), 9)) AS t (day, n)";
+const LINES: &str = "SELECT * FROM (VALUES (1, 1, 'up'), (2, 5, 'up'), (1, 5, 'down'), (2, 1, 'down')) \
+                     AS t (x, y, way)";
+const HEAT: &str =
+    "SELECT * FROM (VALUES (9, 'Mon', 0), (10, 'Mon', 4), (10, 'Tue', 2)) AS t (hour, day, n)";
+
+fn home() -> Home {
+    let home = Home::new();
+    home.ok(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
+    home
+}
+
+#[test]
+fn an_answer_is_drawn_as_bars_lines_sparks_and_shades() {
+    let home = home();
+    let draw = |kind: &str, sql: &str| home.ok(&["query", "--chart", kind, sql]);
+    let bars = draw("bar", BARS);
+    let (api, worker) = ("█".repeat(71), "█".repeat(35));
+    assert_eq!(bars, format!("name   n\napi    {api} 8\nworker {worker}▌ 4\nnone   0\n"));
+
+    let line = draw("line", LINE);
+    assert!(line.starts_with("n over day\n9 "), "{line}");
+    assert!(line.contains("2026-04-15") && line.contains("2026-04-20"), "{line}");
+    assert!(line.contains('⠁') || line.contains('⡇') || line.contains('⢀'), "{line}");
+
+    let lines = draw("line", LINES);
+    assert!(lines.ends_with("a up\nb down\n"), "{lines}");
+
+    assert_eq!(draw("spark", "SELECT value FROM generate_series(1, 8)"), "▁▂▃▄▅▆▇█ 1 to 8\n");
+    assert_eq!(draw("spark", LINES), "up   ▁█ 1 to 5\ndown █▁ 1 to 5\n");
+
+    let heat = draw("heat", HEAT);
+    assert_eq!(heat, "day hour\n    9   10\nMon ····████\nTue     ▒▒▒▒\n    n: ···· 0 ████ 4\n");
+    for picture in [bars, line, lines, heat] {
+        assert!(!picture.contains('\u{1b}'), "no colour where there is no terminal: {picture}");
+        assert!(picture.lines().all(|line| line.chars().count() <= 80), "{picture}");
+    }
+}
+
+#[test]
+fn odd_numbers_and_labels_make_sensible_pictures() {
+    let home = home();
+    let ran = home.run(&[
+        "query",
+        "--chart",
+        "bar",
+        "SELECT * FROM (VALUES ('a', 1.5), ('b', NULL), (NULL, -3), ('c', 'NaN'::double), \
+         (chr(27) || '[2J' || chr(10) || '漢字', 2)) AS t (name, n)",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.err, "netsky: left out 2 rows without a number\n");
+    assert!(ran.out.contains("\nnull") && ran.out.contains("\\u{1b}[2J\\n漢字"), "{}", ran.out);
+    assert_eq!(ran.out.lines().count(), 4, "{}", ran.out);
+
+    let many =
+        home.ok(&["query", "--chart", "bar", "SELECT value, 1 FROM generate_series(1, 10000)"]);
+    assert!(many.ends_with("and 9800 more rows; ORDER BY and LIMIT choose which are shown\n"));
+    for kind in ["bar", "line", "spark", "heat"] {
+        let one = match kind {
+            "heat" => "SELECT 1 AS x, 1 AS y, 0 AS n",
+            _ => "SELECT 1, 0",
+        };
+        assert!(!home.ok(&["query", "--chart", kind, one]).is_empty());
+    }
+}
+
+#[test]
+fn an_answer_that_makes_no_picture_is_refused_with_what_would() {
+    let home = home();
+    for (kind, sql, said) in [
+        ("bar", "SELECT 'a', 'b'", "a bar chart takes a label and a number; the answer has"),
+        ("bar", "SELECT 'a' AS x, 1 AS n, 2 AS m", "x (text), n (number), m (number)"),
+        ("line", "SELECT 'a', 1", "a line chart takes a time or a number, a number"),
+        ("heat", "SELECT 1, 2", "a heat map takes what goes to the right"),
+        ("spark", "SELECT source FROM ticks", "a spark takes a number"),
+        ("bar", "SELECT source, id FROM ticks WHERE id > 9", "there are no rows to draw"),
+        ("bar", "SELECT 'a', NULL::int", "there are no numbers to draw, only nulls"),
+        (
+            "line",
+            "SELECT value, value AS y FROM generate_series(1, 100001)",
+            "more than 100000 rows",
+        ),
+        ("line", "SELECT 1, 2, value::text FROM generate_series(1, 13) t", "cannot be told apart"),
+        ("heat", "SELECT value, 1, 2 FROM generate_series(1, 99) t", "there is room for"),
+        ("heat", "SELECT 1 AS x, 2 AS y, 3 AS n UNION ALL SELECT 1, 2, 4", "has two numbers"),
+    ] {
+        let error = home.fails(1, &["query", "--chart", kind, sql]);
+        assert!(error.contains(said), "{kind} {sql}: {error}");
+    }
+    assert!(home.fails(2, &["query", "--chart", "pie", BARS]).contains("bar, line, spark, heat"));
+    let error = home.fails(2, &["query", "--chart", "bar", "--output", "x.csv", BARS]);
+    assert!(error.contains(".svg or .png"), "{error}");
+}
+
+#[test]
+fn a_plot_is_written_as_svg_and_png_with_names_on_its_axes() {
+    let home = home();
+    let plot = |name: &str, args: &[&str]| {
+        let path = home.path(name).display().to_string();
+        assert_eq!(home.ok(&[&["query", "--output", &path], args].concat()), "");
+        fs::read(path).unwrap()
+    };
+    // Which chart it is to be, the columns say.
+    for (sql, said) in [
+        (BARS, ["worker", "n by name"]),
+        (LINE, ["n over day", "2026-04-1"]),
+        (LINES, ["down", "y over x"]),
+        (HEAT, ["Tue", "n, from 0 to 4"]),
+        ("SELECT '<&\"' AS name, 1 AS n", ["&lt;&amp;", "n by name"]),
+        ("SELECT value FROM generate_series(1, 8)", ["value over row", "\n2\n"]),
+    ] {
+        let svg = String::from_utf8(plot("plot.svg", &[sql])).unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        for said in said {
+            assert!(svg.contains(said), "{sql}: {said}: {svg}");
+        }
+        let png = plot("plot.PNG", &[sql]);
+        assert!(png.starts_with(b"\x89PNG\r\n") && png.len() > 5_000, "{sql}: {}", png.len());
+    }
+    let lines = plot("forced.svg", &["--chart", "line", "SELECT 1 AS x, 2 AS y, 3 AS z"]);
+    assert!(String::from_utf8(lines).unwrap().contains("y over x"));
+    let path = home.path("no.svg").display().to_string();
+    let error = home.fails(1, &["query", "--output", &path, "SELECT 'a', 'b'"]);
+    assert!(error.contains("no chart suggests itself"), "{error}");
+    assert!(!home.path("no.svg").exists());
+    let bars = "SELECT value::text, 1 FROM generate_series(1, 41) t";
+    assert!(home.fails(1, &["query", "--output", &path, bars]).contains("too many for a plot"));
+}
+
+#[test]
+fn a_picture_fits_the_terminal_and_has_colours_there() {
+    let home = home();
+    let db = netsky_db::Db::open_path(home.path(".netsky/meta.db")).unwrap();
+    let time = chrono::DateTime::UNIX_EPOCH;
+    db.record_all((0..50).map(|n| message(time + chrono::Duration::hours(n * n), "x"))).unwrap();
+    let sql = "SELECT ts_utc, id FROM messages";
+    for width in [40, 80, 200] {
+        let mut terminal = home.terminal((width, 30), &["query", "--chart", "line", sql]);
+        assert_eq!(terminal.end(), 0);
+        let screen = terminal.screen();
+        assert!(screen.contains("1970-01-01") && screen.contains("id over ts_utc"), "{screen}");
+        let longest = screen.lines().map(|line| line.chars().count()).max().unwrap();
+        let width = usize::from(width);
+        assert!(longest <= width && longest > width * 3 / 4, "{width}: {screen}");
+        assert!(terminal.printed().contains("\u{1b}[36m"));
+    }
+    let mut plain =
+        home.terminal_with(&[("NO_COLOR", "1")], (80, 30), &["query", "--chart", "bar", BARS]);
+    assert_eq!(plain.end(), 0);
+    assert!(!plain.printed().contains("\u{1b}[36m"), "{}", plain.printed());
+    let json = json!(home.ok(&["query", "--format", "json", BARS]));
+    assert!(json.is_string(), "other outputs stay as they are");
+}
