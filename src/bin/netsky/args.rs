@@ -143,19 +143,23 @@ pub enum Command {
 mod tests {
     use super::*;
 
-    /// The words of each `netsky` in a line of a shell, without what it is piped or redirected to.
-    fn calls(line: &str) -> Vec<Vec<String>> {
+    /// The words of each `netsky` in lines of a shell, without what it is piped or redirected to.
+    fn calls(lines: &str) -> Vec<Vec<String>> {
         let (mut calls, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
-        let mut chars = line.chars().peekable();
+        let mut chars = lines.chars();
         while let Some(char) = chars.next() {
             match char {
                 '\'' | '"' => {
                     let word = word.get_or_insert_default();
                     word.extend(chars.by_ref().take_while(|next| *next != char));
                 }
+                '\\' => word.get_or_insert_default().extend(chars.next()),
                 ' ' => words.extend(word.take()),
-                '#' if word.is_none() => break,
-                '|' | '>' | '<' | '&' => {
+                '#' if word.is_none() => {
+                    chars.by_ref().take_while(|next| *next != '\n').for_each(drop);
+                    calls.push(std::mem::take(&mut words));
+                }
+                '|' | '>' | '<' | '&' | '\n' => {
                     words.extend(word.take());
                     calls.push(std::mem::take(&mut words));
                 }
@@ -178,9 +182,9 @@ mod tests {
         for (name, help) in helps.chain([("netsky".to_owned(), EXAMPLES.to_owned())]) {
             let examples = help.split("Examples:\n").nth(1);
             let examples = examples.unwrap_or_else(|| panic!("{name} has no examples"));
-            let examples = examples.lines().take_while(|line| line.starts_with("  "));
+            let examples = examples.split("\n\n").next().unwrap_or_default();
             let mut own = 0;
-            for words in examples.flat_map(|line| calls(line.trim())) {
+            for words in calls(examples) {
                 if let Err(error) = command().try_get_matches_from(&words) {
                     panic!("{name}: {words:?}: {error}");
                 }
