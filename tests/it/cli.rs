@@ -218,6 +218,10 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
         ("SELEC 1", "Line: 1, Column: 1"),
         ("SELECT * FROM tick", "no table named 'tick'; did you mean 'ticks'"),
         ("SELECT sorce FROM ticks", "no column named 'sorce'; did you mean 'source'"),
+        (
+            "SELECT source",
+            "no column named 'source'\n  nothing here has columns; is a FROM missing?",
+        ),
         ("DROP TABLE ticks", "read-only: DROP is not allowed; SELECT"),
         ("SELECT lenght(source) FROM ticks", "Did you mean 'length'"),
         ("SELECT source + 1 FROM ticks", "Utf8View + Int64"),

@@ -119,6 +119,9 @@ pub fn next_step(error: &Error) -> &'static str {
         }
         Error::InUse { .. } => "end the programs that have it open, then try again",
         Error::FileExists { .. } => "name another file, or replace it with --force",
+        Error::UnknownColumn { nearest, .. } if nearest.is_empty() => {
+            "nothing here has columns; is a FROM missing?"
+        }
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
         Error::Syntax { .. } => {
