@@ -28,8 +28,8 @@ pub struct Args {
 
 /// The commands as the help lists them: by what somebody is about to do.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("See", &["top", "cost", "timeline", "tail"]),
     ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
     ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Start", &["demo", "completions", "man", "help"]),
@@ -56,7 +56,7 @@ fn list(command: &clap::Command) -> String {
     for (group, names) in GROUPS {
         for (index, name) in names.iter().enumerate() {
             let heading = if index == 0 { group } else { "" };
-            list += &format!("{heading:<7} {name:<11} {}\n", about(name));
+            list += &format!("{heading:<7} {name:<12}{}\n", about(name));
         }
     }
     list
@@ -105,7 +105,7 @@ pub struct StoreArgs {
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
     /// How long to wait while another process writes, as in 200ms or 1m
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s",
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
         value_parser = humantime::parse_duration)]
     pub busy_timeout: Duration,
 }
@@ -113,9 +113,9 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Query(query::QueryArgs),
+    Shell(shell::ShellArgs),
     #[command(name = "q")]
     Saved(saved::SavedArgs),
-    Shell(shell::ShellArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),

@@ -270,6 +270,19 @@ fn look_at_home(found: &mut Findings) {
     if let Ok(metadata) = fs::metadata(&history) {
         look_at_mode(&history, &metadata, "600", found);
     }
+    let queries = dir.join("queries");
+    match fs::read_dir(&queries) {
+        Ok(entries) => {
+            let is_query = |path: &PathBuf| path.extension().is_some_and(|suffix| suffix == "sql");
+            let number = entries.flatten().map(|entry| entry.path()).filter(is_query).count();
+            found.ok("queries", format!("{number} in {}; netsky q lists them", queries.display()));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let (shown, path) = (queries.display(), quoted(&queries));
+            found.fail("queries", format!("cannot read {shown}: {error}; chmod u+rx {path}"));
+        }
+    }
     let rc = dir.with_file_name(RC_FILE);
     match fs::read_to_string(&rc) {
         Ok(_) => found.ok("shell", format!("{} is run first", rc.display())),

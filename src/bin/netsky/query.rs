@@ -111,8 +111,7 @@ pub fn answer_with(
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let query = db.query_stream_with(sql, parameters);
-    let mut stream = block_on(interrupt::unless_pressed(query))??;
+    let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.

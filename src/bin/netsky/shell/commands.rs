@@ -10,6 +10,7 @@ use crate::output::Format;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Tables,
+    Views,
     Schema,
     Mode,
     All,
@@ -40,7 +41,7 @@ pub struct Command {
     what: &'static str,
 }
 
-pub const COMMANDS: [Command; 8] = [
+pub const COMMANDS: [Command; 9] = [
     Command {
         action: Action::Tables,
         names: &[".tables", "\\dt"],
@@ -49,11 +50,18 @@ pub const COMMANDS: [Command; 8] = [
         what: "the tables with their row counts",
     },
     Command {
+        action: Action::Views,
+        names: &[".views", "\\dv"],
+        argument: Argument::Table,
+        usage: "[VIEW]",
+        what: "the views, or the SQL of one",
+    },
+    Command {
         action: Action::Schema,
         names: &[".schema", "\\d"],
         argument: Argument::Table,
         usage: "[TABLE]",
-        what: "the columns of a table, or of all",
+        what: "the columns of a table or view, or of all",
     },
     Command {
         action: Action::Mode,
@@ -74,7 +82,7 @@ pub const COMMANDS: [Command; 8] = [
         names: &[".timer", "\\timing"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether to say how many rows there were, and how long it took",
+        what: "whether rows and time come after an answer",
     },
     Command {
         action: Action::Read,
@@ -175,8 +183,8 @@ pub fn help() -> String {
     }
     let _ = write!(
         text,
-        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was asked before,\n\
-         Ctrl-C ends a query or takes a line back, and Ctrl-D ends the shell.\n\
+        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was\n\
+         asked before, Ctrl-C ends a query or takes a line back, Ctrl-D ends the shell.\n\
          Formats: {}",
         format_names().join(", ")
     );
@@ -200,6 +208,13 @@ mod tests {
         }
         assert_eq!(find("\\d  ticks ;").unwrap().1, Some("ticks"));
         assert_eq!(find(".mode").unwrap().1, None);
+    }
+
+    #[test]
+    fn the_help_names_every_command_in_lines_that_fit() {
+        let help = help();
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        assert!(COMMANDS.iter().flat_map(|command| command.names).all(|name| help.contains(name)));
     }
 
     #[test]
