@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// So many new rows are held at once, if an import brings more.
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// Show the rows recorded last, and with -f those that come after them
+/// Show the rows recorded last, and with -f those that come
 ///
 /// On a terminal a row is a line, cut to its width; elsewhere it is a JSON object. Rows come in the order
 /// of recording. New ones are found by id, so that a table of any size is followed without reading it.
