@@ -1,7 +1,6 @@
 //! What a store needs now and then.
 
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -121,7 +120,13 @@ impl Db {
     /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
     /// [`Error::Storage`].
     pub fn restore(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
-        Store::restore(backup.as_ref(), path.as_ref(), Existing::Refuse, TABLES, patience())
+        Store::restore(
+            backup.as_ref(),
+            path.as_ref(),
+            Existing::Refuse,
+            TABLES,
+            &OpenOptions::new(),
+        )
     }
 
     /// As [`restore`](Self::restore), but a file at `path` makes room. It is kept beside it as
@@ -134,7 +139,7 @@ impl Db {
     /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
     /// [`Error::Storage`]. They leave the file at `path` as it is.
     pub fn restore_over(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
-        Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES, patience())
+        Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES, &OpenOptions::new())
     }
 
     /// Makes the file as small as its rows allow, and says how much was gained. Pruning and long
@@ -177,9 +182,4 @@ impl Db {
 fn nanos(moment: DateTime<Utc>) -> i64 {
     let beyond = if moment < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
     moment.timestamp_nanos_opt().unwrap_or(beyond)
-}
-
-/// How long opening waits, as it does elsewhere.
-fn patience() -> Duration {
-    OpenOptions::new().busy_timeout
 }

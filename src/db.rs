@@ -24,7 +24,8 @@ use crate::schema::{
     WorkspaceRecord,
 };
 use crate::store::{self, Store};
-use crate::table::{Record, Table};
+use crate::table::{Record, Table, Value};
+use crate::views::VIEWS;
 
 /// An open store, to record into and to query.
 ///
@@ -109,11 +110,12 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::TableExists`] if a table of the name is known, and [`Error::Storage`].
+    /// [`Error::TableExists`] if a table or view of the name is known, and [`Error::Storage`].
     pub fn with_tables(&self, tables: &[&'static Table]) -> Result<Self> {
         let mut all = self.tables().to_vec();
         for &table in tables {
-            if all.iter().any(|known| known.name() == table.name()) {
+            let is_view = VIEWS.iter().any(|view| view.name() == table.name());
+            if is_view || all.iter().any(|known| known.name() == table.name()) {
                 return Err(Error::TableExists { name: table.name().to_owned() });
             }
             all.push(table);
@@ -211,7 +213,7 @@ impl OpenOptions {
     ///
     /// Those of `Db::open_path`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
-        let store = Store::open(path.as_ref(), self.busy_timeout)?;
+        let store = Store::open(path.as_ref(), self)?;
         let db = Db::new(store, TABLES.to_vec(), self);
         db.migrate()?;
         Ok(db)
@@ -223,7 +225,7 @@ impl OpenOptions {
     ///
     /// Those of `Db::open_read_only`.
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
-        let store = Store::open_read_only(path.as_ref(), self.busy_timeout)?;
+        let store = Store::open_read_only(path.as_ref(), self)?;
         Ok(Db::new(store, TABLES.to_vec(), self))
     }
 }
@@ -535,10 +537,47 @@ impl Db {
     ///
     /// Those of [`query`](Self::query) that planning finds; the stream gives the others.
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
-        query::start(Arc::clone(&self.sessions), &self.runtime, sql.to_owned()).await
+        self.query_stream_with(sql, &[]).await
     }
 
-    /// A DataFusion session that has every table registered, for analysis of your own. Unlike
+    /// Starts a query with parameters: `$1` in it stands for the first, `$2` for the second, and so on.
+    ///
+    /// A parameter is a value, and never read as SQL. It is taken for the type of what it is compared
+    /// with, so that a text will do for a time or a number, in the form that SQL has it.
+    ///
+    /// ```
+    /// # use chrono::Utc;
+    /// use futures::executor::block_on_stream;
+    /// use netsky_db::Value;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> netsky_db::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+    /// # db.record_tick(Utc::now(), "it's cron", "{}")?;
+    /// let sql = "SELECT id FROM ticks WHERE source = $1 AND ts_utc >= $2";
+    /// let parameters = [Value::Text("it's cron".into()), Value::Text("2026-04-15".into())];
+    /// let answer = db.query_stream_with(sql, &parameters).await?;
+    /// let rows: usize = block_on_stream(answer).map(|batch| batch.unwrap().num_rows()).sum();
+    /// assert_eq!(rows, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`], [`Error::Parameter`] and [`Error::ParameterName`] if the parameters do not
+    /// fit the query; and those of [`query_stream`](Self::query_stream).
+    pub async fn query_stream_with(
+        &self,
+        sql: &str,
+        parameters: &[Value<'_>],
+    ) -> Result<QueryStream> {
+        let parameters = parameters.iter().map(query::scalar).collect();
+        query::start(Arc::clone(&self.sessions), &self.runtime, sql.to_owned(), parameters).await
+    }
+
+    /// A DataFusion session that has every table and view registered, for analysis of your own. Unlike
     /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
     /// committed when it is planned.
     ///

@@ -163,6 +163,37 @@ pub enum Error {
         message: String,
     },
 
+    /// The query takes another number of parameters than it was given. Give one for each of `$1`, `$2`
+    /// and so on.
+    #[error(
+        "the query takes {wanted} parameter{}, and {given} {} given",
+        if *wanted == 1 { "" } else { "s" },
+        if *given == 1 { "was" } else { "were" }
+    )]
+    Parameters {
+        /// The highest number that stands in the query.
+        wanted: usize,
+        /// How many there were.
+        given: usize,
+    },
+
+    /// A parameter has a name that is no number. Parameters are `$1`, `$2` and so on.
+    #[error("parameters are $1, $2 and so on; '{name}' is none")]
+    ParameterName {
+        /// The name as it stands in the query.
+        name: String,
+    },
+
+    /// A parameter cannot be taken for a value of the type that its place in the query asks for. Give
+    /// another, or cast it in the query, as in `$1::text`.
+    #[error("parameter ${number}: {reason}")]
+    Parameter {
+        /// Which one, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
     /// a file.
     #[error(

@@ -44,8 +44,10 @@
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `nearest.rs` | "did you mean" |
+//! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
+//! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
@@ -78,11 +80,15 @@ mod row;
 mod schema;
 mod store;
 mod table;
+mod temporary;
+mod view;
+mod views;
 
 pub use care::Pruned;
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;
+pub use nearest::nearest;
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
 pub use query::{QueryStream, format_table, times_as_text};
@@ -95,6 +101,9 @@ pub use schema::{
 };
 pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
+pub use temporary::discard_temporary_files;
+pub use view::{View, ViewColumn, ViewType};
+pub use views::VIEWS;
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

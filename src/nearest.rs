@@ -1,10 +1,7 @@
 //! "Did you mean": the names that resemble one that does not exist.
 
 /// The candidates that resemble `name`, nearest first; all of them, in order, if none does.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Vec<String> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let name = name.to_lowercase();
     let all: Vec<&str> = candidates.into_iter().collect();
     let mut near: Vec<(f64, &str)> = all

@@ -3,21 +3,28 @@
 //! For `SELECT upper(body) FROM messages ORDER BY id DESC LIMIT 5` the planner spreads the scan's
 //! batches over all cores, to compute `upper` on each. That reads ahead without end, where the scan
 //! alone would have stopped after five rows.
+//!
+//! And for `SELECT * FROM v_timeline ORDER BY ts_utc DESC LIMIT 5` it does not tell the scans below the
+//! union that the newest rows are wanted, so that they would read all of them.
 
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
 
 /// Takes the spreading out of plans that end early, and tells the scan how many rows are wanted.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ impl PhysicalOptimizerRule for LimitedScan {
         plan.transform_down(|plan| {
             let Some(limit) = Limit::of(&plan) else { return Ok(Transformed::no(plan)) };
             let [input] = plan.children()[..] else { return Ok(Transformed::no(plan)) };
-            match limited(input, limit)? {
+            match limited(input, &limit)? {
                 Some(input) => {
                     replace_children_if_necessary(plan, vec![input]).map(Transformed::yes)
                 }
@@ -52,12 +59,13 @@ impl PhysicalOptimizerRule for LimitedScan {
 }
 
 /// How many rows a node wants of its input.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Limit {
     /// The first ones.
     First(usize),
-    /// It sorts, and wants rows until the scan knows that the rest comes later.
-    Unsorted,
+    /// It sorts, and wants rows until the scan knows that the rest comes later. What it sorts by first,
+    /// if that is a column of the input.
+    Unsorted(Option<PhysicalSortExpr>),
 }
 
 impl Limit {
@@ -66,31 +74,64 @@ impl Limit {
             return Some(Self::First(limit.skip().saturating_add(limit.fetch()?)));
         }
         let fetch = plan.fetch()?;
-        if plan.is::<SortExec>() {
-            return Some(Self::Unsorted);
+        if let Some(sort) = plan.downcast_ref::<SortExec>() {
+            return Some(Self::Unsorted(Some(sort.expr().first().clone())));
         }
         let takes_the_first = plan.is::<LocalLimitExec>() || plan.is::<SortPreservingMergeExec>();
         takes_the_first.then_some(Self::First(fetch))
     }
+
+    /// The same as the projection's input has it.
+    fn below(&self, projection: &ProjectionExec) -> Self {
+        let Self::Unsorted(order) = self else { return self.clone() };
+        let order = order.as_ref().and_then(|order| {
+            let index = order.expr.downcast_ref::<Column>()?.index();
+            let expr = &projection.expr().get(index)?.expr;
+            expr.is::<Column>().then(|| PhysicalSortExpr::new(Arc::clone(expr), order.options))
+        });
+        Self::Unsorted(order)
+    }
 }
 
-/// The same plan down to the scan, on one core and with the limit. `None` if other things than
-/// projections stand above the scan, or if nothing would change.
-fn limited(plan: &Arc<dyn ExecutionPlan>, limit: Limit) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// The same plan down to the scans, on one core each and with the limit. `None` if other things than
+/// projections and unions stand above a scan, or if nothing would change.
+fn limited(plan: &Arc<dyn ExecutionPlan>, limit: &Limit) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if plan.is::<DataSourceExec>() {
-        return Ok(match limit {
-            Limit::First(rows) if plan.fetch().is_none() => plan.with_fetch(Some(rows)),
-            _ => None,
-        });
+        return match limit {
+            Limit::First(rows) if plan.fetch().is_none() => Ok(plan.with_fetch(Some(*rows))),
+            Limit::Unsorted(Some(order)) => match plan.try_pushdown_sort(slice::from_ref(order))? {
+                SortOrderPushdownResult::Exact { inner }
+                | SortOrderPushdownResult::Inexact { inner } => Ok(Some(inner)),
+                SortOrderPushdownResult::Unsupported => Ok(None),
+            },
+            _ => Ok(None),
+        };
+    }
+    if plan.is::<UnionExec>() && matches!(limit, Limit::Unsorted(_)) {
+        let inputs = plan.children();
+        let changed =
+            inputs.iter().map(|input| limited(input, limit)).collect::<Result<Vec<_>>>()?;
+        if changed.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let inputs = changed.into_iter().zip(inputs);
+        let inputs = inputs.map(|(new, old)| new.unwrap_or_else(|| Arc::clone(old))).collect();
+        return replace_children_if_necessary(Arc::clone(plan), inputs).map(Some);
     }
     let [input] = plan.children()[..] else { return Ok(None) };
-    if plan.is::<RepartitionExec>() && input.is::<DataSourceExec>() {
+    if plan.is::<RepartitionExec>() && is_projected_scan(input) {
         return Ok(Some(limited(input, limit)?.unwrap_or_else(|| Arc::clone(input))));
     }
-    match limited(input, limit)? {
-        Some(input) if plan.is::<ProjectionExec>() => {
-            replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some)
-        }
-        _ => Ok(None),
+    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return Ok(None) };
+    match limited(input, &limit.below(projection))? {
+        Some(input) => replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn is_projected_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    match plan.children()[..] {
+        [input] => plan.is::<ProjectionExec>() && is_projected_scan(input),
+        _ => plan.is::<DataSourceExec>(),
     }
 }

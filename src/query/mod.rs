@@ -1,9 +1,11 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
+mod catalog;
 mod dialect;
 mod limited_scan;
 mod lossy_cast;
 mod output;
+mod parameters;
 mod runtime;
 mod session;
 mod statement;
@@ -13,6 +15,7 @@ mod time_text;
 pub use output::{format_table, times_as_text};
 pub use stream::QueryStream;
 
+pub(crate) use parameters::scalar;
 pub(crate) use runtime::QueryRuntime;
 pub(crate) use session::Sessions;
 pub(crate) use stream::{collect, start};

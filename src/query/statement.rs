@@ -32,7 +32,7 @@ pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalP
     Ok(plan)
 }
 
-fn parse(sql: &str) -> Result<Statement> {
+pub(super) fn parse(sql: &str) -> Result<Statement> {
     let mut statements = DFParser::parse_sql_with_dialect(sql, &SqlDialect)?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),

@@ -10,6 +10,7 @@ use std::thread;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
@@ -19,6 +20,7 @@ use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
 use crate::providers::QueryProgress;
+use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
 use crate::query::statement;
@@ -82,6 +84,7 @@ pub(crate) async fn start(
     sessions: Arc<Sessions>,
     runtime: &QueryRuntime,
     sql: String,
+    parameters: Vec<ScalarValue>,
 ) -> Result<QueryStream> {
     let (start_sender, started) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
@@ -92,7 +95,7 @@ pub(crate) async fn start(
     let (running, ended) = std::sync::mpsc::channel::<()>();
     let task = runtime.spawn(async move {
         let _running = running;
-        let (mut answer, progress) = match execute(&sessions, &sql, &counter).await {
+        let (mut answer, progress) = match execute(&sessions, &sql, parameters, &counter).await {
             Ok(started) => started,
             Err(error) => {
                 let _ = start_sender.send(Err(error));
@@ -140,7 +143,7 @@ pub(crate) async fn collect(
     sessions: Arc<Sessions>,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-    let (answer, _) = execute(&sessions, &sql, &Arc::default()).await?;
+    let (answer, _) = execute(&sessions, &sql, Vec::new(), &Arc::default()).await?;
     let schema = answer.schema();
     Ok((schema, answer.try_collect().await?))
 }
@@ -149,11 +152,12 @@ pub(crate) async fn collect(
 async fn execute(
     sessions: &Sessions,
     sql: &str,
+    parameters: Vec<ScalarValue>,
     skipped: &Arc<AtomicU64>,
 ) -> Result<(SendableRecordBatchStream, QueryProgress)> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
     let session = sessions.of_snapshot(&snapshot, skipped)?;
-    let plan = statement::plan(&session, sql).await?;
+    let plan = parameters::bind(statement::plan(&session, sql).await?, parameters)?;
     let query = DataFrame::new(session.state(), plan);
     let context = Arc::new(query.task_ctx());
     let plan = query.create_physical_plan().await?;

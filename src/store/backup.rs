@@ -3,16 +3,17 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::store::claim::Claim;
 use crate::store::file::{FileId, create_private_dir};
 use crate::store::kept::free_name;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+use crate::temporary::Watched;
 
 /// A copy that was made of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +53,9 @@ impl Store {
         path: &Path,
         existing: Existing,
         known: &[&'static Table],
-        patience: Duration,
+        options: &OpenOptions,
     ) -> Result<Copied> {
-        let store = Self::open_read_only(backup, patience)?;
+        let store = Self::open_read_only(backup, options)?;
         if store.schema_version()? == 0 {
             return Err(Error::NotAStore {
                 path: backup.to_owned(),
@@ -96,6 +97,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         .prefix(".netsky-")
         .tempfile_in(dir)
         .map_err(Error::io("create a file in", dir))?;
+    let _watched = Watched::new(temporary.path());
     let rows = write_copy(from.snapshot()?, &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {

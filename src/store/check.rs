@@ -142,9 +142,9 @@ impl Store {
     /// What is wrong with the pages of the file.
     pub(super) fn damage(&self) -> Result<Option<String>> {
         pages::damage(self.path(), || {
-            let (path, patience) = (self.path().to_owned(), self.connection.patience());
+            let path = self.path().to_owned();
             let writer = match self.is_read_only() {
-                true => Self::open(&path, patience)?,
+                true => Self::open(&path, self.connection.options())?,
                 false => self.clone(),
             };
             writer.write(move |_| pages::look_for_damage(&path))

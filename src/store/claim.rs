@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// As long as it lives, nobody can open the file as a store.
 #[derive(Debug)]
 pub(super) struct Claim {
-    _locked: FileBackend,
+    locked: FileBackend,
 }
 
 impl Claim {
@@ -28,9 +28,17 @@ impl Claim {
         // The lock of a program that wants the file for itself.
         match backend.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
             // Without locks nobody can tell.
-            Ok(true) | Err(BackendError::Unsupported) => Ok(Self { _locked: backend }),
+            Ok(true) | Err(BackendError::Unsupported) => Ok(Self { locked: backend }),
             Ok(false) => Err(Error::InUse { path: path.to_owned() }),
             Err(error) => Err(Error::Storage(Box::new(error))),
         }
+    }
+}
+
+impl Drop for Claim {
+    /// To close the file would not do: a process that another thread has just started may have a copy of
+    /// it for a moment, and the lock with it.
+    fn drop(&mut self) {
+        let _ = self.locked.close();
     }
 }

@@ -27,7 +27,7 @@ impl Store {
         let bytes_before = self.file_bytes()?;
         // redb wants a handle that nobody shares. It is to the others as another process's.
         let failed = |error: redb::Error| Error::Storage(Box::new(error));
-        let mut db = builder(WRITE_CACHE_BYTES)
+        let mut db = builder(WRITE_CACHE_BYTES, self.connection.options())
             .open(self.path())
             .map_err(|error| failed(redb::Error::from(error)))?;
         match db.compact() {

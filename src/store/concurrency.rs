@@ -21,7 +21,7 @@ pub(super) fn open_shared_or_alone<T>(
         opened => return Ok((opened?, false)),
     }
     loop {
-        match open(ConcurrencyMode::SingleWriter) {
+        match open(ConcurrencyMode::ExclusiveWriter) {
             Err(DatabaseError::DatabaseAlreadyOpen)
                 if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
             {

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::error::Result;
+use crate::options::OpenOptions;
 use crate::store::handle::{Access, Handle};
 
 /// The handle on a store's file. After an error of the disk redb refuses all further work with a
@@ -14,20 +14,21 @@ use crate::store::handle::{Access, Handle};
 pub(super) struct Connection {
     path: PathBuf,
     access: Access,
-    patience: Duration,
+    options: OpenOptions,
     handle: Mutex<Arc<Handle>>,
 }
 
 impl Connection {
-    pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Self> {
-        let handle = Mutex::new(Handle::open(path, access, patience)?);
-        Ok(Self { path: path.to_owned(), access, patience, handle })
+    pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Self> {
+        let handle = Mutex::new(Handle::open(path, access, options)?);
+        Ok(Self { path: path.to_owned(), access, options: options.clone(), handle })
     }
 
     /// With a handle that writes, opened in a way of its own.
-    pub(super) fn with_handle(path: &Path, patience: Duration, handle: Handle) -> Self {
+    pub(super) fn with_handle(path: &Path, options: &OpenOptions, handle: Handle) -> Self {
         let handle = Mutex::new(Arc::new(handle));
-        Self { path: path.to_owned(), access: Access::ReadWrite, patience, handle }
+        let options = options.clone();
+        Self { path: path.to_owned(), access: Access::ReadWrite, options, handle }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -38,16 +39,15 @@ impl Connection {
         self.access
     }
 
-    /// How long to wait while another process writes.
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
+    pub(super) fn options(&self) -> &OpenOptions {
+        &self.options
     }
 
     /// A handle that has not failed yet. What still reads with one that has failed keeps it.
     pub(super) fn handle(&self) -> Result<Arc<Handle>> {
         let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         if handle.has_failed() {
-            *handle = Handle::open(&self.path, self.access, self.patience)?;
+            *handle = Handle::open(&self.path, self.access, &self.options)?;
         }
         Ok(Arc::clone(&handle))
     }

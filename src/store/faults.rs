@@ -2,18 +2,18 @@
 //! holds what was acknowledged.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend};
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::row::EncodedRow;
 use crate::schema::TickRecord;
 use crate::store::connection::Connection;
@@ -22,7 +22,6 @@ use crate::store::writer::Writer;
 use crate::store::{Store, rows_of};
 use crate::table::Record;
 
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Rows in one call each, and then as many in one.
 const CALLS: usize = 4;
 /// The name of the row that is recorded when the disk works again.
@@ -112,7 +111,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     let db = builder.create_with_backend(backend);
     let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
     let handle = Handle::of_writer(Writer::new(db));
-    let connection = Arc::new(Connection::with_handle(path, PATIENCE, handle));
+    let connection = Arc::new(Connection::with_handle(path, &OpenOptions::new(), handle));
     Ok(Store { connection, archived: None, upgraded_from: None })
 }
 
@@ -132,7 +131,7 @@ fn row(name: usize) -> EncodedRow {
 /// Records until the disk fails, and once more when it works again, with the same store. Returns the id
 /// of each row that was acknowledged, and the names of those whose call failed.
 fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Vec<usize>) {
-    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let file = File::options().read(true).write(true).open(path).unwrap();
     let left = Arc::new(AtomicUsize::new(operations));
     let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left };
     let mut acknowledged = BTreeMap::new();
@@ -167,12 +166,15 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
         loop {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("meta.db");
-            Store::open(&path, PATIENCE).unwrap().create_tables(&[TickRecord::TABLE]).unwrap();
+            Store::open(&path, &OpenOptions::new())
+                .unwrap()
+                .create_tables(&[TickRecord::TABLE])
+                .unwrap();
             let (acknowledged, failed) = record(&path, fault, operations);
 
             let at = format!("{fault:?} after {operations} operations");
-            let store =
-                Store::open(&path, PATIENCE).unwrap_or_else(|error| panic!("{at}: {error}"));
+            let store = Store::open(&path, &OpenOptions::new())
+                .unwrap_or_else(|error| panic!("{at}: {error}"));
             store.create_tables(&[TickRecord::TABLE]).unwrap();
             let txn = store.connection.handle().unwrap().begin_read().unwrap();
             let rows = txn.open_table(rows_of(TickRecord::TABLE)).unwrap();

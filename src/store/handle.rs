@@ -19,6 +19,7 @@ use redb::{
 };
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::store::concurrency::open_shared_or_alone;
 use crate::store::file::{self, FileId};
 use crate::store::writer::Writer;
@@ -58,16 +59,21 @@ enum Kind {
 
 impl Handle {
     /// Opens the file, and makes it if it is to be written and is not there.
-    pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Arc<Self>> {
+    pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Arc<Self>> {
         if access == Access::ReadWrite {
             file::create_private(path)?;
         }
+        let (patience, options) = (options.busy_timeout, options.clone());
         let deadline = Instant::now().checked_add(patience);
         shared(path, access, patience, move |path| {
             let (kind, alone) = open_shared_or_alone(deadline, |mode| match access {
-                Access::ReadOnly => open_read_only(path, mode).map(Kind::ReadOnly),
+                Access::ReadOnly => {
+                    let mut builder = builder(READ_CACHE_BYTES, &options);
+                    open_read_only(path, builder.set_concurrency_mode(mode)).map(Kind::ReadOnly)
+                }
                 Access::ReadWrite => {
-                    let db = builder(WRITE_CACHE_BYTES).set_concurrency_mode(mode).create(path)?;
+                    let mut builder = builder(WRITE_CACHE_BYTES, &options);
+                    let db = builder.set_concurrency_mode(mode).create(path)?;
                     Ok(Kind::ReadWrite(Writer::new(db)))
                 }
             })?;
@@ -78,7 +84,11 @@ impl Handle {
     /// Opens a file that an older redb wrote, and looks at every page of it. Errors name the store
     /// that the file is to become.
     pub(super) fn open_looked_through(file: &Path, store: &Path) -> Result<Self> {
-        match builder(WRITE_CACHE_BYTES).set_check_integrity_on_open(true).open(file) {
+        // To look is no repair, so nobody is told how far it is.
+        match builder(WRITE_CACHE_BYTES, &OpenOptions::new())
+            .set_check_integrity_on_open(true)
+            .open(file)
+        {
             Ok(db) => Ok(Self::of_writer(Writer::new(db))),
             Err(error) => Err(open_error(store.to_owned(), error)),
         }
@@ -117,9 +127,7 @@ impl Handle {
     }
 }
 
-fn open_read_only(path: &Path, mode: ConcurrencyMode) -> Result<ReadOnlyDatabase, DatabaseError> {
-    let mut builder = builder(READ_CACHE_BYTES);
-    builder.set_concurrency_mode(mode);
+fn open_read_only(path: &Path, builder: &Builder) -> Result<ReadOnlyDatabase, DatabaseError> {
     match builder.open_read_only(path) {
         // The last writer was killed. To open the file for writing, which takes less than a
         // millisecond, tidies it up; without the right to write, the error stands.
@@ -137,8 +145,10 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-pub(super) fn builder(cache_bytes: usize) -> Builder {
+pub(super) fn builder(cache_bytes: usize, options: &OpenOptions) -> Builder {
     let mut builder = Builder::new();
+    let listener = options.on_repair.clone();
+    builder.set_repair_callback(move |repair| listener.tell(repair.progress()));
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).set_cache_size(cache_bytes);
     builder
 }

@@ -25,11 +25,11 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::schema::SCHEMA_VERSION;
 use crate::table::Table;
 
@@ -70,18 +70,18 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
     /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
-    pub(crate) fn open(path: &Path, patience: Duration) -> Result<Self> {
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         let archived = legacy::archive_sqlite(path)?;
-        let upgraded_from = upgrade::upgrade_old(path)?;
-        let connection = Arc::new(Connection::open(path, Access::ReadWrite, patience)?);
+        let upgraded_from = upgrade::upgrade_old(path, options)?;
+        let connection = Arc::new(Connection::open(path, Access::ReadWrite, options)?);
         Self { connection, archived, upgraded_from }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
-    pub(crate) fn open_read_only(path: &Path, patience: Duration) -> Result<Self> {
+    pub(crate) fn open_read_only(path: &Path, options: &OpenOptions) -> Result<Self> {
         legacy::refuse_sqlite(path)?;
         upgrade::refuse_old(path)?;
-        let connection = Arc::new(Connection::open(path, Access::ReadOnly, patience)?);
+        let connection = Arc::new(Connection::open(path, Access::ReadOnly, options)?);
         Self { connection, archived: None, upgraded_from: None }.checked()
     }
 
@@ -163,7 +163,7 @@ impl Store {
         let Some(writer) = handle.writer() else {
             return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         };
-        let patience = self.connection.patience();
+        let patience = self.connection.options().busy_timeout;
         writer
             .write(patience, work)
             .unwrap_or_else(|| Err(Error::Busy { path: self.path().to_owned(), waited: patience }))

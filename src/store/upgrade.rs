@@ -9,14 +9,14 @@
 //! Whoever is interrupted leaves at most a copy, which the next one makes anew, and the old file's
 //! second name, which the next one finds.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::Read;
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::options::OpenOptions;
 use crate::store::connection::Connection;
 use crate::store::file::{copy_private, first_bytes, make_private};
 use crate::store::handle::Handle;
@@ -48,7 +48,7 @@ pub(super) fn refuse_old(path: &Path) -> Result<()> {
 }
 
 /// Upgrades a store of netsky-db 0.1.6, and returns where the old file is kept.
-pub(super) fn upgrade_old(path: &Path) -> Result<Option<PathBuf>> {
+pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<PathBuf>> {
     if !is_old(path)? {
         return Ok(None);
     }
@@ -66,7 +66,7 @@ pub(super) fn upgrade_old(path: &Path) -> Result<Option<PathBuf>> {
     refuse_cut_short(path, &mut old)?;
     make_private(&old, 0o600).map_err(Error::io("make private", path))?;
     let new = path.with_extension("redb-v3.tmp");
-    let replaced = make_upgraded_copy(path, &mut old, &new).and_then(|()| {
+    let replaced = make_upgraded_copy(path, &mut old, &new, options).and_then(|()| {
         let backup = kept::keep(path, &mut old, "redb-v2")?;
         // In this order also after a loss of power: the backup's name, then the new store.
         dir.sync_all().map_err(Error::io("sync", dir_path))?;
@@ -85,7 +85,7 @@ pub(super) fn upgrade_old(path: &Path) -> Result<Option<PathBuf>> {
 /// of those programs can open the file until it is closed.
 fn lock_against_old_programs(path: &Path) -> Result<File> {
     let file =
-        OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
+        File::options().read(true).write(true).open(path).map_err(Error::io("open", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Locked {
@@ -123,29 +123,38 @@ fn stated_length(header: &[u8]) -> Option<u64> {
 }
 
 /// Makes the copy and upgrades it. When this returns, it is a store that netsky reads, on the disk.
-fn make_upgraded_copy(path: &Path, old: &mut File, new: &Path) -> Result<()> {
+fn make_upgraded_copy(
+    path: &Path,
+    old: &mut File,
+    new: &Path,
+    options: &OpenOptions,
+) -> Result<()> {
     copy_private(old, new)?;
     // redb 2 panics at much that can be wrong in a file. All that it leaves behind then is the copy,
     // which is thrown away.
-    panic::catch_unwind(|| upgrade_in_place(new, path)).unwrap_or_else(|_| {
+    let upgraded = panic::catch_unwind(AssertUnwindSafe(|| upgrade_in_place(new, path, options)));
+    upgraded.unwrap_or_else(|_| {
         let reason = "it is corrupt, and redb 2 cannot read it".to_owned();
         Err(Error::NotAStore { path: path.to_owned(), reason })
     })?;
     let handle = Handle::open_looked_through(new, path)?;
-    let patience = Duration::ZERO; // Nothing is written.
-    let connection = Arc::new(Connection::with_handle(path, patience, handle));
+    let connection = Arc::new(Connection::with_handle(path, options, handle));
     Store { connection, archived: None, upgraded_from: None }.checked()?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }
 
 /// Errors name the store, of which `file` is the copy.
-fn upgrade_in_place(file: &Path, store: &Path) -> Result<()> {
+fn upgrade_in_place(file: &Path, store: &Path, options: &OpenOptions) -> Result<()> {
     let failed = |error: redb2::Error| match error {
         redb2::Error::Corrupted(reason) => Error::NotAStore { path: store.to_owned(), reason },
         redb2::Error::Io(error) => Error::io("upgrade", file)(error),
         other => Error::Storage(Box::new(other)),
     };
-    let opened = redb2::Builder::new().set_cache_size(CACHE_BYTES).open(file);
+    let listener = options.on_repair.clone();
+    let mut builder = redb2::Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder.set_repair_callback(move |repair| listener.tell(repair.progress()));
+    let opened = builder.open(file);
     let mut db = opened.map_err(|error| failed(error.into()))?;
     db.upgrade().map_err(|error| failed(error.into()))?;
     Ok(())

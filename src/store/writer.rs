@@ -174,7 +174,12 @@ impl Shared {
             let begun = self.db.begin_write();
             locked(&self.queue).phase = Phase::Writes;
             match begun {
-                Ok(txn) => self.write_waiting(txn),
+                Ok(mut txn) => {
+                    // A file that is shared is written so anyway. One that this process has for
+                    // itself would else have to be read through after a crash.
+                    txn.set_quick_repair(true);
+                    self.write_waiting(txn);
+                }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
                     let jobs: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();

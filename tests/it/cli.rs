@@ -1,7 +1,20 @@
 //! The command line, through the real binary.
 
 mod chart;
+mod cost;
+#[cfg(unix)]
+mod doctor;
 mod export;
+#[cfg(target_os = "linux")]
+mod interrupt;
+mod manners;
+mod output;
+mod saved;
+mod screen;
+mod shell;
+mod tail;
+mod timeline;
+mod top;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,9 +24,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::store_past_the_crate;
-
-mod output;
-mod screen;
 
 /// A home directory with nothing in it.
 pub struct Home(TempDir);
@@ -289,7 +299,12 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     let home = Home::new();
     let file = home.file("bad.ndjson", format!("{TICK}\n{{\"source\":\"x\"}}\nnonsense\n{TICK}\n"));
     let error = home.fails(1, &["import", "ticks", &file]);
-    assert_eq!(error, format!("netsky: {file}: line 2: ts_utc is missing\n"));
+    assert_eq!(
+        error,
+        format!(
+            "netsky: {file}: line 2: ts_utc is missing\n  nothing of the file was stored; mend the line, or leave it out with --skip-invalid\n"
+        )
+    );
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n0\n");
 
     let ran = home.run(&["import", "ticks", &file, "--skip-invalid"]);
@@ -303,7 +318,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     assert!(home.fails(1, &["import", "ticks", "/no/such"]).contains("cannot read /no/such"));
     assert!(home.fails(1, &["import", "ticks"]).contains("name the files"));
     let torn = home.file("torn.gz", [0x1f, 0x8b, 8, 0, 0]);
-    assert!(home.fails(1, &["import", "ticks", &torn]).contains("line 1: cannot be read"));
+    assert!(home.fails(1, &["import", "ticks", &torn]).contains(&format!("cannot read {torn}")));
 }
 
 #[test]
@@ -350,7 +365,26 @@ fn tables_and_schema_describe_what_there_is() {
     );
     let all: Value = serde_json::from_str(&empty.ok(&["schema", "--format", "json"])).unwrap();
     let columns: usize = netsky_db::TABLES.iter().map(|table| table.columns().len() + 1).sum();
-    assert_eq!(all.as_array().unwrap().len(), columns);
+    let of_views: usize = netsky_db::VIEWS.iter().map(|view| view.columns().len()).sum();
+    assert_eq!(all.as_array().unwrap().len(), columns + of_views);
+    assert!(empty.ok(&["schema", "v_cost_daily"]).contains("| usd "));
+    let error = empty.fails(1, &["schema", "v_cost_dayly"]);
+    assert!(error.contains("did you mean 'v_cost_daily'"), "{error}");
+}
+
+#[test]
+fn views_are_listed_and_their_sql_runs_as_a_query() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let views: Value = serde_json::from_str(&home.ok(&["views", "--format", "json"])).unwrap();
+    assert_eq!(views.as_array().unwrap().len(), netsky_db::VIEWS.len());
+    for view in netsky_db::VIEWS {
+        let sql = home.ok(&["views", view.name()]);
+        assert!(sql.starts_with(&format!("-- {}\n", view.doc())), "{sql}");
+        let rows = home.run_with_input(&["query", "--format", "csv"], &sql);
+        assert_eq!((rows.code, rows.err.as_str()), (0, ""), "{sql}");
+    }
+    assert!(home.fails(1, &["views", "ticks"]).contains("ticks is a table"));
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use chrono::Utc;
-use netsky_db::{Db, Error, MessageRecord, SCHEMA_VERSION, TABLES};
+use netsky_db::{Db, Error, MessageRecord, OpenOptions, SCHEMA_VERSION, TABLES};
 
 use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
 
@@ -344,4 +345,33 @@ fn a_row_without_a_time_is_recorded_now_but_not_imported() {
     let stored = chrono::DateTime::parse_from_rfc3339(stored.as_str().unwrap()).unwrap();
     assert!((before..=Utc::now().timestamp_millis()).contains(&stored.timestamp_millis()));
     assert!(store.db.import("ticks", row.as_bytes()).is_err());
+}
+
+#[test]
+fn a_repair_tells_how_far_it_is_and_leaves_every_row() {
+    let store = store();
+    store.db.record_tick(chrono::Utc::now(), "kept", "{}").unwrap();
+    drop(store.db);
+    // As another program might write to it, and be killed: alone, and without what makes redb open
+    // fast again.
+    let other = redb::Database::open(&store.path).unwrap();
+    let txn = other.begin_write().unwrap();
+    txn.open_table(redb::TableDefinition::<&str, i64>::new("theirs"))
+        .unwrap()
+        .insert("a", 1)
+        .unwrap();
+    txn.commit().unwrap();
+    let killed = store.path.with_extension("killed");
+    std::fs::copy(&store.path, &killed).unwrap();
+    drop(other);
+
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let teller = Arc::clone(&told);
+    let options =
+        OpenOptions::new().on_repair(move |progress| teller.lock().unwrap().push(progress));
+    let db = options.open_read_only(&killed).unwrap();
+    assert_eq!(value(&db, "SELECT source FROM ticks"), "kept");
+    let told = told.lock().unwrap();
+    assert!(!told.is_empty() && told.is_sorted(), "{told:?}");
+    assert!(told.iter().all(|progress| (0.0..=1.0).contains(progress)), "{told:?}");
 }

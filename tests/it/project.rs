@@ -7,19 +7,22 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use netsky_db::demo::Fleet;
-use netsky_db::{ColumnType, TABLES};
+use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 17] = [
     "error",
     "nearest",
     "table",
     "schema",
+    "view",
+    "views",
     "row",
     "inside",
     "options",
+    "temporary",
     "store",
     "providers",
     "query",
@@ -108,6 +111,23 @@ fn tables_as_markdown() -> String {
     text
 }
 
+fn views_as_markdown() -> String {
+    let mut text = "| view | rows are | columns |\n| --- | --- | --- |\n".to_owned();
+    for view in VIEWS {
+        let columns = view.columns().iter().map(|column| {
+            let ty = match column.ty {
+                ViewType::Text => "",
+                other => &format!(" {}", other.name()),
+            };
+            format!("{}{ty}{}", column.name, if column.nullable { "?" } else { "" })
+        });
+        let columns: Vec<String> = columns.collect();
+        let what = format!("{} {}", view.doc(), view.note());
+        writeln!(text, "| {} | {} | {} |", view.name(), what.trim(), columns.join(", ")).unwrap();
+    }
+    text
+}
+
 /// Checks a part of the README that is made from the program. With `UPDATE_README=1` the part is
 /// brought up to date instead.
 fn check_readme(part: &str, expected: &str) {
@@ -128,6 +148,11 @@ fn check_readme(part: &str, expected: &str) {
 #[test]
 fn the_readme_lists_the_tables_as_the_catalogue_has_them() {
     check_readme("tables", &tables_as_markdown());
+}
+
+#[test]
+fn the_readme_lists_the_views_as_they_are_declared() {
+    check_readme("views", &views_as_markdown());
 }
 
 /// One query of each kind that reads less than all, or all.
@@ -193,8 +218,30 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 fn the_readme_names_every_command_and_only_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = [
-        "query", "record", "import", "export", "tables", "schema", "stats", "check", "prune",
-        "backup", "restore", "compact", "demo", "migrate",
+        "query",
+        "shell",
+        "doctor",
+        "completions",
+        "man",
+        "record",
+        "import",
+        "export",
+        "tables",
+        "schema",
+        "stats",
+        "check",
+        "prune",
+        "backup",
+        "restore",
+        "compact",
+        "demo",
+        "migrate",
+        "views",
+        "cost",
+        "top",
+        "timeline",
+        "tail",
+        "q",
     ];
     for command in commands {
         assert!(readme.contains(&format!("netsky {command}")), "{command}");

@@ -14,14 +14,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use netsky_db::{Db, Error, OpenOptions, TickRecord};
-use redb::{Builder, ConcurrencyMode, Database};
 use serde_json::json;
 
-use crate::support::{rows, store, stored_rows, value};
-
-fn open_past_the_crate(path: &Path) -> Database {
-    Builder::new().set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
-}
+use crate::support::{open_past_the_crate, rows, store, stored_rows, value};
 
 fn impatient() -> OpenOptions {
     OpenOptions::new().busy_timeout(Duration::from_millis(100))

@@ -1,12 +1,15 @@
 //! What can be typed.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
-    backup, check, compact, demo, export, import, migrate, prune, query, record, stats, tables,
+    backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
+    query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
@@ -14,7 +17,7 @@ use crate::{
 /// The store is one file: --db, else $NETSKY_DB, else ~/.netsky/meta.db. Any number of programs can
 /// record and query it at once.
 #[derive(Debug, Parser)]
-#[command(name = "netsky", version, verbatim_doc_comment, after_help = EXAMPLES,
+#[command(name = "netsky", version, verbatim_doc_comment, after_help = MORE,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Args {
     #[command(flatten)]
@@ -22,6 +25,60 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// The commands as the help lists them: by what somebody is about to do.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("See", &["top", "cost", "timeline", "tail"]),
+    ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Record", &["record", "import", "export"]),
+    ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
+    ("Start", &["demo", "completions", "man", "help"]),
+];
+
+/// The whole of what can be typed.
+pub fn command() -> clap::Command {
+    let command = Args::command();
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}\nOptions:\n{{options}}{{after-help}}",
+        list(&command)
+    );
+    command.help_template(template)
+}
+
+/// The commands with what each does, in their groups.
+fn list(command: &clap::Command) -> String {
+    let about = |name: &str| match command.find_subcommand(name).and_then(clap::Command::get_about)
+    {
+        Some(about) => about.to_string(),
+        None => "Tell more of a command".to_owned(),
+    };
+    let mut list = String::new();
+    for (group, names) in GROUPS {
+        for (index, name) in names.iter().enumerate() {
+            let heading = if index == 0 { group } else { "" };
+            list += &format!("{heading:<7} {name:<11} {}\n", about(name));
+        }
+    }
+    list
+}
+
+/// What was typed. `netsky` alone is the shell, where there can be one.
+pub fn parse() -> Args {
+    let parsed = command().try_get_matches();
+    let lacks_command = parsed.as_ref().is_err_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        )
+    });
+    let parsed = match lacks_command && shell::is_possible() {
+        true => command().try_get_matches_from(env::args_os().chain(["shell".into()])),
+        false => parsed,
+    };
+    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| error.exit())
+}
+
+const MORE: &str = "`netsky help COMMAND` has examples, and `netsky --help` the exit codes.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,9 +96,10 @@ Exit codes:
   2  the command line is wrong
   3  the store is absent, locked, too old, too new or corrupt
 
-  124  the query took longer than --timeout";
+  124  the query took longer than --timeout
+  130  Ctrl-C";
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct StoreArgs {
     /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
     #[arg(long, global = true, value_name = "PATH")]
@@ -55,11 +113,19 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Query(query::QueryArgs),
+    #[command(name = "q")]
+    Saved(saved::SavedArgs),
+    Shell(shell::ShellArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
+    Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),
+    Cost(cost::CostArgs),
+    Top(top::TopArgs),
+    Timeline(timeline::TimelineArgs),
+    Tail(tail::TailArgs),
     Stats(stats::StatsArgs),
     Check(check::CheckArgs),
     Prune(prune::PruneArgs),
@@ -68,4 +134,76 @@ pub enum Command {
     Compact(compact::CompactArgs),
     Demo(demo::DemoArgs),
     Migrate(migrate::MigrateArgs),
+    Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of each `netsky` in a line of a shell, without what it is piped or redirected to.
+    fn calls(line: &str) -> Vec<Vec<String>> {
+        let (mut calls, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
+        let mut chars = line.chars().peekable();
+        while let Some(char) = chars.next() {
+            match char {
+                '\'' | '"' => {
+                    let word = word.get_or_insert_default();
+                    word.extend(chars.by_ref().take_while(|next| *next != char));
+                }
+                ' ' => words.extend(word.take()),
+                '#' if word.is_none() => break,
+                '|' | '>' | '<' | '&' => {
+                    words.extend(word.take());
+                    calls.push(std::mem::take(&mut words));
+                }
+                char => word.get_or_insert_default().push(char),
+            }
+        }
+        words.extend(word);
+        calls.push(words);
+        calls.retain(|words| words.first().is_some_and(|word| word == "netsky"));
+        calls
+    }
+
+    #[test]
+    fn every_command_has_examples_that_can_be_typed() {
+        let netsky = command();
+        let helps = netsky.get_subcommands().map(|command| {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            (command.get_name().to_owned(), help)
+        });
+        for (name, help) in helps.chain([("netsky".to_owned(), EXAMPLES.to_owned())]) {
+            let examples = help.split("Examples:\n").nth(1);
+            let examples = examples.unwrap_or_else(|| panic!("{name} has no examples"));
+            let examples = examples.lines().take_while(|line| line.starts_with("  "));
+            let mut own = 0;
+            for words in examples.flat_map(|line| calls(line.trim())) {
+                if let Err(error) = command().try_get_matches_from(&words) {
+                    panic!("{name}: {words:?}: {error}");
+                }
+                own += usize::from(name == "netsky" || words.contains(&name));
+            }
+            assert!(own > 0, "{name} has no example of its own");
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_command_in_lines_that_fit() {
+        let netsky = command();
+        let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        for command in netsky.get_subcommands() {
+            assert!(listed.contains(&command.get_name()), "{}", command.get_name());
+        }
+        for line in list(&netsky).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command().debug_assert();
+    }
 }

@@ -11,12 +11,19 @@ use crate::failure::Failure;
 use crate::output::{counted, print_line};
 use crate::store::open_path;
 
-/// Make a store of a synthetic fleet and answer a few questions about it
+/// Make a store of a synthetic fleet and ask it a few questions
 ///
 /// The store is made at --db if that is given, else anew at ~/.netsky/demo.db. The same --rows give
 /// the same fleet.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky demo
+  netsky demo --rows 1000000
+  netsky demo --db fleet.db"
+)]
 pub struct DemoArgs {
     /// How many rows to make, over all tables
     #[arg(long, default_value_t = 100_000, value_name = "N")]

@@ -20,6 +20,7 @@ use crate::columnar::{self, Columnar};
 use crate::days::Days;
 use crate::failure::Failure;
 use crate::format::{FileFormat, TableFormat};
+use crate::interrupt::Unfinished;
 use crate::output::{self, Answer, Format};
 use crate::progress::Progress;
 
@@ -333,6 +334,7 @@ fn count(db: &Db, table: &str, condition: &str) -> Result<u64, Failure> {
 struct NewFiles(Vec<NewFile>);
 
 struct NewFile {
+    _unfinished: Unfinished,
     content: TempPath,
     path: PathBuf,
     replace: bool,
@@ -358,8 +360,10 @@ impl NewFiles {
         let failed = |error: io::Error| cannot_write(path, &error);
         fs::create_dir_all(dir).map_err(failed)?;
         let new = tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir).map_err(failed)?;
+        let unfinished = Unfinished::new(new.path());
         self.fill(&new, write).map_err(|failure| failure.about(path.display()))?;
-        self.0.push(NewFile { content: new.into_temp_path(), path: path.to_owned(), replace });
+        let (content, path) = (new.into_temp_path(), path.to_owned());
+        self.0.push(NewFile { content, path, replace, _unfinished: unfinished });
         Ok(())
     }
 
@@ -375,7 +379,7 @@ impl NewFiles {
 
     fn place(self) -> Result<Placed, Failure> {
         let mut placed = Placed { files: 0, bytes: 0 };
-        for NewFile { content, path, replace } in self.0 {
+        for NewFile { content, path, replace, _unfinished } in self.0 {
             placed.files += 1;
             placed.bytes += fs::metadata(&content).map_or(0, |file| file.len());
             let named = match replace {

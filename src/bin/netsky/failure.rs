@@ -1,10 +1,14 @@
 //! How a command fails: what it says, and the exit code.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use datafusion::error::DataFusionError;
 use netsky_db::Error;
+
+use crate::interrupt::EXIT_CODE;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -33,12 +37,23 @@ impl Failure {
         Self::input(format!("cannot read {}: {error}", path.display()))
     }
 
+    /// Ctrl-C was pressed.
+    pub fn interrupted() -> Self {
+        Self { code: EXIT_CODE, message: "interrupted".to_owned() }
+    }
+
+    pub fn is_interrupt(&self) -> bool {
+        self.code == EXIT_CODE
+    }
+
     /// Says what went wrong. Nothing, if that is only that nobody reads our output any more.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
             return ExitCode::SUCCESS;
         }
-        eprintln!("netsky: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("netsky: {}", self.message);
+        }
         ExitCode::from(self.code)
     }
 
@@ -48,51 +63,90 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut message = error.to_string();
-        let code = match &error {
-            Error::StoreNotFound { .. } => {
-                message += "\n  record, import and demo make one; --db PATH names another";
-                3
-            }
-            Error::TimedOut { .. } => 124,
-            Error::MemoryLimit { .. } => {
-                message += "\n  ask for less, or allow more with --memory-limit";
-                1
-            }
-            Error::Busy { .. } => {
-                message += "\n  try again, or wait longer with --busy-timeout";
-                3
-            }
-            Error::CorruptRow { .. } => {
-                message += "\n  nothing was changed; --skip-corrupt leaves such rows out";
-                3
-            }
-            Error::Damaged { .. } => {
-                message += "\n  nothing was changed; an older backup can take its place: netsky restore FILE --force";
-                3
-            }
-            Error::InUse { .. } => {
-                message += "\n  end the programs that have it open, then try again";
-                3
-            }
-            Error::FileExists { .. } => {
-                message += "\n  name another file, or replace it with --force";
-                1
-            }
-            Error::NotAStore { .. }
-            | Error::UpgradeRequired { .. }
-            | Error::Locked { .. }
-            | Error::FutureSchemaVersion { .. }
-            | Error::ReadOnlyStore { .. }
-            | Error::HomeDirMissing
-            | Error::CommitUncertain(_)
-            | Error::Storage(_)
-            | Error::Io { .. } => 3,
-            _ => 1,
+        let message = match next_step(&error) {
+            "" => error.to_string(),
+            next => format!("{error}\n  {next}"),
         };
-        Self { code, message }
+        Self { code: code(&error), message }
+    }
+}
+
+fn code(error: &Error) -> u8 {
+    match error {
+        Error::TimedOut { .. } => 124,
+        Error::StoreNotFound { .. }
+        | Error::NotAStore { .. }
+        | Error::UpgradeRequired { .. }
+        | Error::Damaged { .. }
+        | Error::CorruptRow { .. }
+        | Error::Locked { .. }
+        | Error::Busy { .. }
+        | Error::InUse { .. }
+        | Error::FutureSchemaVersion { .. }
+        | Error::ReadOnlyStore { .. }
+        | Error::HomeDirMissing
+        | Error::CommitUncertain(_)
+        | Error::Storage(_)
+        | Error::Io { .. } => 3,
+        _ => 1,
+    }
+}
+
+/// What to do next, where the message does not say it.
+pub fn next_step(error: &Error) -> &'static str {
+    match error {
+        Error::StoreNotFound { .. } => "record, import and demo make one; --db PATH names another",
+        Error::NotAStore { .. } => {
+            "name another with --db, or put a backup in its place: netsky restore FILE --force"
+        }
+        Error::Locked { .. } => "close that program, then try again",
+        Error::TimedOut { .. } => {
+            "ask for less, as for a shorter time, or allow more with --timeout"
+        }
+        Error::MemoryLimit { .. } => "ask for less, or allow more with --memory-limit",
+        Error::Busy { .. } => "try again, or wait longer with --busy-timeout",
+        Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt leaves such rows out",
+        Error::Damaged { .. } => {
+            "nothing was changed; an older backup can take its place: netsky restore FILE --force"
+        }
+        Error::InUse { .. } => "end the programs that have it open, then try again",
+        Error::FileExists { .. } => "name another file, or replace it with --force",
+        Error::NoTimeColumn { .. } => "name another table, or none",
+        Error::TableExists { .. } => "give it another name",
+        Error::Syntax { .. } => {
+            "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
+        }
+        Error::Parameters { .. } => {
+            "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
+        }
+        Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
+        Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
+            "nothing was stored; `netsky schema TABLE` tells what the columns take"
+        }
+        Error::InvalidLine { .. } => {
+            "nothing of the file was stored; mend the line, or leave it out with --skip-invalid"
+        }
+        Error::Storage(_) | Error::Io { .. } => {
+            "`netsky doctor` looks over paths, permissions and the disk"
+        }
+        // DataFusion's own next step.
+        Error::Query(error) if error.to_string().contains("Did you mean") => "",
+        Error::Query(error) => match error.find_root() {
+            DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
+                "a WHERE, nullif or try_cast leaves out the values that it fails at"
+            }
+            _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
+        },
+        Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
+        _ => "",
     }
 }
 
@@ -113,5 +167,80 @@ impl From<arrow::error::ArrowError> for Failure {
             arrow::error::ArrowError::IoError(_, error) => error.into(),
             other => Self::from(Error::from(other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// One of each kind.
+    fn errors() -> Vec<Error> {
+        let path = || PathBuf::from("meta.db");
+        let text = || "it".to_owned();
+        let nearest = || vec!["ticks".to_owned()];
+        let time = Duration::from_secs(1);
+        vec![
+            Error::HomeDirMissing,
+            Error::StoreNotFound { path: path() },
+            Error::NotAStore { path: path(), reason: text() },
+            Error::UpgradeRequired { path: path() },
+            Error::Damaged { path: path(), reason: text() },
+            Error::Locked { path: path(), reason: text() },
+            Error::Busy { path: path(), waited: time },
+            Error::InUse { path: path() },
+            Error::FileExists { path: path() },
+            Error::FutureSchemaVersion { path: path(), found: 9, supported: 2 },
+            Error::ReadOnlyStore { path: path() },
+            Error::UnknownTable { name: text(), nearest: nearest() },
+            Error::UnknownColumn { name: text(), nearest: nearest() },
+            Error::NoTimeColumn { table: text() },
+            Error::TableExists { name: text() },
+            Error::Syntax { message: text() },
+            Error::Parameters { wanted: 1, given: 2 },
+            Error::ParameterName { name: text() },
+            Error::Parameter { number: 1, reason: text() },
+            Error::ReadOnlySql { statement: text() },
+            Error::CorruptRow { table: text(), id: 1, reason: text() },
+            Error::InvalidValue { table: text(), column: text(), reason: text() },
+            Error::InvalidRow { table: text(), reason: text() },
+            Error::InvalidLine { line: 1, reason: text() },
+            Error::Storage("it".into()),
+            Error::CommitUncertain("it".into()),
+            Error::Io { action: "read", path: path(), source: io::ErrorKind::NotFound.into() },
+            Error::TimedOut { after: time },
+            Error::MemoryLimit { message: text() },
+            Error::Query(Box::new(DataFusionError::Plan(text()))),
+            Error::QueryAborted { reason: text() },
+        ]
+    }
+
+    #[test]
+    fn every_error_says_what_to_do_next_in_a_line_or_two() {
+        let mut kinds: Vec<String> = Vec::new();
+        for error in errors() {
+            let kind = format!("{error:?}");
+            let kind = kind.split(|char: char| !char.is_alphanumeric()).next().unwrap();
+            kinds.push(kind.to_owned());
+            let said = Failure::from(error).to_string();
+            // In the message itself it stands after a semicolon.
+            assert!(said.contains("\n  ") || said.contains("; "), "{said}");
+            assert!(
+                said.lines().count() <= 2 && said.lines().all(|line| line.len() < 200),
+                "{said}"
+            );
+        }
+        let source = include_str!("../../error.rs");
+        let body = source.split("pub enum Error {").nth(1).unwrap().split("\n}").next().unwrap();
+        let declared = body.lines().filter_map(|line| {
+            let name = line.strip_prefix("    ")?;
+            let end = name.find(|char: char| !char.is_alphanumeric())?;
+            name.starts_with(|first: char| first.is_ascii_uppercase())
+                .then(|| name[..end].to_owned())
+        });
+        assert_eq!(kinds, declared.collect::<Vec<_>>());
     }
 }

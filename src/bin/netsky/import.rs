@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use netsky_db::{Db, Error, TABLES, Table};
 
 use crate::args::StoreArgs;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::format::FileFormat;
 use crate::output;
 use crate::progress::Progress;
@@ -183,7 +183,13 @@ impl Import {
         };
         drop(progress);
         let (ids, skipped) = imported.map_err(|error| match error {
-            Error::InvalidLine { line, reason } => Failure::input(places.locate(line, &reason)),
+            Error::InvalidLine { line, ref reason } => {
+                let place = places.locate(line, reason);
+                match reason.starts_with("cannot be read") {
+                    true => Failure::input(place),
+                    false => Failure::input(format!("{place}\n  {}", failure::next_step(&error))),
+                }
+            }
             other => Failure::from(other).about(&path),
         })?;
         let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");

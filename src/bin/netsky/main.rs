@@ -12,13 +12,19 @@ mod chart;
 mod check;
 mod columnar;
 mod compact;
+mod completions;
+mod cost;
 mod csv;
 mod days;
 mod demo;
+mod doctor;
 mod export;
 mod failure;
+mod figures;
 mod format;
 mod import;
+mod interrupt;
+mod man;
 mod migrate;
 mod moment;
 mod output;
@@ -26,27 +32,38 @@ mod progress;
 mod prune;
 mod query;
 mod record;
+mod saved;
+mod shell;
 mod source;
 mod stats;
 mod store;
 mod tables;
+mod tail;
+mod timeline;
+mod top;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Args, Command};
+use args::Command;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    interrupt::handle();
+    let args = args::parse();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
+        Command::Saved(saved) => saved::run(&args.store, saved),
+        Command::Shell(shell) => shell::run(&args.store, shell),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Export(export) => export::run(&args.store, export),
         Command::Tables(tables) => tables::run(&args.store, tables),
+        Command::Views(views) => tables::views(views),
         Command::Schema(schema) => tables::schema(schema),
+        Command::Cost(cost) => cost::run(&args.store, cost),
+        Command::Top(top) => top::run(&args.store, top),
+        Command::Timeline(timeline) => timeline::run(&args.store, timeline),
+        Command::Tail(tail) => tail::run(&args.store, tail),
         Command::Check(check) => check::run(&args.store, check),
         Command::Prune(prune) => prune::run(&args.store, prune),
         Command::Stats(stats) => stats::run(&args.store, stats),
@@ -55,6 +72,12 @@ fn main() -> ExitCode {
         Command::Compact(compact) => compact::run(&args.store, compact),
         Command::Demo(demo) => demo::run(&args.store, demo),
         Command::Migrate(_) => migrate::run(&args.store),
+        Command::Doctor(doctor) => doctor::run(&args.store, doctor),
+        Command::Completions(completions) => completions::run(completions),
+        Command::Man(man) => man::run(man),
     };
-    result.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    // A query that was left while it ran can have some still.
+    interrupt::discard_files();
+    code
 }

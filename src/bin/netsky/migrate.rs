@@ -10,7 +10,13 @@ use crate::output::print_line;
 /// old file is kept beside it. record and import do the same by themselves; query and tables do not,
 /// since they change nothing.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky migrate
+  netsky migrate --db old.db"
+)]
 pub struct MigrateArgs {}
 
 pub fn run(store: &StoreArgs) -> Result<(), Failure> {

@@ -72,17 +72,19 @@ impl Progress {
                 None => write!(out, "{:#}", HumanDuration(state.elapsed())),
             };
         };
+        let style = move |template: &str| {
+            let style = ProgressStyle::with_template(template).ok()?.progress_chars(CHARS);
+            Some(style.with_key("read", read.clone()).with_key("left", left))
+        };
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {read}{left}") {
-            bar.set_style(
-                style.progress_chars(CHARS).with_key("read", read).with_key("left", left),
-            );
-        }
+        style("{spinner} {read}{left}").into_iter().for_each(|style| bar.set_style(style));
+        let mut with_bar = style("{bar:24} {read}{left}");
         Self::shown_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
             // Blocks that need not be read tell nothing of how long the others take.
             let blocks = counts.blocks_total.saturating_sub(counts.blocks_skipped);
             if blocks > 0 {
+                with_bar.take().into_iter().for_each(|style| bar.set_style(style));
                 bar.set_length(blocks);
                 bar.set_position(counts.blocks_read + counts.blocks_counted);
             }
@@ -108,7 +110,7 @@ impl Progress {
     fn shown_by(
         bar: ProgressBar,
         rows: Arc<AtomicU64>,
-        refresh: impl Fn(&ProgressBar) + Send + 'static,
+        mut refresh: impl FnMut(&ProgressBar) + Send + 'static,
     ) -> Self {
         let (working, done) = mpsc::channel();
         let shown = bar.clone();

@@ -2,18 +2,23 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
+use std::iter::from_fn;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use bytesize::ByteSize;
 use chrono::Utc;
 use console::Style;
+use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{OpenOptions, QueryProgress};
+use netsky_db::{Db, OpenOptions, QueryProgress, QueryStream, Value};
 
 use crate::args::StoreArgs;
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{self, Answer, Format, Shown, Summary};
 use crate::progress::Progress;
 
@@ -45,7 +50,7 @@ pub struct QueryArgs {
 }
 
 /// What every command that runs a query takes: how to print its answer, and what it may use.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct AnswerArgs {
     /// How to print the answer [default: table, or what the name of --output says]
     #[arg(long, value_enum)]
@@ -75,11 +80,27 @@ pub struct AnswerArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    answer(store, &read_sql(args)?, &args.answer)
+    answer(store, &read_sql(args)?, &[], &args.answer)
 }
 
-/// Runs a query and prints its answer.
-pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Failure> {
+/// Runs a query and prints its answer, with a summary for whoever sees it come.
+pub fn answer(
+    store: &StoreArgs,
+    sql: &str,
+    parameters: &[Value<'_>],
+    args: &AnswerArgs,
+) -> Result<(), Failure> {
+    answer_with(store, sql, parameters, args, stderr().is_terminal())
+}
+
+/// As [`answer`], with a summary or without.
+pub fn answer_with(
+    store: &StoreArgs,
+    sql: &str,
+    parameters: &[Value<'_>],
+    args: &AnswerArgs,
+    summarised: bool,
+) -> Result<(), Failure> {
     let picture = match args.format {
         None => Picture::of(args.chart, args.output.as_ref())?,
         Some(_) => None,
@@ -90,22 +111,27 @@ pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Fai
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let mut stream = block_on(db.query_stream(sql))?;
+    let query = db.query_stream_with(sql, parameters);
+    let mut stream = block_on(interrupt::unless_pressed(query))??;
     let (schema, progress) = (stream.schema(), stream.progress());
-    let mut watched = Watched::new(block_on_stream(&mut stream), &progress);
+    let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.
     watched.hides_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
     watched.hides_at_once &= args.output.is_none() && stdout().is_terminal();
     let answer = Answer { schema, batches: &mut watched };
     let shown = match (&picture, &args.output) {
-        _ if args.json => print_envelope(sql, answer)?,
-        (Some(picture), _) => picture.draw(answer)?,
-        (None, Some(path)) => output::write_file(format, answer, path)?,
-        (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN))?,
+        _ if args.json => print_envelope(sql, answer),
+        (Some(picture), _) => picture.draw(answer),
+        (None, Some(path)) => output::write_file(format, answer, path),
+        (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
     };
     let took = watched.ended.unwrap_or_else(Instant::now) - started;
     drop(watched);
-    if stderr().is_terminal() {
+    if interrupt::pressed() {
+        return Err(Failure::interrupted());
+    }
+    let shown = shown?;
+    if summarised {
         let summary = Summary { rows: shown.rows, took, read: progress.counts() };
         // At once, since others may print there, too.
         let line = format!("{}\n", Style::new().for_stderr().dim().apply_to(summary));
@@ -118,6 +144,13 @@ pub fn answer(store: &StoreArgs, sql: &str, args: &AnswerArgs) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// The next batch as soon as it is there. An error ends the answer if Ctrl-C is pressed before.
+fn next_batch(stream: &mut QueryStream) -> Option<netsky_db::Result<RecordBatch>> {
+    block_on(interrupt::unless_pressed(stream.next())).unwrap_or_else(|_| {
+        Some(Err(netsky_db::Error::QueryAborted { reason: "it was interrupted".to_owned() }))
+    })
 }
 
 /// The batches of an answer, with a bar as long as none are printed.
@@ -153,13 +186,22 @@ impl<B: output::Batches> Iterator for Watched<B> {
 }
 
 impl AnswerArgs {
-    fn format(&self) -> Result<Format, Failure> {
+    /// The format that is asked for, by its name or by that of a file.
+    pub fn format(&self) -> Result<Format, Failure> {
         match (self.format, &self.output) {
             (Some(format), _) => Ok(format),
             (None, Some(path)) => Format::of_file(path),
             (None, None) => Ok(Format::Table),
         }
     }
+}
+
+/// The whole answer of a query that a command asks by itself.
+pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
+    let stream = block_on(db.query_stream_with(sql, parameters))?;
+    let schema = stream.schema();
+    let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {

@@ -176,10 +176,8 @@ impl Rows {
             Box::new(BufReader::with_capacity(1 << 16, progress.read(bytes)));
         if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
             bytes = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes)));
-            // What is no gzip after all is found at the first line, which is said better.
-            if bytes.fill_buf().is_err() {
-                return Ok(Self::Ndjson { bytes, ended: true });
-            }
+            // The decoder tells an error once, and then takes the file for ended.
+            bytes.fill_buf()?;
         }
         if let Some(columnar) = columnar::recognise(bytes.fill_buf()?) {
             let mut file = tempfile::tempfile()?;

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::tables::times;
 
-/// Show what the store and its tables take, and from when to when their rows are
+/// Show the sizes and the times of the store and its tables
 ///
 /// ROW_BYTES are those of the JSON and the ids, FILE_BYTES those of the pages they lie in. ZONES are the
 /// blocks of rows of which number and span of times are known without reading them. FIRST and LAST are

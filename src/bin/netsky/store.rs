@@ -20,9 +20,24 @@ impl StoreArgs {
         self.db.clone().or_else(|| from_environment().map(PathBuf::from))
     }
 
+    pub fn is_default(&self) -> bool {
+        self.path().is_none()
+    }
+
+    /// Who says where the store is.
+    pub fn source(&self) -> &'static str {
+        match (&self.db, self.path()) {
+            (Some(_), _) => "as --db says",
+            (None, Some(_)) => "as $NETSKY_DB says",
+            (None, None) => "the default",
+        }
+    }
+
     /// How the store is opened, as far as every command has a say.
     pub fn options(&self) -> OpenOptions {
-        OpenOptions::new().busy_timeout(self.busy_timeout)
+        OpenOptions::new().busy_timeout(self.busy_timeout).on_repair(|progress| {
+            eprintln!("netsky: repairing what a killed program left: {:.0} %", 100.0 * progress);
+        })
     }
 
     /// Opens the store, which must be there.

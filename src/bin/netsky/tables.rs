@@ -1,10 +1,10 @@
-//! `netsky tables` and `netsky schema`
+//! `netsky tables`, `netsky views` and `netsky schema`
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use chrono::{DateTime, Utc};
-use netsky_db::{TABLES, Table};
+use netsky_db::{TABLES, Table, VIEWS, View};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -14,18 +14,53 @@ use crate::output::{self, Format};
 ///
 /// FIRST and LAST are the times of the row recorded first and of the row recorded last.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky tables
+  netsky tables --format json"
+)]
 pub struct TablesArgs {
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// Describe a table's columns, or those of all tables
+/// List the views: ready questions over the tables
+///
+/// A view is queried as a table is; `netsky schema VIEW` describes its columns. With a name, what is to be
+/// known of the view and its SQL are printed, as a query of your own could begin.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky views
+  netsky views v_crash_loops > ~/.netsky/queries/crashes.sql
+  netsky query \"SELECT * FROM v_cost_daily WHERE day >= '2026-04-20'\""
+)]
+pub struct ViewsArgs {
+    /// The view to print the SQL of
+    #[arg(conflicts_with = "format")]
+    pub view: Option<String>,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Describe the columns of a table or view, or those of all
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky schema
+  netsky schema messages
+  netsky schema messages --format markdown"
+)]
 pub struct SchemaArgs {
-    /// The table
+    /// The table or view
     pub table: Option<String>,
     /// How to print the description
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -52,10 +87,35 @@ pub fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
     Arc::new(nanos.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }
 
+pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
+    if let Some(name) = &args.view {
+        if Table::find(name, TABLES).is_ok() {
+            return Err(Failure::input(format!(
+                "{name} is a table; `netsky schema {name}` describes it"
+            )));
+        }
+        let view = View::find(name)?;
+        let comments = [view.doc(), view.note()].into_iter().filter(|text| !text.is_empty());
+        let comments: String = comments.map(|text| format!("-- {text}\n")).collect();
+        return output::print_line(&format!("{comments}{}", view.sql().trim()));
+    }
+    let column = |cell: fn(&View) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(VIEWS.iter().map(cell)))
+    };
+    let columns = [("view", column(View::name)), ("rows are", column(View::doc))];
+    output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
+}
+
 pub fn schema(args: &SchemaArgs) -> Result<(), Failure> {
     let columns = match &args.table {
-        Some(name) => columns_of(Table::find(name, TABLES)?),
-        None => TABLES.iter().copied().flat_map(columns_of).collect(),
+        Some(name) => match Table::find(name, TABLES) {
+            Ok(table) => columns_of(table),
+            Err(_) => columns_of_view(View::find(name)?),
+        },
+        None => {
+            let tables = TABLES.iter().copied().flat_map(columns_of);
+            tables.chain(VIEWS.iter().flat_map(columns_of_view)).collect()
+        }
     };
     let column = |cell: fn(&ColumnLine) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(columns.iter().map(cell)))
@@ -96,4 +156,15 @@ fn columns_of(table: &'static Table) -> Vec<ColumnLine> {
         what: column.description(),
     });
     std::iter::once(id).chain(columns).collect()
+}
+
+fn columns_of_view(view: &'static View) -> Vec<ColumnLine> {
+    let columns = view.columns().iter().map(|column| ColumnLine {
+        table: view.name(),
+        column: column.name,
+        ty: column.ty.name(),
+        null: if column.nullable { "yes" } else { "no" },
+        what: column.doc.to_owned(),
+    });
+    columns.collect()
 }

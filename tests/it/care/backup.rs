@@ -172,7 +172,7 @@ fn the_backup_and_restore_commands_say_what_went_where() {
     let tick = r#"{"source":"cron","detail_json":"{}"}"#;
     home.ok(&["record", "ticks", tick]);
     let out = home.ok(&["backup", file]);
-    assert!(out.starts_with(&format!("1 rows in {file}, ")) && out.ends_with("iB\n"), "{out}");
+    assert!(out.starts_with(&format!("1 row in {file}, ")) && out.ends_with("iB\n"), "{out}");
     let error = home.fails(1, &["backup", file]);
     assert!(error.contains("exists already") && error.contains("--force"), "{error}");
     home.ok(&["record", "ticks", tick]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::failure::Failure;
+use crate::interrupt::Unfinished;
 
 /// Where output goes that does not go to standard output.
 pub struct Destination {
@@ -16,7 +17,7 @@ pub struct Destination {
 
 enum To {
     /// Beside the path, which it gets in the end.
-    Temporary(NamedTempFile),
+    Temporary(NamedTempFile, Unfinished),
     /// What stands at the path is no file, such as a pipe or `/dev/null`, and stays what it is.
     Other(File),
 }
@@ -45,7 +46,8 @@ impl Destination {
         let mut builder = Builder::new();
         builder.prefix(".netsky-").suffix(".part");
         let file = as_others_make_it(&mut builder, &path).tempfile_in(dir)?;
-        Ok((path, To::Temporary(file)))
+        let unfinished = Unfinished::new(file.path());
+        Ok((path, To::Temporary(file, unfinished)))
     }
 
     /// Gives the file its name.
@@ -53,7 +55,9 @@ impl Destination {
         let path = self.path;
         let failed = |error: &io::Error| unwritable(&path, error);
         match self.to.into_inner().map_err(|error| failed(error.error()))? {
-            To::Temporary(file) => file.persist(&path).map(|_| ()).map_err(|e| failed(&e.error)),
+            To::Temporary(file, _unfinished) => {
+                file.persist(&path).map(|_| ()).map_err(|e| failed(&e.error))
+            }
             To::Other(_) => Ok(()),
         }
     }
@@ -95,14 +99,14 @@ impl Write for Destination {
 impl Write for To {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Temporary(file) => file.write(bytes),
+            Self::Temporary(file, _) => file.write(bytes),
             Self::Other(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Temporary(file) => file.flush(),
+            Self::Temporary(file, _) => file.flush(),
             Self::Other(file) => file.flush(),
         }
     }

@@ -114,14 +114,10 @@ pub struct Shown {
     pub shown: u64,
 }
 
-/// Prints an answer on standard output, all of it.
-pub fn print(format: Format, answer: Answer<impl Batches>) -> Result<(), Failure> {
-    show(format, answer, None).map(|_| ())
-}
-
-/// Prints a batch that a command put together by itself.
+/// Prints a batch that a command put together by itself, all of it. There, nulls need no word.
 pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
-    print(format, Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) })
+    let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
+    show_with(format, answer, None, "").map(|_| ())
 }
 
 pub fn print_line(line: &str) -> Result<(), Failure> {
@@ -141,6 +137,15 @@ pub fn show(
     answer: Answer<impl Batches>,
     max_rows: Option<u64>,
 ) -> Result<Shown, Failure> {
+    show_with(format, answer, max_rows, "NULL")
+}
+
+fn show_with(
+    format: Format,
+    answer: Answer<impl Batches>,
+    max_rows: Option<u64>,
+    null: &'static str,
+) -> Result<Shown, Failure> {
     let Some(screen) = Screen::of_stdout() else {
         let mut out = BufWriter::with_capacity(1 << 16, stdout());
         let rows = write_counted(format, answer, &mut out)?;
@@ -153,9 +158,9 @@ pub fn show(
             let Answer { schema, batches } = answer;
             let mut rows = Rows::new(batches, max_rows);
             if format == Format::Table {
-                show_table(screen, &schema, &mut rows, &mut out)?;
+                show_table(screen, &schema, &mut rows, null, &mut out)?;
             } else {
-                let mut vertical = Vertical::new(&schema, Some(screen.columns));
+                let mut vertical = Vertical::new(&schema, null, Some(screen.columns));
                 while let Some(batch) = rows.next()? {
                     vertical.write(&batch, &mut out)?;
                 }
@@ -174,7 +179,11 @@ pub fn show(
     };
     if shown.shown < shown.rows {
         let (shown, rows) = (HumanCount(shown.shown), counted(shown.rows, "row"));
-        writeln!(out, "{}", table::dim(format!("{shown} of {rows}; --all shows the others")))?;
+        writeln!(
+            out,
+            "{}",
+            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows the others"))
+        )?;
     }
     let paged = out.into_inner().map_err(|error| Failure::from(error.into_error()))?;
     paged.finish()?;
@@ -185,6 +194,7 @@ fn show_table(
     screen: Screen,
     schema: &Schema,
     rows: &mut Rows<impl Batches>,
+    null: &'static str,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let (mut first, mut held) = (Vec::new(), 0);
@@ -197,10 +207,10 @@ fn show_table(
     // Plans are texts of many lines.
     let layout = match schema.column_with_name("plan") {
         Some(_) if schema.column_with_name("plan_type").is_some() => None,
-        _ => Layout::fit(schema, &first, screen.columns)?,
+        _ => Layout::fit(schema, &first, null, screen.columns)?,
     };
     let Some(layout) = layout else {
-        let mut vertical = Vertical::new(schema, Some(screen.columns));
+        let mut vertical = Vertical::new(schema, null, Some(screen.columns));
         for batch in first {
             vertical.write(&batch, out)?;
         }
@@ -248,7 +258,7 @@ pub fn write(
             Ok(writeln!(out, "{}", netsky_db::format_table(&answer.schema, &batches)?)?)
         }
         Format::Vertical => {
-            let mut vertical = Vertical::new(&answer.schema, None);
+            let mut vertical = Vertical::new(&answer.schema, "NULL", None);
             for batch in answer.batches {
                 vertical.write(&batch?, &mut out)?;
             }

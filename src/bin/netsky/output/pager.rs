@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use console::measure_text_width;
 
+use crate::interrupt::{self, Meaning};
 use crate::output::screen::Screen;
 
 /// What is longer than this is longer than any screen, even if it is one line.
@@ -21,7 +22,8 @@ enum To {
     /// What has been printed so far, as long as it fits on the screen.
     Held(Held),
     Screen(Stdout),
-    Pager(Child, ChildStdin),
+    /// To it, Ctrl-C is a key.
+    Pager(Child, ChildStdin, Meaning),
 }
 
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Paged {
         let To::Held(held) = &mut self.to else { return Ok(()) };
         let bytes = std::mem::take(&mut held.bytes);
         self.to = match start() {
-            Some((pager, input)) => To::Pager(pager, input),
+            Some((pager, input)) => To::Pager(pager, input, interrupt::leave()),
             None => To::Screen(stdout()),
         };
         self.write_all(&bytes)
@@ -81,7 +83,7 @@ impl Write for Paged {
                 Ok(bytes.len())
             }
             To::Screen(out) => out.write(bytes),
-            To::Pager(_, input) => input.write(bytes),
+            To::Pager(_, input, _) => input.write(bytes),
         }
     }
 
@@ -89,7 +91,7 @@ impl Write for Paged {
         match &mut self.to {
             To::Held(_) => Ok(()),
             To::Screen(out) => out.flush(),
-            To::Pager(_, input) => input.flush(),
+            To::Pager(_, input, _) => input.flush(),
         }
     }
 }
@@ -97,7 +99,7 @@ impl Write for Paged {
 impl Drop for Paged {
     /// Whatever became of the answer, the terminal is the pager's until it is left.
     fn drop(&mut self) {
-        if let To::Pager(mut pager, input) =
+        if let To::Pager(mut pager, input, _leave) =
             std::mem::replace(&mut self.to, To::Held(Held::default()))
         {
             drop(input);

@@ -67,6 +67,7 @@ struct Column {
 #[derive(Debug)]
 pub struct Layout {
     columns: Vec<Column>,
+    null: &'static str,
     /// No cell is longer.
     screen: usize,
 }
@@ -76,11 +77,17 @@ impl Layout {
     pub fn fit(
         schema: &Schema,
         rows: &[RecordBatch],
+        null: &'static str,
         screen: usize,
     ) -> Result<Option<Self>, Failure> {
         let columns = schema.fields().iter().map(|field| Column::new(field));
-        let mut layout = Self { columns: columns.collect(), screen };
+        let mut layout = Self { columns: columns.collect(), null, screen };
         let lines = layout.cells(rows)?;
+        for (at, column) in layout.columns.iter_mut().enumerate() {
+            if column.kind == Kind::Text && are_figures(lines.iter().map(|cells| &cells[at])) {
+                column.kind = Kind::Number;
+            }
+        }
         for cells in &lines {
             for (column, cell) in layout.columns.iter_mut().zip(cells) {
                 column.decimals = column.decimals.max(decimals(column.kind, &cell.text));
@@ -164,7 +171,7 @@ impl Layout {
             for row in 0..batch.num_rows() {
                 let cells = columns.iter().map(|(formatter, is_null)| {
                     if is_null(row) {
-                        return Cell { text: "NULL".to_owned(), is_null: true };
+                        return Cell { text: self.null.to_owned(), is_null: true };
                     }
                     let text = formatter.value(row).to_string();
                     Cell { text: beginning(&text, self.screen), is_null: false }
@@ -226,6 +233,19 @@ impl Column {
         let side = if right { Alignment::Right } else { Alignment::Left };
         pad_str(text, self.width, side, None).into_owned()
     }
+}
+
+/// Whether texts are figures that a command has put below each other, as in `$1,234.56`.
+fn are_figures<'a>(cells: impl Iterator<Item = &'a Cell>) -> bool {
+    /// No figure is longer.
+    const MAX: usize = 24;
+    let texts: Vec<&str> =
+        cells.filter(|cell| !cell.is_null).map(|cell| cell.text.as_str()).collect();
+    let Some(first) = texts.first() else { return false };
+    let are_digits = |text: &&str| text.chars().all(|c| c.is_ascii_digit() || "$<-,.".contains(c));
+    first.len() <= MAX
+        && texts.iter().all(|text| text.len() == first.len())
+        && (texts.iter().any(|text| text.starts_with(' ')) || texts.iter().all(are_digits))
 }
 
 /// Where a name can be broken.

@@ -21,6 +21,7 @@ const MAX_RULE: usize = 60;
 pub struct Vertical {
     /// With blanks up to where the values begin.
     names: Vec<String>,
+    null: &'static str,
     /// The columns of the terminal, on which what is long, or of several lines, goes on below where
     /// it began. Elsewhere a value is a line.
     screen: Option<usize>,
@@ -29,14 +30,14 @@ pub struct Vertical {
 }
 
 impl Vertical {
-    pub fn new(schema: &Schema, screen: Option<usize>) -> Self {
+    pub fn new(schema: &Schema, null: &'static str, screen: Option<usize>) -> Self {
         let names = schema.fields().iter().map(|field| visible(field.name()).into_owned());
         let mut names: Vec<String> = names.collect();
         let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
         for name in &mut names {
             *name += &" ".repeat(longest - name.width());
         }
-        Self { names, screen, written: 0 }
+        Self { names, null, screen, written: 0 }
     }
 
     pub fn write(&mut self, rows: &RecordBatch, out: &mut impl Write) -> Result<(), Failure> {
@@ -51,7 +52,7 @@ impl Vertical {
             for (name, (formatter, is_null)) in self.names.iter().zip(&columns) {
                 write!(out, "{}{GAP}", dim(name))?;
                 match (is_null(row), self.screen) {
-                    (true, _) => writeln!(out, "{}", dim("NULL"))?,
+                    (true, _) => writeln!(out, "{}", dim(self.null))?,
                     (false, None) => {
                         writeln!(out, "{}", visible(&formatter.value(row).to_string()))?
                     }

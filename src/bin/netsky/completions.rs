@@ -1,0 +1,32 @@
+//! `netsky completions`
+
+use std::io::{Write, stdout};
+
+use clap_complete::{Shell, generate};
+
+use crate::args;
+use crate::failure::Failure;
+
+/// Print what makes a shell complete netsky's commands
+///
+/// It goes where the shell looks for such files, which is not the same everywhere.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky completions bash > ~/.local/share/bash-completion/completions/netsky
+  netsky completions zsh > ~/.zfunc/_netsky      # with ~/.zfunc in $fpath
+  netsky completions fish > ~/.config/fish/completions/netsky.fish"
+)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    // It is written in one piece, because what writes it cannot be told that nobody reads it.
+    let mut script = Vec::new();
+    generate(args.shell, &mut args::command(), "netsky", &mut script);
+    Ok(stdout().lock().write_all(&script)?)
+}

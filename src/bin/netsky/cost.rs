@@ -1,0 +1,117 @@
+//! `netsky cost`
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use netsky_db::Value;
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::figures;
+use crate::output::{self, Format};
+use crate::query::rows;
+
+/// Show what calls of models cost, and the tokens they used
+///
+/// Days are those of UTC and come in their order, all else dearest first. UNPRICED calls have no cost, so that the sums leave
+/// them out. In JSON and CSV the cost is a number of dollars, and there is no line of the total.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky cost
+  netsky cost --by model --since 7d
+  netsky cost --by session --since 2026-04-20 --format csv"
+)]
+pub struct CostArgs {
+    /// What to sum by
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    pub by: By,
+    /// Calls since a time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    pub since: Option<DateTime<Utc>>,
+    /// How to print the costs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    Day,
+    Model,
+    Agent,
+    Session,
+}
+
+impl By {
+    /// What the column is called, and what is in it.
+    fn column(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Day => ("day", "ts_utc::date"),
+            Self::Model => ("model", "model"),
+            Self::Agent => ("agent", "agent"),
+            Self::Session => ("session", "session_id"),
+        }
+    }
+}
+
+pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
+    let for_people = matches!(args.format, Format::Table | Format::Markdown);
+    let (name, expr) = args.by.column();
+    let order = if args.by == By::Day { "1" } else { "usd DESC NULLS LAST, 1" };
+    let groups = if for_people { format!("GROUPING SETS (({expr}), ())") } else { expr.to_owned() };
+    let is_total = if for_people { format!("grouping({expr})") } else { "0".to_owned() };
+    let since = if args.since.is_some() { "WHERE ts_utc >= $1" } else { "" };
+    // As decimals, because a sum of 64-bit integers could overflow unnoticed.
+    let sql = format!(
+        "SELECT * EXCLUDE (is_total) FROM (
+           SELECT {expr} AS {name}, count(*) AS calls, count(*) - count(cost_usd_micros) AS unpriced,
+                  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+                  sum(cached_input_tokens) AS cached_input_tokens,
+                  CAST(sum(CAST(cost_usd_micros AS DECIMAL(38, 0))) AS DOUBLE) / 1e6 AS usd,
+                  {is_total} AS is_total
+           FROM token_usage {since} GROUP BY {groups})
+         ORDER BY is_total, {order}"
+    );
+    let since: Vec<Value<'_>> = args.since.map(Value::Time).into_iter().collect();
+    let batch = rows(&store.open_read_only()?, &sql, &since)?;
+    if for_people {
+        output::print_batch(args.format, readable(&batch)?)
+    } else {
+        output::print_batch(args.format, batch)
+    }
+}
+
+/// The same with figures as people write them. The last row is the total.
+fn readable(batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+    let schema = batch.schema();
+    let total = batch.num_rows().saturating_sub(1);
+    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+    for (index, (field, column)) in schema.fields().iter().zip(batch.columns()).enumerate() {
+        let written: ArrayRef = match column.data_type() {
+            _ if index == 0 => {
+                let names = cast(column, &DataType::Utf8View)?;
+                let names = names.as_string_view().iter().enumerate();
+                let names =
+                    names.map(|(row, name)| if row == total { Some("(all)") } else { name });
+                Arc::new(names.collect::<StringViewArray>())
+            }
+            DataType::Int64 => {
+                let figures = column.as_primitive::<Int64Type>().iter();
+                figures::column(figures.map(|figure| figure.map(figures::count)).collect())
+            }
+            DataType::Float64 => {
+                let figures = column.as_primitive::<Float64Type>().iter();
+                figures::column(figures.map(|figure| figure.map(figures::money)).collect())
+            }
+            _ => Arc::clone(column),
+        };
+        columns.push((field.name(), written));
+    }
+    Ok(RecordBatch::try_from_iter(columns)?)
+}

@@ -1,0 +1,306 @@
+//! `netsky doctor`
+
+use std::env;
+use std::fmt::Write;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use console::{Term, style};
+use indicatif::HumanBytes;
+use netsky_db::{Db, Error, SCHEMA_VERSION};
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::output::{counted, print_line};
+use crate::shell::{HISTORY_FILE, RC_FILE};
+
+/// Look over what netsky works with, and say what to mend
+///
+/// That is the store's path, permissions, versions and disk, files that were left behind, and the
+/// terminal. Nothing is made or changed. Each finding is a line that begins with ok, warn or fail, with
+/// what to do about it. The exit code is 3 if anything fails. What is in the store is not looked
+/// through; `netsky check` does that.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky doctor
+  netsky doctor --db copy.db"
+)]
+pub struct DoctorArgs {}
+
+/// Less than this on the disk is soon too little.
+const LITTLE_ROOM: u64 = 64 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug)]
+struct Finding {
+    verdict: Verdict,
+    about: &'static str,
+    what: String,
+}
+
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, about: &'static str, what: impl Into<String>) {
+        self.0.push(Finding { verdict: Verdict::Ok, about, what: what.into() });
+    }
+
+    fn warn(&mut self, about: &'static str, what: impl Into<String>) {
+        self.0.push(Finding { verdict: Verdict::Warn, about, what: what.into() });
+    }
+
+    fn fail(&mut self, about: &'static str, what: impl Into<String>) {
+        self.0.push(Finding { verdict: Verdict::Fail, about, what: what.into() });
+    }
+}
+
+pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
+    let path = store.path_or_default()?;
+    let mut found = Findings::default();
+    found.ok("version", format!("netsky {}", env!("CARGO_PKG_VERSION")));
+    found.ok("path", format!("{}, {}", path.display(), store.source()));
+    look_at_store(store, &path, &mut found);
+    look_at_dir(&path, &mut found);
+    look_at_home(&mut found);
+    look_at_terminal(&mut found);
+
+    for finding in &found.0 {
+        let verdict = match finding.verdict {
+            Verdict::Ok => style("ok  ").green(),
+            Verdict::Warn => style("warn").yellow(),
+            Verdict::Fail => style("fail").red(),
+        };
+        // What an error says can have two lines.
+        let what = finding.what.replace("\n  ", "; ");
+        print_line(&format!("{verdict}  {:<11}  {what}", finding.about))?;
+    }
+    let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::store(format!("{} to mend", counted(failed as u64, "thing")))),
+    }
+}
+
+fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
+    let link = fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink());
+    if link && store.is_default() {
+        found.fail(
+            "link",
+            format!("a symbolic link is in the store's place; name what it leads to with --db, or rm {}", quoted(path)),
+        );
+        return;
+    }
+    let file = match fs::metadata(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            found.warn("store", "there is none yet; record, import and demo make one");
+            return;
+        }
+        Err(error) => {
+            found.fail("store", format!("cannot be looked at: {error}; ls -ld {}", quoted(path)));
+            return;
+        }
+    };
+    // Before the store is open: to close a file can take away the locks that others of this process have.
+    look_at_permissions(path, &file, found);
+    match store.options().open_read_only(path) {
+        Ok(db) => look_inside(&db, found),
+        Err(error @ Error::UpgradeRequired { .. }) => {
+            found.warn("store", Failure::from(error).to_string());
+        }
+        Err(error) => found.fail("store", Failure::from(error).to_string()),
+    }
+    look_at_disk(path, file.len(), found);
+}
+
+fn look_inside(db: &Db, found: &mut Findings) {
+    match db.schema_version() {
+        Ok(version) if version < SCHEMA_VERSION => {
+            found.warn(
+                "store",
+                format!("schema version {version}; netsky migrate brings it to {SCHEMA_VERSION}"),
+            );
+        }
+        Ok(version) => {
+            found.ok(
+                "store",
+                format!("opens, schema version {version}; netsky check looks through it"),
+            );
+        }
+        Err(error) => found.fail("store", Failure::from(error).to_string()),
+    }
+    if matches!(db.is_exclusive(), Ok(true)) {
+        found.warn(
+            "sharing",
+            "where it lies no parts of files can be locked, so one process at a time can open it; \
+             move it to a local file system",
+        );
+    }
+}
+
+fn look_at_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
+    match File::options().read(true).write(true).open(path) {
+        Ok(_) => found.ok("access", "can be read and written"),
+        Err(error) => match File::open(path) {
+            Ok(_) => found.warn(
+                "access",
+                format!("can be read but not written: {error}; chmod u+w {}", quoted(path)),
+            ),
+            Err(error) => {
+                found.fail(
+                    "access",
+                    format!("cannot be read: {error}; chmod u+rw {}", quoted(path)),
+                );
+            }
+        },
+    }
+    look_at_mode(path, file, "600", found);
+}
+
+/// Whether others can use what is private.
+#[cfg(unix)]
+fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.permissions().mode() & 0o777;
+    match mode & 0o077 {
+        0 => found.ok("private", format!("{} has mode {mode:03o}", path.display())),
+        _ => found.warn(
+            "private",
+            format!("others can use it, with mode {mode:03o}: chmod {private} {}", quoted(path)),
+        ),
+    }
+}
+
+#[cfg(not(unix))]
+fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
+
+fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
+    let Some(free) = free_bytes(path) else { return };
+    let (has, takes) = (HumanBytes(free), HumanBytes(size));
+    if free < LITTLE_ROOM {
+        found.fail("disk", format!("has {has} left; make room, or nothing can be recorded soon"));
+    } else if free < size {
+        found.warn(
+            "disk",
+            format!("has {has} left, and the store takes {takes}: no room for a backup"),
+        );
+    } else {
+        found.ok("disk", format!("has {has} left, and the store takes {takes}"));
+    }
+}
+
+/// What `df` says; the standard library does not.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let told = Command::new("df").arg("-Pk").arg("--").arg(path).output().ok()?;
+    let told = String::from_utf8(told.stdout).ok()?;
+    let kibibytes: u64 = told.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// What lies beside the store that is not needed, or not any more.
+fn look_at_dir(path: &Path, found: &mut Findings) {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let stem =
+        path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
+    let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && name.starts_with(&stem) && name.ends_with(".bak") {
+            kept.push(entry.path());
+        } else if is_file
+            && (name.starts_with(".netsky-") || name.starts_with(&stem) && name.ends_with(".tmp"))
+        {
+            unfinished.push(entry.path());
+        }
+    }
+    if !kept.is_empty() {
+        let bytes =
+            kept.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum();
+        found.warn(
+            "kept",
+            format!(
+                "{} of older stores, {}; if nobody misses them: rm{}",
+                counted(kept.len() as u64, "file"),
+                HumanBytes(bytes),
+                listed(&mut kept)
+            ),
+        );
+    }
+    if !unfinished.is_empty() {
+        found.warn(
+            "unfinished",
+            format!(
+                "{} of work that was cut off or is under way; if none is: rm{}",
+                counted(unfinished.len() as u64, "file"),
+                listed(&mut unfinished)
+            ),
+        );
+    }
+}
+
+fn listed(paths: &mut [PathBuf]) -> String {
+    paths.sort();
+    paths.iter().fold(String::new(), |mut list, path| {
+        let _ = write!(list, " {}", quoted(path));
+        list
+    })
+}
+
+/// The directory of the default store, and what else people keep in their home.
+fn look_at_home(found: &mut Findings) {
+    let Ok(store) = Db::default_path() else { return };
+    let Some(dir) = store.parent() else { return };
+    if let Ok(metadata) = fs::metadata(dir) {
+        look_at_mode(dir, &metadata, "700", found);
+    }
+    let history = dir.join(HISTORY_FILE);
+    if let Ok(metadata) = fs::metadata(&history) {
+        look_at_mode(&history, &metadata, "600", found);
+    }
+    let rc = dir.with_file_name(RC_FILE);
+    match fs::read_to_string(&rc) {
+        Ok(_) => found.ok("shell", format!("{} is run first", rc.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            found.fail("shell", format!("{}: {error}; chmod u+r {}", rc.display(), quoted(&rc)))
+        }
+    }
+}
+
+fn look_at_terminal(found: &mut Findings) {
+    let terminal = Term::stdout();
+    let Some((lines, columns)) = terminal.size_checked().filter(|_| terminal.is_term()) else {
+        found.ok("terminal", "none, so output is plain and whole");
+        return;
+    };
+    let colours = if console::colors_enabled() { "colours" } else { "no colours" };
+    let pager = ["NETSKY_PAGER", "PAGER"].into_iter().find_map(|name| {
+        let value = env::var(name).ok()?;
+        Some(format!("the pager {value:?} of ${name}"))
+    });
+    let pager = pager.unwrap_or_else(|| "the pager less".to_owned());
+    found.ok("terminal", format!("{columns} columns and {lines} lines, {colours}, {pager}"));
+}
+
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:@%,~".contains(char);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,35 @@
+//! `netsky man`
+
+use std::io::{Write, stdout};
+
+use clap_mangen::Man;
+
+use crate::args;
+use crate::failure::Failure;
+
+/// Print the manual page, or that of a command
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  netsky man | man -l -
+  netsky man query | man -l -
+  netsky man > ~/.local/share/man/man1/netsky.1")]
+pub struct ManArgs {
+    /// The command
+    pub command: Option<String>,
+}
+
+pub fn run(args: &ManArgs) -> Result<(), Failure> {
+    let mut netsky = args::command();
+    // Each gets its whole name and what all have.
+    netsky.build();
+    let command = match &args.command {
+        None => netsky,
+        Some(name) => netsky.find_subcommand(name).cloned().ok_or_else(|| {
+            Failure::usage(format!("no command {name}; `netsky --help` lists them"))
+        })?,
+    };
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page)?;
+    Ok(stdout().lock().write_all(&page)?)
+}

@@ -1,0 +1,108 @@
+//! `netsky q`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use netsky_db::{Db, Value};
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::query::{self, AnswerArgs};
+use crate::timeline::did_you_mean;
+
+/// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
+///
+/// $1, $2 and so on in it stand for the parameters. A parameter is a value and never read as SQL; it is
+/// taken for the type of what it is compared with, so that ts_utc >= $1 takes a time or a date, and
+/// now() - $1::interval takes '7 days'. Without a name the queries are listed, each with its first line
+/// if that is a comment.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky q
+  netsky q slow-tools 2026-04-20
+  netsky q slow-tools 2026-04-20 --format csv"
+)]
+pub struct SavedArgs {
+    /// The query's name
+    pub name: Option<String>,
+    /// What $1, $2 and so on stand for
+    #[arg(value_name = "PARAM", allow_negative_numbers = true)]
+    pub parameters: Vec<String>,
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+}
+
+pub fn run(store: &StoreArgs, args: &SavedArgs) -> Result<(), Failure> {
+    let dir = Db::default_path()?.with_file_name("queries");
+    let Some(name) = &args.name else { return list(&dir, args.answer.format()?) };
+    let sql = read(&dir, name)?;
+    let parameters: Vec<Value<'_>> =
+        args.parameters.iter().map(|text| Value::Text(text.as_str().into())).collect();
+    query::answer(store, &sql, &parameters, &args.answer).map_err(|failure| failure.about(name))
+}
+
+fn read(dir: &Path, name: &str) -> Result<String, Failure> {
+    let path = path(dir, name).ok_or_else(|| {
+        Failure::input(format!("'{name}' is no name of a query: it has letters, digits, - and _"))
+    })?;
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unknown(dir, name)?),
+        read => read.map_err(|error| Failure::unreadable(&path, &error)),
+    }
+}
+
+/// Where the query lies. `None` if the name could lead elsewhere.
+fn path(dir: &Path, name: &str) -> Option<PathBuf> {
+    let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
+    (!name.is_empty() && name.chars().all(is_plain)).then(|| dir.join(format!("{name}.sql")))
+}
+
+fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
+    let names = names(dir)?;
+    let near = did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let path = dir.join(format!("{name}.sql"));
+    let hint = format!("\n  to have it, write its SQL to {}", path.display());
+    Ok(Failure::input(format!("no query named '{name}'{near}{hint}")))
+}
+
+/// The names of all queries, sorted.
+fn names(dir: &Path) -> Result<Vec<String>, Failure> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| Failure::unreadable(dir, &error))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(|error| Failure::unreadable(dir, &error))?.file_name();
+        let name = file.to_str().and_then(|file| file.strip_suffix(".sql"));
+        names.extend(name.filter(|name| path(dir, name).is_some()).map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn list(dir: &Path, format: Format) -> Result<(), Failure> {
+    let names = names(dir)?;
+    if names.is_empty() && format == Format::Table {
+        eprintln!("netsky: no queries yet; write one to {}", dir.join("NAME.sql").display());
+        return Ok(());
+    }
+    let what: Vec<Option<String>> = names
+        .iter()
+        .map(|name| {
+            let sql = read(dir, name).ok()?;
+            Some(sql.lines().next()?.trim().strip_prefix("--")?.trim().to_owned())
+        })
+        .collect();
+    let columns: [(&str, ArrayRef); 2] = [
+        ("query", Arc::new(StringArray::from_iter_values(&names))),
+        ("what", Arc::new(StringArray::from_iter(what))),
+    ];
+    output::print_batch(format, RecordBatch::try_from_iter(columns)?)
+}

@@ -1,0 +1,216 @@
+//! The shell's own commands.
+
+use std::fmt::Write;
+
+use clap::ValueEnum;
+
+use crate::failure::Failure;
+use crate::output::Format;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Tables,
+    Schema,
+    Mode,
+    All,
+    Timer,
+    Read,
+    Help,
+    Quit,
+}
+
+/// What a command can be followed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    None,
+    Table,
+    Format,
+    Switch,
+    File,
+}
+
+#[derive(Debug)]
+pub struct Command {
+    pub action: Action,
+    /// The first is its own, the others are what hands know from elsewhere.
+    pub names: &'static [&'static str],
+    pub argument: Argument,
+    /// The argument as the help has it.
+    usage: &'static str,
+    what: &'static str,
+}
+
+pub const COMMANDS: [Command; 8] = [
+    Command {
+        action: Action::Tables,
+        names: &[".tables", "\\dt"],
+        argument: Argument::None,
+        usage: "",
+        what: "the tables with their row counts",
+    },
+    Command {
+        action: Action::Schema,
+        names: &[".schema", "\\d"],
+        argument: Argument::Table,
+        usage: "[TABLE]",
+        what: "the columns of a table, or of all",
+    },
+    Command {
+        action: Action::Mode,
+        names: &[".mode"],
+        argument: Argument::Format,
+        usage: "[FORMAT]",
+        what: "how answers are printed",
+    },
+    Command {
+        action: Action::All,
+        names: &[".all"],
+        argument: Argument::Switch,
+        usage: "[on|off]",
+        what: "whether to show every row, not only the first 40",
+    },
+    Command {
+        action: Action::Timer,
+        names: &[".timer", "\\timing"],
+        argument: Argument::Switch,
+        usage: "[on|off]",
+        what: "whether to say how many rows there were, and how long it took",
+    },
+    Command {
+        action: Action::Read,
+        names: &[".read", "\\i"],
+        argument: Argument::File,
+        usage: "FILE",
+        what: "run what is in a file",
+    },
+    Command {
+        action: Action::Help,
+        names: &[".help", "\\?", "help"],
+        argument: Argument::None,
+        usage: "",
+        what: "this list",
+    },
+    Command {
+        action: Action::Quit,
+        names: &[".quit", ".exit", "\\q", "quit", "exit"],
+        argument: Argument::None,
+        usage: "",
+        what: "end the shell, as Ctrl-D does",
+    },
+];
+
+pub const SWITCHES: [&str; 2] = ["on", "off"];
+
+/// The command that a line gives, and its argument.
+pub fn find(line: &str) -> Result<(&'static Command, Option<&str>), Failure> {
+    let line = line.trim_end_matches([';', ' ']);
+    let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
+    let Some(command) = named(name) else {
+        return Err(Failure::input(format!("no command {name}{}", instead_of(name))));
+    };
+    let own = command.names[0];
+    match (command.argument, argument) {
+        (Argument::None, Some(argument)) => {
+            Err(Failure::input(format!("{own} takes nothing, and here is {argument}")))
+        }
+        (Argument::File, None) => {
+            Err(Failure::input(format!("{own} needs a file: {own} report.sql")))
+        }
+        (_, argument) => Ok((command, argument)),
+    }
+}
+
+pub fn named(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
+}
+
+/// The name that was likely meant, else where they all are.
+fn instead_of(name: &str) -> String {
+    let bare = name.trim_start_matches(['.', '\\']).to_lowercase();
+    let near = COMMANDS.iter().map(|command| {
+        let own = command.names[0];
+        (strsim::jaro_winkler(&bare, &own[1..]), own)
+    });
+    match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((similarity, own)) if similarity > 0.8 => format!("; did you mean {own}?"),
+        _ => "; .help lists them".to_owned(),
+    }
+}
+
+pub fn format(name: &str) -> Result<Format, Failure> {
+    Format::from_str(name, true).map_err(|_| {
+        Failure::input(format!("no format {name}; there are: {}", format_names().join(", ")))
+    })
+}
+
+pub fn format_name(format: Format) -> String {
+    format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+pub fn format_names() -> Vec<String> {
+    Format::value_variants().iter().copied().map(format_name).collect()
+}
+
+/// What a switch is after its command; the other way round if that does not say.
+pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
+    match argument.map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(!was),
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(other) => Err(Failure::input(format!("it is on or off, not {other}"))),
+    }
+}
+
+pub fn help() -> String {
+    let mut text = String::new();
+    for command in &COMMANDS {
+        let (own, others) = (command.names[0], &command.names[1..]);
+        let also = match others {
+            [] => String::new(),
+            others => format!(" ({})", others.join(", ")),
+        };
+        let usage = format!("{own} {}", command.usage);
+        let _ = writeln!(text, "{usage:<17} {}{also}", command.what);
+    }
+    let _ = write!(
+        text,
+        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was asked before,\n\
+         Ctrl-C ends a query or takes a line back, and Ctrl-D ends the shell.\n\
+         Formats: {}",
+        format_names().join(", ")
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_have_the_names_that_hands_know() {
+        for (line, action) in [
+            (".tables", Action::Tables),
+            ("\\d ticks;", Action::Schema),
+            (".MODE csv", Action::Mode),
+            ("\\q", Action::Quit),
+            ("exit;", Action::Quit),
+        ] {
+            assert_eq!(find(line).unwrap().0.action, action, "{line}");
+        }
+        assert_eq!(find("\\d  ticks ;").unwrap().1, Some("ticks"));
+        assert_eq!(find(".mode").unwrap().1, None);
+    }
+
+    #[test]
+    fn a_wrong_command_is_told_the_right_one() {
+        let told = |line: &str| match find(line) {
+            Err(failure) => failure.to_string(),
+            Ok((command, _)) => panic!("{line} is {command:?}"),
+        };
+        assert_eq!(told(".tabels"), "no command .tabels; did you mean .tables?");
+        assert_eq!(told("\\xyz"), "no command \\xyz; .help lists them");
+        assert!(told(".read").contains(".read report.sql"));
+        assert!(told(".tables ticks").contains("takes nothing"));
+    }
+}

@@ -1,0 +1,178 @@
+//! The prompt: lines that can be edited, completed and found again.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use netsky_db::Db;
+use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Helper};
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::shell::complete;
+use crate::shell::highlight::highlight;
+use crate::shell::lexer::{Piece, pieces};
+use crate::shell::names::Names;
+
+const PROMPT: &str = "netsky> ";
+/// In ~/.netsky. It can be read by its owner alone, as the store.
+pub const HISTORY_FILE: &str = "history";
+const HISTORY_LENGTH: usize = 10_000;
+
+/// What came from the keyboard.
+pub enum Input {
+    /// Commands and statements, all of them finished.
+    Text(String),
+    /// What was typed is taken back.
+    Cleared,
+    /// There will be no more.
+    End,
+}
+
+pub struct Editor {
+    editor: rustyline::Editor<Help, DefaultHistory>,
+    /// `None` if there is no place for it.
+    history: Option<PathBuf>,
+}
+
+impl Editor {
+    pub fn new(store: StoreArgs) -> Result<Self, Failure> {
+        let failed = |error: ReadlineError| Failure::input(format!("no prompt here: {error}"));
+        let config = Config::builder()
+            .max_history_size(HISTORY_LENGTH)
+            .and_then(|config| config.history_ignore_dups(true))
+            .map_err(failed)?
+            // A query that is nobody's business begins with a blank.
+            .history_ignore_space(true)
+            .completion_type(CompletionType::List)
+            .completion_show_all_if_ambiguous(true)
+            .build();
+        let mut editor = rustyline::Editor::with_config(config).map_err(failed)?;
+        editor.set_helper(Some(Help {
+            store,
+            names: OnceCell::new(),
+            files: FilenameCompleter::new(),
+        }));
+        let history = Db::default_path().ok().map(|store| store.with_file_name(HISTORY_FILE));
+        if let Some(path) = &history {
+            // The first time there is none.
+            let _ = editor.load_history(path);
+        }
+        Ok(Self { editor, history })
+    }
+
+    pub fn read(&mut self) -> Result<Input, Failure> {
+        if let Some(help) = self.editor.helper_mut() {
+            // Others may have made the store or a table since.
+            help.names = OnceCell::new();
+        }
+        match self.editor.readline(PROMPT) {
+            Ok(text) => {
+                self.keep(&text);
+                Ok(Input::Text(text))
+            }
+            Err(ReadlineError::Interrupted) => Ok(Input::Cleared),
+            Err(ReadlineError::Eof) => Ok(Input::End),
+            Err(error) => Err(Failure::input(format!("cannot read from the terminal: {error}"))),
+        }
+    }
+
+    /// Keeps the text at once, so that it outlives the shell. That it cannot be kept is no reason not to
+    /// answer it; `netsky doctor` tells why.
+    fn keep(&mut self, text: &str) {
+        let text = text.trim_end();
+        if text.is_empty() || !matches!(self.editor.add_history_entry(text), Ok(true)) {
+            return;
+        }
+        if let Some(path) = &self.history {
+            let _ = path.parent().map(make_private_dir);
+            let _ = self.editor.append_history(path);
+        }
+    }
+}
+
+/// The directory is the store's, but that may be elsewhere.
+fn make_private_dir(dir: &Path) {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let _ = builder.create(dir);
+}
+
+/// What the editor asks while somebody types.
+struct Help {
+    store: StoreArgs,
+    names: OnceCell<Names>,
+    files: FilenameCompleter,
+}
+
+impl Help {
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            self.store.open_read_only().map_or_else(|_| Names::default(), |db| Names::of(&db))
+        })
+    }
+}
+
+impl Helper for Help {}
+
+impl Validator for Help {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let unfinished = |piece: Piece| matches!(piece, Piece::Unfinished(_));
+        Ok(match pieces(context.input()).any(unfinished) {
+            true => ValidationResult::Incomplete,
+            false => ValidationResult::Valid(None),
+        })
+    }
+}
+
+impl Completer for Help {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        text: &str,
+        at: usize,
+        context: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        // A command is the whole of its line.
+        let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let begun = pieces(&text[..at]).last();
+        let (start, offered) = match begun {
+            Some(Piece::Command(range)) if range.start >= line => {
+                match complete::command(&text[range.start..at], self.names()) {
+                    Some((start, offered)) => (range.start + start, offered),
+                    None => return self.files.complete(text, at, context),
+                }
+            }
+            _ => complete::sql(text, at, self.names()),
+        };
+        let pair = |name: String| Pair { display: name.clone(), replacement: name };
+        Ok((start, offered.into_iter().map(pair).collect()))
+    }
+}
+
+impl Highlighter for Help {
+    fn highlight<'l>(&self, text: &'l str, _: usize) -> Cow<'l, str> {
+        Cow::Owned(highlight(text))
+    }
+
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        Cow::Owned(format!("\x1b[1m{prompt}\x1b[0m"))
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor
+    }
+}
+
+impl Hinter for Help {
+    type Hint = String;
+}

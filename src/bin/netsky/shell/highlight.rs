@@ -1,0 +1,49 @@
+//! SQL in colours.
+
+use std::fmt::Write;
+
+use crate::shell::keywords::is_keyword;
+use crate::shell::lexer::{Kind, Piece, piece, tokens};
+
+const BLUE: &str = "34";
+const GREEN: &str = "32";
+const MAGENTA: &str = "35";
+const DIM: &str = "2";
+
+/// The input with escape sequences around what has a colour. They take no room, as the editor wants it.
+pub fn highlight(text: &str) -> String {
+    // A command's argument may be a path, which is no SQL.
+    if let Some((Piece::Command(_), _)) = piece(text, 0) {
+        return text.to_owned();
+    }
+    let mut coloured = String::with_capacity(2 * text.len());
+    for token in tokens(text) {
+        let shown = &text[token.range.clone()];
+        let colour = match token.kind {
+            Kind::Word if is_keyword(shown) => BLUE,
+            Kind::Text => GREEN,
+            Kind::Number => MAGENTA,
+            Kind::Comment => DIM,
+            _ => {
+                coloured += shown;
+                continue;
+            }
+        };
+        let _ = write!(coloured, "\x1b[{colour}m{shown}\x1b[0m");
+    }
+    coloured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_change_nothing_but_colours() {
+        for text in ["SELECT 1, 'ü' FROM t -- 日本", ".mode csv", "select 'open\n1", "/* a", ""]
+        {
+            assert_eq!(console::strip_ansi_codes(&highlight(text)), text);
+        }
+        assert_eq!(highlight("select x"), "\x1b[34mselect\x1b[0m x");
+    }
+}

@@ -1,0 +1,239 @@
+//! `netsky shell`
+
+mod commands;
+mod complete;
+mod editor;
+mod highlight;
+mod keywords;
+mod lexer;
+mod names;
+mod script;
+
+use std::env;
+use std::fs;
+use std::io::{self, IsTerminal, stderr, stdin, stdout};
+use std::path::PathBuf;
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::{Format, print_line};
+use crate::query::{self, AnswerArgs};
+use crate::tables::{self, SchemaArgs, TablesArgs};
+use commands::{Action, Command};
+pub use editor::HISTORY_FILE;
+use editor::{Editor, Input};
+use lexer::{Piece, pieces};
+use script::Script;
+
+/// Ask in SQL, one query after another
+///
+/// A query ends with a semicolon and can have many lines. TAB completes keywords, tables, columns and
+/// functions; the arrows and Ctrl-R find earlier queries, which are kept in ~/.netsky/history unless
+/// they begin with a blank. Ctrl-C ends a query, and Ctrl-D the shell. Each query sees the store as it
+/// is then. `.help` lists the shell's own commands.
+///
+/// The file ~/.netskyrc holds commands and queries to begin with. Where standard input or output is no
+/// terminal, queries are read from standard input up to the first that fails.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky shell
+  netsky shell --db backup.db --format csv
+  netsky shell < report.sql"
+)]
+pub struct ShellArgs {
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+}
+
+/// Commands and queries to begin with, in the home directory.
+pub const RC_FILE: &str = ".netskyrc";
+
+/// Files that read one another would go on for ever.
+const MAX_DEPTH: usize = 16;
+
+/// Whether somebody can type and see the answer.
+pub fn is_possible() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
+
+pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
+    // What cannot be opened is told before the first query is typed.
+    store.open_read_only()?;
+    let mut shell =
+        Shell { store, answer: args.answer.clone(), timer: stderr().is_terminal(), depth: 0 };
+    if !is_possible() {
+        return shell.run_script(&mut Script::new(stdin().lock()), "", &Err).map(|_| ());
+    }
+    shell.talk()
+}
+
+/// Whether the shell goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Go,
+    Quit,
+}
+
+struct Shell<'a> {
+    store: &'a StoreArgs,
+    answer: AnswerArgs,
+    /// Whether a summary with the time comes after an answer.
+    timer: bool,
+    /// Of files that are read from files.
+    depth: usize,
+}
+
+impl Shell<'_> {
+    /// Reads from the terminal until there is no more.
+    fn talk(&mut self) -> Result<(), Failure> {
+        let path = self.store.path_or_default()?;
+        print_line(&format!(
+            "netsky {} on {}\nA query ends with ; and .help tells more. Ctrl-D ends the shell.",
+            env!("CARGO_PKG_VERSION"),
+            path.display()
+        ))?;
+        if self.run_rc_file()? == Next::Quit {
+            return Ok(());
+        }
+        let mut editor = Editor::new(self.store.clone())?;
+        loop {
+            let text = match editor.read()? {
+                Input::Text(text) => text,
+                Input::Cleared => continue,
+                Input::End => return Ok(()),
+            };
+            for piece in pieces(&text) {
+                let caught = interrupt::catch();
+                let done = self.run_piece(&piece, &text);
+                drop(caught);
+                match done {
+                    Ok(Next::Go) => {}
+                    Ok(Next::Quit) => return Ok(()),
+                    // What comes after it in the line may build on it.
+                    Err(failure) => {
+                        failure.report();
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_rc_file(&mut self) -> Result<Next, Failure> {
+        let Some(path) = env::home_dir().map(|home| home.join(RC_FILE)) else {
+            return Ok(Next::Go);
+        };
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Next::Go),
+            Err(error) => {
+                Failure::unreadable(&path, &error).report();
+                return Ok(Next::Go);
+            }
+        };
+        let _caught = interrupt::catch();
+        let reported = |failure: Failure| {
+            failure.report();
+            Ok(())
+        };
+        let mut script = Script::new(io::BufReader::new(file));
+        let name = path.display().to_string();
+        match self.run_script(&mut script, &name, &reported) {
+            Ok(next) => Ok(next),
+            Err(failure) => {
+                failure.report();
+                Ok(Next::Go)
+            }
+        }
+    }
+
+    /// Runs what a file or standard input has. `on_failure` says whether a failure ends it.
+    fn run_script(
+        &mut self,
+        script: &mut Script<impl io::BufRead>,
+        name: &str,
+        on_failure: &dyn Fn(Failure) -> Result<(), Failure>,
+    ) -> Result<Next, Failure> {
+        let about = |failure: Failure, line: usize| match name {
+            "" => failure.about(format_args!("line {line}")),
+            name => failure.about(format_args!("{name}: line {line}")),
+        };
+        while let Some((piece, line)) = script.next().map_err(|failure| match name {
+            "" => failure.about("standard input"),
+            name => failure.about(name),
+        })? {
+            match self.run_piece(&piece, script.text()) {
+                Ok(Next::Go) => {}
+                Ok(Next::Quit) => return Ok(Next::Quit),
+                Err(failure) if failure.is_interrupt() => return Err(failure),
+                Err(failure) => on_failure(about(failure, line))?,
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    fn run_piece(&mut self, piece: &Piece, text: &str) -> Result<Next, Failure> {
+        let text = &text[piece.range().clone()];
+        if let Piece::Command(_) = piece {
+            let (command, argument) = commands::find(text)?;
+            return self.run_command(command, argument);
+        }
+        query::answer_with(self.store, text, &[], &self.answer, self.timer)?;
+        Ok(Next::Go)
+    }
+
+    fn run_command(&mut self, command: &Command, argument: Option<&str>) -> Result<Next, Failure> {
+        match command.action {
+            Action::Tables => {
+                tables::run(self.store, &TablesArgs { format: self.format() })?;
+            }
+            Action::Schema => {
+                let table = argument.map(str::to_owned);
+                tables::schema(&SchemaArgs { table, format: self.format() })?;
+            }
+            Action::Mode => match argument {
+                Some(name) => {
+                    self.answer.format = Some(commands::format(name)?);
+                    self.answer.json = false;
+                }
+                None => print_line(&commands::format_name(self.format()))?,
+            },
+            Action::Timer => {
+                self.timer = commands::switched(self.timer, argument)?;
+            }
+            Action::All => {
+                self.answer.all = commands::switched(self.answer.all, argument)?;
+            }
+            Action::Read => return self.read(argument.unwrap_or_default()),
+            Action::Help => print_line(&commands::help())?,
+            Action::Quit => return Ok(Next::Quit),
+        }
+        Ok(Next::Go)
+    }
+
+    fn format(&self) -> Format {
+        self.answer.format.unwrap_or(Format::Table)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Next, Failure> {
+        if self.depth == MAX_DEPTH {
+            return Err(Failure::input(format!(
+                "{name} is not read: {MAX_DEPTH} files read one another already; look for one that \
+                 reads itself"
+            )));
+        }
+        let path = match (name.strip_prefix("~/"), env::home_dir()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(name),
+        };
+        let file = fs::File::open(&path).map_err(|error| Failure::unreadable(&path, &error))?;
+        self.depth += 1;
+        let done = self.run_script(&mut Script::new(io::BufReader::new(file)), name, &Err);
+        self.depth -= 1;
+        done
+    }
+}

@@ -1,0 +1,162 @@
+//! `netsky tail`
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stdout};
+use std::thread;
+use std::time::Duration;
+
+use arrow::array::{Array, AsArray, RecordBatch, UInt64Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::Int64Type;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use console::{Style, Term, truncate_str};
+use netsky_db::{Db, Table, View, times_as_text};
+
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::output::{self, Format};
+use crate::query::rows;
+
+/// How long to wait before looking for new rows again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// So many new rows are held at once, if an import brings more.
+const ROWS_AT_ONCE: i64 = 10_000;
+
+/// Show the rows recorded last, and with -f those that come
+///
+/// On a terminal a row is a line, cut to its width; elsewhere it is a JSON object. Rows come in the order
+/// of recording. New ones are found by id, so that a table of any size is followed without reading it.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  netsky tail watchdog_events
+  netsky tail -f mcp_tool_calls --where 'NOT success'
+  netsky tail -f messages --where \"to_agent = 'agent0'\" | jq -r .body"
+)]
+pub struct TailArgs {
+    /// The table
+    pub table: String,
+    /// How many of the last rows to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub lines: u32,
+    /// Go on with the rows that this and other processes record, until interrupted
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only rows that meet a condition
+    #[arg(long = "where", value_name = "SQL")]
+    pub condition: Option<String>,
+    /// How to print the rows [default: lines on a terminal, else ndjson; -f takes ndjson alone]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+}
+
+pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
+    if args.follow && args.format.is_some_and(|format| format != Format::Ndjson) {
+        return Err(Failure::usage(
+            "what is followed has no end, so that -f prints lines or ndjson",
+        ));
+    }
+    let db = store.open_read_only()?;
+    let tail = Tail { table: find_table(&db, &args.table)?, db, args };
+    let mut last = tail.last_id()?;
+    tail.print(&tail.rows(0, last, Some(args.lines))?)?;
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
+        thread::sleep(PAUSE);
+        let newest = tail.last_id()?;
+        while last < newest {
+            let to = newest.min(last + ROWS_AT_ONCE);
+            tail.print(&tail.rows(last, to, None)?)?;
+            last = to;
+        }
+    }
+}
+
+fn find_table(db: &Db, name: &str) -> Result<&'static Table, Failure> {
+    db.find_table(name).map_err(|error| match View::find(name) {
+        Ok(_) => Failure::input(format!("{name} is a view; rows are recorded into tables alone")),
+        Err(_) => error.into(),
+    })
+}
+
+struct Tail<'a> {
+    db: Db,
+    table: &'static Table,
+    args: &'a TailArgs,
+}
+
+impl Tail<'_> {
+    /// It is known without a scan.
+    fn last_id(&self) -> Result<i64, Failure> {
+        let newest = rows(&self.db, &format!("SELECT max(id) FROM {}", self.table.name()), &[])?;
+        let newest = newest.column(0).as_primitive::<Int64Type>();
+        Ok(if newest.is_valid(0) { newest.value(0) } else { 0 })
+    }
+
+    /// The rows after one id and up to another that meet the condition, in their order; the last ones, if
+    /// they are limited.
+    fn rows(&self, after: i64, to: i64, limit: Option<u32>) -> Result<RecordBatch, Failure> {
+        let table = self.table.name();
+        // Whatever the condition is, it cannot reach past the ids.
+        let mut sql =
+            format!("SELECT * FROM (SELECT * FROM {table} WHERE id > {after} AND id <= {to})");
+        if let Some(condition) = &self.args.condition {
+            let _ = write!(sql, " WHERE\n{condition}\n");
+        }
+        let Some(limit) = limit else { return self.ask(&format!("{sql} ORDER BY id")) };
+        let newest_first = self.ask(&format!("{sql} ORDER BY id DESC LIMIT {limit}"))?;
+        let places = (0..newest_first.num_rows() as u64).rev();
+        Ok(take_record_batch(&newest_first, &UInt64Array::from_iter_values(places))?)
+    }
+
+    fn ask(&self, sql: &str) -> Result<RecordBatch, Failure> {
+        rows(&self.db, sql, &[]).map_err(|failure| match self.args.condition {
+            Some(_) => failure.about("--where"),
+            None => failure,
+        })
+    }
+
+    fn print(&self, rows: &RecordBatch) -> Result<(), Failure> {
+        match self.args.format {
+            None if stdout().is_terminal() => print_lines(rows),
+            format => output::print_batch(format.unwrap_or(Format::Ndjson), rows.clone()),
+        }
+    }
+}
+
+/// Prints each row as a line of the terminal's width: the id, the time, and the other values by name.
+fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
+    let terminal = Term::stdout();
+    let width = usize::from(terminal.size().1);
+    let rows = times_as_text(rows)?;
+    let options = FormatOptions::new();
+    let columns = rows.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let schema = rows.schema();
+    let dim = Style::new().dim();
+    let mut text = String::new();
+    for row in 0..rows.num_rows() {
+        let mut line = String::new();
+        for (index, (field, column)) in schema.fields().iter().zip(&columns).enumerate() {
+            if rows.column(index).is_null(row) {
+                continue;
+            }
+            // What a text has of line breaks and escapes would not stay in its line.
+            let value = column.value(row).to_string().replace(char::is_control, " ");
+            let _ = match index {
+                0 => write!(line, "{value}"),
+                1 => write!(line, " {}", dim.apply_to(value)),
+                _ => write!(line, " {}{value}", dim.apply_to(format!("{}=", field.name()))),
+            };
+        }
+        let _ = writeln!(text, "{}", truncate_str(&line, width, "…"));
+    }
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,93 @@
+//! What SQL can name: the store's tables, and the views over them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::common::Result;
+use datafusion::datasource::{TableType, ViewTable};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+
+use crate::query::statement;
+use crate::view::View;
+use crate::views::VIEWS;
+
+pub(super) const CATALOG: &str = "netsky";
+pub(super) const SCHEMA: &str = "public";
+
+/// The tables and views of a session.
+///
+/// A view is planned when a query names it: to plan them all takes as long as many a query.
+#[derive(Debug, Clone)]
+pub(super) struct StoreSchema {
+    tables: Arc<MemorySchemaProvider>,
+    /// A session without tables, to plan views in.
+    bare: Arc<SessionState>,
+}
+
+impl StoreSchema {
+    pub(super) fn new(tables: MemorySchemaProvider, bare: Arc<SessionState>) -> Self {
+        Self { tables: Arc::new(tables), bare }
+    }
+
+    /// A session that has the tables and views.
+    pub(super) fn session(&self) -> Result<SessionState> {
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema(SCHEMA, Arc::new(self.clone()))?;
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+        let bare = SessionState::clone(&self.bare);
+        let state = SessionStateBuilder::new_from_existing(bare);
+        Ok(state.with_catalog_list(Arc::new(catalogs)).build())
+    }
+
+    fn view(name: &str) -> Option<&'static View> {
+        VIEWS.iter().find(|view| view.name() == name)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for StoreSchema {
+    fn table_names(&self) -> Vec<String> {
+        let mut names = self.tables.table_names();
+        names.extend(VIEWS.iter().map(|view| view.name().to_owned()));
+        names
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.tables.table_exist(name) || Self::view(name).is_some()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(table) = self.tables.table(name).await? {
+            return Ok(Some(table));
+        }
+        let Some(view) = Self::view(name) else { return Ok(None) };
+        let plan = self.session()?.statement_to_plan(statement::parse(view.sql())?).await?;
+        Ok(Some(Arc::new(ViewTable::new(plan, Some(view.sql().to_owned())))))
+    }
+
+    /// Without planning a view, so that `SHOW TABLES` plans none.
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        match Self::view(name) {
+            Some(_) => Ok(Some(TableType::View)),
+            None => self.tables.table_type(name).await,
+        }
+    }
+
+    fn register_table(
+        &self,
+        name: String,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.tables.register_table(name, table)
+    }
+
+    fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.tables.deregister_table(name)
+    }
+}

@@ -1,0 +1,279 @@
+//! The catalogue of views, each declared once.
+//!
+//! From a declaration here follow registration with DataFusion, the command line's help and the README's
+//! list. Durations are whole milliseconds, as in the tables: they compare, sort and average as numbers
+//! do. Money is dollars; it is summed exactly, in millionths, before it is divided.
+
+use crate::error::{Error, Result};
+use crate::nearest::nearest;
+use crate::schema::TABLES;
+use crate::view::ViewType::{Date, Float, Int, Text, Time};
+use crate::view::{View, column};
+
+/// The views over the tables of schema version 2.
+pub static VIEWS: &[View] = &[
+    View {
+        name: "v_cost_daily",
+        doc: "What calls of models cost, by day, agent and model.",
+        note: "",
+        columns: &[
+            column("day", Date, "The day, in UTC."),
+            column("agent", Text, "The agent that called.").or_null(),
+            column("model", Text, "The model's name.").or_null(),
+            column("calls", Int, "How many calls were made."),
+            column("unpriced", Int, "How many of them have no cost."),
+            column("input_tokens", Int, "Tokens read that were not cached.").or_null(),
+            column("output_tokens", Int, "Tokens written.").or_null(),
+            column("cached_input_tokens", Int, "Tokens read from the cache.").or_null(),
+            column("usd", Float, "The cost in US dollars; null if no call has one.").or_null(),
+        ],
+        // As decimals, because a sum of 64-bit integers could overflow unnoticed.
+        sql: "
+SELECT ts_utc::date AS day, agent, model, count(*) AS calls,
+       count(*) - count(cost_usd_micros) AS unpriced,
+       sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+       sum(cached_input_tokens) AS cached_input_tokens,
+       CAST(sum(CAST(cost_usd_micros AS DECIMAL(38, 0))) AS DOUBLE) / 1e6 AS usd
+FROM token_usage
+GROUP BY ts_utc::date, agent, model",
+    },
+    View {
+        name: "v_tool_latency",
+        doc: "How long calls of tools took and how many failed, by day.",
+        note: "",
+        columns: &[
+            column("day", Date, "The day on which the calls began, in UTC."),
+            column("source", Text, "The server that offers the tool."),
+            column("tool", Text, "The tool's name."),
+            column("calls", Int, "How many calls were made."),
+            column("unended", Int, "How many of them have no end."),
+            column("errors", Int, "How many ended without success, or with an error."),
+            column("p50_ms", Int, "What half of the calls took at most, in milliseconds.").or_null(),
+            column("p95_ms", Int, "What 95 of 100 took at most, in milliseconds.").or_null(),
+            column("max_ms", Int, "What the longest took, in milliseconds.").or_null(),
+        ],
+        sql: "
+SELECT day, source, tool, count(*) AS calls,
+       count(*) FILTER (WHERE ts_utc_end IS NULL) AS unended,
+       count(*) FILTER (WHERE NOT success AND (ts_utc_end IS NOT NULL OR error IS NOT NULL)) AS errors,
+       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms::double))::bigint AS p50_ms,
+       round(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms::double))::bigint AS p95_ms,
+       max(ms) AS max_ms
+FROM (SELECT ts_utc_start::date AS day, source, tool, ts_utc_end, success, error,
+             coalesce(duration_ms, (ts_utc_end - ts_utc_start)::bigint / 1000000) AS ms
+      FROM mcp_tool_calls)
+GROUP BY day, source, tool",
+    },
+    View {
+        name: "v_session_spans",
+        doc: "Sessions, from each up to the next down.",
+        note: "The down is one of the same agent and session_num. A condition on times reads all of \
+               sessions, since an end can lie anywhere after its beginning; one on the agent or the \
+               number goes on to the table.",
+        columns: &[
+            column("id", Int, "The id of the row in sessions that says up."),
+            column("agent", Text, "The agent whose session it is."),
+            column("session_num", Int, "The session's number, counted by agent."),
+            column("ts_utc_start", Time, "When it began."),
+            column("ts_utc_end", Time, "When it ended; null if that is not known.").or_null(),
+            column("duration_ms", Int, "How long it lasted, in milliseconds.").or_null(),
+            column(
+                "state",
+                Text,
+                "One of ended, open, and lost, where it began once more before it had ended.",
+            ),
+        ],
+        sql: "
+SELECT id, agent, session_num, ts_utc AS ts_utc_start,
+       CASE WHEN next_event = 'down' THEN next_ts_utc END AS ts_utc_end,
+       CASE WHEN next_event = 'down' THEN (next_ts_utc - ts_utc)::bigint / 1000000 END AS duration_ms,
+       CASE next_event WHEN 'down' THEN 'ended' WHEN 'up' THEN 'lost' ELSE 'open' END AS state
+FROM (SELECT id, agent, session_num, ts_utc, event,
+             lead(event) OVER later AS next_event, lead(ts_utc) OVER later AS next_ts_utc
+      FROM sessions
+      WHERE event <> 'note'
+      WINDOW later AS (PARTITION BY agent, session_num ORDER BY ts_utc, id))
+WHERE event = 'up'",
+    },
+    View {
+        name: "v_open_sessions",
+        doc: "Sessions that began and have not ended.",
+        note: "It reads all of sessions; a condition on the agent or the number goes on to the table.",
+        columns: &[
+            column("id", Int, "The id of the row in sessions that says up."),
+            column("agent", Text, "The agent whose session it is."),
+            column("session_num", Int, "The session's number, counted by agent."),
+            column("ts_utc_start", Time, "When it began."),
+            column("age_ms", Int, "How long it has been open, in milliseconds."),
+        ],
+        sql: "
+SELECT id, agent, session_num, ts_utc_start, (now() - ts_utc_start)::bigint / 1000000 AS age_ms
+FROM v_session_spans
+WHERE state = 'open'",
+    },
+    View {
+        name: "v_last_tick",
+        doc: "When each source gave its last tick, and how long ago that is.",
+        note: "It reads all of ticks; a condition on the source goes on to the table.",
+        columns: &[
+            column("source", Text, "Who gave the ticks."),
+            column("ts_utc", Time, "When the last one was given."),
+            column("silent_ms", Int, "How long ago that is, in milliseconds."),
+            column("ticks", Int, "How many there are."),
+        ],
+        sql: "
+SELECT source, max(ts_utc) AS ts_utc, (now() - max(ts_utc))::bigint / 1000000 AS silent_ms,
+       count(*) AS ticks
+FROM ticks
+GROUP BY source",
+    },
+    View {
+        name: "v_crash_loops",
+        doc: "Three or more crashes of an agent within 10 minutes.",
+        note: "A loop goes on as long as the next crash comes within 10 minutes. A condition on times \
+               reads all of crashes, since a loop is known by the crashes before it; one on the agent \
+               goes on to the table.",
+        columns: &[
+            column("agent", Text, "The agent that crashed."),
+            column("ts_utc_start", Time, "When the first crash of the loop was noticed."),
+            column("ts_utc_end", Time, "When the last one was."),
+            column("duration_ms", Int, "How long the loop lasted, in milliseconds."),
+            column("crashes", Int, "How many crashes it has."),
+            column("kinds", Text, "What kinds of crashes they were."),
+        ],
+        sql: "
+SELECT agent, min(ts_utc) AS ts_utc_start, max(ts_utc) AS ts_utc_end,
+       (max(ts_utc) - min(ts_utc))::bigint / 1000000 AS duration_ms, count(*) AS crashes,
+       string_agg(DISTINCT kind, ', ' ORDER BY kind)::text AS kinds
+FROM (SELECT agent, kind, ts_utc, two_before,
+             sum(CASE WHEN ts_utc <= before + INTERVAL '10 minutes' THEN 0 ELSE 1 END)
+                 OVER (PARTITION BY agent ORDER BY ts_utc, id) AS run
+      FROM (SELECT id, agent, kind, ts_utc, lag(ts_utc) OVER earlier AS before,
+                   lag(ts_utc, 2) OVER earlier AS two_before
+            FROM crashes
+            WINDOW earlier AS (PARTITION BY agent ORDER BY ts_utc, id)))
+GROUP BY agent, run
+HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
+    },
+    View {
+        name: "v_timeline",
+        doc: "Everything an agent did and that happened to it.",
+        note: "It is made of all tables that name an agent, and has a message once for who sent it \
+               and once for who got it. Events of no agent are left out.",
+        columns: &[
+            column("ts_utc", Time, "When it happened, or began."),
+            column("agent", Text, "The agent."),
+            column("kind", Text, "What kind of event it was; each table has its own."),
+            column("what", Text, "What happened, in one line of at most 300 characters."),
+            column("table_name", Text, "The table with the whole of it."),
+            column("id", Int, "The id of its row there."),
+        ],
+        // Each branch cuts the texts it takes first: some have megabytes.
+        sql: r"
+SELECT ts_utc, agent, kind, left(regexp_replace(what, '[[:cntrl:][:space:]]+', ' ', 'g'), 300) AS what,
+       table_name, id
+FROM (
+  SELECT ts_utc, from_agent AS agent, 'sent' AS kind,
+         concat('to ', coalesce(to_agent, '?'), ' (', source, ')',
+                coalesce(': ' || left(body, 300), '')) AS what,
+         'messages' AS table_name, id
+  FROM messages
+  UNION ALL
+  SELECT ts_utc, to_agent AS agent, 'received' AS kind,
+         concat('from ', coalesce(from_agent, '?'), ' (', source, ')',
+                coalesce(': ' || left(body, 300), '')) AS what,
+         'messages' AS table_name, id
+  FROM messages
+  UNION ALL
+  SELECT ts_utc_start AS ts_utc, agent, 'tool' AS kind,
+         concat(tool, ' (', source, ')',
+                CASE WHEN error IS NOT NULL THEN concat(', failed: ', left(error, 300))
+                     WHEN ts_utc_end IS NULL THEN ', not ended'
+                     WHEN NOT success THEN ', failed'
+                     ELSE '' END,
+                coalesce(', ' || duration_ms::text || ' ms', '')) AS what,
+         'mcp_tool_calls' AS table_name, id
+  FROM mcp_tool_calls
+  UNION ALL
+  SELECT ts_utc, agent, 'model' AS kind,
+         concat(coalesce(model, '?'), coalesce(', $' || round(cost_usd_micros / 1e6, 4)::text, ''), ', ',
+                coalesce(input_tokens::text, '?'), ' tokens in, ',
+                coalesce(output_tokens::text, '?'), ' out') AS what,
+         'token_usage' AS table_name, id
+  FROM token_usage
+  UNION ALL
+  SELECT ts_utc, agent, 'session' AS kind, concat(event, ', session ', session_num::text) AS what,
+         'sessions' AS table_name, id
+  FROM sessions
+  UNION ALL
+  SELECT ts_utc, agent, 'crash' AS kind, crashes.kind AS what, 'crashes' AS table_name, id
+  FROM crashes
+  UNION ALL
+  SELECT ts_utc, agent, 'watchdog' AS kind, concat_ws(', ', event, severity, status) AS what,
+         'watchdog_events' AS table_name, id
+  FROM watchdog_events
+  UNION ALL
+  SELECT ts_utc, agent, 'directive' AS kind,
+         concat(left(raw_text, 300), coalesce(', resolved: ' || left(resolved_action, 300), '')) AS what,
+         'owner_directives' AS table_name, id
+  FROM owner_directives
+  UNION ALL
+  SELECT ts_utc, agent, 'communication' AS kind,
+         concat(concat_ws(', ', direction, source, tool, status),
+                coalesce(': ' || left(body, 300), '')) AS what,
+         'communication_events' AS table_name, id
+  FROM communication_events
+  UNION ALL
+  SELECT ts_utc_start AS ts_utc, agent_id AS agent, 'clone' AS kind,
+         concat(concat_ws(', ', coalesce(status, 'dispatched'), runtime, branch),
+                coalesce(': ' || left(brief, 300), '')) AS what,
+         'clone_dispatches' AS table_name, id
+  FROM clone_dispatches)
+WHERE agent IS NOT NULL",
+    },
+    View {
+        name: "clone_lifetimes",
+        doc: "Clones, from their dispatch to their end.",
+        note: "Rows of one agent_id and one ts_utc_start are one clone, recorded when it was sent off \
+               and again when it ended.",
+        columns: &[
+            column("id", Int, "The id of its last row in clone_dispatches."),
+            column("agent_id", Text, "The clone's name."),
+            column("runtime", Text, "The program it runs in.").or_null(),
+            column("workspace", Text, "The workspace it works in.").or_null(),
+            column("branch", Text, "The branch it works on.").or_null(),
+            column("status", Text, "How it stands, or how it ended.").or_null(),
+            column("exit_code", Int, "The exit code of its program.").or_null(),
+            column("ts_utc_start", Time, "When it was sent off."),
+            column("ts_utc_end", Time, "When it ended; null while it works.").or_null(),
+            column("duration_ms", Int, "How long it worked, in milliseconds.").or_null(),
+        ],
+        sql: "
+SELECT max(id) AS id, agent_id,
+       last_value(runtime ORDER BY id) FILTER (WHERE runtime IS NOT NULL) AS runtime,
+       last_value(workspace ORDER BY id) FILTER (WHERE workspace IS NOT NULL) AS workspace,
+       last_value(branch ORDER BY id) FILTER (WHERE branch IS NOT NULL) AS branch,
+       last_value(status ORDER BY id) FILTER (WHERE status IS NOT NULL) AS status,
+       last_value(exit_code ORDER BY id) FILTER (WHERE exit_code IS NOT NULL) AS exit_code,
+       ts_utc_start, max(ts_utc_end) AS ts_utc_end,
+       (max(ts_utc_end) - ts_utc_start)::bigint / 1000000 AS duration_ms
+FROM clone_dispatches
+GROUP BY agent_id, ts_utc_start",
+    },
+];
+
+impl View {
+    /// The view of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTable`], with the nearest names of tables and views.
+    pub fn find(name: &str) -> Result<&'static Self> {
+        let found = VIEWS.iter().find(|view| view.name() == name);
+        found.ok_or_else(|| {
+            let tables = TABLES.iter().map(|table| table.name());
+            let names = tables.chain(VIEWS.iter().map(Self::name));
+            Error::UnknownTable { name: name.to_owned(), nearest: nearest(name, names) }
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! What people expect of any command line: completions, pages, help, and quiet where nobody reads.
+
+use std::process::{Command, Stdio};
+
+use super::{Home, ran};
+
+/// Whether a program is on this machine.
+fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn completions_are_scripts_that_their_shells_take() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home.ok(&["completions", shell]);
+        assert!(script.contains("netsky") && script.contains("doctor"), "{shell}: {script}");
+        let file = home.file(shell, &script);
+        if matches!(shell, "bash" | "zsh" | "fish") && is_there(shell) {
+            let checked = Command::new(shell).args(["-n", &file]).output().unwrap();
+            assert!(checked.status.success(), "{shell}: {checked:?}");
+        }
+    }
+    home.fails(2, &["completions", "cmd"]);
+}
+
+#[test]
+fn bash_completes_commands_and_options_with_them() {
+    if !is_there("bash") {
+        return;
+    }
+    let home = Home::new();
+    let file = home.file("netsky.bash", home.ok(&["completions", "bash"]));
+    let script = format!(
+        "source {file}; COMP_WORDS=(netsky query --form); COMP_CWORD=2; \
+         _netsky netsky --form query; echo \"${{COMPREPLY[@]}}\""
+    );
+    let completed = ran(Command::new("bash").args(["-c", &script]).output().unwrap());
+    assert_eq!(completed.out, "--format\n", "{}", completed.err);
+}
+
+#[test]
+fn the_manual_has_a_page_for_netsky_and_for_each_command() {
+    let home = Home::new();
+    let page = home.ok(&["man"]);
+    assert!(page.contains(".TH netsky 1") && page.contains("netsky\\-doctor(1)"), "{page}");
+    let page = home.ok(&["man", "query"]);
+    assert!(page.contains(".TH netsky-query 1") && page.contains("Examples:"), "{page}");
+    assert!(home.fails(2, &["man", "qurey"]).contains("no command qurey; `netsky --help` lists"));
+    if is_there("man") && is_there("groff") {
+        let file = home.file("netsky.1", &page);
+        let shown =
+            Command::new("man").args(["-l", &file]).env("MANPAGER", "cat").output().unwrap();
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        assert!(shown.contains("netsky query"), "{shown}");
+    }
+}
+
+#[test]
+fn the_help_is_one_list_in_groups_and_errors_know_what_was_meant() {
+    let home = Home::new();
+    for args in [["-h"], ["--help"], ["help"]] {
+        let help = home.ok(&args);
+        for line in ["Ask     shell", "Record  record", "Care    stats", "Start   demo"] {
+            assert!(help.contains(line), "{help}");
+        }
+    }
+    assert!(home.ok(&["--help"]).contains("130  Ctrl-C"));
+    assert!(home.fails(2, &["exprot"]).contains("a similar subcommand exists: 'export'"));
+}
+
+#[test]
+fn whatever_prints_much_is_quiet_when_nobody_reads_it() {
+    let home = Home::new();
+    for args in [&["completions", "bash"][..], &["man"], &["schema"], &["doctor"]] {
+        let mut command = home.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ran = ran(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_duration_is_said_in_one_way() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", super::TICK]);
+    for time in ["90s", "15m", "6h", "7d", "4w", "1h 30m"] {
+        home.ok(&["query", "--timeout", time, "SELECT 1"]);
+        home.ok(&["--busy-timeout", time, "tables"]);
+        home.ok(&["prune", "--dry-run", "--before", time]);
+    }
+    for time in ["7", "soon", "-1d"] {
+        home.fails(2, &["query", "--timeout", time, "SELECT 1"]);
+        home.fails(2, &["prune", "--dry-run", "--before", time]);
+    }
+}

@@ -1,0 +1,187 @@
+//! A recorder: rows that are held for a while, lost at worst with the process, and never twice.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use netsky_db::{CrashRecord, Db, Error, OpenOptions, TickRecord};
+use serde_json::json;
+
+use crate::support::{open_past_the_crate, rows, store, value};
+
+/// Longer than any test takes.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+fn tick(source: &str) -> TickRecord<'_> {
+    TickRecord { ts_utc: Utc::now(), source, detail_json: "{}" }
+}
+
+#[test]
+fn a_row_is_held_until_it_is_flushed_and_then_it_is_stored() {
+    let store = store();
+    let recorder = store.db.recorder(NEVER).unwrap();
+    for number in 0..100 {
+        recorder.record(&tick(&number.to_string())).unwrap();
+    }
+    let crash =
+        CrashRecord { ts_utc: Utc::now(), kind: "panic", agent: "agent1", detail_json: "{}" };
+    recorder.record(&crash).unwrap();
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 0);
+    recorder.flush().unwrap();
+    let found = rows(&store.db, "SELECT id, source FROM ticks ORDER BY id");
+    let expected: Vec<_> = (0..100)
+        .map(|number| json!({"id": number + 1, "source": number.to_string()}))
+        .map(|row| row.as_object().unwrap().clone())
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM crashes"), 1);
+    recorder.flush().unwrap();
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 100, "a flush of nothing");
+}
+
+#[test]
+fn a_row_is_stored_in_time_and_when_the_recorder_is_dropped() {
+    let store = store();
+    let recorder = store.db.recorder(Duration::from_millis(20)).unwrap();
+    for expected in 1..=3 {
+        recorder.record(&tick("in time")).unwrap();
+        let began = Instant::now();
+        while value(&store.db, "SELECT count(*) FROM ticks") != expected {
+            assert!(began.elapsed() < Duration::from_secs(30), "row {expected} is never stored");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let lazy = store.db.recorder(NEVER).unwrap();
+    lazy.record(&tick("at last")).unwrap();
+    drop(lazy);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 4);
+}
+
+#[test]
+fn threads_record_at_once_and_each_row_is_stored_once_in_its_threads_order() {
+    let store = store();
+    let recorder = store.db.recorder(Duration::from_millis(1)).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let recorder = &recorder;
+            scope.spawn(move || {
+                for row in 0..500 {
+                    recorder.record(&tick(&format!("{thread} {row:03}"))).unwrap();
+                    if row % 100 == 0 {
+                        recorder.flush().unwrap();
+                    }
+                }
+            });
+        }
+    });
+    drop(recorder);
+    let mut of_thread: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows(&store.db, "SELECT source FROM ticks ORDER BY id") {
+        let (thread, row) = row["source"].as_str().unwrap().split_once(' ').unwrap();
+        of_thread.entry(thread.to_owned()).or_default().push(row.to_owned());
+    }
+    let expected: Vec<String> = (0..500).map(|row| format!("{row:03}")).collect();
+    assert_eq!(of_thread.len(), 8);
+    assert!(of_thread.values().all(|rows| *rows == expected));
+}
+
+#[test]
+fn while_another_process_writes_rows_are_held_on_and_then_stored_once() {
+    let store = store();
+    let impatient = OpenOptions::new().busy_timeout(Duration::from_millis(100));
+    let db = impatient.open(&store.path).unwrap();
+    let recorder = db.recorder(Duration::from_millis(10)).unwrap();
+    let other = open_past_the_crate(&store.path);
+    let txn = other.begin_write().unwrap();
+    recorder.record(&tick("first")).unwrap();
+    let error = recorder.flush().unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    recorder.record(&tick("second")).unwrap();
+    // The timer tries, too, and fails.
+    thread::sleep(Duration::from_millis(300));
+    txn.abort().unwrap();
+    recorder.flush().unwrap();
+    drop(recorder);
+    let found = rows(&store.db, "SELECT source FROM ticks ORDER BY id");
+    let sources: Vec<&str> = found.iter().map(|row| row["source"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["first", "second"]);
+}
+
+#[test]
+fn what_is_held_is_bounded_and_a_row_beyond_it_is_refused() {
+    let store = store();
+    let impatient = OpenOptions::new().busy_timeout(Duration::from_millis(50));
+    let db = impatient.open(&store.path).unwrap();
+    let recorder = db.recorder(NEVER).unwrap();
+    let other = open_past_the_crate(&store.path);
+    let txn = other.begin_write().unwrap();
+    let detail = format!("\"{}\"", "x".repeat(1 << 20));
+    let large = TickRecord { ts_utc: Utc::now(), source: "large", detail_json: &detail };
+    let accepted = (0..100).take_while(|_| recorder.record(&large).is_ok()).count();
+    assert!((8..12).contains(&accepted), "{accepted} rows of a mebibyte are held");
+    assert!(matches!(recorder.record(&large), Err(Error::Busy { .. })));
+    txn.abort().unwrap();
+    recorder.flush().unwrap();
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), accepted);
+}
+
+#[test]
+fn a_store_that_is_only_read_has_no_recorder() {
+    let store = store();
+    let error = Db::open_read_only(&store.path).unwrap().recorder(NEVER).unwrap_err();
+    assert!(matches!(error, Error::ReadOnlyStore { .. }), "{error}");
+}
+
+/// Set for a process that is to record, with the store's path.
+const CHILD: &str = "NETSKY_TEST_HOLDER";
+
+/// Not a test in itself: it records for ever, flushes now and then, and says how far it is.
+#[test]
+fn child_that_holds_rows() {
+    let Some(path) = env::var_os(CHILD) else { return };
+    let recorder = Db::open_path(path).unwrap().recorder(Duration::from_millis(5)).unwrap();
+    for number in 0_u64.. {
+        recorder.record(&tick(&number.to_string())).unwrap();
+        if number % 1_000 == 0 {
+            recorder.flush().unwrap();
+            // The full stop tells a whole line from one that was cut short by a kill.
+            eprintln!("flushed {number} .");
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_loses_only_the_last_rows_and_none_that_was_flushed() {
+    let store = store();
+    drop(store.db);
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "recorder::child_that_holds_rows", "--nocapture"])
+        .env(CHILD, &store.path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut flushed = 0;
+    for line in said {
+        let Some(number) = line.strip_prefix("flushed ").and_then(|l| l.strip_suffix(" .")) else {
+            continue;
+        };
+        flushed = number.parse().unwrap();
+        if flushed == 5_000 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(flushed >= 5_000);
+
+    let db = Db::open_path(&store.path).unwrap();
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks WHERE source <> (id - 1)::text"), 0);
+    let stored = value(&db, "SELECT count(*) FROM ticks").as_u64().unwrap();
+    assert!(stored > flushed, "{stored} rows are stored of {flushed} that were flushed");
+    assert!(db.check().unwrap().is_clean());
+}
