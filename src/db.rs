@@ -577,7 +577,7 @@ impl Db {
         query::start(Arc::clone(&self.sessions), &self.runtime, sql.to_owned(), parameters).await
     }
 
-    /// A DataFusion session that has every table registered, for analysis of your own. Unlike
+    /// A DataFusion session that has every table and view registered, for analysis of your own. Unlike
     /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
     /// committed when it is planned.
     ///

@@ -43,8 +43,8 @@
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
-//! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `nearest.rs` | "did you mean" |
+//! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temporary.rs` | temporary files, and their end when the process is ended |

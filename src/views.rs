@@ -39,7 +39,7 @@ GROUP BY ts_utc::date, agent, model",
     },
     View {
         name: "v_tool_latency",
-        doc: "How long calls of tools took, and how many failed, by day and tool.",
+        doc: "How long calls of tools took and how many failed, by day.",
         note: "",
         columns: &[
             column("day", Date, "The day on which the calls began, in UTC."),
@@ -66,9 +66,10 @@ GROUP BY day, source, tool",
     },
     View {
         name: "v_session_spans",
-        doc: "Sessions, from each up to the next down of the same agent and number.",
-        note: "A condition on times reads all of sessions, since an end can lie anywhere after its \
-               beginning; one on the agent or the number goes on to the table.",
+        doc: "Sessions, from each up to the next down.",
+        note: "The down is one of the same agent and session_num. A condition on times reads all of \
+               sessions, since an end can lie anywhere after its beginning; one on the agent or the \
+               number goes on to the table.",
         columns: &[
             column("id", Int, "The id of the row in sessions that says up."),
             column("agent", Text, "The agent whose session it is."),
@@ -128,7 +129,7 @@ GROUP BY source",
     },
     View {
         name: "v_crash_loops",
-        doc: "Three crashes of an agent within 10 minutes, and those near them.",
+        doc: "Three or more crashes of an agent within 10 minutes.",
         note: "A loop goes on as long as the next crash comes within 10 minutes. A condition on times \
                reads all of crashes, since a loop is known by the crashes before it; one on the agent \
                goes on to the table.",
@@ -162,7 +163,7 @@ HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
         columns: &[
             column("ts_utc", Time, "When it happened, or began."),
             column("agent", Text, "The agent."),
-            column("kind", Text, "What kind of event it was."),
+            column("kind", Text, "What kind of event it was; each table has its own."),
             column("what", Text, "What happened, in one line of at most 300 characters."),
             column("table_name", Text, "The table with the whole of it."),
             column("id", Int, "The id of its row there."),
@@ -195,9 +196,9 @@ FROM (
   FROM mcp_tool_calls
   UNION ALL
   SELECT ts_utc, agent, 'model' AS kind,
-         concat(coalesce(model, '?'), ': ', coalesce(input_tokens::text, '?'), ' tokens in, ',
-                coalesce(output_tokens::text, '?'), ' out',
-                coalesce(', $' || round(cost_usd_micros / 1e6, 4)::text, '')) AS what,
+         concat(coalesce(model, '?'), coalesce(', $' || round(cost_usd_micros / 1e6, 4)::text, ''), ', ',
+                coalesce(input_tokens::text, '?'), ' tokens in, ',
+                coalesce(output_tokens::text, '?'), ' out') AS what,
          'token_usage' AS table_name, id
   FROM token_usage
   UNION ALL

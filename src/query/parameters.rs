@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use arrow::datatypes::DataType;
+use chrono::DateTime;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -17,14 +18,12 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
         Value::Bool(value) => ScalarValue::Boolean(Some(*value)),
         Value::Int(value) => ScalarValue::Int64(Some(*value)),
         Value::Text(value) => ScalarValue::Utf8View(Some(value.clone().into_owned())),
-        Value::Time(value) => match value.timestamp_nanos_opt() {
-            Some(nanos) => ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into())),
-            // No row has such a time, but comparisons with it hold.
-            None => ScalarValue::TimestampMillisecond(
-                Some(value.timestamp_millis()),
-                Some("UTC".into()),
-            ),
-        },
+        Value::Time(value) => {
+            // No row has a time outside of these, so that comparisons with the nearest hold as well.
+            let nearest = if *value < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
+            let nanos = value.timestamp_nanos_opt().unwrap_or(nearest);
+            ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
+        }
     }
 }
 

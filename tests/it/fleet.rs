@@ -556,3 +556,51 @@ fn every_value_of_every_row_comes_back() {
         }
     }
 }
+
+#[test]
+fn the_views_tell_of_the_fleet_what_its_rows_say() {
+    let Some(fleet) = &*FLEET else { return };
+    let one = |sql: &str| value(&fleet.db, sql);
+    let number = |row: &Value, column: &str| row[column].as_i64();
+
+    let usage = fleet.lines("token_usage");
+    let micros: i64 = usage.iter().filter_map(|row| number(row, "cost_usd_micros")).sum();
+    assert_eq!(one("SELECT round(sum(usd) * 1e6)::bigint FROM v_cost_daily"), micros);
+    assert_eq!(one("SELECT sum(calls) FROM v_cost_daily"), usage.len());
+
+    let calls = fleet.lines("mcp_tool_calls");
+    let failed = calls.iter().filter(|row| row["success"] == false).count();
+    assert_eq!(one("SELECT sum(errors) FROM v_tool_latency"), failed);
+    let unended = calls.iter().filter(|row| row["ts_utc_end"].is_null()).count();
+    assert_eq!(one("SELECT sum(unended) FROM v_tool_latency"), unended);
+    let longest = calls.iter().filter_map(|row| number(row, "duration_ms")).max();
+    assert_eq!(one("SELECT max(max_ms) FROM v_tool_latency"), json!(longest));
+
+    // Every session of it is one up and one down.
+    let sessions = fleet.lines("sessions").len() / 2;
+    assert_eq!(one("SELECT count(*) FROM v_session_spans WHERE state = 'ended'"), sessions);
+    assert_eq!(one("SELECT count(*) FROM v_open_sessions"), 0);
+    assert_eq!(one("SELECT count(*) FROM v_crash_loops"), 0);
+    assert_eq!(one("SELECT sum(ticks) FROM v_last_tick"), fleet.lines("ticks").len());
+
+    let clones = fleet.lines("clone_dispatches");
+    assert_eq!(one("SELECT count(*) FROM clone_lifetimes"), clones.len());
+    let at_work = clones.iter().filter(|row| row["ts_utc_end"].is_null()).count();
+    assert_eq!(one("SELECT count(*) FROM clone_lifetimes WHERE ts_utc_end IS NULL"), at_work);
+
+    for (kind, table, column) in [
+        ("sent", "messages", "from_agent"),
+        ("received", "messages", "to_agent"),
+        ("tool", "mcp_tool_calls", "agent"),
+        ("model", "token_usage", "agent"),
+        ("session", "sessions", "agent"),
+        ("watchdog", "watchdog_events", "agent"),
+        ("directive", "owner_directives", "agent"),
+        ("clone", "clone_dispatches", "agent_id"),
+    ] {
+        let of_dev1 = fleet.lines(table).iter().filter(|row| row[column] == "dev1").count();
+        let sql =
+            format!("SELECT count(*) FROM v_timeline WHERE agent = 'dev1' AND kind = '{kind}'");
+        assert_eq!(one(&sql), of_dev1, "{kind}");
+    }
+}

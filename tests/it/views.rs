@@ -94,3 +94,17 @@ async fn a_session_has_the_views_and_can_have_more() {
     }
     assert_eq!(session.table("v_own").await.unwrap().count().await.unwrap(), 1);
 }
+
+#[test]
+fn costs_are_summed_exactly_however_large_they_are() {
+    let store = store();
+    let call = |cost| {
+        let row = format!(r#"{{"ts_utc":"2026-04-15T23:00:00Z","cost_usd_micros":{cost}}}"#);
+        store.db.record_json("token_usage", &row).unwrap();
+    };
+    (0..10).for_each(|_| call(100_000));
+    assert_eq!(value(&store.db, "SELECT usd FROM v_cost_daily"), 1.0);
+    (0..4).for_each(|_| call(i64::MAX));
+    let micros = 4 * i128::from(i64::MAX) + 1_000_000;
+    assert_eq!(value(&store.db, "SELECT usd FROM v_cost_daily"), micros as f64 / 1e6);
+}

@@ -99,7 +99,6 @@ fn list(dir: &Path, format: Format) -> Result<(), Failure> {
             let sql = read(dir, name).ok()?;
             Some(sql.lines().next()?.trim().strip_prefix("--")?.trim().to_owned())
         })
-        .map(|what| what.or_else(|| (format == Format::Table).then(String::new)))
         .collect();
     let columns: [(&str, ArrayRef); 2] = [
         ("query", Arc::new(StringArray::from_iter_values(&names))),

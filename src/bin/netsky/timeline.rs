@@ -13,8 +13,8 @@ use crate::query::rows;
 
 /// Show what an agent did and what happened to it, newest last
 ///
-/// These are the last lines of the view v_timeline, over all tables that name an agent. TABLE_NAME and
-/// ID are where the whole of an event is.
+/// These are the last rows of the view v_timeline, over all tables that name an agent. ID is that of the
+/// row with the whole of an event; JSON and CSV name its table, and have the time to the millisecond.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -40,8 +40,14 @@ pub struct TimelineArgs {
 pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
     let since = if args.since.is_some() { "AND ts_utc >= $2" } else { "" };
+    let columns = match args.format {
+        Format::Table | Format::Markdown => {
+            r#"to_char(ts_utc, '%Y-%m-%d %H:%M:%S') AS "time (UTC)", kind, id, what"#
+        }
+        _ => "ts_utc, kind, what, table_name, id",
+    };
     let sql = format!(
-        "SELECT ts_utc, kind, what, table_name, id FROM (
+        "SELECT {columns} FROM (
            SELECT * FROM v_timeline WHERE agent = $1 {since}
            ORDER BY ts_utc DESC, table_name DESC, id DESC, kind DESC LIMIT {})
          ORDER BY ts_utc, table_name, id, kind",

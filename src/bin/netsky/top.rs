@@ -87,7 +87,7 @@ fn readable(troubles: &[Trouble]) -> Result<RecordBatch, Failure> {
         ("for", figures::column(ages)),
         ("who", text(2)),
         ("what", text(3)),
-        ("since", text(4)),
+        ("since (UTC)", text(4)),
     ];
     Ok(RecordBatch::try_from_iter(columns)?)
 }

@@ -53,6 +53,10 @@ fn costs_since_a_time_are_those_of_its_calls() {
         "agent,calls,unpriced,input_tokens,output_tokens,cached_input_tokens,usd\n\
          agent0,1,0,1500,,,0.004\nagent1,1,1,1500,,,\n"
     );
+    for since in ["0001-01-01", "1677-09-21T00:12:44Z"] {
+        let all = home.ok(&["cost", "--since", since, "--by", "model", "--format", "csv"]);
+        assert!(all.contains("opus,2,") && all.contains("haiku,1,"), "{since}: {all}");
+    }
     let none = home.ok(&["cost", "--since", "1s"]);
     assert!(none.contains("(all)") && none.contains("| 0 "), "{none}");
     assert!(home.fails(2, &["cost", "--since", "soon"]).contains("an age as in"));

@@ -84,7 +84,7 @@ pub struct Troubles {
 impl Troubles {
     /// Takes in what was recorded since the last look.
     pub fn look(&mut self, db: &Db) -> Result<(), Failure> {
-        if let Some(new) = New::of(db, "ticks", &mut self.ticks_seen)? {
+        if let Some(new) = New::of(db, "ticks", self.ticks_seen)? {
             let sql = "SELECT source, max(ts_utc), count(*) FROM ticks
                        WHERE id > $1 AND id <= $2 GROUP BY source";
             for row in Rows::of(&new.rows(sql)?) {
@@ -94,13 +94,15 @@ impl Troubles {
                     seen.or_insert(Open { who: source, what: "ticks".to_owned(), since: last });
                 seen.since = seen.since.max(last);
             }
+            self.ticks_seen = new.newest;
         }
-        if let Some(new) = New::of(db, "mcp_tool_calls", &mut self.calls_seen)? {
+        if let Some(new) = New::of(db, "mcp_tool_calls", self.calls_seen)? {
             let sql = "SELECT coalesce(agent, '?'), concat(tool, ' (', source, ')'), ts_utc_start
                        FROM mcp_tool_calls WHERE id > $1 AND id <= $2 AND ts_utc_end IS NULL";
             self.calls.extend(Rows::of(&new.rows(sql)?).map(|row| row.open()));
+            self.calls_seen = new.newest;
         }
-        if let Some(new) = New::of(db, "clone_dispatches", &mut self.clones_seen)? {
+        if let Some(new) = New::of(db, "clone_dispatches", self.clones_seen)? {
             let sql = "SELECT agent_id, concat_ws(', ', runtime, branch, status), ts_utc_start, ts_utc_end
                        FROM clone_dispatches WHERE id > $1 AND id <= $2 ORDER BY id";
             for row in Rows::of(&new.rows(sql)?) {
@@ -111,18 +113,21 @@ impl Troubles {
                     self.clones.remove(&clone);
                 }
             }
+            self.clones_seen = new.newest;
         }
-        if New::of(db, "sessions", &mut self.sessions_seen)?.is_some() {
+        if let Some(new) = New::of(db, "sessions", self.sessions_seen)? {
             let sql = "SELECT agent, concat('session ', session_num::text), ts_utc_start
                        FROM v_open_sessions";
             self.sessions = Rows::of(&rows(db, sql, &[])?).map(|row| row.open()).collect();
+            self.sessions_seen = new.newest;
         }
-        if New::of(db, "crashes", &mut self.crashes_seen)?.is_some() {
+        if let Some(new) = New::of(db, "crashes", self.crashes_seen)? {
             let sql =
                 "SELECT agent, concat(crashes::text, ' crashes: ', kinds), ts_utc_start, ts_utc_end
                        FROM v_crash_loops";
             let found = rows(db, sql, &[])?;
             self.crash_loops = Rows::of(&found).map(|row| (row.open(), row.time(3))).collect();
+            self.crashes_seen = new.newest;
         }
         Ok(())
     }
@@ -152,26 +157,25 @@ impl Troubles {
     }
 }
 
-/// Rows of a table that were not there before.
+/// Rows of a table that were not there at the last look.
 struct New<'a> {
     db: &'a Db,
-    ids: [Value<'static>; 2],
+    seen: i64,
+    newest: i64,
 }
 
 impl<'a> New<'a> {
     /// `None` if there are none. The highest id is known without a scan.
-    fn of(db: &'a Db, table: &str, seen: &mut i64) -> Result<Option<Self>, Failure> {
+    fn of(db: &'a Db, table: &str, seen: i64) -> Result<Option<Self>, Failure> {
         let newest = rows(db, &format!("SELECT max(id) FROM {table}"), &[])?;
         let newest = newest.column(0).as_primitive::<Int64Type>();
         let newest = if newest.is_valid(0) { newest.value(0) } else { 0 };
-        let ids = [Value::Int(*seen), Value::Int(newest)];
-        let is_new = newest > *seen;
-        *seen = newest;
-        Ok(is_new.then_some(Self { db, ids }))
+        Ok((newest > seen).then_some(Self { db, seen, newest }))
     }
 
+    /// Of a query, whose parameters are the ids before and up to them.
     fn rows(&self, sql: &str) -> Result<RecordBatch, Failure> {
-        rows(self.db, sql, &self.ids)
+        rows(self.db, sql, &[Value::Int(self.seen), Value::Int(self.newest)])
     }
 }
 
