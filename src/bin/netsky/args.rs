@@ -28,8 +28,8 @@ pub struct Args {
 
 /// The commands as the help lists them: by what somebody is about to do.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("See", &["top", "cost", "timeline", "tail"]),
     ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
     ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Start", &["demo", "completions", "man", "help"]),
@@ -113,9 +113,9 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Query(query::QueryArgs),
+    Shell(shell::ShellArgs),
     #[command(name = "q")]
     Saved(saved::SavedArgs),
-    Shell(shell::ShellArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
     Export(export::ExportArgs),

@@ -9,6 +9,7 @@ use netsky_db::{Copied, Db};
 use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
+use crate::progress::Progress;
 
 /// Copy the store to a file while others record
 ///
@@ -55,7 +56,9 @@ pub struct RestoreArgs {
 
 pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
+    let progress = Progress::of_time("copying");
     let copied = if args.force { db.backup_over(&args.file) } else { db.backup(&args.file) }?;
+    drop(progress);
     print_copied(&copied, &args.file)
 }
 
@@ -63,11 +66,13 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     // What is said of a store that is not there helps nobody whose backup is not there.
     File::open(&args.file).map_err(|error| Failure::unreadable(&args.file, &error))?;
+    let progress = Progress::of_time("copying");
     let copied = if args.force {
         Db::restore_over(&args.file, &path)
     } else {
         Db::restore(&args.file, &path)
     }?;
+    drop(progress);
     if let Some(kept) = &copied.kept {
         eprintln!("netsky: the store that was there is now {}", kept.display());
     }

@@ -6,6 +6,7 @@ use netsky_db::Fault;
 use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
+use crate::progress::Progress;
 
 /// Check that the store is sound, and say what is not
 ///
@@ -24,7 +25,9 @@ pub struct CheckArgs {}
 
 pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
+    let progress = Progress::of_time("checking pages and rows");
     let report = db.check()?;
+    drop(progress);
     for fault in &report.faults {
         print_line(&fault.to_string())?;
     }

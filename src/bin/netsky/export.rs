@@ -71,8 +71,9 @@ pub struct ExportArgs {
     pub force: bool,
 }
 
-/// What does not fit is sorted in temporary files.
-const SORT_BYTES: usize = 32 << 20;
+/// What does not fit is sorted in temporary files. But some batches of rows must fit, and with long texts
+/// they may not, so that there is more for a second try, and no limit for the last.
+const SORT_BYTES: [usize; 4] = [32 << 20, 128 << 20, 512 << 20, usize::MAX];
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
     let exports = exports(args)?;
@@ -84,8 +85,35 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
             }
         }
     }
-    let db = store.open_read_only_with(&store.options().memory_limit(SORT_BYTES))?;
-    exports.iter().try_for_each(|export| export.run(&db, args))
+    exports.iter().try_for_each(|export| export.run(store, args))
+}
+
+/// Rows that come sorted.
+struct Sorted {
+    schema: SchemaRef,
+    batches: Box<dyn Iterator<Item = netsky_db::Result<RecordBatch>>>,
+    /// What runs the query.
+    _db: Db,
+}
+
+impl Sorted {
+    fn query(store: &StoreArgs, sql: &str) -> Result<Self, Failure> {
+        let mut limits = SORT_BYTES.into_iter().peekable();
+        loop {
+            let limit = limits.next().unwrap_or(usize::MAX);
+            let db = store.open_read_only_with(&store.options().memory_limit(limit))?;
+            let stream = block_on(db.query_stream(sql))?;
+            let schema = stream.schema();
+            let mut batches = block_on_stream(stream);
+            // A sort has all the memory that it needs when it gives its first row.
+            let first = batches.next();
+            if let (Some(Err(Error::MemoryLimit { .. })), Some(_)) = (&first, limits.peek()) {
+                continue;
+            }
+            let batches = Box::new(first.into_iter().chain(batches));
+            return Ok(Self { schema, batches, _db: db });
+        }
+    }
 }
 
 /// A table on its way out.
@@ -179,19 +207,22 @@ fn dir_format(args: &ExportArgs) -> FileFormat {
 }
 
 impl Export {
-    fn run(&self, db: &Db, args: &ExportArgs) -> Result<(), Failure> {
+    fn run(&self, store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         let name = self.table.name();
         let condition = condition(self.table, args)?;
-        let progress = Progress::of_rows(format!("{name}:"), count(db, name, &condition)?);
+        let progress = Progress::of_rows(
+            format!("{name}:"),
+            count(&store.open_read_only()?, name, &condition)?,
+        );
         let order = match self.table.time_column() {
             Some(time) => format!("{}, id", time.name),
             None => "id".to_owned(),
         };
         let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
-        let mut stream = block_on(db.query_stream(&sql))?;
-        let schema = self.schema(&stream.schema());
+        let mut sorted = Sorted::query(store, &sql)?;
+        let schema = self.schema(&sorted.schema);
         let mut rows = 0;
-        let batches = block_on_stream(&mut stream).inspect(|batch| {
+        let batches = sorted.batches.by_ref().inspect(|batch| {
             let read = batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
             rows += read;
             progress.add(read);

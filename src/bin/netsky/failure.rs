@@ -22,6 +22,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// A line of an import is no row.
+    pub fn invalid_line(message: impl fmt::Display) -> Self {
+        Self::input(format!("{message}\n  {LINES}"))
+    }
+
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
@@ -32,14 +37,14 @@ impl Failure {
         Self { code: 3, message: message.into() }
     }
 
+    /// Ctrl-C was pressed, of which nothing need be said.
+    pub fn interrupted() -> Self {
+        Self { code: EXIT_CODE, message: String::new() }
+    }
+
     /// A file that was named cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
-    }
-
-    /// Ctrl-C was pressed.
-    pub fn interrupted() -> Self {
-        Self { code: EXIT_CODE, message: "interrupted".to_owned() }
     }
 
     pub fn is_interrupt(&self) -> bool {
@@ -79,6 +84,9 @@ impl From<Error> for Failure {
     }
 }
 
+const LINES: &str =
+    "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
+
 fn code(error: &Error) -> u8 {
     match error {
         Error::TimedOut { .. } => 124,
@@ -101,7 +109,7 @@ fn code(error: &Error) -> u8 {
 }
 
 /// What to do next, where the message does not say it.
-pub fn next_step(error: &Error) -> &'static str {
+fn next_step(error: &Error) -> &'static str {
     match error {
         Error::StoreNotFound { .. } => "record, import and demo make one; --db PATH names another",
         Error::NotAStore { .. } => {
@@ -134,9 +142,7 @@ pub fn next_step(error: &Error) -> &'static str {
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"
         }
-        Error::InvalidLine { .. } => {
-            "nothing of the file was stored; mend the line, or leave it out with --skip-invalid"
-        }
+        Error::InvalidLine { .. } => LINES,
         Error::Storage(_) | Error::Io { .. } => {
             "`netsky doctor` looks over paths, permissions and the disk"
         }
@@ -203,7 +209,7 @@ mod tests {
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::Syntax { message: text() },
-            Error::Parameters { wanted: 1, given: 2 },
+            Error::Parameters { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },
             Error::Parameter { number: 1, reason: text() },
             Error::ReadOnlySql { statement: text() },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use netsky_db::{Db, Error, TABLES, Table};
 
 use crate::args::StoreArgs;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::format::FileFormat;
 use crate::output;
 use crate::progress::Progress;
@@ -183,11 +183,11 @@ impl Import {
         };
         drop(progress);
         let (ids, skipped) = imported.map_err(|error| match error {
-            Error::InvalidLine { line, ref reason } => {
-                let place = places.locate(line, reason);
+            Error::InvalidLine { line, reason } => {
+                let place = places.locate(line, &reason);
                 match reason.starts_with("cannot be read") {
                     true => Failure::input(place),
-                    false => Failure::input(format!("{place}\n  {}", failure::next_step(&error))),
+                    false => Failure::invalid_line(place),
                 }
             }
             other => Failure::from(other).about(&path),

@@ -52,8 +52,8 @@ fn main() -> ExitCode {
     let args = args::parse();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
-        Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Shell(shell) => shell::run(&args.store, shell),
+        Command::Saved(saved) => saved::run(&args.store, saved),
         Command::Record(record) => record::run(&args.store, record),
         Command::Import(import) => import::run(&args.store, import),
         Command::Export(export) => export::run(&args.store, export),

@@ -55,6 +55,12 @@ impl Progress {
         Self::new(bar.with_prefix(what), "{prefix} {bar:24} {human_pos}/{human_len} rows {eta}")
     }
 
+    /// Of a work that does not tell how far it is: for how long it has gone on.
+    pub fn of_time(what: impl Into<Cow<'static, str>>) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        Self::new(bar.with_prefix(what), "{prefix} {spinner} {elapsed}")
+    }
+
     /// The bar of a query: what its scans have read, and for how long the blocks that are left will do.
     pub fn of_query(query: QueryProgress) -> Self {
         let counts = query.clone();

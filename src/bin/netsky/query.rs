@@ -35,8 +35,7 @@ Examples:
   netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
   netsky query --file report.sql --output report.parquet
   netsky query --chart bar 'SELECT agent, count(*) FROM mcp_tool_calls GROUP BY agent'
-  netsky query --output calls.svg \"SELECT date_bin(INTERVAL '1 hour', ts_utc_start) AS hour,
-    count(*) AS calls FROM mcp_tool_calls GROUP BY hour\"
+  netsky query --output calls.svg 'SELECT day, sum(calls) FROM v_tool_latency GROUP BY day'
   echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
 )]
 pub struct QueryArgs {
@@ -111,8 +110,7 @@ pub fn answer_with(
         output::refuse_store(path, &db)?;
     }
     let started = Instant::now();
-    let query = db.query_stream_with(sql, parameters);
-    let mut stream = block_on(interrupt::unless_pressed(query))??;
+    let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{Home, ran};
 use crate::support::{
-    Row, full_row, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate, stored_rows,
-    to_json,
+    Row, full_row, message, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate,
+    stored_rows, to_json,
 };
 
 const FORMATS: [&str; 4] = ["ndjson", "csv", "arrow", "parquet"];
@@ -534,4 +534,19 @@ fn duckdb_reads_exports_as_they_are() {
                count(DISTINCT date) > 1 AS days FROM 'days/ticks/**/*.parquet'";
     let days = duckdb(&home.path(""), sql).unwrap();
     assert_eq!(days, json!([{"wrong": 0, "days": true}]));
+}
+
+#[test]
+fn long_texts_are_sorted_in_more_memory_than_others_need() {
+    let home = Home::new();
+    let db = Db::open_path(home.path("long.db")).unwrap();
+    let body = "0123456789".repeat(200_000);
+    let times = (0..40).map(|n| DateTime::UNIX_EPOCH + chrono::Duration::hours(n * 7 % 40));
+    db.record_all(times.map(|time| message(time, &body))).unwrap();
+    let file = home.path("long.arrow");
+    let db = home.path("long.db");
+    home.ok(&["--db", db.to_str().unwrap(), "export", "messages", file.to_str().unwrap()]);
+    let new = home.path("new.db");
+    home.ok(&["--db", new.to_str().unwrap(), "import", "messages", file.to_str().unwrap()]);
+    assert!(stored_rows(&new, "messages") == stored_rows(&db, "messages"));
 }
