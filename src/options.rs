@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// How long a call waits for other processes unless told otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Also where nobody else writes, opening and writing take a moment, on a thread of their own. Who waits
-/// less than that would be told of another process that is not there.
-const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(50);
+/// Also where nobody else writes, opening and writing take a moment, on a thread of their own, and more on
+/// a busy machine. Who waits less than that would be told of another process that is not there.
+const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How to open a store, where [`Db::open`](crate::Db::open) and its kin do not fit.
 ///
@@ -18,7 +18,7 @@ const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(50);
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("meta.db");
 /// // A hook that must not hold up its agent.
-/// let options = netsky_db::OpenOptions::new().busy_timeout(Duration::from_millis(200));
+/// let options = netsky_db::OpenOptions::new().busy_timeout(Duration::from_millis(500));
 /// let db = options.open(path)?;
 /// # drop(db);
 /// # Ok(())
@@ -53,7 +53,7 @@ impl OpenOptions {
 
     /// How long opening or writing waits while another process writes, before it fails with
     /// [`Error::Busy`](crate::Error::Busy); 10 seconds unless set, and no
-    /// less than 50 milliseconds. Queries never wait.
+    /// less than 250 milliseconds. Queries never wait.
     #[must_use]
     pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
         Self { busy_timeout: busy_timeout.max(SHORTEST_BUSY_TIMEOUT), ..self }

@@ -104,7 +104,7 @@ pub struct StoreArgs {
     /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
-    /// How long to wait while another process writes, as in 200ms or 1m
+    /// How long to wait while another process writes, as in 500ms or 1m
     #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
         value_parser = humantime::parse_duration)]
     pub busy_timeout: Duration,

@@ -352,8 +352,17 @@ impl NewFiles {
         replace: bool,
         write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if !replace && path.exists() {
-            return Err(Error::FileExists { path: path.to_owned() }.into());
+        // What a link leads to is replaced, not the link; and a device or a pipe never is.
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(path) {
+            Ok(found) if !found.is_file() => {
+                return Err(Failure::input(format!(
+                    "{} is no file, so it is not replaced\n  name a file, or - for standard output",
+                    path.display()
+                )));
+            }
+            Ok(_) if !replace => return Err(Error::FileExists { path: path.to_owned() }.into()),
+            _ => {}
         }
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or(Path::new("."));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdout};
+use std::iter::once;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use netsky_db::{Db, Table, View, times_as_text};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::output::{self, Answer, Format};
 use crate::query::rows;
 
 /// How long to wait before looking for new rows again.
@@ -124,7 +125,11 @@ impl Tail<'_> {
     fn print(&self, rows: &RecordBatch) -> Result<(), Failure> {
         match self.args.format {
             None if stdout().is_terminal() => print_lines(rows),
-            format => output::print_batch(format.unwrap_or(Format::Ndjson), rows.clone()),
+            // Without a pager, since more may follow.
+            format => {
+                let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
+                output::write(format.unwrap_or(Format::Ndjson), answer, stdout())
+            }
         }
     }
 }
