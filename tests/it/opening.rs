@@ -336,6 +336,30 @@ fn an_import_gives_fresh_ids_and_refuses_keys_that_are_no_columns() {
 }
 
 #[test]
+fn an_import_goes_by_the_ids_that_its_rows_had_if_each_had_one_of_its_own() {
+    let row = |id: &str, source: &str| {
+        format!(
+            "{{{id}\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"{source}\",\"detail_json\":\"{{}}\"}}\n"
+        )
+    };
+    for (ids, expected) in [
+        (["\"id\":30,", "\"id\":-2,", "\"id\":7,"], "bca"),
+        (["\"id\":1,", "\"id\":2,", "\"id\":9223372036854775807,"], "abc"),
+        // One is there twice, one has none, and one is no id.
+        (["\"id\":7,", "\"id\":2,", "\"id\":7,"], "abc"),
+        (["\"id\":7,", "", "\"id\":2,"], "abc"),
+        (["\"id\":7,", "\"id\":\"3\",", "\"id\":2,"], "abc"),
+    ] {
+        let store = store();
+        let lines: String = ids.iter().zip(["a", "b", "c"]).map(|(id, s)| row(id, s)).collect();
+        assert_eq!(store.db.import("ticks", lines.as_bytes()).unwrap(), 1..4);
+        let rows = rows(&store.db, "SELECT source FROM ticks ORDER BY id");
+        let order: String = rows.iter().filter_map(|row| row["source"].as_str()).collect();
+        assert_eq!(order, expected, "{ids:?}");
+    }
+}
+
+#[test]
 fn a_row_without_a_time_is_recorded_now_but_not_imported() {
     let store = store();
     let row = "{\"source\":\"a\",\"detail_json\":\"{}\"}";

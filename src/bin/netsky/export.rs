@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write, stdout};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -104,9 +104,11 @@ impl Sorted {
             let db = store.open_read_only_with(&store.options().memory_limit(limit))?;
             let stream = block_on(db.query_stream(sql))?;
             let schema = stream.schema();
+            let reading = Progress::of_query(stream.progress());
             let mut batches = block_on_stream(stream);
             // A sort has all the memory that it needs when it gives its first row.
             let first = batches.next();
+            drop(reading);
             if let (Some(Err(Error::MemoryLimit { .. })), Some(_)) = (&first, limits.peek()) {
                 continue;
             }
@@ -210,10 +212,6 @@ impl Export {
     fn run(&self, store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         let name = self.table.name();
         let condition = condition(self.table, args)?;
-        let progress = Progress::of_rows(
-            format!("{name}:"),
-            count(&store.open_read_only()?, name, &condition)?,
-        );
         let order = match self.table.time_column() {
             Some(time) => format!("{}, id", time.name),
             None => "id".to_owned(),
@@ -221,34 +219,34 @@ impl Export {
         let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
         let mut sorted = Sorted::query(store, &sql)?;
         let schema = self.schema(&sorted.schema);
+        if let Place::Stdout = self.place {
+            let answer = Answer { schema, batches: sorted.batches };
+            return output::show(self.format.format.printed(), answer, None).map(|_| ());
+        }
+        let total = count(&store.open_read_only()?, name, &condition)?;
+        let progress = Progress::of_rows(format!("{name}:"), total);
         let mut rows = 0;
         let batches = sorted.batches.by_ref().inspect(|batch| {
             let read = batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
             rows += read;
             progress.add(read);
         });
-        let written = match &self.place {
-            Place::Stdout => {
-                let mut out = BufWriter::with_capacity(1 << 16, stdout());
-                self.write(&schema, batches, &mut out)?;
-                return Ok(out.flush()?);
-            }
+        let mut new = NewFiles::default();
+        match &self.place {
+            Place::Stdout => {}
             Place::File(path) => {
-                let mut new = NewFiles::default();
                 new.add(path, args.force, |file| self.write(&schema, batches, file))?;
-                new.place()?
             }
             Place::Days(dir) => {
-                let mut new = NewFiles::default();
                 let mut days = Days::new(self.table, batches);
                 while let Some(day) = days.next_day()? {
                     let file = format!("part-0.{}", self.format.format.suffix());
                     let path = dir.join(format!("date={day}")).join(file);
                     new.add(&path, args.force, |file| self.write(&schema, days.of(day), file))?;
                 }
-                new.place()?
             }
-        };
+        }
+        let written = new.place()?;
         drop(progress);
         let rows = output::counted(rows, "row");
         let place = match &self.place {
@@ -284,15 +282,11 @@ impl Export {
         let text = match self.format.format {
             TableFormat::Ndjson => Format::Ndjson,
             TableFormat::Csv => Format::Csv,
+            TableFormat::Arrow => {
+                return columnar::write(Columnar::ArrowFile, schema, batches, out);
+            }
             TableFormat::Parquet => {
                 return columnar::write(Columnar::Parquet, schema, batches, out);
-            }
-            TableFormat::Arrow => {
-                let columnar = match self.place {
-                    Place::Stdout => Columnar::ArrowStream,
-                    Place::File(_) | Place::Days(_) => Columnar::ArrowFile,
-                };
-                return columnar::write(columnar, schema, batches, out);
             }
         };
         let answer = Answer { schema: schema.clone(), batches };

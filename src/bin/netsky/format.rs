@@ -4,6 +4,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use crate::output::Format;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
     /// One JSON object a line
@@ -45,6 +47,16 @@ impl FileFormat {
 }
 
 impl TableFormat {
+    /// The format that answers have on standard output.
+    pub fn printed(self) -> Format {
+        match self {
+            Self::Ndjson => Format::Ndjson,
+            Self::Csv => Format::Csv,
+            Self::Arrow => Format::Arrow,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",

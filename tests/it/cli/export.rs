@@ -22,6 +22,7 @@ use crate::support::{
     Row, full_row, message, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate,
     stored_rows, to_json,
 };
+use crate::terminal::Terminal;
 
 const FORMATS: [&str; 4] = ["ndjson", "csv", "arrow", "parquet"];
 
@@ -549,4 +550,15 @@ fn long_texts_are_sorted_in_more_memory_than_others_need() {
     let new = home.path("new.db");
     home.ok(&["--db", new.to_str().unwrap(), "import", "messages", file.to_str().unwrap()]);
     assert!(stored_rows(&new, "messages") == stored_rows(&db, "messages"));
+}
+
+#[test]
+fn an_import_that_takes_longer_shows_how_far_it_is() {
+    let home = Home::new();
+    let mut terminal = home.terminal((80, 10), &["import", "ticks", "-"]);
+    terminal.until(|screen| screen.contains("ticks: ") && screen.contains("0 B"));
+    terminal.press(&format!("{}\r", tick("2026-04-15T23:00:00Z", "a")));
+    terminal.press(Terminal::CTRL_D);
+    assert_eq!(terminal.end(), 0);
+    assert!(terminal.screen().contains("ticks: 1 row from -"), "{}", terminal.screen());
 }
