@@ -120,6 +120,7 @@ fn ctrl_c_takes_a_line_back_or_ends_a_query_and_never_the_shell() {
     terminal.until_shown("SELECT wrong");
     terminal.take_back();
     terminal.press(ENDLESS);
+    terminal.until(|screen| screen.trim_end().ends_with(" c;"));
     terminal.press(Terminal::ENTER);
     // The bar is there, and the joins are under way.
     terminal.until(|screen| screen.trim_end().ends_with('s'));

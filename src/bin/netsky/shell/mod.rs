@@ -71,6 +71,16 @@ pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
     shell.talk()
 }
 
+/// Says what went wrong, where the shell goes on.
+fn tell(failure: Failure) {
+    match failure.is_interrupt() {
+        true => eprintln!("netsky: interrupted"),
+        false => {
+            failure.report();
+        }
+    }
+}
+
 /// Whether the shell goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -115,7 +125,7 @@ impl Shell<'_> {
                     Ok(Next::Quit) => return Ok(()),
                     // What comes after it in the line may build on it.
                     Err(failure) => {
-                        failure.report();
+                        tell(failure);
                         break;
                     }
                 }
@@ -136,8 +146,8 @@ impl Shell<'_> {
             }
         };
         let _caught = interrupt::catch();
-        let reported = |failure: Failure| {
-            failure.report();
+        let reported = |failure| {
+            tell(failure);
             Ok(())
         };
         let mut script = Script::new(io::BufReader::new(file));
@@ -145,7 +155,7 @@ impl Shell<'_> {
         match self.run_script(&mut script, &name, &reported) {
             Ok(next) => Ok(next),
             Err(failure) => {
-                failure.report();
+                tell(failure);
                 Ok(Next::Go)
             }
         }
