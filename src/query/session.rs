@@ -21,11 +21,6 @@ use crate::store::{Snapshot, Store};
 use crate::table::Table;
 use crate::temporary;
 
-/// Beside what operators count they hold batches that they do not: a merge some of each temporary file.
-/// Three million rows sorted under 64 MiB took 147 MiB with DataFusion's 8,192 rows a batch, and 59 with
-/// 1,024; five million wide ones took 150 with 1,024, and 113 with 256. None took longer.
-const BATCH_ROWS_WHERE_LIMITED: usize = 256;
-
 /// Makes sessions that have the tables of one store.
 #[derive(Debug)]
 pub(crate) struct Sessions {
@@ -105,7 +100,6 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(bytes) = memory_limit {
-        config = config.with_batch_size(BATCH_ROWS_WHERE_LIMITED);
         runtime = runtime.with_memory_limit(bytes, 1.0);
     }
     let runtime = runtime.build_arc()?;
