@@ -76,7 +76,7 @@ impl OpenOptions {
     }
 
     /// How many bytes the queries that run at one time may hold between them to sort, group and
-    /// join. What is more goes to temporary files; where that cannot be, the query fails with
+    /// join. A query that only sorts puts what is more into temporary files; another fails with
     /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
     /// scans hold, window functions over a whole table, and the answer itself are not counted.
     #[must_use]

@@ -8,6 +8,7 @@ mod output;
 mod parameters;
 mod runtime;
 mod session;
+mod spilling;
 mod statement;
 mod stream;
 mod time_text;
