@@ -6,7 +6,8 @@
 //!
 //! Sorts run with small batches. Beside what a sort counts, its merge holds some batches of each temporary
 //! file: five million rows of three columns, sorted under 64 MiB, took 167 MiB of memory with DataFusion's
-//! 8,192 rows a batch and 66 with 256, in the same time.
+//! 8,192 rows a batch and 66 with 256, in the same time. With 64 it took 708: what there is once a batch
+//! weighs more then.
 
 use std::sync::Arc;
 
