@@ -88,6 +88,67 @@ fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
 }
 
 #[test]
+fn a_query_from_standard_input_can_have_a_memory_limit() {
+    use std::io::Write;
+    let store = with_ticks(3);
+    let mut query = Command::new(env!("CARGO_BIN_EXE_netsky"))
+        .arg("--db")
+        .arg(&store.path)
+        .args(["query", "--memory-limit", "64MiB", "--format", "csv", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    query.stdin.take().unwrap().write_all(b"SELECT count(*) AS n FROM ticks").unwrap();
+    assert_eq!(String::from_utf8_lossy(&query.wait_with_output().unwrap().stdout), "n\n3\n");
+}
+
+/// The peak of the memory that the process takes for itself, in bytes, beside the pages of its program.
+#[cfg(target_os = "linux")]
+fn peak_memory(mut process: std::process::Child) -> u64 {
+    let status = format!("/proc/{}/status", process.id());
+    let mut peak = 0;
+    while process.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let taken = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = taken.and_then(|taken| taken.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0) << 10);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(process.wait().unwrap().success());
+    peak
+}
+
+/// With `NETSKY_LONG_TESTS=1` of five million rows under 64 MiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sort_under_a_memory_limit_takes_little_more_memory_than_that() {
+    let (rows, limit, more) = match std::env::var_os("NETSKY_LONG_TESTS") {
+        // With the program's own pages, some 54 MiB, it is 100 MB more.
+        Some(_) => (5_000_000, 64 << 20, 40 << 20),
+        // What the allocator keeps by itself is 20 MiB more.
+        None => (200_000, 16 << 20, 16 << 20),
+    };
+    let store = store();
+    let text = |index: usize| format!("{:0>200}", index * 7_919 % rows);
+    for start in (0..rows).step_by(100_000) {
+        let texts: Vec<String> = (start..rows.min(start + 100_000)).map(text).collect();
+        let tick = |text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text };
+        store.db.record_all(texts.iter().map(|text| tick(text))).unwrap();
+    }
+    let query = Command::new(env!("CARGO_BIN_EXE_netsky"))
+        .arg("--db")
+        .arg(&store.path)
+        .args(["query", "--format", "csv", "--memory-limit", &limit.to_string()])
+        .arg("SELECT * FROM ticks ORDER BY detail_json")
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    let peak = peak_memory(query.unwrap());
+    eprintln!("{peak} bytes at the peak with a limit of {limit}");
+    assert!(peak < limit + more, "{peak} bytes with a limit of {limit}");
+}
+
+#[test]
 fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
     let store = with_large_texts(20_000);
     let db = OpenOptions::new().memory_limit(1 << 20).open_read_only(&store.path).unwrap();

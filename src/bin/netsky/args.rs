@@ -139,6 +139,19 @@ pub enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    /// Whether memory counts for more than time.
+    pub fn limits_memory(&self) -> bool {
+        match self {
+            Self::Query(query) => query.answer.memory_limit.is_some(),
+            Self::Saved(saved) => saved.answer.memory_limit.is_some(),
+            // It sorts in little memory.
+            Self::Export(_) => true,
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ mod figures;
 mod format;
 mod import;
 mod interrupt;
+mod malloc;
 mod man;
 mod migrate;
 mod moment;
@@ -50,6 +51,9 @@ use failure::Failure;
 fn main() -> ExitCode {
     interrupt::handle();
     let args = args::parse();
+    if args.command.limits_memory() {
+        malloc::give_back_memory();
+    }
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
         Command::Shell(shell) => shell::run(&args.store, shell),
