@@ -120,13 +120,7 @@ impl Db {
     /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
     /// [`Error::Storage`].
     pub fn restore(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
-        Store::restore(
-            backup.as_ref(),
-            path.as_ref(),
-            Existing::Refuse,
-            TABLES,
-            &OpenOptions::new(),
-        )
+        OpenOptions::new().restore(backup, path)
     }
 
     /// As [`restore`](Self::restore), but a file at `path` makes room. It is kept beside it as
@@ -139,7 +133,7 @@ impl Db {
     /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
     /// [`Error::Storage`]. They leave the file at `path` as it is.
     pub fn restore_over(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
-        Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES, &OpenOptions::new())
+        OpenOptions::new().restore_over(backup, path)
     }
 
     /// Makes the file as small as its rows allow, and says how much was gained. Pruning and long
@@ -175,6 +169,26 @@ impl Db {
             }
         }
         Ok(all)
+    }
+}
+
+impl OpenOptions {
+    /// Restores a store as [`Db::restore`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Db::restore`.
+    pub fn restore(&self, backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+        Store::restore(backup.as_ref(), path.as_ref(), Existing::Refuse, TABLES, self)
+    }
+
+    /// Restores a store as [`Db::restore_over`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Db::restore_over`.
+    pub fn restore_over(&self, backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+        Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES, self)
     }
 }
 

@@ -64,6 +64,7 @@
 #![forbid(unsafe_code)]
 
 mod care;
+mod care_progress;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -85,6 +86,7 @@ mod view;
 mod views;
 
 pub use care::Pruned;
+pub use care_progress::{CareCounts, CareProgress};
 pub use db::{Db, TableSummary};
 pub use error::{Error, Result};
 pub use import::Imported;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::care_progress::CareProgress;
+
 /// How long a call waits for other processes unless told otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Also where nobody else writes, opening and writing take a moment, on a thread of their own, and more on
@@ -31,6 +33,7 @@ pub struct OpenOptions {
     pub(crate) query_timeout: Option<Duration>,
     pub(crate) memory_limit: Option<usize>,
     pub(crate) skip_corrupt: bool,
+    pub(crate) care_progress: CareProgress,
 }
 
 impl Default for OpenOptions {
@@ -48,6 +51,7 @@ impl OpenOptions {
             query_timeout: None,
             memory_limit: None,
             skip_corrupt: false,
+            care_progress: CareProgress::default(),
         }
     }
 
@@ -90,6 +94,13 @@ impl OpenOptions {
     #[must_use]
     pub fn skip_corrupt(self) -> Self {
         Self { skip_corrupt: true, ..self }
+    }
+
+    /// Has [`check`](crate::Db::check), [`backup`](crate::Db::backup) and [`restore`](Self::restore) tell
+    /// how far they are.
+    #[must_use]
+    pub fn care_progress(self, care_progress: CareProgress) -> Self {
+        Self { care_progress, ..self }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::claim::Claim;
@@ -98,7 +99,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         .tempfile_in(dir)
         .map_err(Error::io("create a file in", dir))?;
     let _watched = Watched::new(temporary.path());
-    let rows = write_copy(from.snapshot()?, &temporary, known)?;
+    let rows = write_copy(from.snapshot()?, from.care_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => Some(keep(path)?),
@@ -118,10 +119,11 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
 
 fn write_copy(
     snapshot: Snapshot,
+    progress: &CareProgress,
     temporary: &NamedTempFile,
     known: &[&'static Table],
 ) -> Result<u64> {
-    let rows = snapshot.copy_into(temporary.path(), known)?;
+    let rows = snapshot.copy_into(temporary.path(), known, progress)?;
     temporary.as_file().sync_all().map_err(Error::io("sync", temporary.path()))?;
     Ok(rows)
 }

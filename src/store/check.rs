@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, SecondsFormat};
 use redb::ReadableTable;
 
+use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::row::Decoder;
 use crate::store::snapshot::absent_as_none;
@@ -133,27 +134,37 @@ impl Store {
             return Ok(report);
         }
         let snapshot = self.snapshot()?;
+        let progress = self.care_progress();
+        let counts = tables.iter().map(|table| snapshot.count(table));
+        progress.begin_rows(counts.sum::<Result<u64>>()?);
         for table in tables {
-            snapshot.check(table, &mut report)?;
+            snapshot.check(table, progress, &mut report)?;
         }
         Ok(report)
     }
 
     /// What is wrong with the pages of the file.
     pub(super) fn damage(&self) -> Result<Option<String>> {
-        pages::damage(self.path(), || {
+        let progress = self.care_progress();
+        pages::damage(self.path(), progress, || {
+            let progress = progress.clone();
             let path = self.path().to_owned();
             let writer = match self.is_read_only() {
                 true => Self::open(&path, self.connection.options())?,
                 false => self.clone(),
             };
-            writer.write(move |_| pages::look_for_damage(&path))
+            writer.write(move |_| pages::look_for_damage(&path, &progress))
         })
     }
 }
 
 impl Snapshot {
-    fn check(&self, table: &'static Table, report: &mut CheckReport) -> Result<()> {
+    fn check(
+        &self,
+        table: &'static Table,
+        progress: &CareProgress,
+        report: &mut CheckReport,
+    ) -> Result<()> {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
         report.tables += 1;
         let mut zones = self.zone_check(table)?;
@@ -167,6 +178,7 @@ impl Snapshot {
             }
             block = Some(Block::of(id));
             row_check.push(id, json, zones.covers(id), report)?;
+            progress.add_row(json);
         }
         row_check.finish_block(&mut zones, report)?;
         zones.finish(table, report);

@@ -9,10 +9,11 @@
 use std::path::Path;
 
 use redb::{
-    Builder, Database, MultimapTableHandle, ReadOnlyTable, ReadableTable, TableDefinition,
-    TableError, TableHandle, WriteTransaction,
+    Builder, Database, MultimapTableHandle, ReadOnlyTable, ReadableTable, ReadableTableMetadata,
+    TableDefinition, TableError, TableHandle, WriteTransaction,
 };
 
+use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::store::zone::{MARKS, ZONES, ZoneWriter};
 use crate::store::{IDS, META, Snapshot, rows_of};
@@ -25,27 +26,42 @@ const TRANSACTION_BYTES: usize = 32 << 20;
 impl Snapshot {
     /// Writes all that the snapshot has into the empty file at `path`, durably, and returns how many
     /// rows that were. The tables that are known get zones.
-    pub(super) fn copy_into(self, path: &Path, known: &[&'static Table]) -> Result<u64> {
-        let mut copy = Copy::new(path)?;
+    pub(super) fn copy_into(
+        self,
+        path: &Path,
+        known: &[&'static Table],
+        progress: &CareProgress,
+    ) -> Result<u64> {
         if let Some(foreign) = self.txn.list_multimap_tables()?.next() {
             return Err(foreign_table(foreign.name()));
         }
         let own = [META.name(), IDS.name(), ZONES.name(), MARKS.name()];
+        let (mut tables, mut total) = (Vec::new(), 0);
         for table in self.txn.list_tables()?.filter(|table| !own.contains(&table.name())) {
-            let definition = TableDefinition::<i64, &[u8]>::new(table.name());
-            match self.txn.open_table(definition) {
-                Ok(rows) => copy.rows(definition, &rows)?,
+            let rows = match self.txn.open_table(rows_named(table.name())) {
+                Ok(rows) => rows,
                 Err(TableError::TableTypeMismatch { .. }) => {
                     return Err(foreign_table(table.name()));
                 }
                 Err(error) => return Err(error.into()),
-            }
+            };
+            total += rows.len()?;
+            tables.push((table, rows));
+        }
+        progress.begin_rows(total);
+        let mut copy = Copy::new(path)?;
+        for (table, rows) in tables {
+            copy.rows(rows_named(table.name()), &rows, progress)?;
         }
         copy.finish(&self, known)?;
         // As long as it lives, the store's file keeps what others overwrite.
         drop(self);
         copy.close()
     }
+}
+
+fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+    TableDefinition::new(table)
 }
 
 fn foreign_table(name: &str) -> Error {
@@ -73,6 +89,7 @@ impl Copy {
         &mut self,
         definition: TableDefinition<'_, i64, &'static [u8]>,
         from: &ReadOnlyTable<i64, &'static [u8]>,
+        progress: &CareProgress,
     ) -> Result<()> {
         let mut rows = from.iter()?.peekable();
         loop {
@@ -86,6 +103,7 @@ impl Copy {
                 to.insert(id.value(), json.value())?;
                 bytes += json.value().len();
                 self.rows += 1;
+                progress.add_row(json.value());
             }
             drop(to);
             txn.commit()?;

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
+use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::SCHEMA_VERSION;
@@ -93,6 +94,10 @@ impl Store {
 
     pub(crate) fn path(&self) -> &Path {
         self.connection.path()
+    }
+
+    fn care_progress(&self) -> &CareProgress {
+        &self.connection.options().care_progress
     }
 
     /// Whether no other process can have the store open, for lack of locks on parts of a file.

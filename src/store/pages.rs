@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Builder, DatabaseError, StorageBackend, StorageError};
 
+use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::store::file::first_bytes;
 
@@ -28,11 +29,12 @@ const CACHE_BYTES: usize = 1 << 20;
 /// what was written. `look_alone` looks while no writer can.
 pub(super) fn damage(
     path: &Path,
+    progress: &CareProgress,
     look_alone: impl FnOnce() -> Result<Option<String>>,
 ) -> Result<Option<String>> {
     for _ in 0..TRIES {
         let before = first_bytes(path, HEADER_BYTES)?;
-        let found = look_for_damage(path)?;
+        let found = look_for_damage(path, progress)?;
         if found.is_none() || first_bytes(path, HEADER_BYTES)? == before {
             return Ok(found);
         }
@@ -41,7 +43,7 @@ pub(super) fn damage(
 }
 
 /// What is wrong with the pages of the file, or seems so because somebody commits.
-pub(super) fn look_for_damage(path: &Path) -> Result<Option<String>> {
+pub(super) fn look_for_damage(path: &Path, progress: &CareProgress) -> Result<Option<String>> {
     let intact = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&intact);
     let mut builder = Builder::new();
@@ -55,7 +57,7 @@ pub(super) fn look_for_damage(path: &Path) -> Result<Option<String>> {
             }
         },
     );
-    let view = View::new(path).map_err(Error::io("read", path))?;
+    let view = View::new(path, progress.clone()).map_err(Error::io("read", path))?;
     let reason = match builder.create_with_backend(view) {
         // Opened without a look: nothing was ever committed.
         Ok(_) => return Ok(None),
@@ -77,6 +79,7 @@ pub(super) fn look_for_damage(path: &Path) -> Result<Option<String>> {
 struct View {
     inner: Mutex<Inner>,
     len: u64,
+    progress: CareProgress,
 }
 
 #[derive(Debug)]
@@ -86,12 +89,13 @@ struct Inner {
 }
 
 impl View {
-    fn new(path: &Path) -> io::Result<Self> {
+    fn new(path: &Path, progress: CareProgress) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
+        progress.begin_pages(len);
         let mut header = Vec::new();
         file.by_ref().take(HEADER_BYTES).read_to_end(&mut header)?;
-        Ok(Self { inner: Mutex::new(Inner { file, header }), len })
+        Ok(Self { inner: Mutex::new(Inner { file, header }), len, progress })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -108,6 +112,7 @@ impl StorageBackend for View {
         let mut inner = self.inner();
         inner.file.seek(SeekFrom::Start(offset))?;
         inner.file.read_exact(out)?;
+        self.progress.add_page(out.len());
         if let Some(kept) = usize::try_from(offset).ok().and_then(|at| inner.header.get(at..)) {
             let shared = kept.len().min(out.len());
             out[..shared].copy_from_slice(&kept[..shared]);

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod progress;
 mod prune;
 mod room;
 

@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "error",
     "nearest",
     "table",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 17] = [
     "views",
     "row",
     "inside",
+    "care_progress",
     "options",
     "temporary",
     "store",

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
-use netsky_db::{Copied, Db};
+use netsky_db::{CareProgress, Copied};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -55,8 +55,9 @@ pub struct RestoreArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
-    let db = store.open_read_only()?;
-    let progress = Progress::of_time("copying");
+    let care = CareProgress::default();
+    let db = store.open_read_only_with(&store.options().care_progress(care.clone()))?;
+    let progress = Progress::of_care("copying", care);
     let copied = if args.force { db.backup_over(&args.file) } else { db.backup(&args.file) }?;
     drop(progress);
     print_copied(&copied, &args.file)
@@ -66,11 +67,13 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     // What is said of a store that is not there helps nobody whose backup is not there.
     File::open(&args.file).map_err(|error| Failure::unreadable(&args.file, &error))?;
-    let progress = Progress::of_time("copying");
+    let care = CareProgress::default();
+    let options = store.options().care_progress(care.clone());
+    let progress = Progress::of_care("copying", care);
     let copied = if args.force {
-        Db::restore_over(&args.file, &path)
+        options.restore_over(&args.file, &path)
     } else {
-        Db::restore(&args.file, &path)
+        options.restore(&args.file, &path)
     }?;
     drop(progress);
     if let Some(kept) = &copied.kept {

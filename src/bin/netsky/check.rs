@@ -1,7 +1,7 @@
 //! `netsky check`
 
 use indicatif::HumanCount;
-use netsky_db::Fault;
+use netsky_db::{CareProgress, Fault};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -24,8 +24,9 @@ Examples:
 pub struct CheckArgs {}
 
 pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
-    let db = store.open_read_only()?;
-    let progress = Progress::of_time("checking pages and rows");
+    let care = CareProgress::default();
+    let db = store.open_read_only_with(&store.options().care_progress(care.clone()))?;
+    let progress = Progress::of_care("checking", care);
     let report = db.check()?;
     drop(progress);
     for fault in &report.faults {

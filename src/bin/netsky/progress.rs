@@ -13,7 +13,7 @@ use indicatif::{
     HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState,
     ProgressStyle,
 };
-use netsky_db::QueryProgress;
+use netsky_db::{CareCounts, CareProgress, QueryProgress};
 
 /// What takes less time needs no bar.
 const DELAY: Duration = Duration::from_millis(500);
@@ -55,44 +55,56 @@ impl Progress {
         Self::new(bar.with_prefix(what), "{prefix} {bar:24} {human_pos}/{human_len} rows {eta}")
     }
 
-    /// Of a work that does not tell how far it is: for how long it has gone on.
-    pub fn of_time(what: impl Into<Cow<'static, str>>) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        Self::new(bar.with_prefix(what), "{prefix} {spinner} {elapsed}")
-    }
-
     /// The bar of a query: what its scans have read, and for how long the blocks that are left will do.
     pub fn of_query(query: QueryProgress) -> Self {
         let counts = query.clone();
-        let read = move |_: &ProgressState, out: &mut dyn Write| {
+        let read = move |out: &mut dyn Write| {
             let counts = counts.counts();
-            let bytes = HumanBytes(counts.json_bytes);
-            let _ = match counts.rows_read {
+            match counts.rows_read {
                 0 => Ok(()),
-                rows => write!(out, "{} rows, {bytes}, ", HumanCount(rows)),
-            };
-        };
-        let left = |state: &ProgressState, out: &mut dyn Write| {
-            let _ = match state.len() {
-                Some(_) => write!(out, "{:#} left", HumanDuration(state.eta())),
-                None => write!(out, "{:#}", HumanDuration(state.elapsed())),
-            };
-        };
-        let style = move |template: &str| {
-            let style = ProgressStyle::with_template(template).ok()?.progress_chars(CHARS);
-            Some(style.with_key("read", read.clone()).with_key("left", left))
+                _ => write!(out, "{}, ", rows_and_bytes(counts.rows_read, counts.json_bytes)),
+            }
         };
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        style("{spinner} {read}{left}").into_iter().for_each(|style| bar.set_style(style));
-        let mut with_bar = style("{bar:24} {read}{left}");
+        set_style(&bar, "{spinner} {read}{left}", read.clone());
+        let mut is_known = false;
         Self::shown_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
             // Blocks that need not be read tell nothing of how long the others take.
             let blocks = counts.blocks_total.saturating_sub(counts.blocks_skipped);
             if blocks > 0 {
-                with_bar.take().into_iter().for_each(|style| bar.set_style(style));
+                if !is_known {
+                    set_style(bar, "{bar:24} {read}{left}", read.clone());
+                    is_known = true;
+                }
                 bar.set_length(blocks);
                 bar.set_position(counts.blocks_read + counts.blocks_counted);
+            }
+        })
+    }
+
+    /// The bar of a check or a copy, which looks over the pages of a file first and then does to its rows
+    /// what `doing` says.
+    pub fn of_care(doing: &'static str, care: CareProgress) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let mut shown = None;
+        Self::shown_by(bar, Arc::default(), move |bar| {
+            let counts = care.counts();
+            let stage = Stage::of(counts);
+            if shown != Some(stage) {
+                show_stage(bar, stage, doing, care.clone());
+                shown = Some(stage);
+            }
+            match stage {
+                Stage::Pages => {
+                    bar.set_length(counts.file_bytes);
+                    bar.set_position(counts.page_bytes.min(counts.file_bytes));
+                }
+                Stage::Rows => {
+                    bar.set_length(counts.rows_total);
+                    bar.set_position(counts.rows);
+                }
+                Stage::End => bar.unset_length(),
             }
         })
     }
@@ -160,6 +172,74 @@ impl Progress {
     /// Prints something, with the bar out of its way.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
+    }
+}
+
+/// What is done for a store at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Pages,
+    Rows,
+    /// What follows the last row, as to bring a copy to the disk.
+    End,
+}
+
+impl Stage {
+    fn of(counts: CareCounts) -> Self {
+        match counts.rows_total {
+            0 => Self::Pages,
+            total if counts.rows < total => Self::Rows,
+            _ => Self::End,
+        }
+    }
+}
+
+fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, care: CareProgress) {
+    let read = move |out: &mut dyn Write| {
+        let counts = care.counts();
+        match stage {
+            Stage::Pages => {
+                let (read, all) = (HumanBytes(counts.page_bytes), HumanBytes(counts.file_bytes));
+                write!(out, "{read} of {all}, ")
+            }
+            Stage::Rows | Stage::End => {
+                write!(out, "{}, ", rows_and_bytes(counts.rows, counts.row_bytes))
+            }
+        }
+    };
+    let (doing, template) = match stage {
+        Stage::Pages => ("checking pages".to_owned(), "{prefix} {bar:24} {read}{left}"),
+        Stage::Rows => (format!("{doing} rows"), "{prefix} {bar:24} {read}{left}"),
+        Stage::End => ("finishing".to_owned(), "{prefix} {spinner} {read}{left}"),
+    };
+    bar.set_prefix(doing);
+    set_style(bar, template, read);
+    // How fast pages are read tells nothing of rows.
+    bar.reset_eta();
+}
+
+fn rows_and_bytes(rows: u64, bytes: u64) -> String {
+    format!("{} rows, {}", HumanCount(rows), HumanBytes(bytes))
+}
+
+/// Draws the bar by a template in which `{read}` is what was read and `{left}` the time that it will take,
+/// or has taken if nobody knows.
+fn set_style(
+    bar: &ProgressBar,
+    template: &str,
+    read: impl Fn(&mut dyn Write) -> std::fmt::Result + Clone + Send + Sync + 'static,
+) {
+    let read = move |_: &ProgressState, out: &mut dyn Write| {
+        let _ = read(out);
+    };
+    let left = |state: &ProgressState, out: &mut dyn Write| {
+        let _ = match state.len() {
+            Some(_) => write!(out, "{:#} left", HumanDuration(state.eta())),
+            None => write!(out, "{:#}", HumanDuration(state.elapsed())),
+        };
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars(CHARS).with_key("read", read).with_key("left", left));
     }
 }
 

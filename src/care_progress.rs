@@ -1,0 +1,76 @@
+//! How far a check or a copy of a store has come.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far the last check, backup or restore has come that was started with
+/// [`OpenOptions::care_progress`](crate::OpenOptions::care_progress). It can be asked from any thread while
+/// another does the work. Copies of it tell the same.
+#[derive(Debug, Clone, Default)]
+pub struct CareProgress {
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    page_bytes: AtomicU64,
+    file_bytes: AtomicU64,
+    rows: AtomicU64,
+    rows_total: AtomicU64,
+    row_bytes: AtomicU64,
+}
+
+/// How much of the work is done: first the pages of the store's file are looked over, then its rows are
+/// taken, one by one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CareCounts {
+    /// Bytes of the file that were read to look over its pages. Those that are free are not, and it may
+    /// begin again where others write.
+    pub page_bytes: u64,
+    /// The size of the file.
+    pub file_bytes: u64,
+    /// Rows that were decoded or copied.
+    pub rows: u64,
+    /// The rows that there are; 0 as long as the pages are looked over.
+    pub rows_total: u64,
+    /// The JSON of the rows that were taken, in bytes.
+    pub row_bytes: u64,
+}
+
+impl CareProgress {
+    /// What is done by now.
+    pub fn counts(&self) -> CareCounts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CareCounts {
+            page_bytes: load(&self.counters.page_bytes),
+            file_bytes: load(&self.counters.file_bytes),
+            rows: load(&self.counters.rows),
+            rows_total: load(&self.counters.rows_total),
+            row_bytes: load(&self.counters.row_bytes),
+        }
+    }
+
+    /// The pages of a file of that size are looked over from the first.
+    pub(crate) fn begin_pages(&self, file_bytes: u64) {
+        let Counters { page_bytes, file_bytes: size, rows, rows_total, row_bytes } =
+            &*self.counters;
+        for counter in [page_bytes, rows, rows_total, row_bytes] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        size.store(file_bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_page(&self, bytes: usize) {
+        self.counters.page_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn begin_rows(&self, total: u64) {
+        self.counters.rows_total.store(total, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_row(&self, json: &[u8]) {
+        self.counters.rows.fetch_add(1, Ordering::Relaxed);
+        self.counters.row_bytes.fetch_add(json.len() as u64, Ordering::Relaxed);
+    }
+}
