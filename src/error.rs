@@ -363,7 +363,7 @@ impl From<DataFusionError> for Error {
                     return Self::Syntax { message: parser_message(&error) };
                 }
                 DataFusionError::ResourcesExhausted(message) => {
-                    return Self::memory_limit(message);
+                    return Self::MemoryLimit { message };
                 }
                 other => return Self::Query(Box::new(other)),
             };
@@ -372,15 +372,6 @@ impl From<DataFusionError> for Error {
 }
 
 impl Error {
-    fn memory_limit(message: String) -> Self {
-        // What DataFusion says of files that it may not use.
-        let message = match message.contains("DiskManager is disabled") {
-            true => "only what sorts, and neither groups nor joins, goes on in files".to_owned(),
-            false => message,
-        };
-        Self::MemoryLimit { message }
-    }
-
     /// An error that several partitions share cannot be moved out; what callers match on is copied.
     fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
         if let DataFusionError::External(inner) = shared.find_root()
@@ -389,7 +380,7 @@ impl Error {
             return Self::CorruptRow { table: table.clone(), id: *id, reason: reason.clone() };
         }
         if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
-            return Self::memory_limit(message.clone());
+            return Self::MemoryLimit { message: message.clone() };
         }
         Self::Query(Box::new(DataFusionError::Shared(shared)))
     }

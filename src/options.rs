@@ -80,9 +80,11 @@ impl OpenOptions {
     }
 
     /// How many bytes the queries that run at one time may hold between them to sort, group and
-    /// join. A query that only sorts puts what is more into temporary files; another fails with
+    /// join. What is more goes into temporary files where a query sorts or groups; one that cannot go
+    /// on so, as a join of two large tables, fails with
     /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
-    /// scans hold, window functions over a whole table, and the answer itself are not counted.
+    /// scans hold, window functions over a whole table, and the answer itself are not counted. A
+    /// query with a limit computes on one core, beside the one that reads.
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self { memory_limit: Some(bytes), ..self }

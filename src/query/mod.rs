@@ -8,7 +8,6 @@ mod output;
 mod parameters;
 mod runtime;
 mod session;
-mod spilling;
 mod statement;
 mod stream;
 mod time_text;

@@ -23,7 +23,6 @@ use crate::providers::QueryProgress;
 use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
-use crate::query::spilling;
 use crate::query::statement;
 
 /// How many batches may wait for whoever reads the stream.
@@ -160,11 +159,8 @@ async fn execute(
     let session = sessions.of_snapshot(&snapshot, skipped)?;
     let plan = parameters::bind(statement::plan(&session, sql).await?, parameters)?;
     let query = DataFrame::new(session.state(), plan);
-    let mut context = query.task_ctx();
+    let context = query.task_ctx();
     let plan = query.create_physical_plan().await?;
-    if sessions.options().memory_limit.is_some() {
-        context = spilling::context_for(&plan, context)?;
-    }
     let progress = QueryProgress::of(&plan);
     Ok((execute_stream(plan, Arc::new(context))?, progress))
 }

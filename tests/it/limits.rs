@@ -149,14 +149,42 @@ fn a_sort_under_a_memory_limit_takes_little_more_memory_than_that() {
 }
 
 #[test]
+fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
+    const ROWS: usize = 100_000;
+    let store = with_large_texts(ROWS);
+    // Tasks that wait for each other would wait for ever.
+    let options = OpenOptions::new().query_timeout(Duration::from_secs(120));
+    let db = options.memory_limit(16 << 20).open_read_only(&store.path).unwrap();
+    let groups = "SELECT detail_json, count(*) AS n FROM ticks GROUP BY detail_json";
+    let plan = db.query(&format!("EXPLAIN ANALYZE {groups}")).unwrap();
+    assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
+    for sql in [
+        format!("SELECT count(*) FROM ({groups}) WHERE n = 1"),
+        format!("SELECT count(*) FROM (SELECT detail_json FROM ({groups}) ORDER BY n, 1 OFFSET 0)"),
+        "SELECT count(*) FROM (SELECT DISTINCT detail_json, id FROM ticks)".to_owned(),
+        "SELECT count(DISTINCT detail_json) FROM ticks GROUP BY source".to_owned(),
+    ] {
+        assert_eq!(value(&db, &sql), ROWS, "{sql}");
+    }
+    // What groups leaves something to what sorts after it.
+    let sql = format!("SELECT detail_json FROM ({groups}) ORDER BY n, detail_json DESC");
+    let batches = db.query_batches(&sql).unwrap();
+    let texts = batches.iter().flat_map(|batch| {
+        let texts = arrow::array::AsArray::as_string_view(batch.column(0));
+        texts.iter().flatten().map(ToOwned::to_owned).collect::<Vec<_>>()
+    });
+    assert!(texts.eq((0..ROWS).rev().map(|number| format!("{number:0>200}"))));
+}
+
+#[test]
 fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
     let store = with_large_texts(20_000);
+    let sql = "SELECT a.id FROM ticks a JOIN ticks b ON a.detail_json = b.detail_json";
     let db = OpenOptions::new().memory_limit(1 << 20).open_read_only(&store.path).unwrap();
-    let error = db.query("SELECT count(DISTINCT detail_json) FROM ticks").unwrap_err();
+    let error = db.query(sql).unwrap_err();
     assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 20_000);
 
-    let sql = "SELECT count(DISTINCT detail_json) FROM ticks";
     let ran = netsky(&store.path, &["query", "--memory-limit", "1MiB", sql]);
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(1), "{said}");

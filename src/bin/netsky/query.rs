@@ -70,7 +70,7 @@ pub struct AnswerArgs {
     /// End the query after so long, as in 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
-    /// Let the query hold so much to sort, group and join, as in 64MiB; only a sort goes on in files
+    /// Let the query hold so much, as in 64MiB; sorts and groups that need more use temporary files
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<ByteSize>,
     /// Leave out rows that cannot be decoded, and count them on standard error
