@@ -138,6 +138,17 @@ impl Db {
         self.store().create_tables(self.tables())
     }
 
+    /// Whether the file at the path begins as a database does: a store, of whatever version
+    /// and in whatever state, or another program's file of redb or SQLite. For programs that write
+    /// files where their users say, which is never to be in place of a store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file cannot be read.
+    pub fn is_database(path: impl AsRef<Path>) -> Result<bool> {
+        store::is_database(path.as_ref())
+    }
+
     /// The schema version found in the store.
     ///
     /// # Errors

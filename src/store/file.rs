@@ -6,6 +6,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// What a redb file of any format begins with.
+pub(super) const REDB_MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+pub(super) const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// What identifies a file whatever path leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FileId {
@@ -129,6 +133,14 @@ fn give_to_owner_of(original: &File, copy: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn give_to_owner_of(_original: &File, _copy: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether there is a file that begins as those of redb or SQLite do.
+pub(crate) fn is_database(path: &Path) -> Result<bool> {
+    let begin = first_bytes(path, REDB_MAGIC.len().max(SQLITE_MAGIC.len()) as u64)?;
+    Ok(begin.is_some_and(|begin| {
+        [REDB_MAGIC, SQLITE_MAGIC].into_iter().any(|magic| begin.starts_with(magic))
+    }))
 }
 
 /// The first bytes of a file, fewer if it is shorter; `None` if there is no file.

@@ -5,10 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::store::file::first_bytes;
+use crate::store::file::{SQLITE_MAGIC, first_bytes};
 use crate::store::kept;
-
-const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
 fn is_sqlite(path: &Path) -> Result<bool> {
     let magic = first_bytes(path, SQLITE_MAGIC.len() as u64)?;

@@ -43,7 +43,7 @@ pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub(crate) use zone::{Zone, ZoneMap};
 
-pub(crate) use file::{own_private_dir, refuse_link};
+pub(crate) use file::{is_database, own_private_dir, refuse_link};
 
 use connection::Connection;
 use handle::Access;

@@ -18,12 +18,10 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::connection::Connection;
-use crate::store::file::{copy_private, first_bytes, make_private};
+use crate::store::file::{REDB_MAGIC, copy_private, first_bytes, make_private};
 use crate::store::handle::Handle;
 use crate::store::{Store, kept};
 
-/// What a redb file of any format begins with.
-const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 /// Where its two commit slots lie, each of which begins with its format.
 const SLOTS: [usize; 2] = [64, 192];
 const HEADER_BYTES: u64 = 320;
@@ -36,7 +34,7 @@ const CACHE_BYTES: usize = 64 << 20;
 fn is_old(path: &Path) -> Result<bool> {
     let header = first_bytes(path, HEADER_BYTES)?.unwrap_or_default();
     let is_old = |slot: &usize| header.get(*slot) == Some(&OLD_FORMAT);
-    Ok(header.starts_with(MAGIC) && SLOTS.iter().any(is_old))
+    Ok(header.starts_with(REDB_MAGIC) && SLOTS.iter().any(is_old))
 }
 
 /// Refuses a store of netsky-db 0.1.6, for those who only read.

@@ -189,6 +189,9 @@ fn a_query_comes_from_an_argument_a_file_or_standard_input() {
     assert_eq!(home.ok(&["query", "--format", "csv", "--file", &file]), expected);
     assert_eq!(home.run_with_input(&["query", "--format", "csv"], sql).out, expected);
     assert_eq!(home.run_with_input(&["query", "--format", "csv", "-"], sql).out, expected);
+    // As it was copied from a file.
+    let commented = format!("-- How many?\n{sql}");
+    assert_eq!(home.ok(&["query", "--format", "csv", &commented]), expected);
     assert!(home.fails(1, &["query", "--file", "/no/such/file"]).contains("/no/such/file"));
     assert!(home.fails(1, &["query", ""]).contains("there is no statement"));
     home.fails(2, &["query", "SELECT 1", "--file", &file]);

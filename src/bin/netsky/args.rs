@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,7 +65,8 @@ fn list(command: &clap::Command) -> String {
 
 /// What was typed. `netsky` alone is the shell, where there can be one.
 pub fn parse() -> Args {
-    let parsed = command().try_get_matches();
+    let typed = || env::args_os().map(shield_comment);
+    let parsed = command().try_get_matches_from(typed());
     let lacks_command = parsed.as_ref().is_err_and(|error| {
         matches!(
             error.kind(),
@@ -72,10 +74,19 @@ pub fn parse() -> Args {
         )
     });
     let parsed = match lacks_command && shell::is_possible() {
-        true => command().try_get_matches_from(env::args_os().chain(["shell".into()])),
+        true => command().try_get_matches_from(typed().chain(["shell".into()])),
         false => parsed,
     };
     parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| error.exit())
+}
+
+/// SQL may begin with a comment, which is no option. With a blank before it, clap does not take it for one.
+fn shield_comment(arg: OsString) -> OsString {
+    let after = arg.to_str().and_then(|arg| arg.strip_prefix("--")?.chars().next());
+    match after.is_some_and(char::is_whitespace) {
+        true => [OsStr::new(" "), &arg].into_iter().collect(),
+        false => arg,
+    }
 }
 
 const MORE: &str = "`netsky help COMMAND` has examples, and `netsky --help` the exit codes.";

@@ -1,27 +1,25 @@
 //! `netsky export`
 
-use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::executor::{block_on, block_on_stream};
 use indicatif::HumanBytes;
 use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
-use tempfile::{NamedTempFile, TempPath};
 
 use crate::args::StoreArgs;
 use crate::columnar::{self, Columnar};
 use crate::days::Days;
 use crate::failure::Failure;
 use crate::format::{FileFormat, TableFormat};
-use crate::interrupt::Unfinished;
-use crate::output::{self, Answer, Format};
+use crate::output::{self, Answer, Destination, Format, Whole};
 use crate::progress::Progress;
 
 /// Export tables to NDJSON, CSV, Arrow or Parquet
@@ -66,7 +64,7 @@ pub struct ExportArgs {
     /// One file a day in UTC, in directories named for it
     #[arg(long)]
     pub by_day: bool,
-    /// Replace files that exist
+    /// Replace files that exist, and with --by-day remove those of days that have no rows any more
     #[arg(long)]
     pub force: bool,
 }
@@ -231,33 +229,96 @@ impl Export {
             rows += read;
             progress.add(read);
         });
-        let mut new = NewFiles::default();
+        // They get their names once all of them are whole.
+        let mut files = Vec::new();
+        let mut days_written = BTreeSet::new();
         match &self.place {
             Place::Stdout => {}
-            Place::File(path) => {
-                new.add(path, args.force, |file| self.write(&schema, batches, file))?;
-            }
+            Place::File(path) => files.push(self.write_file(&schema, batches, path, args.force)?),
             Place::Days(dir) => {
                 let mut days = Days::new(self.table, batches);
                 while let Some(day) = days.next_day()? {
-                    let file = format!("part-0.{}", self.format.format.suffix());
-                    let path = dir.join(format!("date={day}")).join(file);
-                    new.add(&path, args.force, |file| self.write(&schema, days.of(day), file))?;
+                    let path = self.day_file(dir, day);
+                    files.push(self.write_file(&schema, days.of(day), &path, args.force)?);
+                    days_written.insert(day);
                 }
             }
         }
-        let written = new.place()?;
+        let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
+        files.into_iter().try_for_each(Whole::place)?;
+        let removed = match &self.place {
+            Place::Days(dir) if args.force => self.remove_days(dir, &days_written, args)?,
+            _ => 0,
+        };
         drop(progress);
         let rows = output::counted(rows, "row");
         let place = match &self.place {
-            Place::Days(dir) => {
-                format!("{} in {}", output::counted(written.files, "file"), dir.display())
-            }
+            Place::Days(dir) => format!("{} in {}", output::counted(count, "file"), dir.display()),
             Place::Stdout | Place::File(_) => {
                 self.place.file().unwrap_or(Path::new("-")).display().to_string()
             }
         };
-        output::print_line(&format!("{name}: {rows} to {place}, {}", HumanBytes(written.bytes)))
+        let removed = match removed {
+            0 => String::new(),
+            days => format!(", and {} gone that had none left", output::counted(days, "file")),
+        };
+        output::print_line(&format!("{name}: {rows} to {place}, {}{removed}", HumanBytes(bytes)))
+    }
+
+    /// The file of a day's rows in a directory of days.
+    fn day_file(&self, dir: &Path, day: NaiveDate) -> PathBuf {
+        let suffix = self.format.format.suffix();
+        dir.join(format!("date={day}")).join(format!("part-0.{suffix}"))
+    }
+
+    /// Removes the files of days that an older export had rows of, and this one, which asks for the whole
+    /// of those days, has not: whoever reads the directory would take them for rows. Returns how many.
+    fn remove_days(
+        &self,
+        dir: &Path,
+        written: &BTreeSet<NaiveDate>,
+        args: &ExportArgs,
+    ) -> Result<u64, Failure> {
+        let mut removed = 0;
+        let Ok(entries) = fs::read_dir(dir) else { return Ok(0) };
+        for entry in entries {
+            let name = entry?.file_name();
+            let day = name.to_str().and_then(|name| name.strip_prefix("date=")?.parse().ok());
+            let Some(day) = day.filter(|day| !written.contains(day)) else { continue };
+            let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+            let is_asked_for = args.since.is_none_or(|since| since <= midnight(day))
+                && args.until.is_none_or(|until| midnight(day) + TimeDelta::days(1) <= until);
+            let file = self.day_file(dir, day);
+            if is_asked_for && file.is_file() {
+                fs::remove_file(&file).map_err(|error| {
+                    Failure::input(format!("cannot remove {}: {error}", file.display()))
+                })?;
+                removed += 1;
+                // Unless there is something else in it.
+                let _ = fs::remove_dir(dir.join(&name));
+            }
+        }
+        Ok(removed)
+    }
+
+    fn write_file<B>(
+        &self,
+        schema: &SchemaRef,
+        batches: B,
+        path: &Path,
+        replaces: bool,
+    ) -> Result<Whole, Failure>
+    where
+        B: Iterator<Item = netsky_db::Result<RecordBatch>>,
+    {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(|error| {
+                Failure::input(format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
+        let mut file = Destination::create_private(path, replaces)?;
+        self.write(schema, batches, &mut file).map_err(|failure| failure.about(path.display()))?;
+        file.close()
     }
 
     /// The schema that goes into files, with what they are said to be.
@@ -321,80 +382,4 @@ fn count(db: &Db, table: &str, condition: &str) -> Result<u64, Failure> {
     let answer = db.query_batches(&format!("SELECT count(*) FROM {table}{condition}"))?;
     let count = answer.first().map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
     Ok(count.unwrap_or_default().unsigned_abs())
-}
-
-/// Files that get their names once all of them are whole.
-#[derive(Default)]
-struct NewFiles(Vec<NewFile>);
-
-struct NewFile {
-    _unfinished: Unfinished,
-    content: TempPath,
-    path: PathBuf,
-    replace: bool,
-}
-
-struct Placed {
-    files: u64,
-    bytes: u64,
-}
-
-impl NewFiles {
-    fn add(
-        &mut self,
-        path: &Path,
-        replace: bool,
-        write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        // What a link leads to is replaced, not the link; and a device or a pipe never is.
-        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::metadata(path) {
-            Ok(found) if !found.is_file() => {
-                return Err(Failure::input(format!(
-                    "{} is no file, so it is not replaced\n  name a file, or - for standard output",
-                    path.display()
-                )));
-            }
-            Ok(_) if !replace => return Err(Error::FileExists { path: path.to_owned() }.into()),
-            _ => {}
-        }
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.unwrap_or(Path::new("."));
-        let failed = |error: io::Error| cannot_write(path, &error);
-        fs::create_dir_all(dir).map_err(failed)?;
-        let new = tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir).map_err(failed)?;
-        let unfinished = Unfinished::new(new.path());
-        self.fill(&new, write).map_err(|failure| failure.about(path.display()))?;
-        let (content, path) = (new.into_temp_path(), path.to_owned());
-        self.0.push(NewFile { content, path, replace, _unfinished: unfinished });
-        Ok(())
-    }
-
-    fn fill(
-        &self,
-        new: &NamedTempFile,
-        write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let mut out = BufWriter::with_capacity(1 << 16, new.as_file());
-        write(&mut out)?;
-        Ok(out.flush()?)
-    }
-
-    fn place(self) -> Result<Placed, Failure> {
-        let mut placed = Placed { files: 0, bytes: 0 };
-        for NewFile { content, path, replace, _unfinished } in self.0 {
-            placed.files += 1;
-            placed.bytes += fs::metadata(&content).map_or(0, |file| file.len());
-            let named = match replace {
-                true => content.persist(&path),
-                false => content.persist_noclobber(&path),
-            };
-            named.map_err(|error| cannot_write(&path, &error.error))?;
-        }
-        Ok(placed)
-    }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::input(format!("cannot write {}: {error}", path.display()))
 }

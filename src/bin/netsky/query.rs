@@ -106,9 +106,6 @@ pub fn answer_with(
     };
     let format = if picture.is_some() { Format::Table } else { args.format()? };
     let db = store.open_read_only_with(&options(store, args))?;
-    if let Some(path) = &args.output {
-        output::refuse_store(path, &db)?;
-    }
     let started = Instant::now();
     let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());

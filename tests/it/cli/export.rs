@@ -299,6 +299,39 @@ fn a_day_that_exists_stops_an_export_by_day_before_any_file_is_placed() {
 }
 
 #[test]
+fn days_that_have_no_rows_any_more_go_with_force_if_the_whole_day_is_asked_for() {
+    let home = Home::new();
+    for day in 14..19 {
+        home.ok(&["record", "ticks", &tick(&format!("2026-04-{day}T12:00:00Z"), "a")]);
+    }
+    let dir = home.path("lake");
+    let export = |more: &[&str]| {
+        home.ok(&[&["export", dir.to_str().unwrap(), "--by-day", "--force"], more].concat())
+    };
+    let days = || {
+        let entries = fs::read_dir(dir.join("ticks")).unwrap();
+        let mut days: Vec<String> =
+            entries.map(|day| day.unwrap().file_name().into_string().unwrap()).collect();
+        days.sort();
+        days
+    };
+    export(&[]);
+    home.file("lake/ticks/date=2026-04-15/part-0.csv", "theirs");
+    home.file("lake/ticks/date=2026-04-19", "no directory");
+    home.ok(&["prune", "--before", "2026-04-18", "--table", "ticks"]);
+    // Of the 14th and the 17th there may be rows outside of what is asked for.
+    let said = export(&["--since", "2026-04-14T06:00:00Z", "--until", "2026-04-17T06:00:00Z"]);
+    assert!(said.contains("ticks: 0 rows to 0 files in"), "{said}");
+    assert!(said.contains(", and 2 files gone that had none left"), "{said}");
+    let left = ["date=2026-04-14", "date=2026-04-15", "date=2026-04-17"];
+    let kept = ["date=2026-04-18", "date=2026-04-19"];
+    assert_eq!(days(), [&left[..], &kept].concat());
+    assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
+    export(&[]);
+    assert_eq!(days(), [&left[1..2], &kept].concat());
+}
+
+#[test]
 fn what_an_export_cannot_make_out_is_said_with_what_to_type() {
     let home = Home::new();
     small_fleet(&home);

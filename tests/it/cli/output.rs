@@ -212,10 +212,39 @@ fn a_file_has_its_name_once_it_is_whole_and_an_older_one_stays_until_then() {
     assert!(error.contains("cannot write /no/such/dir/a.csv: No such file"), "{error}");
     let dir = home.path("out").display().to_string();
     assert!(home.fails(1, &["query", "--format", "csv", "-o", &dir, "SELECT 1"]).contains(&dir));
+}
+
+#[test]
+fn no_output_takes_the_place_of_a_store() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
     let store = home.path(".netsky/meta.db").display().to_string();
-    let error = home.fails(2, &["query", "--format", "csv", "-o", &store, "SELECT 1"]);
-    assert!(error.contains("is the store itself"), "{error}");
+    let other = home.path("other.csv").display().to_string();
+    home.ok(&["backup", &other]);
+    let older = home.file("older.csv", b"SQLite format 3\0 and so on");
+    let link = home.path("link.csv");
+    fs::hard_link(&store, &link).unwrap();
+    for path in [&store, &other, &older, link.to_str().unwrap()] {
+        let before = fs::read(path).unwrap();
+        for args in [
+            &["query", "--format", "csv", "-o", path, "SELECT 1 AS n"][..],
+            &["export", "ticks", path, "--format", "csv", "--force"],
+        ] {
+            let error = home.fails(1, args);
+            assert!(error.contains(path) && error.contains("is a store"), "{error}");
+        }
+        assert!(fs::read(path).unwrap() == before, "{path}");
+    }
+    let error = home.fails(1, &["query", "--chart", "bar", "-o", &plot(&home), "SELECT 'a', 1"]);
+    assert!(error.contains("is a store"), "{error}");
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT id FROM ticks"]), "id\n1\n");
+}
+
+/// A store whose name is that of a picture.
+fn plot(home: &Home) -> String {
+    let path = home.path("plot.svg").display().to_string();
+    home.ok(&["backup", &path]);
+    path
 }
 
 #[cfg(unix)]

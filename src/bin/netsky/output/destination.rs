@@ -1,10 +1,11 @@
 //! A file that has its name once it is whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use netsky_db::{Db, Error};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 use crate::failure::Failure;
 use crate::interrupt::Unfinished;
@@ -12,6 +13,7 @@ use crate::interrupt::Unfinished;
 /// Where output goes that does not go to standard output.
 pub struct Destination {
     path: PathBuf,
+    replaces: bool,
     to: BufWriter<To>,
 }
 
@@ -22,64 +24,111 @@ enum To {
     Other(File),
 }
 
+/// What was written, before it has its name. It is no open file, so that there can be many.
+pub struct Whole {
+    path: PathBuf,
+    replaces: bool,
+    /// `None` of what is no file.
+    content: Option<(TempPath, Unfinished)>,
+    /// The size of the file.
+    pub bytes: u64,
+}
+
 impl Destination {
+    /// For what somebody wants to show. It has the permissions of the file that it replaces, else those
+    /// that files get here.
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let to = Self::open(path).map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path: to.0, to: BufWriter::with_capacity(1 << 18, to.1) })
+        let path = resolved(path)?;
+        let replaced = fs::metadata(&path).map(|file| file.permissions()).ok();
+        Self::open(path, true, replaced.or_else(everybodys))
     }
 
-    fn open(path: &Path) -> io::Result<(PathBuf, To)> {
-        // What a link leads to is replaced, not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::metadata(&path) {
-            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+    /// For a copy of the store's rows, which its owner alone can read. Another file is replaced only if
+    /// that is wanted.
+    pub fn create_private(path: &Path, replaces: bool) -> Result<Self, Failure> {
+        let path = resolved(path)?;
+        if !replaces && path.is_file() {
+            return Err(Error::FileExists { path }.into());
+        }
+        Self::open(path, replaces, None)
+    }
+
+    fn open(
+        path: PathBuf,
+        replaces: bool,
+        permissions: Option<Permissions>,
+    ) -> Result<Self, Failure> {
+        let failed = |error: io::Error| unwritable(&path, &error);
+        let to = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
             Ok(found) if !found.is_file() => {
-                let file = File::options().write(true).open(&path)?;
-                return Ok((path, To::Other(file)));
+                To::Other(File::options().write(true).open(&path).map_err(failed)?)
             }
-            _ => {}
-        }
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
+            _ => {
+                let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+                let mut builder = Builder::new();
+                builder.prefix(".netsky-").suffix(".part");
+                permissions.map(|permissions| builder.permissions(permissions));
+                let file = builder.tempfile_in(dir.unwrap_or(Path::new("."))).map_err(failed)?;
+                let unfinished = Unfinished::new(file.path());
+                To::Temporary(file, unfinished)
+            }
         };
-        let mut builder = Builder::new();
-        builder.prefix(".netsky-").suffix(".part");
-        let file = as_others_make_it(&mut builder, &path).tempfile_in(dir)?;
-        let unfinished = Unfinished::new(file.path());
-        Ok((path, To::Temporary(file, unfinished)))
+        Ok(Self { path, replaces, to: BufWriter::with_capacity(1 << 18, to) })
     }
 
-    /// Gives the file its name.
-    pub fn finish(self) -> Result<(), Failure> {
-        let path = self.path;
-        let failed = |error: &io::Error| unwritable(&path, error);
-        match self.to.into_inner().map_err(|error| failed(error.error()))? {
-            To::Temporary(file, _unfinished) => {
-                file.persist(&path).map(|_| ()).map_err(|e| failed(&e.error))
+    /// Ends the writing.
+    pub fn close(self) -> Result<Whole, Failure> {
+        let failed = |error: io::Error| unwritable(&self.path, &error);
+        let (content, bytes) = match self.to.into_inner().map_err(|error| failed(error.into()))? {
+            To::Temporary(file, unfinished) => {
+                let bytes = file.as_file().metadata().map_err(failed)?.len();
+                (Some((file.into_temp_path(), unfinished)), bytes)
             }
-            To::Other(_) => Ok(()),
-        }
+            To::Other(_) => (None, 0),
+        };
+        Ok(Whole { path: self.path, replaces: self.replaces, content, bytes })
+    }
+
+    /// Ends the writing, and gives the file its name.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.close()?.place()
     }
 }
 
-/// With the permissions of the file that it replaces, else with those that files get here.
-#[cfg(unix)]
-fn as_others_make_it<'a, 'p, 's>(
-    builder: &'a mut Builder<'p, 's>,
-    path: &Path,
-) -> &'a mut Builder<'p, 's> {
-    use std::os::unix::fs::PermissionsExt;
-    let replaced = fs::metadata(path).map(|file| file.permissions());
-    builder.permissions(replaced.unwrap_or_else(|_| fs::Permissions::from_mode(0o666)))
+impl Whole {
+    /// Gives the file its name.
+    pub fn place(self) -> Result<(), Failure> {
+        let Some((content, _unfinished)) = self.content else { return Ok(()) };
+        let placed = match self.replaces {
+            true => content.persist(&self.path),
+            // Somebody may have made a file there meanwhile.
+            false => content.persist_noclobber(&self.path),
+        };
+        placed.map_err(|error| unwritable(&self.path, &error.error))
+    }
 }
 
-#[cfg(not(unix))]
-fn as_others_make_it<'a, 'p, 's>(
-    builder: &'a mut Builder<'p, 's>,
-    _: &Path,
-) -> &'a mut Builder<'p, 's> {
-    builder
+/// What a link leads to is replaced, not the link. No database ever is, whether it is the store that the
+/// output comes from or another.
+fn resolved(path: &Path) -> Result<PathBuf, Failure> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if path.is_file() && Db::is_database(&path)? {
+        return Err(Failure::input(format!(
+            "{} is a store, and stays what it is\n  name another file",
+            path.display()
+        )));
+    }
+    Ok(path)
+}
+
+fn everybodys() -> Option<Permissions> {
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    #[cfg(not(unix))]
+    None
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {

@@ -12,7 +12,6 @@ mod values;
 mod vertical;
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{BufWriter, Write, stdout};
 use std::path::Path;
 
@@ -21,12 +20,11 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::writer::{JsonArray, LineDelimited};
 use clap::ValueEnum;
 use indicatif::HumanCount;
-use netsky_db::Db;
 
 use crate::columnar::{self, Columnar};
 use crate::failure::Failure;
 
-pub use destination::Destination;
+pub use destination::{Destination, Whole};
 pub use summary::Summary;
 pub use values::{Reader, visible};
 
@@ -281,17 +279,6 @@ fn write_columns(
     out: impl Write + Send,
 ) -> Result<(), Failure> {
     columnar::write(columnar, &json::with_unique_names(&answer.schema), answer.batches, out)
-}
-
-/// Refuses to write an answer over the store that it comes from.
-pub fn refuse_store(path: &Path, db: &Db) -> Result<(), Failure> {
-    let (store, path) = (fs::canonicalize(db.path()), fs::canonicalize(path));
-    match (store, path) {
-        (Ok(store), Ok(path)) if store == path => {
-            Err(Failure::usage(format!("{} is the store itself", path.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Writes an answer into a file, which has its name once it is whole.
