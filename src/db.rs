@@ -577,7 +577,7 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameters`], [`Error::Parameter`] and [`Error::ParameterName`] if the parameters do not
+    /// [`Error::ParameterCount`], [`Error::InvalidParameter`] and [`Error::ParameterName`] if the parameters do not
     /// fit the query; and those of [`query_stream`](Self::query_stream).
     pub async fn query_stream_with(
         &self,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
 /// The result of every fallible call of this crate.
@@ -170,7 +171,7 @@ pub enum Error {
         if *wanted == 1 { "" } else { "s" },
         if *given == 1 { "was" } else { "were" }
     )]
-    Parameters {
+    ParameterCount {
         /// The highest number that stands in the query.
         wanted: usize,
         /// How many there were.
@@ -186,12 +187,14 @@ pub enum Error {
 
     /// A parameter cannot be taken for a value of the type that its place in the query asks for. Give
     /// another, or cast it in the query, as in `$1::text`.
-    #[error("parameter ${number}: {reason}")]
-    Parameter {
+    #[error("parameter ${number}: '{value}' is no {}", described(.wanted))]
+    InvalidParameter {
         /// Which one, counted from 1.
         number: usize,
-        /// What is wrong with it.
-        reason: String,
+        /// The value, as it prints.
+        value: String,
+        /// The type that its place asks for.
+        wanted: DataType,
     },
 
     /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
@@ -318,6 +321,18 @@ fn nearest_names(names: &[String]) -> String {
         [name] => format!("; did you mean '{name}'?"),
         [first, second] => format!("; did you mean '{first}' or '{second}'?"),
         many => format!("; there are: {}", many.join(", ")),
+    }
+}
+
+fn described(ty: &DataType) -> String {
+    match ty {
+        DataType::Timestamp(..) => "time, as in 2026-04-15 or 2026-04-15T23:00:00Z".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date, as in 2026-04-15".to_owned(),
+        DataType::Interval(_) => "interval, as in 7 days".to_owned(),
+        DataType::Boolean => "true or false".to_owned(),
+        ty if ty.is_integer() => "whole number".to_owned(),
+        ty if ty.is_numeric() => "number".to_owned(),
+        ty => ty.to_string(),
     }
 }
 

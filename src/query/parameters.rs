@@ -38,7 +38,7 @@ pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<Logica
         wanted = wanted.max(number.ok_or_else(|| Error::ParameterName { name: name.clone() })?);
     }
     if wanted != values.len() {
-        return Err(Error::Parameters { wanted, given: values.len() });
+        return Err(Error::ParameterCount { wanted, given: values.len() });
     }
     if wanted == 0 {
         return Ok(plan);
@@ -46,9 +46,10 @@ pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<Logica
     let typed = values.into_iter().enumerate().map(|(index, value)| {
         let number = index + 1;
         match types.get(&format!("${number}")) {
-            Some(Some(ty)) => value.cast_to(ty).map_err(|_| Error::Parameter {
+            Some(Some(wanted)) => value.cast_to(wanted).map_err(|_| Error::InvalidParameter {
                 number,
-                reason: format!("'{value}' is no {}", described(ty)),
+                value: value.to_string(),
+                wanted: wanted.clone(),
             }),
             _ => Ok(value),
         }
@@ -82,16 +83,4 @@ fn correct(
         })
     })?;
     Ok(())
-}
-
-fn described(ty: &DataType) -> String {
-    match ty {
-        DataType::Timestamp(..) => "time, as in 2026-04-15 or 2026-04-15T23:00:00Z".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date, as in 2026-04-15".to_owned(),
-        DataType::Interval(_) => "interval, as in 7 days".to_owned(),
-        DataType::Boolean => "true or false".to_owned(),
-        ty if ty.is_integer() => "whole number".to_owned(),
-        ty if ty.is_numeric() => "number".to_owned(),
-        ty => ty.to_string(),
-    }
 }

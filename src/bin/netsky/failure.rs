@@ -130,21 +130,27 @@ fn next_step(error: &Error) -> &'static str {
         Error::UnknownColumn { nearest, .. } if nearest.is_empty() => {
             "nothing here has columns; is a FROM missing?"
         }
+        Error::UnknownColumn { nearest, .. } if nearest.len() > 2 => {
+            "a text stands in single quotes, as in source = 'cron'"
+        }
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
-        Error::Parameters { .. } => {
+        Error::ParameterCount { .. } => {
             "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
         }
-        Error::Parameter { .. } => "give another, or cast it in the query, as in $1::text",
+        Error::InvalidParameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"
         }
         Error::InvalidLine { .. } => LINES,
         Error::Storage(_) | Error::Io { .. } => {
             "`netsky doctor` looks over paths, permissions and the disk"
+        }
+        Error::Query(error) if error.to_string().contains("Error parsing timestamp") => {
+            "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', an age as now() - INTERVAL '7 days'"
         }
         // DataFusion's own next step.
         Error::Query(error) if error.to_string().contains("Did you mean") => "",
@@ -184,6 +190,8 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use arrow::datatypes::DataType;
+
     use super::*;
 
     /// One of each kind.
@@ -209,9 +217,9 @@ mod tests {
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::Syntax { message: text() },
-            Error::Parameters { wanted: 2, given: 1 },
+            Error::ParameterCount { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },
-            Error::Parameter { number: 1, reason: text() },
+            Error::InvalidParameter { number: 1, value: text(), wanted: DataType::Int64 },
             Error::ReadOnlySql { statement: text() },
             Error::CorruptRow { table: text(), id: 1, reason: text() },
             Error::InvalidValue { table: text(), column: text(), reason: text() },

@@ -1,6 +1,6 @@
 //! Moments, as people type them.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, Utc};
 
 /// A time, the beginning of a date, or so long ago.
 pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
@@ -23,7 +23,8 @@ pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
             );
         }
     };
-    let time = ago.and_then(|ago| Utc::now().checked_sub_signed(ago));
+    // Whole seconds, as it will be told.
+    let time = ago.and_then(|ago| Utc::now().trunc_subsecs(0).checked_sub_signed(ago));
     time.ok_or_else(|| "that is longer ago than can be told".to_owned())
 }
 

@@ -53,7 +53,7 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
         }
     }
     print_line(&format!(
-        "{} of before {} {}",
+        "{} from before {} {}",
         counted(pruned.iter().map(|pruned| pruned.rows).sum(), "row"),
         args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true),
         if args.dry_run { "would be deleted" } else { "deleted" }

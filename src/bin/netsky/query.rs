@@ -8,17 +8,19 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::DataType;
 use bytesize::ByteSize;
 use chrono::Utc;
 use console::Style;
 use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, OpenOptions, QueryProgress, QueryStream, Value};
+use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value};
 
 use crate::args::StoreArgs;
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::moment::moment;
 use crate::output::{self, Answer, Format, Shown, Summary};
 use crate::progress::Progress;
 
@@ -107,7 +109,7 @@ pub fn answer_with(
     let format = if picture.is_some() { Format::Table } else { args.format()? };
     let db = store.open_read_only_with(&options(store, args))?;
     let started = Instant::now();
-    let mut stream = block_on(interrupt::unless_pressed(db.query_stream_with(sql, parameters)))??;
+    let mut stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.
@@ -188,6 +190,22 @@ impl AnswerArgs {
             (None, Some(path)) => Format::of_file(path),
             (None, None) => Ok(Format::Table),
         }
+    }
+}
+
+/// Starts a query. Where a parameter is to be a time, an age is one: so long ago.
+async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Result<QueryStream> {
+    let mut parameters = parameters.to_vec();
+    loop {
+        let started = db.query_stream_with(sql, &parameters).await;
+        let Err(Error::InvalidParameter { number, wanted: DataType::Timestamp(..), .. }) = started
+        else {
+            return started;
+        };
+        let Some(parameter) = parameters.get_mut(number - 1) else { return started };
+        let Value::Text(text) = &*parameter else { return started };
+        let Ok(time) = moment(text) else { return started };
+        *parameter = Value::Time(time);
     }
 }
 

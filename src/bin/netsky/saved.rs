@@ -16,8 +16,8 @@ use crate::timeline::did_you_mean;
 /// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
 ///
 /// $1, $2 and so on in it stand for the parameters. A parameter is a value and never read as SQL; it is
-/// taken for the type of what it is compared with, so that ts_utc >= $1 takes a time or a date, and
-/// now() - $1::interval takes '7 days'. Without a name the queries are listed, each with its first line
+/// taken for the type of what it is compared with, so that ts_utc >= $1 takes a time, a date or an age such
+/// as 7d, and now() - $1::interval takes '7 days'. Without a name the queries are listed, each with its first line
 /// if that is a comment.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -25,7 +25,7 @@ use crate::timeline::did_you_mean;
     after_help = "\
 Examples:
   netsky q
-  netsky q slow-tools 2026-04-20
+  netsky q slow-tools 7d
   netsky q slow-tools 2026-04-20 --format csv"
 )]
 pub struct SavedArgs {

@@ -82,7 +82,7 @@ fn check_agent(db: &Db, agent: &str) -> Result<(), Failure> {
 pub fn did_you_mean(name: &str, names: &[&str]) -> String {
     const TOLD: usize = 20;
     match &nearest(name, names.iter().copied())[..] {
-        [] => String::new(),
+        [] => "; there is none yet".to_owned(),
         [one] => format!("; did you mean '{one}'?"),
         [one, other] => format!("; did you mean '{one}' or '{other}'?"),
         many if many.len() > TOLD => format!("; there are: {}, ..", many[..TOLD].join(", ")),

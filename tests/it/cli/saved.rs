@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::cli::Home;
 
 fn home() -> Home {
@@ -41,6 +43,23 @@ fn parameters_are_values_and_take_the_type_of_their_place() {
     save(&home, "since", "SELECT count(*) AS n FROM ticks WHERE ts_utc > now() - $1::interval");
     assert_eq!(home.ok(&["q", "since", "1 minute", "--format", "csv"]), "n\n0\n");
     assert!(home.ok(&["q", "since", "1 minute", "--json"]).contains("\"row_count\":1"));
+}
+
+#[test]
+fn an_age_stands_for_a_time_and_for_nothing_else() {
+    let home = home();
+    let day = |days| (chrono::Utc::now() - chrono::TimeDelta::days(days)).to_rfc3339();
+    for days in [10, 30] {
+        let row = json!({"ts_utc": day(days), "source": "7d", "detail_json": "{}"});
+        home.ok(&["record", "ticks", &row.to_string()]);
+    }
+    save(&home, "new", "SELECT count(*) AS n FROM ticks WHERE ts_utc > $1 AND source = $2");
+    for (age, rows) in [("1h", 0), ("2w", 1), ("100d", 2)] {
+        let args = ["q", "new", age, "7d", "--format", "csv"];
+        assert_eq!(home.ok(&args), format!("n\n{rows}\n"), "{age}");
+    }
+    save(&home, "id", "SELECT id FROM ticks WHERE id = $1");
+    assert!(home.fails(1, &["q", "id", "7d"]).contains("'7d' is no whole number"));
 }
 
 #[test]
