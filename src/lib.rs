@@ -54,6 +54,7 @@
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `care.rs` | what a store needs now and then: checks, pruning, backups |
+//! | `care_progress.rs` | how far checks and copies are |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet |
 //! | `bin/netsky/` | the command line, on the public API alone |

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::{
+use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use datafusion::error::DataFusionError;
-use netsky_db::Error;
+use netsky_db::{Error, nearest};
 
 use crate::interrupt::EXIT_CODE;
 
@@ -162,6 +162,18 @@ fn next_step(error: &Error) -> &'static str {
         },
         Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
         _ => "",
+    }
+}
+
+/// The names that resemble one that is not there.
+pub fn did_you_mean(name: &str, names: &[&str]) -> String {
+    const TOLD: usize = 20;
+    match &nearest(name, names.iter().copied())[..] {
+        [] => "; there is none yet".to_owned(),
+        [one] => format!("; did you mean '{one}'?"),
+        [one, other] => format!("; did you mean '{one}' or '{other}'?"),
+        many if many.len() > TOLD => format!("; there are: {}, ..", many[..TOLD].join(", ")),
+        many => format!("; there are: {}", many.join(", ")),
     }
 }
 

@@ -1,51 +1,33 @@
 //! `netsky`: the store of an agent fleet from the command line.
 //!
-//! A command is a file; each takes its arguments, and returns or fails with a [`Failure`].
+//! A command is a file in `commands/`; each takes its arguments, and returns or fails with a [`Failure`].
+//! What they share stands beside: how answers are printed (`output/`, `chart/`), how tables lie in files of
+//! other formats (`files/`), and which store it is (`store`).
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![forbid(unsafe_code)]
 
 mod args;
-mod backup;
 mod chart;
-mod check;
-mod columnar;
-mod compact;
-mod completions;
-mod cost;
-mod csv;
-mod days;
-mod demo;
-mod doctor;
-mod export;
+mod commands;
 mod failure;
 mod figures;
-mod format;
-mod import;
+mod files;
 mod interrupt;
 mod malloc;
-mod man;
-mod migrate;
 mod moment;
 mod output;
 mod progress;
-mod prune;
-mod query;
-mod record;
-mod saved;
-mod shell;
-mod source;
-mod stats;
 mod store;
-mod tables;
-mod tail;
-mod timeline;
-mod top;
 
 use std::process::ExitCode;
 
 use args::Command;
+use commands::{
+    backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
+    query, record, saved, shell, stats, tables, tail, timeline, top,
+};
 use failure::Failure;
 
 fn main() -> ExitCode {

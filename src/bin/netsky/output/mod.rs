@@ -21,8 +21,8 @@ use arrow::json::writer::{JsonArray, LineDelimited};
 use clap::ValueEnum;
 use indicatif::HumanCount;
 
-use crate::columnar::{self, Columnar};
 use crate::failure::Failure;
+use crate::files::columnar::{self, Columnar};
 
 pub use destination::{Destination, Whole};
 pub use summary::Summary;

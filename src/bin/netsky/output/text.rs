@@ -6,8 +6,8 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use crate::csv;
 use crate::failure::Failure;
+use crate::files::csv;
 use crate::output::values::{Reader, is_null};
 use crate::output::{Answer, Batches};
 

@@ -7,8 +7,8 @@ use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::{Db, Value};
 
+use crate::commands::query::rows;
 use crate::failure::Failure;
-use crate::query::rows;
 
 /// Worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

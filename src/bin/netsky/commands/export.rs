@@ -15,10 +15,10 @@ use indicatif::HumanBytes;
 use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
 
 use crate::args::StoreArgs;
-use crate::columnar::{self, Columnar};
-use crate::days::Days;
 use crate::failure::Failure;
-use crate::format::{FileFormat, TableFormat};
+use crate::files::columnar::{self, Columnar};
+use crate::files::days::Days;
+use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Answer, Destination, Format, Whole};
 use crate::progress::Progress;
 

@@ -8,10 +8,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use netsky_db::{Db, Value};
 
 use crate::args::StoreArgs;
-use crate::failure::Failure;
+use crate::commands::query::{self, AnswerArgs};
+use crate::failure::{Failure, did_you_mean};
 use crate::output::{self, Format};
-use crate::query::{self, AnswerArgs};
-use crate::timeline::did_you_mean;
 
 /// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
 ///

@@ -12,9 +12,9 @@ use indicatif::HumanBytes;
 use netsky_db::{Db, Error, SCHEMA_VERSION};
 
 use crate::args::StoreArgs;
+use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
-use crate::shell::{HISTORY_FILE, RC_FILE};
 
 /// Look over what netsky works with, and say what to mend
 ///

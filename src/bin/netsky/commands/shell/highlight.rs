@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::shell::keywords::is_keyword;
-use crate::shell::lexer::{Kind, Piece, piece, tokens};
+use crate::commands::shell::keywords::is_keyword;
+use crate::commands::shell::lexer::{Kind, Piece, piece, tokens};
 
 const BLUE: &str = "34";
 const GREEN: &str = "32";

@@ -9,11 +9,11 @@ use chrono::Utc;
 use console::{Key, Style, Term, truncate_str};
 use netsky_db::Db;
 
+use crate::commands::top::troubles::Troubles;
+use crate::commands::top::{WELL, readable};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{self, Answer, Format};
-use crate::top::troubles::Troubles;
-use crate::top::{WELL, readable};
 
 const PAUSE: Duration = Duration::from_secs(2);
 

@@ -4,12 +4,12 @@ use std::io::{IsTerminal, stdout};
 
 use arrow::array::AsArray;
 use chrono::{DateTime, Utc};
-use netsky_db::{Db, Value, nearest};
+use netsky_db::{Db, Value};
 
 use crate::args::StoreArgs;
-use crate::failure::Failure;
+use crate::commands::query::rows;
+use crate::failure::{Failure, did_you_mean};
 use crate::output::{self, Format};
-use crate::query::rows;
 
 /// Show what an agent did and what happened to it, newest last
 ///
@@ -76,16 +76,4 @@ fn check_agent(db: &Db, agent: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::input(format!("no agent named '{agent}'{}", did_you_mean(agent, &agents))))
-}
-
-/// The names that resemble one that is not there.
-pub fn did_you_mean(name: &str, names: &[&str]) -> String {
-    const TOLD: usize = 20;
-    match &nearest(name, names.iter().copied())[..] {
-        [] => "; there is none yet".to_owned(),
-        [one] => format!("; did you mean '{one}'?"),
-        [one, other] => format!("; did you mean '{one}' or '{other}'?"),
-        many if many.len() > TOLD => format!("; there are: {}, ..", many[..TOLD].join(", ")),
-        many => format!("; there are: {}", many.join(", ")),
-    }
 }

@@ -15,11 +15,11 @@ use std::io::{self, IsTerminal, stderr, stdin, stdout};
 use std::path::PathBuf;
 
 use crate::args::StoreArgs;
+use crate::commands::query::{self, AnswerArgs};
+use crate::commands::tables::{self, SchemaArgs, TablesArgs, ViewsArgs};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{Format, print_line};
-use crate::query::{self, AnswerArgs};
-use crate::tables::{self, SchemaArgs, TablesArgs, ViewsArgs};
 use commands::{Action, Command};
 pub use editor::HISTORY_FILE;
 use editor::{Editor, Input};

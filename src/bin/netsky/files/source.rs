@@ -15,8 +15,8 @@ use arrow::json::writer::{LineDelimited, WriterBuilder};
 use flate2::bufread::MultiGzDecoder;
 use netsky_db::{ColumnType, Table};
 
-use crate::columnar::{self, Batches, Columnar};
-use crate::csv::{CsvRecord, Records};
+use crate::files::columnar::{self, Batches, Columnar};
+use crate::files::csv::{CsvRecord, Records};
 use crate::progress::Progress;
 
 /// Files of rows of one table, read one after another as lines of JSON.

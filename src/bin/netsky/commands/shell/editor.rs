@@ -15,11 +15,11 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Helper};
 
 use crate::args::StoreArgs;
+use crate::commands::shell::complete;
+use crate::commands::shell::highlight::highlight;
+use crate::commands::shell::lexer::{Piece, pieces};
+use crate::commands::shell::names::Names;
 use crate::failure::Failure;
-use crate::shell::complete;
-use crate::shell::highlight::highlight;
-use crate::shell::lexer::{Piece, pieces};
-use crate::shell::names::Names;
 
 const PROMPT: &str = "netsky> ";
 /// In ~/.netsky. It can be read by its owner alone, as the store.

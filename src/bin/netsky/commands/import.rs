@@ -7,10 +7,10 @@ use netsky_db::{Db, Error, TABLES, Table};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::format::FileFormat;
+use crate::files::format::FileFormat;
+use crate::files::source::Source;
 use crate::output;
 use crate::progress::Progress;
-use crate::source::Source;
 
 /// Import rows from NDJSON, CSV, Arrow or Parquet
 ///

@@ -2,8 +2,8 @@
 
 use std::io::BufRead;
 
+use crate::commands::shell::lexer::{Piece, piece};
 use crate::failure::Failure;
-use crate::shell::lexer::{Piece, piece};
 
 pub struct Script<R> {
     lines: R,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::shell::commands::{self, Argument, COMMANDS, SWITCHES};
-use crate::shell::keywords::{KEYWORDS, is_keyword};
-use crate::shell::lexer::{Kind, Token, continues_word, tokens};
-use crate::shell::names::Names;
+use crate::commands::shell::commands::{self, Argument, COMMANDS, SWITCHES};
+use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
+use crate::commands::shell::lexer::{Kind, Token, continues_word, tokens};
+use crate::commands::shell::names::Names;
 
 /// Where what is to be completed begins, and what can stand there.
 pub type Offer = (usize, Vec<String>);

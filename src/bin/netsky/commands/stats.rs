@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 
 use crate::args::StoreArgs;
+use crate::commands::tables::times;
 use crate::failure::Failure;
 use crate::output::{self, Format};
-use crate::tables::times;
 
 /// Show the sizes and the times of the store and its tables
 ///

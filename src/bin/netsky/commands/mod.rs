@@ -1,0 +1,23 @@
+//! The commands, each a file: its arguments, and what it does with a store.
+
+pub mod backup;
+pub mod check;
+pub mod compact;
+pub mod completions;
+pub mod cost;
+pub mod demo;
+pub mod doctor;
+pub mod export;
+pub mod import;
+pub mod man;
+pub mod migrate;
+pub mod prune;
+pub mod query;
+pub mod record;
+pub mod saved;
+pub mod shell;
+pub mod stats;
+pub mod tables;
+pub mod tail;
+pub mod timeline;
+pub mod top;
