@@ -46,6 +46,7 @@
 //! | `nearest.rs` | "did you mean" |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
+//! | `care_progress.rs` | how far checks and copies are |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
@@ -54,7 +55,6 @@
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `care.rs` | what a store needs now and then: checks, pruning, backups |
-//! | `care_progress.rs` | how far checks and copies are |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet |
 //! | `bin/netsky/` | the command line, on the public API alone |
