@@ -1,7 +1,6 @@
 //! Backups: a copy of the store in another file, and back.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -11,8 +10,7 @@ use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::claim::Claim;
 use crate::store::file::{FileId, create_private_dir};
-use crate::store::kept::free_name;
-use crate::store::{Snapshot, Store};
+use crate::store::{Snapshot, Store, kept};
 use crate::table::Table;
 use crate::temporary::Watched;
 
@@ -102,7 +100,10 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     let rows = write_copy(from.snapshot()?, from.care_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {
-        (Some(_), Existing::Keep) => Some(keep(path)?),
+        (Some(_), Existing::Keep) => {
+            let mut file = File::open(path).map_err(Error::io("open", path))?;
+            Some(kept::keep(path, &mut file, "before-restore")?)
+        }
         _ => None,
     };
     let placed = match claim {
@@ -133,17 +134,4 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     }
-}
-
-/// Gives the file a second name, under which it stays once another has taken its place.
-fn keep(path: &Path) -> Result<PathBuf> {
-    let kept = free_name(path, "before-restore");
-    // Where a file cannot have two names, there is none at the path for a moment.
-    fs::hard_link(path, &kept)
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Err(error),
-            _ => fs::rename(path, &kept),
-        })
-        .map_err(Error::io("keep", path))?;
-    Ok(kept)
 }

@@ -475,23 +475,6 @@ fn a_link_in_place_of_the_default_store_is_refused() {
     assert!(!home.path("elsewhere").exists());
 }
 
-/// The most memory that a process held, in KiB: what Linux said last before it ended.
-#[cfg(target_os = "linux")]
-fn peak_memory(mut command: Command) -> u64 {
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let status = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let found = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(found.unwrap_or(0));
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    assert!(child.wait().unwrap().success(), "{command:?}");
-    peak
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn the_memory_of_a_scan_does_not_grow_with_the_table() {
@@ -515,8 +498,9 @@ fn the_memory_of_a_scan_does_not_grow_with_the_table() {
         drop(db);
         let sql =
             "SELECT source, count(*), max(body), sum(length(body)) FROM messages GROUP BY source";
-        peaks.push(peak_memory(home.command(&["--db", path.to_str().unwrap(), "query", sql])));
+        let query = home.command(&["--db", path.to_str().unwrap(), "query", sql]);
+        peaks.push(crate::support::peak_memory(query, "VmHWM:"));
     }
     // The larger table has 72 MB more of JSON.
-    assert!(peaks[1] < peaks[0] + 24 * 1024, "KiB with 20,000 and with 200,000 rows: {peaks:?}");
+    assert!(peaks[1] < peaks[0] + (24 << 20), "bytes with 20,000 and with 200,000 rows: {peaks:?}");
 }

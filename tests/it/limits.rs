@@ -103,22 +103,6 @@ fn a_query_from_standard_input_can_have_a_memory_limit() {
     assert_eq!(String::from_utf8_lossy(&query.wait_with_output().unwrap().stdout), "n\n3\n");
 }
 
-/// The peak of the memory that the process takes for itself, in bytes, beside the pages of its program.
-#[cfg(target_os = "linux")]
-fn peak_memory(mut process: std::process::Child) -> u64 {
-    let status = format!("/proc/{}/status", process.id());
-    let mut peak = 0;
-    while process.try_wait().unwrap().is_none() {
-        let status = std::fs::read_to_string(&status).unwrap_or_default();
-        let taken = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = taken.and_then(|taken| taken.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kib.unwrap_or(0) << 10);
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    assert!(process.wait().unwrap().success());
-    peak
-}
-
 /// With `NETSKY_LONG_TESTS=1` of five million rows under 64 MiB.
 #[cfg(target_os = "linux")]
 #[test]
@@ -136,14 +120,14 @@ fn a_sort_under_a_memory_limit_takes_little_more_memory_than_that() {
         let tick = |text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text };
         store.db.record_all(texts.iter().map(|text| tick(text))).unwrap();
     }
-    let query = Command::new(env!("CARGO_BIN_EXE_netsky"))
+    let mut query = Command::new(env!("CARGO_BIN_EXE_netsky"));
+    query
         .arg("--db")
         .arg(&store.path)
         .args(["query", "--format", "csv", "--memory-limit", &limit.to_string()])
-        .arg("SELECT * FROM ticks ORDER BY detail_json")
-        .stdout(std::process::Stdio::null())
-        .spawn();
-    let peak = peak_memory(query.unwrap());
+        .arg("SELECT * FROM ticks ORDER BY detail_json");
+    // Without the pages of the program itself.
+    let peak = crate::support::peak_memory(query, "RssAnon:");
     eprintln!("{peak} bytes at the peak with a limit of {limit}");
     assert!(peak < limit + more, "{peak} bytes with a limit of {limit}");
 }

@@ -1,6 +1,8 @@
 //! What the tests share: stores in temporary directories, answers as JSON, and rows past the crate.
 
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
 
 use chrono::{DateTime, Utc};
 use netsky_db::{ColumnType, Db, Direction, MessageRecord, Table, times_as_text};
@@ -120,4 +122,22 @@ pub fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
         body: Some(body),
         raw_json: None,
     }
+}
+
+/// The most memory that a process had of a kind that Linux tells of in its status, in bytes. It prints
+/// to nobody.
+#[cfg(target_os = "linux")]
+pub fn peak_memory(mut command: Command, kind: &str) -> u64 {
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(kind));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0) << 10);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(child.wait().unwrap().success(), "{command:?}");
+    peak
 }
