@@ -6,6 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How far the last check, backup or restore has come that was started with
 /// [`OpenOptions::care_progress`](crate::OpenOptions::care_progress). It can be asked from any thread while
 /// another does the work. Copies of it tell the same.
+///
+/// ```
+/// use netsky_db::{CareProgress, OpenOptions};
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("meta.db");
+/// # netsky_db::Db::open_path(&path)?.record_tick(chrono::Utc::now(), "cron", "{}")?;
+/// let progress = CareProgress::default();
+/// let db = OpenOptions::new().care_progress(progress.clone()).open_read_only(path)?;
+/// let check = std::thread::spawn(move || db.check());
+/// while !check.is_finished() {
+///     let counts = progress.counts();
+///     println!("{} of {} rows", counts.rows, counts.rows_total);
+///     std::thread::sleep(std::time::Duration::from_millis(200));
+/// }
+/// # assert_eq!(progress.counts().rows, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct CareProgress {
     counters: Arc<Counters>,
