@@ -85,6 +85,10 @@ impl OpenOptions {
     /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
     /// scans hold, window functions over a whole table, and the answer itself are not counted. A
     /// query with a limit computes on one core, beside the one that reads.
+    ///
+    /// A large sort has hundreds of temporary files open. The allocator may keep as much memory again
+    /// as the query has given back: glibc's does unless the environment has `MALLOC_ARENA_MAX=2` and
+    /// `MALLOC_MMAP_THRESHOLD_=65536`, with which `netsky --memory-limit` runs.
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self { memory_limit: Some(bytes), ..self }

@@ -103,6 +103,30 @@ fn a_query_from_standard_input_can_have_a_memory_limit() {
     assert_eq!(String::from_utf8_lossy(&query.wait_with_output().unwrap().stdout), "n\n3\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_sort_may_open_many_files_and_says_where_it_cannot_have_them() {
+    let store = with_large_texts(100_000);
+    let sort = |limits: &str, directory: &str| {
+        let program = env!("CARGO_BIN_EXE_netsky");
+        let mut command = Command::new("sh");
+        command.env("TMPDIR", directory).args(["-c", &format!("{limits} exec \"$@\""), "sh"]);
+        command.args([program, "--db"]).arg(&store.path);
+        command.args(["query", "--format", "csv", "--memory-limit", "4MiB"]);
+        command.arg("SELECT detail_json FROM ticks ORDER BY detail_json").output().unwrap()
+    };
+    let directory = store.path.parent().unwrap().to_str().unwrap();
+    let sorted = sort("ulimit -S -n 24;", directory);
+    assert!(sorted.status.success(), "{}", String::from_utf8_lossy(&sorted.stderr));
+    assert_eq!(sorted.stdout.iter().filter(|byte| **byte == b'\n').count(), 100_001);
+    for (limits, directory) in [("ulimit -n 24;", directory), ("", "/no/such/directory")] {
+        let refused = sort(limits, directory);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("$TMPDIR") && said.contains("ulimit -n"), "{said}");
+    }
+}
+
 /// With `NETSKY_LONG_TESTS=1` of five million rows under 64 MiB.
 #[cfg(target_os = "linux")]
 #[test]

@@ -158,6 +158,9 @@ fn next_step(error: &Error) -> &'static str {
             DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
                 "a WHERE, nullif or try_cast leaves out the values that it fails at"
             }
+            DataFusionError::IoError(_) => {
+                "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`"
+            }
             _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
         },
         Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",

@@ -15,9 +15,9 @@ mod failure;
 mod figures;
 mod files;
 mod interrupt;
-mod malloc;
 mod moment;
 mod output;
+mod process;
 mod progress;
 mod store;
 
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     interrupt::handle();
     let args = args::parse();
     if args.command.limits_memory() {
-        malloc::give_back_memory();
+        process::give_back_memory();
+        process::open_many_files();
     }
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),

@@ -1,4 +1,4 @@
-//! How much memory the allocator keeps beside what the program holds.
+//! What the process asks of the system before it works in little memory.
 
 /// Starts the program anew, as the same process, with an allocator that gives memory back. Does nothing
 /// if that has been done, if somebody has set the allocator up, and where it is not glibc's.
@@ -28,3 +28,10 @@ pub fn give_back_memory() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back_memory() {}
+
+/// Allows as many open files as the system lets us. A sort may have hundreds of temporary ones, and
+/// macOS begins with 256.
+pub fn open_many_files() {
+    // With fewer it may still do, and else the error says so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+}
