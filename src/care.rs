@@ -49,6 +49,21 @@ impl Db {
         self.store().check(self.tables())
     }
 
+    /// Makes anew what the store notes of its rows: the zones, and which ids are given out. That mends
+    /// every [fault](crate::Fault) but damaged pages and corrupt rows, and what is true stays as it is.
+    /// Netsky itself leaves nothing untrue; other programs that write to the file may.
+    ///
+    /// Each table's rows are read in a transaction of its own, and others who write wait for that. Who
+    /// reads does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if a page is: what is read there may be untrue, too. [`Error::ReadOnlyStore`];
+    /// [`Error::Busy`]; [`Error::Storage`].
+    pub fn repair(&self) -> Result<()> {
+        self.store().repair(self.tables())
+    }
+
     /// Deletes the rows whose time is before a moment, from one table or from all that have a time,
     /// and says how many by table. The time is that of the table's
     /// [`time_column`](Table::time_column).

@@ -15,6 +15,7 @@ use redb::{
 
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::store::repair::raise_ids;
 use crate::store::zone::{MARKS, ZONES, ZoneWriter};
 use crate::store::{IDS, META, Snapshot, rows_of};
 use crate::table::Table;
@@ -129,17 +130,13 @@ impl Copy {
                     }
                 }
             }
-            let mut ids = txn.open_table(IDS)?;
             for table in known {
                 if snapshot.rows(table)?.is_none() {
                     continue;
                 }
                 let rows = txn.open_table(rows_of(table))?;
                 ZoneWriter::open(&txn, table, &rows)?;
-                let highest = rows.last()?.map_or(0, |(id, _)| id.value());
-                if ids.get(table.name())?.map_or(0, |id| id.value()) < highest {
-                    ids.insert(table.name(), highest)?;
-                }
+                raise_ids(&txn, table, &rows)?;
             }
         }
         txn.commit()?;

@@ -16,6 +16,7 @@ mod kept;
 mod legacy;
 mod pages;
 mod prune;
+mod repair;
 mod snapshot;
 mod stats;
 mod times;

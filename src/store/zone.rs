@@ -243,20 +243,45 @@ impl<'txn> ZoneWriter<'txn> {
         table: &'static Table,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<Self> {
-        let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
-        let found = Mark::read(&marks, table)?;
-        let mark = found.unwrap_or(Mark::NONE);
-        let mut writer = Self { table: table.name(), zones, marks, mark, gained: None };
-        match mark.check(rows)? {
-            MarkState::Current if found.is_some() => return Ok(writer),
+        let (mut writer, is_marked) = Self::of(txn, table)?;
+        match writer.mark.check(rows)? {
+            MarkState::Current if is_marked => return Ok(writer),
             MarkState::Current | MarkState::Behind => {}
             MarkState::Untrue => writer.forget()?,
         }
-        for (block, (zone, last_id)) in zones_of_rows(table, rows, writer.mark)? {
-            writer.gain(block, zone, last_id)?;
-        }
-        writer.write()?;
+        writer.catch_up(table, rows)?;
         Ok(writer)
+    }
+
+    /// Makes the zones anew, whatever they say.
+    pub(super) fn anew(
+        txn: &'txn WriteTransaction,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let (mut writer, _) = Self::of(txn, table)?;
+        writer.forget()?;
+        writer.catch_up(table, rows)
+    }
+
+    /// With the zones as they are, and whether there is a mark.
+    fn of(txn: &'txn WriteTransaction, table: &'static Table) -> Result<(Self, bool)> {
+        let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
+        let found = Mark::read(&marks, table)?;
+        let mark = found.unwrap_or(Mark::NONE);
+        let writer = Self { table: table.name(), zones, marks, mark, gained: None };
+        Ok((writer, found.is_some()))
+    }
+
+    fn catch_up(
+        &mut self,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        for (block, (zone, last_id)) in zones_of_rows(table, rows, self.mark)? {
+            self.gain(block, zone, last_id)?;
+        }
+        self.write()
     }
 
     /// Takes note of a row.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use netsky_db::demo::Fleet;
-use netsky_db::{Db, Fault, TABLES, Table};
+use netsky_db::{Db, Error, Fault, TABLES, Table};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::care::{
     while_recording,
 };
 use crate::cli::Home;
-use crate::support::{full_row, store, store_past_the_crate, to_json, value};
+use crate::support::{full_row, message, store, store_past_the_crate, stored_rows, to_json, value};
 
 #[test]
 fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {
@@ -77,13 +77,21 @@ fn a_check_names_each_corrupt_row_and_lists_no_more_than_a_thousand() {
 }
 
 #[test]
-fn a_check_finds_each_kind_of_untrue_zone() {
+fn a_check_finds_each_kind_of_untrue_zone_and_a_repair_mends_it() {
     let change = |change: fn(&WriteTransaction)| {
         let store = store();
         record_messages(&store.db, 0..3_000);
         assert!(store.db.check().unwrap().is_clean());
         past_the_crate(&store.path, change);
-        faults(&store.path)
+        let found = faults(&store.path);
+        let rows = everything(&store.path);
+        store.db.repair().unwrap();
+        assert_eq!(faults(&store.path), Vec::<String>::new(), "{found:?}");
+        assert!(everything(&store.path) == rows, "the repair changed rows");
+        let sql = "SELECT count(*) FROM messages WHERE ts_utc >= '2023-11-14T22:30:00Z'";
+        let messages = stored_rows(&store.path, "messages").len();
+        assert_eq!(value(&store.db, sql), messages - 1_000, "{found:?}");
+        found
     };
 
     let counted = change(|txn| {
@@ -151,10 +159,11 @@ fn rows_that_another_program_has_just_written_are_no_fault_but_ids_that_it_did_n
         faults(&store.path),
         ["ids of messages are behind: 1500 was the last given out, and a row has 4000"]
     );
-    past_the_crate(&store.path, |txn| {
-        txn.open_table(IDS).unwrap().insert("messages", 4_000).unwrap();
-    });
+    let reader = Db::open_read_only(&store.path).unwrap();
+    assert!(matches!(reader.repair(), Err(Error::ReadOnlyStore { .. })));
+    store.db.repair().unwrap();
     assert_eq!(faults(&store.path), Vec::<String>::new());
+    assert_eq!(store.db.record(&message(at(0), "next")).unwrap(), 4_001);
 }
 
 #[test]
@@ -165,6 +174,10 @@ fn a_damaged_page_is_found_even_if_its_rows_can_be_read_and_is_left_as_it_is() {
     let path = store.path.clone();
     drop(store.db);
     let bytes = damage(&path, b"unmistakable");
+    let copy = path.with_file_name("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let repaired = Db::open_path(&copy).unwrap().repair();
+    assert!(matches!(repaired, Err(Error::Damaged { .. })));
     let db = Db::open_read_only(&path).unwrap();
     assert_eq!(value(&db, "SELECT source FROM ticks"), "tnmistakable");
     let report = db.check().unwrap();
@@ -265,6 +278,14 @@ fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
     assert!(lines[1].starts_with("ids of crashes are behind"), "{}", ran.out);
     assert!(lines[2].starts_with("corrupt row 2 in ticks: invalid JSON at byte 0"), "{}", ran.out);
     assert_eq!(lines[4], "3 rows and 1 zone in 14 tables: 4 faults");
-    assert!(ran.err.contains("has faults") && ran.err.contains("netsky backup"), "{}", ran.err);
+    assert!(ran.err.contains("has faults") && ran.err.contains("check --repair"), "{}", ran.err);
+    let ran = home.run(&["check", "--repair"]);
+    assert_eq!(ran.code, 3, "corrupt rows stay");
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("2 faults mended", 4), "{}", ran.out);
+    assert!(lines[1].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
+    assert!(ran.err.contains("--skip-corrupt"), "{}", ran.err);
+    let again = home.run(&["check", "--repair"]);
+    assert!(again.out.starts_with("corrupt row 7 in crashes: "), "{}", again.out);
     assert!(home.ok(&["check", "--help"]).contains("Examples:"));
 }

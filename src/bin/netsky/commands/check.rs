@@ -1,7 +1,7 @@
 //! `netsky check`
 
 use indicatif::HumanCount;
-use netsky_db::{CareProgress, Fault};
+use netsky_db::{CareProgress, CheckReport, Db, Fault};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -11,24 +11,35 @@ use crate::progress::Progress;
 /// Check that the store is sound, and say what is not
 ///
 /// Every page of the file is compared with its checksum, every row is decoded, and what is noted of
-/// blocks of rows is compared with them. Nothing is changed, and others can record and query
-/// meanwhile. Each fault is a line, and the exit code is 3 if there is any.
+/// blocks of rows is compared with them. Nothing is changed without --repair, and others can record and
+/// query meanwhile. Each fault is a line, and the exit code is 3 if there is any.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
   netsky check
+  netsky check --repair
   netsky check --db backup.db && echo sound"
 )]
-pub struct CheckArgs {}
+pub struct CheckArgs {
+    /// Make anew what is noted of rows if it is not true, and check again
+    #[arg(long)]
+    pub repair: bool,
+}
 
-pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
+pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     let care = CareProgress::default();
-    let db = store.open_read_only_with(&store.options().care_progress(care.clone()))?;
-    let progress = Progress::of_care("checking", care);
-    let report = db.check()?;
-    drop(progress);
+    let options = store.options().care_progress(care.clone());
+    let db = store.open_read_only_with(&options)?;
+    let mut report = check(&db, &care)?;
+    if args.repair && report.faults.iter().any(can_be_repaired) {
+        let before = report.fault_count;
+        store.open_existing()?.repair()?;
+        report = check(&db, &care)?;
+        let mended = before.saturating_sub(report.fault_count);
+        print_line(&format!("{} mended", counted(mended, "fault")))?;
+    }
     for fault in &report.faults {
         print_line(&fault.to_string())?;
     }
@@ -49,9 +60,20 @@ pub fn run(store: &StoreArgs, _: &CheckArgs) -> Result<(), Failure> {
     let damaged = report.faults.iter().any(|fault| matches!(fault, Fault::Pages { .. }));
     let next = if damaged {
         "put a backup in its place: netsky restore FILE --force"
+    } else if report.faults.iter().any(can_be_repaired) {
+        "netsky check --repair makes zones and ids true; corrupt rows stay as they are"
     } else {
-        "a copy that `netsky backup` makes has zones and ids that are true; corrupt rows stay as they \
-         are, and a WHERE on id can leave them out"
+        "corrupt rows stay as they are; --skip-corrupt, or a WHERE on id, leaves them out of a query"
     };
     Err(Failure::store(format!("{} has faults\n  {next}", db.path().display())))
+}
+
+fn check(db: &Db, care: &CareProgress) -> Result<CheckReport, Failure> {
+    let _progress = Progress::of_care("checking", care.clone());
+    Ok(db.check()?)
+}
+
+/// Whether it is of what is noted of rows, and not of the rows.
+fn can_be_repaired(fault: &Fault) -> bool {
+    !matches!(fault, Fault::Pages { .. } | Fault::CorruptRow { .. })
 }

@@ -1,0 +1,40 @@
+//! What is noted of rows, made anew from them.
+
+use redb::{ReadableTable, WriteTransaction};
+
+use crate::error::{Error, Result};
+use crate::store::zone::ZoneWriter;
+use crate::store::{IDS, Store, rows_of};
+use crate::table::Table;
+
+impl Store {
+    /// Makes the tables' zones anew, and brings their ids up to their rows. Others can write between two
+    /// tables.
+    pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
+        if let Some(reason) = self.damage()? {
+            return Err(Error::Damaged { path: self.path().to_owned(), reason });
+        }
+        for table in tables.iter().copied() {
+            self.write(move |txn| {
+                let rows = txn.open_table(rows_of(table))?;
+                ZoneWriter::anew(txn, table, &rows)?;
+                raise_ids(txn, table, &rows)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the next id follow that of the last row, if another program has written beyond those given out.
+pub(super) fn raise_ids(
+    txn: &WriteTransaction,
+    table: &Table,
+    rows: &impl ReadableTable<i64, &'static [u8]>,
+) -> Result<()> {
+    let highest = rows.last()?.map_or(0, |(id, _)| id.value());
+    let mut ids = txn.open_table(IDS)?;
+    if ids.get(table.name())?.map_or(0, |id| id.value()) < highest {
+        ids.insert(table.name(), highest)?;
+    }
+    Ok(())
+}
