@@ -94,9 +94,10 @@ impl OpenOptions {
         Self { memory_limit: Some(bytes), ..self }
     }
 
-    /// Leaves rows out that cannot be decoded, where a query would fail at them.
-    /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts them. A row is only
-    /// looked at as far as a query needs it: `count(*)` counts it without looking.
+    /// Leaves rows out that cannot be decoded, where a query would fail at them. All columns of a row
+    /// are decoded, whatever the query asks for, so every query sees the same rows, `count(*)` too.
+    /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts the rows left out, each
+    /// once, among those that the query read.
     #[must_use]
     pub fn skip_corrupt(self) -> Self {
         Self { skip_corrupt: true, ..self }

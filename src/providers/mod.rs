@@ -17,9 +17,12 @@ mod ranges;
 mod reader;
 mod scan;
 mod segments;
+mod selection;
+mod skipped;
 mod source;
 mod statistics;
 
 pub use progress::{QueryProgress, ScanCounts};
 
 pub(crate) use provider::StoreTable;
+pub(crate) use skipped::SkippedRows;

@@ -1,7 +1,6 @@
 //! A table of the store as DataFusion's planner sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -12,7 +11,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::providers::pushdown::{Ranges, range_of};
+use crate::providers::pushdown::{KeyRange, Ranges};
+use crate::providers::skipped::SkippedRows;
 use crate::providers::source::RowSource;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -24,7 +24,7 @@ pub(crate) struct StoreTable {
     schema: SchemaRef,
     rows: Rows,
     /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
-    skipped: Option<Arc<AtomicU64>>,
+    skipped: Option<Arc<SkippedRows>>,
 }
 
 /// Which rows a scan sees.
@@ -48,7 +48,7 @@ impl StoreTable {
     }
 
     /// Rows that cannot be decoded are left out and counted.
-    pub(crate) fn skipping_corrupt(self, skipped: Arc<AtomicU64>) -> Self {
+    pub(crate) fn skipping_corrupt(self, skipped: Arc<SkippedRows>) -> Self {
         Self { skipped: Some(skipped), ..self }
     }
 }
@@ -63,13 +63,14 @@ impl TableProvider for StoreTable {
         TableType::Base
     }
 
-    /// What becomes ranges is filtered by the scan alone.
+    /// The scan alone decides filters that become exact ranges.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let pushdown = |filter| match range_of(filter, self.table) {
-            Some(_) => TableProviderFilterPushDown::Exact,
+        let pushdown = |filter| match KeyRange::of(filter, self.table) {
+            Some(range) if range.is_exact => TableProviderFilterPushDown::Exact,
+            Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(|filter| pushdown(filter)).collect())

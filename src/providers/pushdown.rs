@@ -1,5 +1,11 @@
-//! Filters that become ranges of the id or of the time column, exactly: what lies in the ranges
-//! passes the filter, and nothing else does. So nothing filters twice, and counts follow from zones.
+//! Filters that become ranges of the id or of the time column.
+//!
+//! Most do so exactly: a row passes if and only if its key lies in the ranges. Such a filter is not
+//! evaluated again, and counts follow from zones. A filter on local time, as `(ts_utc AT TIME ZONE
+//! 'Europe/Berlin')::date = '2026-01-07'`, becomes a range that is wider than the filter: the offset
+//! of a zone changes with the seasons, and where clocks are set back over midnight a local day is two
+//! ranges of time. The wide range still leaves out all blocks but those of a day or two, and
+//! DataFusion evaluates the filter on the rows in it.
 //!
 //! The optimizer has folded constants and coerced types by the time filters arrive here: `now() -
 //! INTERVAL '1 hour'`, BETWEEN and texts are literals of the column's type.
@@ -34,8 +40,8 @@ pub(super) struct Ranges {
 impl Ranges {
     /// Those that pass all of the filters; a filter that is no range lets everything through.
     pub(super) fn of_all(filters: &[Expr], table: &Table) -> Self {
-        let ranges = filters.iter().filter_map(|filter| range_of(filter, table));
-        ranges.fold(Self::all(), |all, (key, set)| all.and(&Self::of(key, set)))
+        let ranges = filters.iter().filter_map(|filter| KeyRange::of(filter, table));
+        ranges.fold(Self::all(), |all, range| all.and(&Self::of(range.key, range.values)))
     }
 
     pub(super) fn all() -> Self {
@@ -74,42 +80,65 @@ impl fmt::Display for Ranges {
     }
 }
 
-/// The key and the values of it that pass the filter, if that is all that the filter is about.
-pub(super) fn range_of(filter: &Expr, table: &Table) -> Option<(Key, RangeSet)> {
-    match filter {
-        Expr::Not(inner) => {
-            // True and false swap: without nulls there is no third.
-            range_of(inner, table).map(|(key, set)| (key, set.not()))
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
-            let ((key, left), (other, right)) = (range_of(left, table)?, range_of(right, table)?);
-            let set = if *op == Operator::And { left.and(&right) } else { left.or(&right) };
-            (key == other).then_some((key, set))
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let (operand, op, literal) = match (Operand::of(left, table), Operand::of(right, table))
-            {
-                (Some(operand), None) => (operand, *op, literal(right)?),
-                (None, Some(operand)) => (operand, op.swap()?, literal(left)?),
-                _ => return None,
-            };
-            Some((operand.key, operand.compare(op, literal)?))
-        }
-        Expr::Between(Between { expr, negated, low, high }) => {
-            let operand = Operand::of(expr, table)?;
-            let from = operand.compare(Operator::GtEq, literal(low)?)?;
-            let set = from.and(&operand.compare(Operator::LtEq, literal(high)?)?);
-            Some((operand.key, if *negated { set.not() } else { set }))
-        }
-        Expr::InList(InList { expr, list, negated }) => {
-            let operand = Operand::of(expr, table)?;
-            let mut set = RangeSet::none();
-            for value in list {
-                set = set.or(&operand.compare(Operator::Eq, literal(value)?)?);
+/// What a filter says about one of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyRange {
+    pub(super) key: Key,
+    /// Every row that passes the filter has one of these.
+    pub(super) values: RangeSet,
+    /// Whether every row that has one of these passes the filter.
+    pub(super) is_exact: bool,
+}
+
+impl KeyRange {
+    /// `None` if the filter is about more than one key, or leaves no key out.
+    pub(super) fn of(filter: &Expr, table: &Table) -> Option<Self> {
+        match filter {
+            Expr::Not(inner) => Self::of(inner, table)?.not(),
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: op @ (Operator::And | Operator::Or),
+                right,
+            }) => {
+                let (left, right) = (Self::of(left, table)?, Self::of(right, table)?);
+                let values = match op {
+                    Operator::And => left.values.and(&right.values),
+                    _ => left.values.or(&right.values),
+                };
+                let is_exact = left.is_exact && right.is_exact;
+                (left.key == right.key).then_some(Self { key: left.key, values, is_exact })
             }
-            Some((operand.key, if *negated { set.not() } else { set }))
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                match (Operand::of(left, table), Operand::of(right, table)) {
+                    (Some(operand), None) => operand.compare(*op, literal(right)?),
+                    (None, Some(operand)) => operand.compare(op.swap()?, literal(left)?),
+                    _ => None,
+                }
+            }
+            Expr::Between(Between { expr, negated, low, high }) => {
+                let operand = Operand::of(expr, table)?;
+                let from = operand.compare(Operator::GtEq, literal(low)?)?;
+                let to = operand.compare(Operator::LtEq, literal(high)?)?;
+                let between = Self { values: from.values.and(&to.values), ..from };
+                if *negated { between.not() } else { Some(between) }
+            }
+            Expr::InList(InList { expr, list, negated }) => {
+                let operand = Operand::of(expr, table)?;
+                let equal = |value| operand.compare(Operator::Eq, literal(value)?);
+                let ranges = list.iter().map(equal).collect::<Option<Vec<_>>>()?;
+                let is_exact = ranges.iter().all(|range| range.is_exact);
+                let values = RangeSet::any_of(ranges.into_iter().map(|range| range.values));
+                let listed = Self { key: operand.key, values, is_exact };
+                if *negated { listed.not() } else { Some(listed) }
+            }
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// The keys are never null, so true and false swap. Of a range that is too wide the rest is too
+    /// narrow.
+    fn not(self) -> Option<Self> {
+        self.is_exact.then(|| Self { values: self.values.not(), ..self })
     }
 }
 
@@ -124,14 +153,36 @@ fn literal(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// A key, or a function of it that rounds down.
+/// A key, or an expression that gives nearly the key.
 struct Operand {
     key: Key,
-    rounding: Rounding,
+    clock: Clock,
+    value: Value,
+}
+
+/// What a timestamp is rounded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// UTC: it is an instant.
+    Utc,
+    /// None: it is a reading of a clock, which a cast to a zone takes for one of that zone.
+    Bare,
+    /// That of another zone, or of one that is not known here.
+    Local,
+}
+
+/// The value of an operand.
+enum Value {
+    /// The key, rounded down.
+    Rounded(Rounding),
+    /// At least the key less `below`, and at most the key plus `above`.
+    Near { below: i64, above: i64 },
 }
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
+/// No clock differs from UTC by more: chrono refuses an offset of a day.
+const LARGEST_OFFSET: i64 = DAY;
 /// 1970-01-01 was a Thursday.
 const FIRST_MONDAY: i64 = 4 * DAY;
 
@@ -144,27 +195,36 @@ enum Rounding {
 
 impl Operand {
     fn of(expr: &Expr, table: &Table) -> Option<Self> {
-        let nothing = Rounding::Width { width: 1, origin: 0 };
+        let value = Value::Rounded(Rounding::Width { width: 1, origin: 0 });
         match expr {
             Expr::Column(column) if column.name == "id" => {
-                Some(Self { key: Key::Id, rounding: nothing })
+                Some(Self { key: Key::Id, clock: Clock::Bare, value })
             }
             Expr::Column(column) if table.time_column()?.name == column.name => {
-                Some(Self { key: Key::Time, rounding: nothing })
+                Some(Self { key: Key::Time, clock: Clock::Utc, value })
             }
             Expr::Alias(alias) => Self::of(&alias.expr, table),
             Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
                 let operand = Self::time(expr, table)?;
                 match field.data_type() {
-                    // The column is in UTC, so that without a zone the value is the same.
-                    DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(operand),
-                    DataType::Date32 => operand.rounded(Rounding::Width { width: DAY, origin: 0 }),
+                    DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+                        Some(operand.read_by(Clock::of(zone.as_deref())))
+                    }
+                    DataType::Date32 => {
+                        Some(Self { clock: Clock::Bare, ..operand.rounded(Rounding::DAYS)? })
+                    }
                     _ => None,
                 }
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) => {
                 match (func.name(), args.as_slice()) {
-                    ("to_timestamp", [time]) => Self::time(time, table),
+                    // It gives the zone of the session.
+                    ("to_timestamp", [time]) => match Self::time(time, table)? {
+                        operand if operand.clock == Clock::Utc => {
+                            Some(operand.read_by(Clock::Local))
+                        }
+                        _ => None,
+                    },
                     ("date_trunc", [Expr::Literal(unit, _), time]) => {
                         Self::time(time, table)?.rounded(truncation(unit.try_as_str()??)?)
                     }
@@ -188,18 +248,79 @@ impl Operand {
         Self::of(expr, table).filter(|operand| operand.key == Key::Time)
     }
 
-    /// Rounded once; twice would take more thought, and nobody writes it.
+    /// After a cast to a timestamp of that clock. An instant stays the same instant; between instants
+    /// and readings of a clock there lies the clock's offset.
+    fn read_by(self, clock: Clock) -> Self {
+        let value = match (self.clock, clock) {
+            (Clock::Bare, Clock::Local) | (Clock::Local, Clock::Bare) => {
+                self.value.widened(LARGEST_OFFSET, LARGEST_OFFSET)
+            }
+            _ => self.value,
+        };
+        Self { clock, value, ..self }
+    }
+
+    /// After it was rounded down by its clock.
     fn rounded(self, rounding: Rounding) -> Option<Self> {
-        match self.rounding {
-            Rounding::Width { width: 1, .. } => Some(Self { rounding, ..self }),
-            _ => None,
+        let value = match self.value {
+            Value::Rounded(Rounding::Width { width: 1, .. }) if self.clock != Clock::Local => {
+                Value::Rounded(rounding)
+            }
+            // The clock is ahead of UTC or behind it, before and after, by different offsets.
+            value => value
+                .widened(rounding.longest().checked_add(2 * LARGEST_OFFSET)?, 2 * LARGEST_OFFSET),
+        };
+        Some(Self { value, ..self })
+    }
+
+    /// The keys whose operand compares so with the literal.
+    fn compare(&self, op: Operator, literal: i64) -> Option<KeyRange> {
+        let (values, is_exact) = match &self.value {
+            Value::Rounded(rounding) => (rounding.compare(op, literal)?, true),
+            Value::Near { below, above } => {
+                let at_least = RangeSet::at_least(literal.saturating_sub(*above));
+                let at_most = RangeSet::between(i64::MIN, literal.saturating_add(*below));
+                let values = match op {
+                    Operator::Eq => at_least.and(&at_most),
+                    Operator::GtEq | Operator::Gt => at_least,
+                    Operator::LtEq | Operator::Lt => at_most,
+                    _ => return None,
+                };
+                (values, false)
+            }
+        };
+        Some(KeyRange { key: self.key, values, is_exact })
+    }
+}
+
+impl Clock {
+    fn of(zone: Option<&str>) -> Self {
+        match zone {
+            None => Self::Bare,
+            Some("UTC" | "+00:00" | "Z") => Self::Utc,
+            Some(_) => Self::Local,
         }
     }
+}
+
+impl Value {
+    /// A value that is less than this one by at most `below`, and more by at most `above`.
+    fn widened(&self, below: i64, above: i64) -> Self {
+        let (least, most) = match self {
+            Self::Rounded(rounding) => (rounding.longest(), 0),
+            Self::Near { below, above } => (*below, *above),
+        };
+        Self::Near { below: least.saturating_add(below), above: most.saturating_add(above) }
+    }
+}
+
+impl Rounding {
+    const DAYS: Self = Self::Width { width: DAY, origin: 0 };
 
     /// The keys whose rounded value compares so with the literal.
     fn compare(&self, op: Operator, literal: i64) -> Option<RangeSet> {
-        let floor = self.rounding.floor(literal)?;
-        let next = self.rounding.next(floor);
+        let floor = self.floor(literal)?;
+        let next = self.next(floor);
         let from_next = next.map_or_else(RangeSet::none, RangeSet::at_least);
         let is_round = floor == literal;
         let equal = || match next {
@@ -218,9 +339,15 @@ impl Operand {
             _ => return None,
         })
     }
-}
 
-impl Rounding {
+    /// No value is rounded down by more.
+    fn longest(&self) -> i64 {
+        match *self {
+            Self::Width { width, .. } => width,
+            Self::Months(months) => i64::from(months) * 31 * DAY,
+        }
+    }
+
     /// The largest round value that is no larger; `None` if it is out of range.
     fn floor(&self, value: i64) -> Option<i64> {
         match *self {

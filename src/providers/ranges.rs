@@ -16,18 +16,8 @@ impl RangeSet {
     }
 
     /// These values.
-    pub(super) fn of_values(mut values: Vec<i64>) -> Self {
-        values.sort_unstable();
-        let mut ranges: Vec<RangeInclusive<i64>> = Vec::new();
-        for value in values {
-            match ranges.last_mut() {
-                Some(last) if value.checked_sub(1).is_none_or(|before| before <= *last.end()) => {
-                    *last = *last.start()..=value;
-                }
-                _ => ranges.push(value..=value),
-            }
-        }
-        Self(ranges)
+    pub(super) fn of_values(values: impl IntoIterator<Item = i64>) -> Self {
+        Self::any_of(values.into_iter().map(|value| Self::between(value, value)))
     }
 
     /// From `first` to `last`, both included; none if they are the wrong way round.
@@ -41,7 +31,11 @@ impl RangeSet {
 
     /// The parts of the set that lie from `first` to `last`.
     pub(super) fn ranges_between(&self, first: i64, last: i64) -> Vec<RangeInclusive<i64>> {
-        self.and(&Self::between(first, last)).0
+        // Found by bisection: a scan asks this of every block.
+        let from = self.0.partition_point(|range| *range.end() < first);
+        let until = self.0.partition_point(|range| *range.start() <= last);
+        let parts = self.0.get(from..until).unwrap_or_default().iter();
+        parts.map(|range| first.max(*range.start())..=last.min(*range.end())).collect()
     }
 
     pub(super) fn is_all(&self) -> bool {
@@ -86,12 +80,17 @@ impl RangeSet {
     }
 
     pub(super) fn or(&self, other: &Self) -> Self {
-        let mut ranges: Vec<_> = self.0.iter().chain(&other.0).cloned().collect();
-        ranges.sort_by_key(|range| *range.start());
-        let mut either: Vec<RangeInclusive<i64>> = Vec::with_capacity(ranges.len());
+        Self::any_of([self.clone(), other.clone()])
+    }
+
+    /// The values that are in one of the sets. Sorting once keeps an `IN` list of n values at
+    /// n log n; to join the sets one by one took n times as long.
+    pub(super) fn any_of(sets: impl IntoIterator<Item = Self>) -> Self {
+        let mut ranges: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
+        ranges.sort_unstable_by_key(|range| *range.start());
+        let mut either: Vec<RangeInclusive<i64>> = Vec::new();
         for range in ranges {
             match either.last_mut() {
-                // They overlap or touch.
                 Some(last)
                     if range.start().checked_sub(1).is_none_or(|before| before <= *last.end()) =>
                 {
@@ -172,9 +171,10 @@ mod tests {
                     prop_assert_eq!(set.covers(v, w.max(v)), w.max(v) <= *range.end());
                 }
             }
-            let values = RangeSet::of_values(vec![v, w, v]);
+            let values = RangeSet::of_values([v, w, v]);
             prop_assert_eq!(values, RangeSet::between(v, v).or(&RangeSet::between(w, w)));
             let (first, last) = (v.min(w), v.max(w));
+            prop_assert_eq!(a.ranges_between(first, last), a.and(&RangeSet::between(first, last)).0);
             prop_assert_eq!(a.overlaps(first, last), !a.and(&RangeSet::between(first, last)).is_none());
         }
     }

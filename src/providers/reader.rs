@@ -3,10 +3,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::{and_kleene, filter_record_batch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 
 use crate::error::Result;
@@ -15,6 +14,8 @@ use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::ranges::RangeSet;
 use crate::providers::segments::Segment;
+use crate::providers::selection::Selection;
+use crate::providers::skipped::SkippedRows;
 use crate::providers::source::RowSource;
 use crate::row::Decoder;
 use crate::store::Snapshot;
@@ -59,13 +60,14 @@ struct Decision {
     predicate: Predicate,
 }
 
-/// Decodes every row a second time, so that a corrupt one is found before some columns have its
-/// values. Only who asks for it pays for it.
+/// Decodes every row once more, so that a corrupt one is found before some columns have its values.
+/// All columns of the table are tried, whatever the query asks for: every query of a table sees the
+/// same rows then, `count(*)` too. Only a query that leaves corrupt rows out pays for it.
 #[derive(Debug)]
 struct Trial {
-    /// Of all columns that the scan looks at.
+    table: &'static Table,
     decoder: Decoder,
-    skipped: Arc<AtomicU64>,
+    skipped: Arc<SkippedRows>,
 }
 
 /// The columns that wait for the decision, and the rows they will be decoded from.
@@ -116,13 +118,7 @@ impl RowReader {
         let times = time.and_then(position).map(|at| (source.ranges.times.clone(), at));
         let predicate = predicate.over(&first)?;
         let trial = match &source.skipped {
-            Some(skipped) => {
-                let columns = [first.as_slice(), &rest].concat();
-                Some(Trial {
-                    decoder: Decoder::new(table, &columns)?,
-                    skipped: Arc::clone(skipped),
-                })
-            }
+            Some(skipped) => Some(Trial::new(table, Arc::clone(skipped))?),
             None => None,
         };
         Ok(Self {
@@ -190,7 +186,7 @@ impl RowReader {
 
     /// Whether nothing of a row is asked for but that it is there.
     fn only_counts(&self) -> bool {
-        self.columns.is_empty() && self.decision.is_none()
+        self.columns.is_empty() && self.decision.is_none() && self.trial.is_none()
     }
 
     fn count_rows(&mut self) {
@@ -221,18 +217,15 @@ impl RowReader {
     ) -> Result<bool> {
         self.count_rows();
         self.batch_bytes = 0;
-        let mut first = self.first.finish()?;
-        let passed = match &self.decision {
-            Some(decision) => decision.passes(&first)?,
-            None => None,
-        };
-        if let Some(passed) = &passed {
-            first = filter_record_batch(&first, passed)?;
+        let mut first = Selection::all(self.first.finish()?);
+        if let Some(decision) = &self.decision {
+            first = decision.select(first)?;
         }
         let rest = match &mut self.rest {
-            Some(rest) => Some(rest.decode(passed.as_ref())?),
+            Some(rest) => Some(rest.decode(first.positions())?),
             None => None,
         };
+        let first = first.batch();
         let rows = first.num_rows();
         if rows == 0 {
             return Ok(true);
@@ -262,11 +255,16 @@ impl RowReader {
 }
 
 impl Trial {
+    fn new(table: &'static Table, skipped: Arc<SkippedRows>) -> Result<Self> {
+        let columns: Vec<usize> = (0..=table.columns().len()).collect();
+        Ok(Self { table, decoder: Decoder::new(table, &columns)?, skipped })
+    }
+
     /// Whether the row can be decoded.
     fn accepts(&mut self, id: i64, json: &[u8]) -> bool {
         let accepted = self.decoder.push(id, json).is_ok();
         if !accepted {
-            self.skipped.fetch_add(1, Ordering::Relaxed);
+            self.skipped.add(self.table, id);
         }
         if !accepted || self.decoder.rows() >= ROWS_BETWEEN_CHECKS {
             // What it decoded is of no use; after a corrupt row it is not even a batch.
@@ -277,17 +275,15 @@ impl Trial {
 }
 
 impl Decision {
-    /// Which rows are wanted; `None` if all are.
-    fn passes(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
-        let passed = self.predicate.passes(batch)?;
-        let Some((wanted, at)) = &self.times else { return Ok(passed) };
-        let times = batch.column(*at).as_primitive::<TimestampNanosecondType>();
-        let in_time: BooleanArray =
-            times.values().iter().map(|&time| Some(wanted.contains(time))).collect();
-        Ok(Some(match passed {
-            Some(passed) => and_kleene(&passed, &in_time)?,
-            None => in_time,
-        }))
+    /// The rows that are wanted: those of the wanted times, and of them those that pass the predicate.
+    fn select(&self, mut rows: Selection) -> Result<Selection> {
+        if let Some((wanted, at)) = &self.times {
+            let times = rows.batch().column(*at).as_primitive::<TimestampNanosecondType>().values();
+            let in_time =
+                BooleanBuffer::collect_bool(times.len(), |row| wanted.contains(times[row]));
+            rows = rows.keep(&BooleanArray::new(in_time, None))?;
+        }
+        Ok(self.predicate.select(rows)?)
     }
 }
 
@@ -297,14 +293,16 @@ impl Rest {
         Ok(Self { decoder, json: Vec::new(), rows: Vec::new() })
     }
 
-    /// Decodes the rows that have passed, and forgets the others.
-    fn decode(&mut self, passed: Option<&BooleanArray>) -> Result<RecordBatch> {
-        let mut start = 0;
-        for (row, &(id, end)) in self.rows.iter().enumerate() {
-            if passed.is_none_or(|passed| passed.is_valid(row) && passed.value(row)) {
-                self.decoder.push(id, &self.json[start..end])?;
-            }
-            start = end;
+    /// Decodes the rows at these positions, or all of them, and forgets the others.
+    fn decode(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
+        let mut decode = |row: usize| {
+            let start = row.checked_sub(1).map_or(0, |before| self.rows[before].1);
+            let (id, end) = self.rows[row];
+            self.decoder.push(id, &self.json[start..end])
+        };
+        match positions {
+            Some(positions) => positions.iter().try_for_each(|&row| decode(row as usize))?,
+            None => (0..self.rows.len()).try_for_each(decode)?,
         }
         self.json.clear();
         self.rows.clear();

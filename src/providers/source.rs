@@ -1,7 +1,6 @@
 //! The leaf of a plan: which rows and columns of a table to read, as the optimizer settles them.
 
 use std::fmt::{self, Formatter};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arrow::compute::SortOptions;
@@ -28,6 +27,7 @@ use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
 use crate::providers::segments::Segments;
+use crate::providers::skipped::SkippedRows;
 use crate::providers::statistics::Totals;
 use crate::store::Snapshot;
 use crate::table::Table;
@@ -50,7 +50,7 @@ pub(super) struct RowSource {
     /// The scan ends after so many rows.
     pub(super) fetch: Option<usize>,
     /// Counts the corrupt rows that are left out. `None` if the scan fails at one.
-    pub(super) skipped: Option<Arc<AtomicU64>>,
+    pub(super) skipped: Option<Arc<SkippedRows>>,
     pub(super) metrics: ExecutionPlanMetricsSet,
 }
 
@@ -61,7 +61,7 @@ impl RowSource {
         projection: Vec<usize>,
         ranges: Ranges,
         fetch: Option<usize>,
-        skipped: Option<Arc<AtomicU64>>,
+        skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
         Ok(Self {
             table,
@@ -138,7 +138,10 @@ impl DataSource for RowSource {
         // A row that cannot be read is for the scan to complain about, if it gets there.
         let totals = self.totals.get_or_init(|| Totals::of(self).unwrap_or_default());
         Ok(Arc::new(match totals {
-            Some(totals) if self.predicate.is_empty() => totals.statistics(self),
+            // Zones count corrupt rows as well.
+            Some(totals) if self.predicate.is_empty() && self.skipped.is_none() => {
+                totals.statistics(self)
+            }
             Some(totals) => totals.statistics(self).to_inexact(),
             None => Statistics::new_unknown(&self.schema),
         }))
@@ -207,10 +210,16 @@ impl DataSource for RowSource {
         let descending = first.options.descending;
         let ordered = |order| -> Arc<dyn DataSource> { Arc::new(Self { order, ..self.clone() }) };
         Ok(match column {
-            // No two rows have the same id, so that whatever else is to be sorted by is sorted.
-            Some(0) => SortOrderPushdownResult::Exact {
-                inner: ordered(if descending { Order::Falling } else { Order::Rising }),
-            },
+            Some(0) => {
+                let inner = ordered(if descending { Order::Falling } else { Order::Rising });
+                // No two rows have the same id, so rows by id are also sorted by whatever comes after
+                // it. DataFusion does not know, and refuses a plan without a sort. It would know by a
+                // constraint, but a projection gives that to another column (55.2).
+                match order.len() {
+                    1 => SortOrderPushdownResult::Exact { inner },
+                    _ => SortOrderPushdownResult::Inexact { inner },
+                }
+            }
             Some(index) if self.table.time_index() == Some(index) => {
                 SortOrderPushdownResult::Inexact {
                     inner: ordered(if descending {

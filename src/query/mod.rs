@@ -11,6 +11,7 @@ mod session;
 mod statement;
 mod stream;
 mod time_text;
+mod unique_sort_key;
 
 pub use output::{format_table, times_as_text};
 pub use stream::QueryStream;

@@ -1,7 +1,6 @@
 //! DataFusion sessions over the store's tables.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
@@ -13,11 +12,12 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::options::OpenOptions;
-use crate::providers::StoreTable;
+use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
+use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
 use crate::temporary;
@@ -62,14 +62,14 @@ impl Sessions {
     pub(crate) fn of_snapshot(
         &self,
         snapshot: &Arc<Snapshot>,
-        skipped: &Arc<AtomicU64>,
+        skipped: &Arc<SkippedRows>,
     ) -> Result<SessionContext> {
         self.session(|table| {
             self.policed(StoreTable::of_snapshot(table, Arc::clone(snapshot)), skipped)
         })
     }
 
-    fn policed(&self, table: StoreTable, skipped: &Arc<AtomicU64>) -> StoreTable {
+    fn policed(&self, table: StoreTable, skipped: &Arc<SkippedRows>) -> StoreTable {
         match self.options.skip_corrupt {
             true => table.skipping_corrupt(Arc::clone(skipped)),
             false => table,
@@ -111,6 +111,7 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
+        .with_optimizer_rule(Arc::new(DropKeysAfterId))
         .with_physical_optimizer_rule(Arc::new(LimitedScan))
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())

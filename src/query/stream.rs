@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll};
 use std::thread;
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
-use crate::providers::QueryProgress;
+use crate::providers::{QueryProgress, SkippedRows};
 use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::Sessions;
@@ -37,7 +37,7 @@ pub struct QueryStream {
     schema: SchemaRef,
     batches: mpsc::Receiver<Result<RecordBatch>>,
     task: AbortHandle,
-    skipped: Arc<AtomicU64>,
+    skipped: Arc<SkippedRows>,
     progress: QueryProgress,
 }
 
@@ -50,7 +50,7 @@ impl QueryStream {
     /// How many corrupt rows have been left out so far; 0 unless the store was opened with
     /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt).
     pub fn skipped_rows(&self) -> u64 {
-        self.skipped.load(Ordering::Relaxed)
+        self.skipped.count()
     }
 
     /// How far the query has come, to ask while it runs and after.
@@ -88,7 +88,7 @@ pub(crate) async fn start(
 ) -> Result<QueryStream> {
     let (start_sender, started) = oneshot::channel();
     let (sender, batches) = mpsc::channel(BATCHES_IN_FLIGHT);
-    let skipped = Arc::<AtomicU64>::default();
+    let skipped = Arc::<SkippedRows>::default();
     let timeout = sessions.options().query_timeout;
     let (late_sender, counter) = (sender.clone(), Arc::clone(&skipped));
     // It closes when the task ends, however it does.
@@ -153,7 +153,7 @@ async fn execute(
     sessions: &Sessions,
     sql: &str,
     parameters: Vec<ScalarValue>,
-    skipped: &Arc<AtomicU64>,
+    skipped: &Arc<SkippedRows>,
 ) -> Result<(SendableRecordBatchStream, QueryProgress)> {
     let snapshot = Arc::new(sessions.store().snapshot()?);
     let session = sessions.of_snapshot(&snapshot, skipped)?;

@@ -1,0 +1,87 @@
+//! Answers in the order that was asked for.
+
+use chrono::{DateTime, TimeDelta};
+use netsky_db::{McpToolCallRecord, TickRecord};
+use serde_json::json;
+
+use crate::support::{TestStore, rows, store, value};
+
+/// Ten thousand ticks, one a second, and calls of tools of which every third took no time.
+fn ticks_and_calls() -> TestStore {
+    let store = store();
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    let time = |id| start + TimeDelta::seconds(id);
+    let ticks = (1..=10_000).map(|id| TickRecord {
+        ts_utc: time(id),
+        source: if id % 2 == 0 { "even" } else { "odd" },
+        detail_json: "{}",
+    });
+    store.db.record_all(ticks).unwrap();
+    let calls = (1..=3_000).map(|id| McpToolCallRecord {
+        ts_utc_start: time(id),
+        ts_utc_end: None,
+        source: "agent",
+        tool: "Bash",
+        agent: None,
+        duration_ms: Some(if id % 3 == 0 { 0 } else { id }),
+        success: true,
+        error: None,
+        timeout_race: false,
+        request_json: None,
+        response_json: None,
+    });
+    store.db.record_all(calls).unwrap();
+    store
+}
+
+#[test]
+fn keys_after_the_id_are_planned() {
+    let store = ticks_and_calls();
+    let first = |order: &str, limit: &str| {
+        rows(&store.db, &format!("SELECT id FROM ticks ORDER BY {order} {limit}"))[0]["id"].clone()
+    };
+    for limit in ["", "LIMIT 3"] {
+        assert_eq!(first("id, ts_utc", limit), 1);
+        assert_eq!(first("id DESC, source", limit), 10_000);
+        assert_eq!(first("id, source DESC, ts_utc", limit), 1);
+        assert_eq!(first("source, id, ts_utc", limit), 2);
+    }
+    let nth =
+        "SELECT max(nth) FROM (SELECT row_number() OVER (ORDER BY id, ts_utc) AS nth FROM ticks)";
+    assert_eq!(value(&store.db, nth), 10_000);
+    let nth = "SELECT max(nth) FROM (SELECT row_number() OVER (PARTITION BY id ORDER BY source) AS nth FROM ticks)";
+    assert_eq!(value(&store.db, nth), 1);
+    let listed = "SELECT array_agg(id ORDER BY id DESC, source)[1] FROM ticks";
+    assert_eq!(value(&store.db, listed), 10_000);
+}
+
+#[test]
+fn set_operations_of_limited_queries_are_planned() {
+    let store = ticks_and_calls();
+    let sql = "SELECT * FROM (
+            (SELECT id, ts_utc AS t FROM ticks
+             WHERE ts_utc IN ('2026-04-03 00:00:07', '2026-04-03 00:00:08', '2026-04-04') ORDER BY id LIMIT 50)
+            INTERSECT SELECT id, ts_utc AS t FROM ticks WHERE source NOT LIKE '%dd'
+        ) x WHERE t <= to_timestamp('2026-04-03T10:51:16.192Z') ORDER BY t, id LIMIT 1023";
+    assert_eq!(rows(&store.db, sql).len(), 1);
+    let sql = "SELECT count(*) FROM (
+            (SELECT id FROM ticks ORDER BY id DESC LIMIT 50) EXCEPT (SELECT id FROM ticks ORDER BY id LIMIT 9980)
+        )";
+    assert_eq!(value(&store.db, sql), 20);
+}
+
+#[test]
+fn a_condition_protects_what_is_sorted_by() {
+    let store = ticks_and_calls();
+    let sql = "SELECT id FROM mcp_tool_calls WHERE duration_ms > 0
+               ORDER BY 1000000 / duration_ms DESC, id LIMIT 3";
+    let ids: Vec<_> = rows(&store.db, sql).into_iter().map(|row| row["id"].clone()).collect();
+    assert_eq!(ids, [json!(1), json!(2), json!(4)]);
+    // The optimizer tests the shorter range first where it can; a condition may rely on it all the same.
+    let sql =
+        "SELECT count(*) FROM mcp_tool_calls WHERE duration_ms <> 0 AND 3000 / duration_ms > 1";
+    assert_eq!(value(&store.db, sql), 1_000);
+    let sql = "SELECT count(*) FROM mcp_tool_calls
+               WHERE ts_utc_start < '2026-04-03T00:00:03Z' AND 3000 / duration_ms > 1";
+    assert_eq!(value(&store.db, sql), 2);
+}

@@ -1,0 +1,102 @@
+//! Days, weeks and months of a time zone: a filter on local time gives what it gives row by row, and
+//! still leaves out the blocks of other days.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use netsky_db::TickRecord;
+
+use crate::support::{TestStore, store, value};
+
+const ZONES: [&str; 6] = [
+    "Europe/Berlin",
+    // Clocks went back at 00:01, so that a minute of the next day came before the last hour of this one.
+    "America/St_Johns",
+    "Pacific/Apia",
+    "+02:00",
+    "-11:30",
+    "UTC",
+];
+
+/// A tick every 7 minutes for two weeks around each of the times.
+fn ticks(around: &[&str]) -> TestStore {
+    let store = store();
+    let rows = around.iter().flat_map(|time| {
+        let start = DateTime::parse_from_rfc3339(time).unwrap().to_utc() - TimeDelta::days(7);
+        (0..14 * 24 * 60 / 7).map(move |step| start + TimeDelta::minutes(7 * step))
+    });
+    let tick = |ts_utc: DateTime<Utc>| TickRecord { ts_utc, source: "cron", detail_json: "{}" };
+    store.db.record_all(rows.map(tick)).unwrap();
+    store
+}
+
+/// `IS TRUE` keeps the filter from being a range.
+fn assert_as_row_by_row(store: &TestStore, condition: &str) -> u64 {
+    let count = |condition: &str| {
+        value(&store.db, &format!("SELECT count(*) FROM ticks WHERE {condition}"))
+    };
+    let expected = count(&format!("({condition}) IS TRUE"));
+    assert_eq!(count(condition), expected, "{condition}");
+    expected.as_u64().unwrap()
+}
+
+#[test]
+fn filters_on_local_time_agree_with_rows() {
+    let store = ticks(&["2006-10-29T03:00:00Z", "2011-12-30T10:00:00Z", "2026-03-29T01:00:00Z"]);
+    let mut passed = 0;
+    let mut check = |condition: String| passed += assert_as_row_by_row(&store, &condition);
+    for zone in ZONES {
+        let local = format!("ts_utc AT TIME ZONE '{zone}'");
+        let cast = format!("arrow_cast(ts_utc, 'Timestamp(Nanosecond, Some(\"{zone}\"))')");
+        for operator in ["=", "<>", "<=", ">"] {
+            for day in ["2006-10-28", "2006-10-29", "2011-12-31", "2026-03-29"] {
+                check(format!("({local})::date {operator} '{day}'"));
+            }
+            // Midnight in St. John's, in New York and in Berlin.
+            for midnight in ["2006-10-29T02:30:00Z", "2026-03-29T04:00:00Z", "2026-03-29T22:00:00Z"]
+            {
+                check(format!("date_trunc('day', {local}) {operator} '{midnight}'"));
+                check(format!("date_trunc('month', {local}) {operator} '{midnight}'"));
+                check(format!("ts_utc::timestamp AT TIME ZONE '{zone}' {operator} '{midnight}'"));
+            }
+        }
+        check(format!("NOT ({cast}::date >= '2011-12-31')"));
+        check(format!("({local})::date IN ('2006-10-29', '2026-03-29')"));
+        check(format!("({local})::date NOT IN ('2006-10-29', '2026-03-29')"));
+        check(format!("({local})::date BETWEEN '2011-12-29' AND '2026-03-29'"));
+        check(format!("({local})::date NOT BETWEEN '2011-12-29' AND '2026-03-29'"));
+        check(format!("date_bin(INTERVAL '1 day', {local}) = '2026-03-29T00:00:00Z'"));
+        check(format!("ts_utc::date::timestamp AT TIME ZONE '{zone}' < '2026-01-01T00:00:00Z'"));
+        check(format!("date_trunc('week', date_trunc('day', {local})) = '2026-03-22T23:00:00Z'"));
+    }
+    assert!(passed > 0);
+}
+
+#[test]
+fn a_local_day_is_right_through_an_outer_query() {
+    let store = ticks(&["2026-03-29T01:00:00Z"]);
+    let count = |inner: &str| {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT ts_utc AT TIME ZONE '{inner}' AS t FROM ticks) WHERE t::date = '2026-03-29'"
+        );
+        value(&store.db, &sql)
+    };
+    // The day on which clocks go forward has 23 hours.
+    let minutes = [("UTC", 24 * 60), ("Europe/Berlin", 23 * 60), ("Asia/Tokyo", 24 * 60)];
+    for (zone, minutes) in minutes {
+        let expected = minutes / 7;
+        let found = count(zone).as_i64().unwrap();
+        assert!((expected..=expected + 1).contains(&found), "{zone}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn a_local_day_leaves_out_blocks_of_other_days() {
+    let store = ticks(&["2026-03-29T01:00:00Z"]);
+    let plan = store
+        .db
+        .query(
+            "EXPLAIN ANALYZE SELECT detail_json FROM ticks
+             WHERE (ts_utc AT TIME ZONE 'Europe/Berlin')::date = '2026-03-23'",
+        )
+        .unwrap();
+    assert!(plan.contains("blocks_read=1, blocks_skipped=2"), "{plan}");
+}
