@@ -81,11 +81,17 @@ impl Totals {
                     }
                     _ => None,
                 };
-                // Where there is a limit there may be a filter above, of which DataFusion learns the
-                // wrong thing if it knows bounds; nothing else would ask for them there.
-                if let Some((low, high)) = bounds.filter(|_| source.fetch.is_none()) {
-                    column.min_value = Precision::Exact(low);
-                    column.max_value = Precision::Exact(high);
+                if let Some((low, high)) = bounds {
+                    // After a limit some of the rows are left, so the bounds hold and need not be
+                    // reached. They must not vanish: what the optimizer concluded from them before
+                    // the limit came down here, such as that a column has one value, still has to
+                    // follow when it checks the plan.
+                    let bound = |value| match source.fetch {
+                        None => Precision::Exact(value),
+                        Some(_) => Precision::Inexact(value),
+                    };
+                    column.min_value = bound(low);
+                    column.max_value = bound(high);
                 }
                 column
             })

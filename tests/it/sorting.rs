@@ -60,7 +60,7 @@ fn set_operations_of_limited_queries_are_planned() {
     let store = ticks_and_calls();
     let sql = "SELECT * FROM (
             (SELECT id, ts_utc AS t FROM ticks
-             WHERE ts_utc IN ('2026-04-03 00:00:07', '2026-04-03 00:00:08', '2026-04-04') ORDER BY id LIMIT 50)
+             WHERE ts_utc IN ('2026-04-03 00:00:08', '2026-04-04') ORDER BY id LIMIT 50)
             INTERSECT SELECT id, ts_utc AS t FROM ticks WHERE source NOT LIKE '%dd'
         ) x WHERE t <= to_timestamp('2026-04-03T10:51:16.192Z') ORDER BY t, id LIMIT 1023";
     assert_eq!(rows(&store.db, sql).len(), 1);
