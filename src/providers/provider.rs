@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use tokio::runtime::Handle;
 
 use crate::providers::pushdown::{KeyRange, Ranges};
 use crate::providers::skipped::SkippedRows;
@@ -28,12 +29,21 @@ pub(crate) struct StoreTable {
 }
 
 /// Which rows a scan sees.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Rows {
     /// Those that are committed when it is planned.
     Latest(Store),
     /// Those of one snapshot, which other tables of the query share.
     Of(Arc<Snapshot>),
+}
+
+impl Rows {
+    fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        Ok(match self {
+            Self::Latest(store) => Arc::new(store.snapshot()?),
+            Self::Of(snapshot) => Arc::clone(snapshot),
+        })
+    }
 }
 
 impl StoreTable {
@@ -83,17 +93,30 @@ impl TableProvider for StoreTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let snapshot = match &self.rows {
-            Rows::Latest(store) => Arc::new(store.snapshot()?),
-            Rows::Of(snapshot) => Arc::clone(snapshot),
-        };
         let projection = match projection {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
         let ranges = Ranges::of_all(filters, self.table);
-        let skipped = self.skipped.clone();
-        let source = RowSource::new(self.table, snapshot, projection, ranges, limit, skipped)?;
-        Ok(DataSourceExec::from_data_source(source))
+        let (table, rows, skipped) = (self.table, self.rows.clone(), self.skipped.clone());
+        let source = on_blocking_thread(move || {
+            RowSource::new(table, rows.snapshot()?, projection, ranges, limit, skipped)
+        });
+        Ok(DataSourceExec::from_data_source(source.await?))
+    }
+}
+
+/// Runs work that reads the file. To take a snapshot may even wait for another process, and this is
+/// the executor of whoever plans the query.
+async fn on_blocking_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match Handle::try_current() {
+        Ok(runtime) => {
+            let done = runtime.spawn_blocking(work).await;
+            done.unwrap_or_else(|error| Err(DataFusionError::ExecutionJoin(Box::new(error))))
+        }
+        // Outside of tokio there is nobody else to keep waiting.
+        Err(_) => work(),
     }
 }

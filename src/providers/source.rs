@@ -1,7 +1,7 @@
 //! The leaf of a plan: which rows and columns of a table to read, as the optimizer settles them.
 
 use std::fmt::{self, Formatter};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
@@ -42,8 +42,8 @@ pub(super) struct RowSource {
     pub(super) schema: SchemaRef,
     pub(super) ranges: Arc<Ranges>,
     pub(super) segments: Arc<Segments>,
-    /// What is known of the rows, once somebody has asked.
-    totals: Arc<OnceLock<Option<Totals>>>,
+    /// What is known of the rows without reading them all.
+    totals: Option<Totals>,
     /// What else rows must pass.
     pub(super) predicate: Predicate,
     pub(super) order: Order,
@@ -55,6 +55,7 @@ pub(super) struct RowSource {
 }
 
 impl RowSource {
+    /// Reads zones, and a few blocks at the ends of ranges, from the file.
     pub(super) fn new(
         table: &'static Table,
         snapshot: Arc<Snapshot>,
@@ -63,20 +64,24 @@ impl RowSource {
         fetch: Option<usize>,
         skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
-        Ok(Self {
+        let mut source = Self {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
             segments: Arc::new(Segments::plan(&snapshot.zones(table)?, &ranges)),
             ranges: Arc::new(ranges),
             snapshot,
             projection,
-            totals: Arc::default(),
+            totals: None,
             predicate: Predicate::default(),
             order: Order::default(),
             fetch,
             skipped,
             metrics: ExecutionPlanMetricsSet::new(),
-        })
+        };
+        // The optimizer asks for them in every plan, on a thread that must not wait for a disk. A row
+        // that cannot be read is for the scan to report, if it gets there.
+        source.totals = Totals::of(&source).unwrap_or_default();
+        Ok(source)
     }
 }
 
@@ -135,9 +140,7 @@ impl DataSource for RowSource {
     }
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
-        // A row that cannot be read is for the scan to complain about, if it gets there.
-        let totals = self.totals.get_or_init(|| Totals::of(self).unwrap_or_default());
-        Ok(Arc::new(match totals {
+        Ok(Arc::new(match self.totals {
             // Zones count corrupt rows as well.
             Some(totals) if self.predicate.is_empty() && self.skipped.is_none() => {
                 totals.statistics(self)

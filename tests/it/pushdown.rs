@@ -302,6 +302,17 @@ fn the_highest_ids_are_read_from_the_end_without_a_sort() {
 }
 
 #[test]
+fn a_hundred_thousand_ids_are_planned() {
+    // Joined one by one, their ranges took minutes.
+    let store = ticks();
+    let ids: Vec<String> = (0..100_000).map(|id| (id * 7 % 1_000_003).to_string()).collect();
+    let sql = format!("SELECT count(source) FROM ticks WHERE id IN ({})", ids.join(", "));
+    let expected =
+        (0..100_000_i64).map(|id| id * 7 % 1_000_003).filter(|id| (1..20_480).contains(id));
+    assert_eq!(value(&store.db, &sql), expected.count());
+}
+
+#[test]
 fn an_order_above_a_limit_does_not_change_what_the_limit_chose() {
     let store = ticks();
     for (sql, answer) in [
