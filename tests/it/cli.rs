@@ -5,6 +5,7 @@ mod cost;
 #[cfg(unix)]
 mod doctor;
 mod export;
+mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
 mod manners;
@@ -323,7 +324,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
 
     assert!(home.fails(1, &["import", "tick", &file]).contains("did you mean 'ticks'"));
     assert!(home.fails(1, &["import", "ticks", "/no/such"]).contains("cannot read /no/such"));
-    assert!(home.fails(1, &["import", "ticks"]).contains("name the files"));
+    assert!(home.fails(1, &["import", "ticks"]).contains("list the files"));
     let torn = home.file("torn.gz", [0x1f, 0x8b, 8, 0, 0]);
     assert!(home.fails(1, &["import", "ticks", &torn]).contains(&format!("cannot read {torn}")));
 }

@@ -1,6 +1,7 @@
 //! `netsky export`
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ Examples:
 pub struct ExportArgs {
     /// The table; or, without FILE, a directory for all tables, which is made
     #[arg(value_name = "TABLE|DIR")]
-    pub target: String,
+    pub target: OsString,
     /// The file to make, or with --by-day the directory; - is standard output
     pub file: Option<PathBuf>,
     /// The format, where no suffix tells it [default: parquet; on standard output, ndjson]
@@ -145,12 +146,12 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
             return Err(Failure::input(format!(
                 "name the file that {0} goes to: netsky export {0} {0}.parquet, or - for standard \
                  output; a directory of that name for all tables is ./{0}",
-                args.target
+                args.target.display()
             )));
         }
         return exports_to_dir(args, Path::new(&args.target));
     };
-    let table = Table::find(&args.target, TABLES)?;
+    let table = Table::find(&args.target.to_string_lossy(), TABLES)?;
     if args.by_day {
         if file.as_os_str() == "-" {
             return Err(Failure::input("--by-day makes files, so name a directory for them"));

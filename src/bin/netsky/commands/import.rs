@@ -1,5 +1,6 @@
 //! `netsky import`
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ Examples:
 pub struct ImportArgs {
     /// The table; or, without files, a file named <table>.<suffix> or a directory of such
     #[arg(value_name = "TABLE|FILE|DIR")]
-    pub target: String,
+    pub target: OsString,
     /// The files, or directories of files by day; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -62,7 +63,7 @@ pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
 
 fn imports(args: &ImportArgs) -> Result<Vec<Import>, Failure> {
     if !args.files.is_empty() {
-        let table = Table::find(&args.target, TABLES)?;
+        let table = Table::find(&args.target.to_string_lossy(), TABLES)?;
         return args.files.iter().map(|path| Import::new(table, path.clone())).collect();
     }
     let path = Path::new(&args.target);
@@ -72,9 +73,9 @@ fn imports(args: &ImportArgs) -> Result<Vec<Import>, Failure> {
     match table_of(path) {
         Some(table) if path.is_file() => Ok(vec![Import::new(table, path.to_owned())?]),
         _ => Err(Failure::input(format!(
-            "{0} is no directory, and no file that is named for a table; to import into the table of \
-             that name, name the files as well, or - for standard input",
-            args.target
+            "'{0}' is neither a directory nor a file named for a table; to import into the table of \
+             that name, list the files: netsky import {0} FILE..., or - for standard input",
+            args.target.display()
         ))),
     }
 }
@@ -125,12 +126,23 @@ fn table_of(path: &Path) -> Option<&'static Table> {
     TABLES.iter().copied().find(|table| is_known && table.name() == stem)
 }
 
-/// What lies in a directory, by name.
+/// The files and directories in a directory, by name.
+///
+/// Symbolic links are left out, with a word about each. One that leads to a file beside it would store
+/// rows twice, and one that leads upwards has no end.
 fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure::unreadable(dir, &error);
-    let entries = fs::read_dir(dir).map_err(unreadable)?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_type().map_err(unreadable)?.is_symlink() {
+            let link = entry.path();
+            let link = link.display().to_string();
+            eprintln!("netsky: passed over {}, a symbolic link", output::visible(&link));
+        } else {
+            paths.push(entry.path());
+        }
+    }
     paths.sort();
     Ok(paths)
 }

@@ -20,7 +20,9 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -139,26 +141,36 @@ where
     B: Iterator<Item = netsky_db::Result<RecordBatch>>,
 {
     for batch in batches {
-        // The last is next: halves are taken up in the order of their rows.
         let mut pieces = vec![batch?];
-        while let Some(piece) = pieces.pop() {
-            let (rows, bytes) = (piece.num_rows(), text_bytes(&piece));
-            if rows > 1 && bytes > PIECE_BYTES {
-                let half = rows / 2;
-                pieces.push(piece.slice(half, rows - half));
-                pieces.push(piece.slice(0, half));
-            } else if i32::try_from(bytes).is_err() {
+        while let Some(piece) = next_piece(&mut pieces) {
+            let bytes = text_bytes(&piece);
+            if i32::try_from(bytes).is_err() {
                 return Err(Failure::input(format!(
                     "a row has {} MiB of text, and such files have room for 2,047; as NDJSON or CSV \
                      it can be written",
                     bytes >> 20
                 )));
-            } else if rows > 0 {
-                write(in_file(schema, &piece)?)?;
             }
+            write(in_file(schema, &piece)?)?;
         }
     }
     Ok(())
+}
+
+/// Takes the next rows from the pieces of a batch, of which the last comes first, with no more text than
+/// can be laid out at once. A piece that has more is cut in halves.
+pub fn next_piece(pieces: &mut Vec<RecordBatch>) -> Option<RecordBatch> {
+    while let Some(piece) = pieces.pop() {
+        let rows = piece.num_rows();
+        if rows > 1 && text_bytes(&piece) > PIECE_BYTES {
+            let half = rows / 2;
+            pieces.push(piece.slice(half, rows - half));
+            pieces.push(piece.slice(0, half));
+        } else if rows > 0 {
+            return Some(piece);
+        }
+    }
+    None
 }
 
 /// The length of the texts of all columns, as far as they are as queries give them.
@@ -251,12 +263,28 @@ fn open(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
             Ok(Batches { schema, rows: None, batches: Box::new(batches) })
         }
         Columnar::Parquet => {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let options = ArrowReaderOptions::new();
+            let metadata = ArrowReaderMetadata::load(&file, options.clone())?;
+            // Views of a text that many rows name leave it in its dictionary, once.
+            let options = options.with_schema(with_views(metadata.schema()));
+            let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
             let reader = builder.with_batch_size(PARQUET_BATCH_ROWS).build()?;
             Ok(Batches { schema: reader.schema(), rows, batches: Box::new(reader) })
         }
     }
+}
+
+/// The schema with views in the place of texts.
+fn with_views(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+        }
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
 /// The batches of an Arrow file or stream: a file is a stream between a mark and an index.
@@ -422,7 +450,9 @@ mod tests {
             file.write_all(&written(columnar, &batch)).unwrap();
             file.rewind().unwrap();
             let read = read(columnar, file).unwrap().batches;
-            let read: Vec<_> = read.map(Result::unwrap).collect();
+            // Texts of Parquet are read as views.
+            let read = read.map(|batch| in_file(&expected.schema(), &batch.unwrap()).unwrap());
+            let read: Vec<_> = read.collect();
             assert_eq!(read, std::slice::from_ref(&expected));
         }
         let stream = io::Cursor::new(written(Columnar::ArrowStream, &batch));

@@ -146,6 +146,8 @@ enum Rows {
     },
     Columns {
         batches: Batches,
+        /// What is left of the batch that was read last; the last piece is next.
+        pieces: Vec<RecordBatch>,
         file_bytes: u64,
         read: u64,
     },
@@ -190,15 +192,16 @@ impl Rows {
             bytes.consume("\u{feff}".len());
         }
         if is_csv(table, path, bytes.fill_buf()?) {
-            return Self::csv(bytes);
+            return Self::csv(table, bytes);
         }
         Ok(Self::Ndjson { bytes, ended: true })
     }
 
-    fn csv(bytes: Box<dyn BufRead>) -> io::Result<Self> {
+    fn csv(table: &'static Table, bytes: Box<dyn BufRead>) -> io::Result<Self> {
         let mut records = Records::new(bytes, MAX_RECORD_BYTES);
         let header = next_record(&mut records)?.map(|record| record.cells).unwrap_or_default();
-        let header = header.into_iter().map(Option::unwrap_or_default).collect();
+        let header: Vec<String> = header.into_iter().map(Option::unwrap_or_default).collect();
+        check_header(table, &header).map_err(io::Error::other)?;
         Ok(Self::Csv { records, header })
     }
 
@@ -206,7 +209,7 @@ impl Rows {
         let file_bytes = file.metadata()?.len();
         let batches = columnar::read(columnar, file).map_err(unreadable)?;
         check_types(table, &batches.schema).map_err(io::Error::other)?;
-        Ok(Self::Columns { batches, file_bytes, read: 0 })
+        Ok(Self::Columns { batches, pieces: Vec::new(), file_bytes, read: 0 })
     }
 
     fn unit(&self) -> &'static str {
@@ -246,16 +249,18 @@ impl Rows {
                 }
                 Ok(!lines.is_empty())
             }
-            Self::Columns { batches, file_bytes, read } => {
-                let Some(batch) = batches.batches.next() else { return Ok(false) };
-                let batch = batch.map_err(unreadable)?;
-                *read += batch.num_rows() as u64;
+            Self::Columns { batches, pieces, file_bytes, read } => {
+                if pieces.is_empty() {
+                    let Some(batch) = batches.batches.next() else { return Ok(false) };
+                    pieces.push(normalised(&batch.map_err(unreadable)?).map_err(unreadable)?);
+                }
+                let Some(piece) = columnar::next_piece(pieces) else { return Ok(true) };
+                *read += piece.num_rows() as u64;
                 if let Some(rows) = batches.rows.filter(|rows| *rows > 0) {
                     let share = *read as f64 / rows as f64;
                     progress.set((share * *file_bytes as f64) as u64);
                 }
-                let batch = times_with_a_zone(&batch).map_err(unreadable)?;
-                let batch = netsky_db::times_as_text(&batch).map_err(io::Error::other)?;
+                let batch = netsky_db::times_as_text(&piece).map_err(io::Error::other)?;
                 let mut writer =
                     WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(lines);
                 writer.write(&batch).and_then(|()| writer.finish()).map_err(unreadable)?;
@@ -287,6 +292,37 @@ fn is_csv(table: &'static Table, path: &Path, first: &[u8]) -> bool {
     });
     let columns = || table.columns().iter().map(|column| column.name.as_bytes());
     names.into_iter().any(|name| columns().any(|column| column == name))
+}
+
+/// Refuses a header under which no row could be one of the table. Its rows would be refused one by one,
+/// but there may be none: lines that end with CR alone make the whole file one header.
+fn check_header(table: &Table, header: &[String]) -> Result<(), String> {
+    let names = || table.columns().iter().map(|column| column.name);
+    let columns = || names().collect::<Vec<_>>().join(", ");
+    if header.is_empty() {
+        return Err(format!("it has no header; the columns of {} are {}", table.name(), columns()));
+    }
+    if header.iter().any(|name| name.contains('\r')) {
+        return Err("its lines end with CR alone; have them end with LF or CR LF".to_owned());
+    }
+    for (index, name) in header.iter().enumerate() {
+        if name != "id" && !names().any(|column| column == name) {
+            let table = table.name();
+            return Err(format!(
+                "its header names '{name}', which is no column of {table}; they are {}",
+                columns()
+            ));
+        }
+        if header.iter().take(index).any(|before| before == name) {
+            return Err(format!("its header names {name} twice"));
+        }
+    }
+    let missing = table.columns().iter().filter(|column| !column.nullable);
+    let missing = missing.map(|column| column.name).find(|name| !header.iter().any(|n| n == name));
+    match missing {
+        Some(name) => Err(format!("its header lacks {name}, which every row must have")),
+        None => Ok(()),
+    }
 }
 
 fn next_record<R: BufRead>(records: &mut Records<R>) -> io::Result<Option<CsvRecord>> {
@@ -363,13 +399,17 @@ fn check_types(table: &Table, schema: &Schema) -> Result<(), String> {
     Ok(())
 }
 
-/// The batch with all times in nanoseconds of UTC, as the store has them.
-fn times_with_a_zone(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+/// The batch with all times in nanoseconds of UTC, as the store has them, and all texts as views. A text
+/// that a dictionary has once and many rows name is one in memory then, too.
+fn normalised(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
     // A time beyond what they can tell is not to become a null.
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = batch.columns().iter().map(|column| match column.data_type() {
         DataType::Timestamp(..) => cast_with_options(column, &nanoseconds, &options),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Dictionary(..) => {
+            cast_with_options(column, &DataType::Utf8View, &options)
+        }
         _ => Ok(Arc::clone(column)),
     });
     let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
