@@ -1,7 +1,9 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
+mod cancellation;
 mod catalog;
 mod dialect;
+mod interruptible;
 mod limited_scan;
 mod lossy_cast;
 mod output;

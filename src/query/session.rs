@@ -69,6 +69,15 @@ impl Sessions {
         })
     }
 
+    /// Adds a function to the sessions that are made from now on.
+    #[cfg(test)]
+    pub(super) fn with_function(self, function: datafusion::logical_expr::ScalarUDF) -> Self {
+        let mut bare = bare_session(self.options.memory_limit).unwrap();
+        use datafusion::execution::FunctionRegistry;
+        bare.register_udf(Arc::new(function)).unwrap();
+        Self { bare: OnceLock::from(Arc::new(bare)), ..self }
+    }
+
     fn policed(&self, table: StoreTable, skipped: &Arc<AtomicU64>) -> StoreTable {
         match self.options.skip_corrupt {
             true => table.skipping_corrupt(Arc::clone(skipped)),
