@@ -4,6 +4,7 @@ mod cancellation;
 mod catalog;
 mod dialect;
 mod interruptible;
+mod json_arrows;
 mod limited_scan;
 mod lossy_cast;
 mod output;
@@ -11,6 +12,7 @@ mod parameters;
 mod runtime;
 mod session;
 mod statement;
+mod statement_size;
 mod stream;
 mod time_text;
 

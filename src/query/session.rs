@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::StoreTable;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
@@ -126,8 +127,7 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
         .with_table_factories(HashMap::new());
     // Planners are asked in order, and DataFusion's own answer for `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
-    let mut state = builder.build();
-    datafusion_functions_json::register_all(&mut state)?;
+    let mut state = json_arrows::register(builder.build())?;
     time_text::register(&mut state)?;
     Ok(state)
 }
