@@ -537,8 +537,7 @@ impl Db {
     }
 
     fn collect(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        let answer = query::collect(Arc::clone(&self.sessions), sql.to_owned());
-        self.runtime.block_on(self.sessions.options().query_timeout, answer)
+        query::collect(Arc::clone(&self.sessions), &self.runtime, sql.to_owned())
     }
 
     /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It

@@ -1,7 +1,10 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
+mod cancellation;
 mod catalog;
 mod dialect;
+mod interruptible;
+mod json_arrows;
 mod limited_scan;
 mod lossy_cast;
 mod output;
@@ -9,6 +12,7 @@ mod parameters;
 mod runtime;
 mod session;
 mod statement;
+mod statement_size;
 mod stream;
 mod time_text;
 mod unique_sort_key;

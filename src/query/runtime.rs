@@ -1,85 +1,107 @@
 //! The threads that queries run on.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 
-/// A tokio runtime of its own, started by the first query and kept.
+/// The stack of each thread. The parser's and the planner's trees are walked and freed by recursion,
+/// and tokio's 2 MiB end with some 2,000 operators in a row. The pages of a stack cost nothing until
+/// they are used.
+const STACK_BYTES: usize = 64 << 20;
+
+/// So many runtimes without a query are kept. To start one takes a tenth of a millisecond.
+const IDLE_RUNTIMES: usize = 2;
+
+/// Tokio runtimes of our own, one for each query that runs.
 ///
-/// With it a query runs the same whether its caller is plain code or lives in an async runtime of
-/// either flavour: a caller's own runtime cannot be blocked on from within.
+/// With its own runtime a query runs the same whether its caller is plain code or lives in an async
+/// runtime of either flavour, which cannot be blocked on from within. One runtime for all would be
+/// enough for that. But planning and joins can keep its threads busy for long, and a query that is
+/// given up does not give them back at once; with a runtime each, no query waits for another.
 #[derive(Debug, Default)]
 pub(crate) struct QueryRuntime {
-    runtime: OnceLock<Runtime>,
+    idle: Arc<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle(Mutex<Vec<Runtime>>);
+
+/// The runtime of one query. When it is dropped nobody waits for its threads: they end when they
+/// notice, and meanwhile have nothing that another query would need.
+#[derive(Debug)]
+pub(super) struct QueryThreads {
+    runtime: Option<Runtime>,
+    idle: Weak<Idle>,
 }
 
 impl QueryRuntime {
-    /// Runs `work` on the runtime's threads.
-    pub(crate) fn spawn<F>(&self, work: F) -> Result<JoinHandle<F::Output>>
+    /// Runs `work` on threads of its own.
+    pub(super) fn spawn<F>(&self, work: impl FnOnce(QueryThreads) -> F) -> Result<JoinHandle<()>>
     where
-        F: Future<Output: Send> + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
     {
-        Ok(self.get()?.spawn(work))
-    }
-
-    /// Runs `work` on the runtime's threads and blocks the calling thread until it is done, or until
-    /// time is up.
-    pub(crate) fn block_on<T, F>(&self, timeout: Option<Duration>, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        // A channel of the standard library blocks anywhere; tokio's refuse to inside a runtime.
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let task = self.get()?.spawn(async move {
-            // Nobody waits any more if time was up.
-            let _ = sender.send(work.await);
-        });
-        let answer = match timeout {
-            Some(timeout) => receiver.recv_timeout(timeout),
-            None => receiver.recv().map_err(RecvTimeoutError::from),
-        };
-        answer.unwrap_or_else(|error| match (error, timeout) {
-            (RecvTimeoutError::Timeout, Some(after)) => {
-                task.abort();
-                Err(Error::TimedOut { after })
-            }
-            _ => Err(Error::QueryAborted {
-                reason: "its thread panicked; the message is on stderr".to_owned(),
-            }),
-        })
-    }
-
-    fn get(&self) -> Result<&Runtime> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime);
-        }
-        let started =
-            Builder::new_multi_thread().thread_name("netsky-query").enable_all().build().map_err(
-                |error| Error::QueryAborted {
-                    reason: format!("cannot start threads for it: {error}"),
-                },
-            )?;
-        // Of two threads that were here at once, one has started a runtime for nothing.
-        if let Err(superfluous) = self.runtime.set(started) {
-            superfluous.shutdown_background();
-        }
-        self.get()
+        let idle = self.idle.runtimes().pop();
+        let runtime = idle.map_or_else(start, Ok)?;
+        let handle = runtime.handle().clone();
+        let idle = Arc::downgrade(&self.idle);
+        Ok(handle.spawn(work(QueryThreads { runtime: Some(runtime), idle })))
     }
 }
 
-impl Drop for QueryRuntime {
-    /// To drop a runtime waits for its tasks, which panics inside another runtime. Nobody waits for
-    /// what still runs, so it need not be waited for.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+fn start() -> Result<Runtime> {
+    let build = || {
+        Builder::new_multi_thread()
+            .thread_name("netsky-query")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+    };
+    // It returns an error for what else it cannot have, and panics if it cannot have a thread.
+    let reason = match panic::catch_unwind(AssertUnwindSafe(build)) {
+        Ok(Ok(runtime)) => return Ok(runtime),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the message is on stderr".to_owned(),
+    };
+    Err(Error::QueryAborted { reason: format!("cannot start threads for it: {reason}") })
+}
+
+impl QueryThreads {
+    /// Keeps the threads for another query, because this one has ended and computes no more.
+    pub(super) fn keep(mut self) {
+        let Some(idle) = self.idle.upgrade() else { return };
+        let mut runtimes = idle.runtimes();
+        if runtimes.len() < IDLE_RUNTIMES {
+            runtimes.extend(self.runtime.take());
         }
+    }
+}
+
+impl Drop for QueryThreads {
+    fn drop(&mut self) {
+        shut_down(self.runtime.take());
+    }
+}
+
+impl Idle {
+    fn runtimes(&self) -> MutexGuard<'_, Vec<Runtime>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        shut_down(self.runtimes().drain(..));
+    }
+}
+
+/// To drop a runtime waits for its threads, and panics inside another runtime.
+fn shut_down(runtimes: impl IntoIterator<Item = Runtime>) {
+    for runtime in runtimes {
+        runtime.shutdown_background();
     }
 }

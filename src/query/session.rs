@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::time_text;
@@ -69,6 +70,15 @@ impl Sessions {
         })
     }
 
+    /// Adds a function to the sessions that are made from now on.
+    #[cfg(test)]
+    pub(super) fn with_function(self, function: datafusion::logical_expr::ScalarUDF) -> Self {
+        let mut bare = bare_session(self.options.memory_limit).unwrap();
+        use datafusion::execution::FunctionRegistry;
+        bare.register_udf(Arc::new(function)).unwrap();
+        Self { bare: OnceLock::from(Arc::new(bare)), ..self }
+    }
+
     fn policed(&self, table: StoreTable, skipped: &Arc<SkippedRows>) -> StoreTable {
         match self.options.skip_corrupt {
             true => table.skipping_corrupt(Arc::clone(skipped)),
@@ -118,8 +128,7 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
         .with_table_factories(HashMap::new());
     // Planners are asked in order, and DataFusion's own answer for `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
-    let mut state = builder.build();
-    datafusion_functions_json::register_all(&mut state)?;
+    let mut state = json_arrows::register(builder.build())?;
     time_text::register(&mut state)?;
     Ok(state)
 }

@@ -3,12 +3,14 @@
 use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
-use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::query::dialect::SqlDialect;
+use crate::query::statement_size;
 
 /// Plans the one statement in `sql`.
 ///
@@ -18,22 +20,30 @@ use crate::query::dialect::SqlDialect;
 /// [`Error::Query`] for whatever else the planner objects to.
 pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalPlan> {
     let statement = parse(sql)?;
-    if !only_reads(&statement) {
-        return Err(Error::ReadOnlySql { statement: kind(&statement) });
+    if let Some(statement) = no_query_in(&statement) {
+        return Err(Error::ReadOnlySql { statement });
     }
-    let plan = match session.state().statement_to_plan(statement.clone()).await {
+    let plan = match session.state().statement_to_plan(statement).await {
         Ok(plan) => plan,
-        Err(error) => return Err(explain(session, &statement, error).await),
+        // To parse it again costs less than a copy of every statement.
+        Err(error) => return Err(explain(session, &parse(sql)?, error).await),
     };
-    // A query can hide what is no query, such as SELECT INTO.
+    // A query can hide what is no query.
     let options =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    options.verify_plan(&plan).map_err(|_| Error::ReadOnlySql { statement: kind(&statement) })?;
+    options
+        .verify_plan(&plan)
+        .map_err(|_| Error::ReadOnlySql { statement: "SELECT INTO".to_owned() })?;
     Ok(plan)
 }
 
 pub(super) fn parse(sql: &str) -> Result<Statement> {
-    let mut statements = DFParser::parse_sql_with_dialect(sql, &SqlDialect)?;
+    statement_size::check_length(sql)?;
+    let tokens = Tokenizer::new(&SqlDialect, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|error| Error::Syntax { message: error.to_string() })?;
+    statement_size::check_depth(&tokens)?;
+    let parser = DFParserBuilder::new(tokens).with_dialect(&SqlDialect).build();
+    let mut statements = parser?.parse_statements()?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (None, _) => Err(Error::Syntax { message: "there is no statement".to_owned() }),
@@ -43,9 +53,10 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
     }
 }
 
-fn only_reads(statement: &Statement) -> bool {
-    match statement {
-        Statement::Explain(explain) => only_reads(&explain.statement),
+/// The kind of the statement, or of the one that it explains, unless that only reads.
+fn no_query_in(statement: &Statement) -> Option<String> {
+    let only_reads = match statement {
+        Statement::Explain(explain) => return no_query_in(&explain.statement),
         Statement::Statement(statement) => matches!(
             **statement,
             SqlStatement::Query(_)
@@ -57,12 +68,11 @@ fn only_reads(statement: &Statement) -> bool {
                 | SqlStatement::ShowVariable { .. }
         ),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
-    }
-}
-
-/// The statement's first keyword.
-fn kind(statement: &Statement) -> String {
-    statement.to_string().split_whitespace().next().unwrap_or("this").to_owned()
+    };
+    // The first keyword, or two of what is allowed otherwise.
+    let text = (!only_reads).then(|| statement.to_string())?;
+    let words = if text.starts_with("SHOW ") { 2 } else { 1 };
+    Some(text.split_whitespace().take(words).collect::<Vec<_>>().join(" "))
 }
 
 /// The planner's error, with the nearest names where it did not know one.

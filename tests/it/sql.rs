@@ -211,12 +211,13 @@ fn nothing_but_a_query_runs() {
         (format!("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '{out}'"), "CREATE"),
         (format!("COPY (SELECT 1) TO '{out}.csv'"), "COPY"),
         (format!("COPY ticks TO '{out}.json'"), "COPY"),
-        (format!("EXPLAIN COPY ticks TO '{out}.json'"), "EXPLAIN"),
-        (format!("EXPLAIN ANALYZE COPY ticks TO '{out}.json'"), "EXPLAIN"),
-        ("EXPLAIN ANALYZE INSERT INTO ticks VALUES (9, now(), 'x', '{}')".to_owned(), "EXPLAIN"),
+        (format!("EXPLAIN COPY ticks TO '{out}.json'"), "COPY"),
+        (format!("EXPLAIN ANALYZE COPY ticks TO '{out}.json'"), "COPY"),
+        ("EXPLAIN ANALYZE INSERT INTO ticks VALUES (9, now(), 'x', '{}')".to_owned(), "INSERT"),
         ("SET datafusion.execution.batch_size = 1".to_owned(), "SET"),
         ("RESET datafusion.execution.batch_size".to_owned(), "RESET"),
-        ("SELECT * INTO x FROM ticks".to_owned(), "SELECT"),
+        ("SELECT * INTO x FROM ticks".to_owned(), "SELECT INTO"),
+        ("SHOW CREATE TABLE ticks".to_owned(), "SHOW CREATE"),
         ("PREPARE p AS SELECT 1".to_owned(), "PREPARE"),
         ("BEGIN".to_owned(), "BEGIN"),
         ("TRUNCATE TABLE ticks".to_owned(), "TRUNCATE"),
@@ -293,6 +294,105 @@ fn sql_that_does_not_parse_is_refused_with_the_place() {
             other => panic!("{sql}: {other:?}"),
         }
     }
+}
+
+/// A statement of a shape with so many of what makes it deep.
+type Shape = fn(usize) -> String;
+
+#[test]
+fn sql_too_large_is_refused_by_its_bound() {
+    let store = with_ticks(&THREE_TIMES);
+    let shapes: [(Shape, usize, usize); 11] = [
+        (|n| format!("SELECT 1 FROM ticks WHERE {}", vec!["id=7"; n].join(" OR ")), 2_100, 20_090),
+        (|n| format!("SELECT 1 FROM ticks WHERE {}", vec!["id<7"; n].join(" AND ")), 2_100, 20_090),
+        (|n| vec!["SELECT 1"; n].join(" UNION ALL "), 600, 5_850),
+        (|n| vec!["VALUES (1)"; n].join(" EXCEPT "), 50, 5_850),
+        (|n| format!("SELECT {}", vec!["'a'"; n].join("||")), 1_900, 18_220),
+        (|n| format!("SELECT {}", vec!["1"; n].join("+")), 1_900, 18_220),
+        (|n| format!("SELECT 1{}", "::int".repeat(n)), 1_900, 18_220),
+        (|n| format!("SELECT 1{}", " IS NULL".repeat(n)), 6_000, 18_220),
+        (|n| format!("SELECT '{{}}'{}", "->'a'".repeat(n)), 1_000, 10_000),
+        (
+            |n| {
+                let tables = (0..n).map(|i| format!("(SELECT 1) t{i}")).collect::<Vec<_>>();
+                format!("SELECT count(*) FROM {}", tables.join(","))
+            },
+            100,
+            3_000,
+        ),
+        (
+            |n| {
+                let more = |i| format!(", c{} AS (SELECT * FROM c{i})", i + 1);
+                let more = (0..n).map(more).collect::<String>();
+                format!("WITH c0 AS (SELECT 1){more} SELECT * FROM c{n}")
+            },
+            500,
+            7_620,
+        ),
+    ];
+    for (shape, works, too_large) in shapes {
+        let answer = store.db.query_batches(&shape(works));
+        assert!(answer.is_ok(), "{:.60}: {}", shape(1), answer.unwrap_err());
+        match store.db.query_batches(&shape(too_large)) {
+            Err(Error::Syntax { message }) => assert!(message.contains("more than"), "{message}"),
+            other => panic!("{:.60}: {other:?}", shape(1)),
+        }
+    }
+    // 50 MB, by length, by operators and without any.
+    let long = [
+        format!("SELECT 1 /*{}*/", " ".repeat(50 << 20)),
+        format!("SELECT 1 IN (1{})", ",1".repeat(25 << 20)),
+        format!("SELECT 1{}", "+1".repeat(25 << 20)),
+        "(".repeat(50 << 20),
+    ];
+    for sql in long {
+        match store.db.query_batches(&sql) {
+            Err(Error::Syntax { message }) => assert!(message.contains("16777216"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Long, and not deep.
+    let numbers = (0..200_000).map(|n| format!("-{n}")).collect::<Vec<_>>().join(",");
+    assert_eq!(ids(&store.db, &format!("-id IN ({numbers})")), [1, 2, 3]);
+    let arms = (0..20_000).map(|n| format!(" WHEN id = {n} THEN {n}")).collect::<String>();
+    assert_eq!(value(&store.db, &format!("SELECT sum(CASE{arms} END) FROM ticks")), 6);
+}
+
+#[test]
+fn arrows_in_a_row_are_one_path() {
+    let store = store();
+    let json = r#"{"a":{"b":[{"c":"x","d":null,"s":"{\"k\":1}"},7]},"n":1}"#;
+    let paths: [&[&str]; 10] = [
+        &["'a'"],
+        &["'a'", "'b'", "0", "'c'"],
+        &["'a'", "'b'", "0", "'d'"],
+        &["'a'", "'b'", "0", "'s'"],
+        &["'a'", "'b'", "1"],
+        &["'a'", "'b'", "-1"],
+        &["'a'", "'b'", "9", "'c'"],
+        &["'n'", "'b'"],
+        &["'a'", "substr('b', 1)", "1"],
+        &["'a'", "(NULL::text)", "'b'"],
+    ];
+    for path in paths {
+        let (last, before) = path.split_last().unwrap();
+        let arrows = before.iter().map(|key| format!("->{key}")).collect::<String>();
+        // A key that is no literal is looked up by itself.
+        let nested = before.iter().fold("j".to_owned(), |j, key| format!("json_get({j}, {key})"));
+        for (arrow, function) in [("->", "json_get"), ("->>", "json_as_text")] {
+            let sql = format!(
+                "SELECT j{arrows}{arrow}{last} AS a, {function}({nested}, {last}) AS b \
+                 FROM (VALUES ('{json}')) t(j)"
+            );
+            let answer = &store.db.query_batches(&sql).unwrap()[0];
+            assert_eq!(answer.column(0), answer.column(1), "{sql}");
+        }
+    }
+    // The name of the whole is as it was.
+    let plan = store.db.query(&format!("SELECT j->'a'->>'b' FROM (VALUES ('{json}')) t(j)"));
+    assert!(plan.unwrap().contains("j -> 'a' ->> 'b'"));
+    let deep = store.db.query_batches(&format!("SELECT '{{}}'{}", "->>'a'".repeat(60)));
+    assert_eq!(deep.unwrap()[0].num_rows(), 1);
 }
 
 #[test]

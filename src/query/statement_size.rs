@@ -1,0 +1,100 @@
+//! How large a statement may be.
+//!
+//! The parser bounds how deep brackets nest. It does not bound what nests without them: each operator
+//! of `a OR b OR c` is a level of the tree, and each `UNION` and each use of a `WITH` query is one.
+//! Such trees are walked by recursion, here and in DataFusion, and some steps of planning take time
+//! or memory by the square of their size. So the tokens are counted before a tree is made of them.
+//! The bounds leave a thread's stack (`runtime.rs`) half empty in a build without optimization.
+
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use crate::error::{Error, Result};
+
+/// A list of a million numbers fits, and so does a table of 100,000 rows in `VALUES`.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Between brackets, commas and the parts of a `CASE`. Operators of an expression are never more.
+/// 5,000 comparisons with `OR` between them fit.
+const MAX_TOKENS_IN_A_ROW: usize = 20_000;
+
+/// 1,000 queries with `UNION` between them fit, or 1,000 that each select from the one before; to
+/// plan those takes 400 MB.
+const MAX_RELATIONS: usize = 2_000;
+
+/// Refuses a statement by its length.
+pub(super) fn check_length(sql: &str) -> Result<()> {
+    check(sql.len(), MAX_BYTES, "bytes")
+}
+
+/// Refuses a statement whose tree would be too deep.
+pub(super) fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut relations = 0;
+    // What is open between the brackets around a token; the first is the statement.
+    let mut levels = vec![Level::default()];
+    for token in tokens {
+        let mut here = Level::default();
+        match &token.token {
+            Token::Whitespace(_) | Token::EOF => continue,
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                levels.push(here);
+                continue;
+            }
+            // Brackets that do not match are the parser's to complain about.
+            Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => {
+                levels.pop();
+            }
+            _ => {}
+        }
+        let Some(level) = levels.last_mut() else { continue };
+        here.tokens = level.tokens + 1;
+        here.lists_tables = level.lists_tables;
+        match &token.token {
+            Token::Comma => {
+                here.tokens = 0;
+                relations += usize::from(here.lists_tables);
+            }
+            Token::Word(word) => match word.keyword {
+                Keyword::FROM => {
+                    here.lists_tables = true;
+                    relations += 1;
+                }
+                Keyword::WHERE
+                | Keyword::GROUP
+                | Keyword::HAVING
+                | Keyword::ORDER
+                | Keyword::WINDOW
+                | Keyword::LIMIT => here.lists_tables = false,
+                Keyword::SELECT | Keyword::VALUES | Keyword::TABLE => {
+                    here.lists_tables = false;
+                    relations += 1;
+                }
+                Keyword::JOIN => relations += 1,
+                Keyword::WHEN | Keyword::THEN | Keyword::ELSE | Keyword::END => here.tokens = 0,
+                _ => {}
+            },
+            _ => {}
+        }
+        *level = here;
+        check(level.tokens, MAX_TOKENS_IN_A_ROW, "operators and operands in one expression")?;
+        check(relations, MAX_RELATIONS, "queries, tables and joins together")?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Level {
+    /// Since the last that separates expressions.
+    tokens: usize,
+    /// Whether a comma stands between tables.
+    lists_tables: bool,
+}
+
+fn check(found: usize, allowed: usize, of: &str) -> Result<()> {
+    match found > allowed {
+        true => Err(Error::Syntax {
+            message: format!("the statement is too large: it has more than {allowed} {of}"),
+        }),
+        false => Ok(()),
+    }
+}
