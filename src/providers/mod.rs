@@ -7,6 +7,7 @@
 //! [`order`] and add a [`predicate`]. When the plan runs, [`scan`] starts tasks, each of which reads
 //! with a [`reader`], and [`progress`] tells how far they are.
 
+mod conjuncts;
 mod metrics;
 mod order;
 mod predicate;
@@ -24,5 +25,6 @@ mod statistics;
 
 pub use progress::{QueryProgress, ScanCounts};
 
+pub(crate) use conjuncts::{Turn, in_turn};
 pub(crate) use provider::StoreTable;
 pub(crate) use skipped::SkippedRows;

@@ -12,11 +12,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsNullExpr, Literal};
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr};
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 
+use crate::providers::conjuncts::{Turn, in_turn};
 use crate::providers::pushdown::{Key, Ranges};
 use crate::providers::ranges::RangeSet;
 use crate::providers::selection::Selection;
@@ -37,19 +38,15 @@ impl Predicate {
 
     /// With a filter over the columns that a scan puts out. Those may change later on; the table's do
     /// not.
-    ///
-    /// Filters that change while the scan runs come last. They compute what a sort above compares,
-    /// `1000000 / n` of `WHERE n > 0 ORDER BY 1000000 / n LIMIT 3`, and the sort gets only the rows that
-    /// pass the others.
     pub(super) fn and(
         mut self,
         filter: Arc<dyn PhysicalExpr>,
         projection: &[usize],
     ) -> Result<Self> {
-        self.0.push(move_columns(filter, |index| projection.get(index).copied())?);
-        self.0.sort_by_key(|filter| {
-            DynamicFilterTracking::classify(filter).contains_dynamic_filter()
-        });
+        for condition in in_turn(&filter) {
+            self.0.push(move_columns(condition, |index| projection.get(index).copied())?);
+        }
+        self.0.sort_by_key(Turn::of);
         Ok(self)
     }
 
@@ -68,7 +65,7 @@ impl Predicate {
     /// Those of the rows that pass.
     ///
     /// A filter sees only the rows that passed those before it, so that `n <> 0 AND 10 / n > 1` does
-    /// not divide by zero. The optimizer splits such a condition in two.
+    /// not divide by zero.
     pub(super) fn select(&self, mut rows: Selection) -> Result<Selection> {
         for filter in &self.0 {
             if rows.is_empty() {

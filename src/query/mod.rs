@@ -3,6 +3,7 @@
 mod cancellation;
 mod catalog;
 mod dialect;
+mod guarded_filter;
 mod interruptible;
 mod json_arrows;
 mod limited_scan;

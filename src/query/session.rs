@@ -8,12 +8,16 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::guarded_filter::GuardedFilter;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
@@ -122,7 +126,7 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
         .with_default_features()
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_optimizer_rule(Arc::new(DropKeysAfterId))
-        .with_physical_optimizer_rule(Arc::new(LimitedScan))
+        .with_physical_optimizer_rules(physical_rules())
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
         .with_table_factories(HashMap::new());
@@ -131,6 +135,19 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     let mut state = json_arrows::register(builder.build())?;
     time_text::register(&mut state)?;
     Ok(state)
+}
+
+/// DataFusion's rules and ours.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
+    // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
+    // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.
+    let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
+    rules.insert(sorts.unwrap_or(rules.len()), Arc::new(LimitedScan));
+    rules.push(Arc::new(LimitedScan));
+    rules.push(Arc::new(GuardedFilter));
+    rules
 }
 
 /// What fits a memory limit.

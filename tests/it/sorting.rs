@@ -1,5 +1,7 @@
 //! Answers in the order that was asked for.
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeDelta};
 use netsky_db::{McpToolCallRecord, TickRecord};
 use serde_json::json;
@@ -77,11 +79,53 @@ fn a_condition_protects_what_is_sorted_by() {
                ORDER BY 1000000 / duration_ms DESC, id LIMIT 3";
     let ids: Vec<_> = rows(&store.db, sql).into_iter().map(|row| row["id"].clone()).collect();
     assert_eq!(ids, [json!(1), json!(2), json!(4)]);
-    // The optimizer tests the shorter range first where it can; a condition may rely on it all the same.
     let sql =
         "SELECT count(*) FROM mcp_tool_calls WHERE duration_ms <> 0 AND 3000 / duration_ms > 1";
     assert_eq!(value(&store.db, sql), 1_000);
-    let sql = "SELECT count(*) FROM mcp_tool_calls
-               WHERE ts_utc_start < '2026-04-03T00:00:03Z' AND 3000 / duration_ms > 1";
-    assert_eq!(value(&store.db, sql), 2);
+    for (from, condition, count) in [
+        ("mcp_tool_calls", "ts_utc_start < '2026-04-03T00:00:03Z' AND 3000 / duration_ms > 1", 2),
+        // Of several conditions the optimizer puts comparisons with a value last.
+        ("mcp_tool_calls", "tool LIKE 'B%' AND duration_ms > 0 AND 3000 / duration_ms > 1", 1_000),
+        ("mcp_tool_calls", "3000 / duration_ms > 1 AND duration_ms <> 0 AND tool LIKE 'B%'", 1_000),
+        // No scan takes on these.
+        (
+            "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",
+            "duration_ms > 0 AND 3000 / duration_ms > 3 AND 6000 / duration_ms > 7",
+            500,
+        ),
+        (
+            "(SELECT source, duration_ms % 7 AS n, count(*) FROM mcp_tool_calls GROUP BY 1, 2) c",
+            "n <> 0 AND 6 / n = 6",
+            1,
+        ),
+    ] {
+        let sql = format!("SELECT count(*) FROM {from} WHERE {condition}");
+        assert_eq!(value(&store.db, &sql), count, "{sql}");
+    }
+}
+
+#[test]
+fn a_computed_key_is_planned_on_many_partitions() {
+    let store = ticks_and_calls();
+    let session = store.db.session().unwrap();
+    for (option, value) in [("target_partitions", "2"), ("batch_size", "64")] {
+        let option = format!("datafusion.execution.{option}");
+        session.state_ref().write().config_mut().options_mut().set(&option, value).unwrap();
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for (order, first) in [("DESC", 9_999), ("ASC", 2)] {
+        let sql = format!(
+            "SELECT 1000000 / id AS a, 1000000 / id AS b, id FROM ticks
+             WHERE id IS DISTINCT FROM {} ORDER BY id {order} LIMIT 58",
+            if order == "ASC" { 1 } else { 10_000 }
+        );
+        let answer = runtime.block_on(async { session.sql(&sql).await.unwrap().collect().await });
+        let ids: Vec<i64> = answer
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .iter()
+            .flat_map(|batch| batch.column(2).as_primitive::<Int64Type>().values().to_vec())
+            .collect();
+        assert_eq!((ids.len(), ids[0]), (58, first));
+        assert!(ids.is_sorted_by(|a, b| if order == "ASC" { a < b } else { a > b }));
+    }
 }

@@ -1,0 +1,81 @@
+//! The order in which the conditions of a conjunction are evaluated.
+//!
+//! `n <> 0 AND 10 / n > 1` is written to be evaluated from left to right, but the optimizer puts
+//! conditions into an order of its own. So those that cannot fail go first, and the others see only the
+//! rows that passed them. Filters that change while the query runs go last: they compute what a sort
+//! above compares, `1000000 / n` of `WHERE n > 0 ORDER BY 1000000 / n LIMIT 3`, and the sort gets only
+//! rows that pass the rest.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CaseExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal,
+    NotExpr, TryCastExpr,
+};
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
+
+/// When a condition is evaluated: the smallest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Turn {
+    /// It gives true, false or null for every row.
+    NeverFails,
+    /// It may divide by zero, overflow, or meet a value that a function or a cast refuses.
+    MayFail,
+    /// It changes while the query runs.
+    Dynamic,
+}
+
+impl Turn {
+    pub(crate) fn of(condition: &Arc<dyn PhysicalExpr>) -> Self {
+        if DynamicFilterTracking::classify(condition).contains_dynamic_filter() {
+            Self::Dynamic
+        } else if never_fails(condition) {
+            Self::NeverFails
+        } else {
+            Self::MayFail
+        }
+    }
+}
+
+/// The conditions of a conjunction in the order of their turns. Those of one turn stay in the order in
+/// which they are given.
+pub(crate) fn in_turn(filter: &Arc<dyn PhysicalExpr>) -> Vec<Arc<dyn PhysicalExpr>> {
+    let mut conditions: Vec<_> = split_conjunction(filter).into_iter().cloned().collect();
+    conditions.sort_by_key(Turn::of);
+    conditions
+}
+
+fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let is_known = match expr.downcast_ref::<BinaryExpr>() {
+        Some(binary) => compares(*binary.op()),
+        None => {
+            expr.is::<Column>()
+                || expr.is::<Literal>()
+                || expr.is::<NotExpr>()
+                || expr.is::<IsNullExpr>()
+                || expr.is::<IsNotNullExpr>()
+                || expr.is::<LikeExpr>()
+                || expr.is::<InListExpr>()
+                || expr.is::<CaseExpr>()
+                || expr.is::<TryCastExpr>()
+        }
+    };
+    is_known && expr.children().into_iter().all(never_fails)
+}
+
+fn compares(operator: Operator) -> bool {
+    matches!(
+        operator,
+        Operator::And
+            | Operator::Or
+            | Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
