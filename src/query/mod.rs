@@ -3,6 +3,7 @@
 mod cancellation;
 mod catalog;
 mod dialect;
+mod function_memory;
 mod interruptible;
 mod json_arrows;
 mod limited_scan;
