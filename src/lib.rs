@@ -47,6 +47,7 @@
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `care_progress.rs` | how far checks and copies are |
+//! | `machine.rs` | how much memory there is |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
@@ -73,6 +74,7 @@ mod error;
 mod import;
 #[doc(hidden)]
 pub mod inside;
+mod machine;
 mod nearest;
 mod options;
 mod providers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::care_progress::CareProgress;
+use crate::machine;
 
 /// How long a call waits for other processes unless told otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,12 +80,15 @@ impl OpenOptions {
         Self { query_timeout: Some(query_timeout), ..self }
     }
 
-    /// How many bytes the queries that run at one time may hold between them to sort, group and
-    /// join. What is more goes into temporary files where a query sorts or groups; one that cannot go
-    /// on so, as a join of two large tables, fails with
-    /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). There is no limit unless one is set. What
-    /// scans hold, window functions over a whole table, and the answer itself are not counted. A
-    /// query with a limit computes on one core, beside the one that reads.
+    /// How many bytes the queries that run at one time may hold between them to sort, group and join,
+    /// and for what functions such as `repeat` make. Beyond it, sorts and groupings use temporary
+    /// files. A query that cannot, such as a join of two large tables, fails with
+    /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). What scans and window functions hold and the
+    /// answer itself are not counted.
+    ///
+    /// Unless a limit is set it is [`default_memory_limit`](Self::default_memory_limit), and queries
+    /// use all cores and large batches until memory runs short. A query with a limit that was set is
+    /// thrifty from the start: it computes on one core, beside the one that reads.
     ///
     /// A large sort has hundreds of temporary files open. The allocator may keep as much memory again
     /// as the query has given back: glibc's does unless the environment has `MALLOC_ARENA_MAX=2` and
@@ -92,6 +96,14 @@ impl OpenOptions {
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self { memory_limit: Some(bytes), ..self }
+    }
+
+    /// The [`memory_limit`](Self::memory_limit) of a store that is opened without one, in bytes: half
+    /// of the machine's memory, or of what the control groups of its container or service leave the
+    /// process. `None` where the system does not tell, which Linux does: there is no limit then.
+    pub fn default_memory_limit() -> Option<usize> {
+        // DataFusion counts about half of what it holds when memory runs short.
+        machine::memory().map(|bytes| bytes / 2)
     }
 
     /// Leaves rows out that cannot be decoded, where a query would fail at them. All columns of a row

@@ -4,6 +4,7 @@ mod cancellation;
 mod catalog;
 mod dialect;
 mod guarded_filter;
+mod function_memory;
 mod interruptible;
 mod json_arrows;
 mod limited_scan;

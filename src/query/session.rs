@@ -18,6 +18,7 @@ use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::guarded_filter::GuardedFilter;
+use crate::query::function_memory;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
@@ -74,12 +75,10 @@ impl Sessions {
         })
     }
 
-    /// Adds a function to the sessions that are made from now on.
+    /// Changes the session that others are copied from.
     #[cfg(test)]
-    pub(super) fn with_function(self, function: datafusion::logical_expr::ScalarUDF) -> Self {
-        let mut bare = bare_session(self.options.memory_limit).unwrap();
-        use datafusion::execution::FunctionRegistry;
-        bare.register_udf(Arc::new(function)).unwrap();
+    pub(super) fn with_bare(self, change: impl FnOnce(Memory) -> Result<SessionState>) -> Self {
+        let bare = change(Memory::of(&self.options)).unwrap();
         Self { bare: OnceLock::from(Arc::new(bare)), ..self }
     }
 
@@ -98,7 +97,7 @@ impl Sessions {
         let bare = match self.bare.get() {
             Some(bare) => Arc::clone(bare),
             None => {
-                let bare = Arc::new(bare_session(self.options.memory_limit)?);
+                let bare = Arc::new(bare_session(Memory::of(&self.options))?);
                 Arc::clone(self.bare.get_or_init(|| bare))
             }
         };
@@ -106,7 +105,25 @@ impl Sessions {
     }
 }
 
-fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
+/// How much memory queries may have between them.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Memory {
+    /// This many bytes, as the user set it: little is used from the start.
+    Thrifty(usize),
+    /// This many bytes, as the machine has them: all cores are used, with large batches.
+    Ample(usize),
+    /// The system does not tell how many there are.
+    Unknown,
+}
+
+impl Memory {
+    fn of(options: &OpenOptions) -> Self {
+        let default = || OpenOptions::default_memory_limit().map_or(Self::Unknown, Self::Ample);
+        options.memory_limit.map_or_else(default, Self::Thrifty)
+    }
+}
+
+pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
@@ -114,9 +131,17 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let mut runtime = RuntimeEnvBuilder::new();
-    if let Some(bytes) = memory_limit {
-        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
-        config = limited(config, bytes);
+    // A fair pool, because what groups for a sort must leave something to it. With a greedy one of 24
+    // MiB, groupings of 75 MiB failed that spill with this.
+    match memory {
+        Memory::Thrifty(bytes) => {
+            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+            config = thrifty(config, bytes);
+        }
+        Memory::Ample(bytes) => {
+            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        }
+        Memory::Unknown => {}
     }
     let runtime = runtime.build_arc()?;
     temporary::watch_spills(&runtime.disk_manager);
@@ -133,6 +158,7 @@ fn bare_session(memory_limit: Option<usize>) -> Result<SessionState> {
     // Planners are asked in order, and DataFusion's own answer for `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
     let mut state = json_arrows::register(builder.build())?;
+    function_memory::register(&mut state)?;
     time_text::register(&mut state)?;
     Ok(state)
 }
@@ -150,7 +176,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules
 }
 
-/// What fits a memory limit.
+/// What fits a memory limit that somebody set.
 ///
 /// - One partition: of several, which hand rows to each other, a grouping that spilled a few times never
 ///   ended (DataFusion 55.2: five million rows of 500,000 groups under 48 MiB, its tasks waiting for each
@@ -160,12 +186,56 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 ///   512, in the same time. With fewer, what there is once a batch and once a file weighs more: all nine
 ///   columns took 76 MiB with 512 rows and 118 with 256.
 /// - What a sort sets aside for its merge, 10 MB by itself, leaves room for the sort.
-///
-/// The pool is a fair one, because what groups for a sort must leave something to it.
-fn limited(config: SessionConfig, bytes: usize) -> SessionConfig {
+fn thrifty(config: SessionConfig, bytes: usize) -> SessionConfig {
     let for_merge = config.options().execution.sort_spill_reservation_bytes.min(bytes / 4);
     config
         .with_target_partitions(1)
         .with_batch_size(512)
         .with_sort_spill_reservation_bytes(for_merge)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::RecordBatch;
+    use arrow::util::pretty::pretty_format_batches;
+    use chrono::Utc;
+
+    use super::*;
+    use crate::query::QueryRuntime;
+    use crate::query::stream::collect;
+    use crate::schema::{TABLES, TickRecord};
+
+    #[test]
+    fn ample_memory_is_spilled_when_it_runs_short() {
+        const ROWS: usize = 100_000;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("meta.db");
+        let options = OpenOptions::new();
+        let db = options.open(&path).unwrap();
+        let text = |index: usize| format!("{:0>200}", index * 7_919 % ROWS);
+        let texts = (0..ROWS).map(text).collect::<Vec<_>>();
+        let tick = |text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text };
+        db.record_all(texts.iter().map(|text| tick(text))).unwrap();
+
+        let store = Store::open_read_only(&path, &options).unwrap();
+        let sessions = Sessions::new(store, TABLES.to_vec(), options);
+        let sessions = Arc::new(sessions.with_bare(|_| {
+            let bare = bare_session(Memory::Ample(16 << 20))?;
+            let config = bare.config().clone().with_target_partitions(2);
+            Ok(SessionStateBuilder::new_from_existing(bare).with_config(config).build())
+        }));
+        let runtime = QueryRuntime::default();
+        let ask = |sql: &str| collect(Arc::clone(&sessions), &runtime, sql.to_owned()).unwrap().1;
+        for (sql, partitioned) in [
+            ("SELECT detail_json, count(*) FROM ticks GROUP BY detail_json", true),
+            ("SELECT detail_json FROM ticks ORDER BY detail_json", false),
+        ] {
+            let plan = ask(&format!("EXPLAIN ANALYZE {sql}"));
+            let plan = pretty_format_batches(&plan).unwrap().to_string();
+            assert_eq!(plan.contains("RepartitionExec"), partitioned, "{plan}");
+            let spilled = plan.split("spill_count=").skip(1).any(|count| !count.starts_with("0,"));
+            assert!(spilled, "{plan}");
+            assert_eq!(ask(sql).iter().map(RecordBatch::num_rows).sum::<usize>(), ROWS);
+        }
+    }
 }

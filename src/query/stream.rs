@@ -294,10 +294,12 @@ impl Query {
 mod tests {
     use chrono::Utc;
     use datafusion::arrow::datatypes::DataType;
+    use datafusion::execution::FunctionRegistry;
     use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 
     use super::*;
     use crate::options::OpenOptions;
+    use crate::query::session::bare_session;
     use crate::schema::{TABLES, TickRecord};
     use crate::store::Store;
 
@@ -317,7 +319,11 @@ mod tests {
         let panics =
             create_udf("panics", vec![int.clone()], int, Volatility::Volatile, Arc::new(panics));
         let store = Store::open_read_only(&path, &options).unwrap();
-        Arc::new(Sessions::new(store, TABLES.to_vec(), options).with_function(panics))
+        Arc::new(Sessions::new(store, TABLES.to_vec(), options).with_bare(|memory| {
+            let mut bare = bare_session(memory)?;
+            bare.register_udf(Arc::new(panics))?;
+            Ok(bare)
+        }))
     }
 
     #[test]

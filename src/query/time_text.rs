@@ -35,6 +35,8 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
         .chain(functions::unicode::functions())
         .chain(functions::regex::functions());
     for function in text_functions {
+        // It may stand for the function by now.
+        let function = session.udf(function.name())?;
         session.register_udf(Arc::new(TakesTimes::around(function, Times::Always)))?;
     }
     let coalesce = TakesTimes::around(functions::core::coalesce(), Times::BesideText);

@@ -46,6 +46,152 @@ fn a_query_is_ended_when_its_time_is_up() {
     assert!(block_on(stream.next()).is_none());
 }
 
+/// A function of constants, which the planner evaluates. It takes a minute.
+const SLOW_TO_PLAN: &str = "SELECT levenshtein(repeat('a', 100000), repeat('b', 100000))";
+
+#[test]
+fn time_is_up_while_a_query_is_planned_too() {
+    let store = with_ticks(3);
+    let options = OpenOptions::new().query_timeout(Duration::from_millis(300));
+    let db = options.open_read_only(&store.path).unwrap();
+    let started = std::time::Instant::now();
+    let answer = block_on(db.query_stream(SLOW_TO_PLAN)).unwrap_err();
+    assert!(matches!(answer, Error::TimedOut { .. }), "{answer}");
+    let answer = db.query(SLOW_TO_PLAN).unwrap_err();
+    assert!(matches!(answer, Error::TimedOut { .. }), "{answer}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    // Neither holds up another.
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 3);
+}
+
+#[test]
+fn functions_count_against_the_memory_limit() {
+    let store = with_ticks(1_000);
+    let db = OpenOptions::new().memory_limit(100 << 20).open_read_only(&store.path).unwrap();
+    for (function, sql) in [
+        ("repeat", "SELECT length(repeat('x', 2000000000))"),
+        ("repeat", "SELECT sum(length(repeat(detail_json, 1000000))) FROM ticks"),
+        ("lpad", "SELECT length(lpad('x', 2000000000))"),
+        ("rpad", "SELECT length(rpad('x', 600000000, '🦀'))"),
+        ("replace", "SELECT length(replace(repeat('x', 1000000), 'x', repeat('y', 1000)))"),
+        (
+            "regexp_replace",
+            "SELECT regexp_replace(repeat('x', 1000000), 'x', repeat('y', 999), 'g')",
+        ),
+        ("array_repeat", "SELECT array_repeat(1, 1000000000)"),
+        ("array_repeat", "SELECT array_repeat(detail_json, 1000000000) FROM ticks"),
+        ("array_resize", "SELECT array_resize([1], 1000000000, 0)"),
+        ("array_to_string", "SELECT array_to_string(range(0, 10000), repeat(' ', 1000000))"),
+        ("range", "SELECT array_length(range(0, 1000000000))"),
+        (
+            "range",
+            "SELECT range(TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL '1 second')",
+        ),
+        ("generate_series", "SELECT generate_series(0, 1000000000, 2)"),
+    ] {
+        match db.query_batches(sql) {
+            Err(Error::MemoryLimit { message }) => {
+                assert!(message.contains(&format!("{function}()")), "{sql}: {message}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    // Whatever the limit is.
+    let refused = store.db.query_batches("SELECT array_repeat(1, 1000000000000)").unwrap_err();
+    assert!(matches!(refused, Error::MemoryLimit { .. }), "{refused}");
+    for (sql, length) in [
+        ("SELECT length(repeat('x', 1000000))", 1_000_000),
+        ("SELECT sum(length(repeat(detail_json, 1000))) FROM ticks", 2_000_000),
+        ("SELECT length(lpad('x', 1000, 'é'))", 1_000),
+        ("SELECT length(replace('a-b-c', '-', '--'))", 7),
+        ("SELECT length(array_to_string(array_repeat('ab', 3), ', '))", 10),
+        ("SELECT array_length(range(0, 1000000))", 1_000_000),
+        (
+            "SELECT array_length(generate_series(DATE '2000-01-01', '2000-01-31', INTERVAL '1 day'))",
+            31,
+        ),
+        ("SELECT count(*) FROM ticks WHERE repeat(NULL, id) IS NULL", 1_000),
+    ] {
+        assert_eq!(value(&db, sql), length, "{sql}");
+    }
+}
+
+#[test]
+fn memory_has_a_limit_by_default() {
+    let limit = OpenOptions::default_memory_limit();
+    assert_eq!(limit.is_some(), cfg!(target_os = "linux"));
+    assert!(limit.is_none_or(|bytes| bytes > 64 << 20), "{limit:?}");
+    let store = with_ticks(20_000);
+    let plan =
+        store.db.query("EXPLAIN SELECT source, count(*) FROM ticks GROUP BY source").unwrap();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(plan.contains("RepartitionExec"), cores > 1, "{plan}");
+}
+
+#[cfg(target_os = "linux")]
+const CHILD: &str = "NETSKY_TEST_DROPS_QUERIES";
+
+/// Not a test in itself: it has a process to itself, because it looks at how busy that is.
+#[cfg(target_os = "linux")]
+#[test]
+fn child_that_drops_queries() {
+    use std::time::Instant;
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let processor_time = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // In hundredths of a second.
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let db = Db::open_read_only(&path).unwrap();
+    for sql in [
+        "SELECT sum(a.id * b.id) FROM ticks a, ticks b",
+        "SELECT count(*) FROM ticks a JOIN ticks b ON a.id + b.id < 0",
+        "SELECT count(*) FROM ticks a LEFT JOIN ticks b ON a.id * b.id = -1",
+        "SELECT count(*) FROM ticks a FULL JOIN ticks b ON a.id * b.id = -1",
+        "SELECT sum(a.id + b.id) FROM ticks a JOIN ticks b ON a.source = b.source",
+        "SELECT count(*) FROM ticks a JOIN ticks b ON a.source = b.source AND a.id + b.id < 0",
+        "SELECT count(*) FROM ticks a WHERE EXISTS
+             (SELECT 1 FROM ticks b WHERE b.source = a.source AND b.id + a.id < 0)",
+        "SELECT count(*) FROM ticks a WHERE EXISTS
+             (SELECT 1 FROM ticks b, ticks c WHERE b.source = a.source)",
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + t.id FROM r, ticks t)
+             SELECT sum(n) FROM r",
+        "SELECT max(s) FROM (SELECT sum(a.id) OVER (ORDER BY b.id, a.id) s FROM ticks a, ticks b)",
+        "SELECT a.id FROM ticks a, ticks b ORDER BY a.id * b.id % 1000, b.id LIMIT 10",
+        "SELECT a.id * b.id % 1000000 k, count(*) FROM ticks a, ticks b GROUP BY k",
+    ] {
+        // As many as there are cores, and more.
+        let queries = (0..3).map(|_| block_on(db.query_stream(sql)).unwrap()).collect::<Vec<_>>();
+        std::thread::sleep(Duration::from_millis(400));
+        assert_eq!(value(&db, "SELECT count(*) FROM ticks WHERE id < 10"), 9, "{sql}");
+        drop(queries);
+        let dropped = Instant::now();
+        loop {
+            let before = processor_time();
+            std::thread::sleep(Duration::from_millis(200));
+            if processor_time() - before <= 2 {
+                break;
+            }
+            assert!(dropped.elapsed() < Duration::from_secs(20), "goes on: {sql}");
+        }
+        eprintln!("{:?} {sql}", dropped.elapsed());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dropped_query_stops_computing() {
+    let store = with_ticks(100_000);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "limits::child_that_drops_queries", "--nocapture"]);
+    let ran = child.env(CHILD, &store.path).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    eprintln!("{said}");
+}
+
 #[test]
 fn the_command_line_says_124_when_time_is_up() {
     let store = with_ticks(3_000);

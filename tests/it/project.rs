@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "error",
     "nearest",
     "table",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 18] = [
     "row",
     "inside",
     "care_progress",
+    "machine",
     "options",
     "temporary",
     "store",

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use console::{Term, style};
 use indicatif::HumanBytes;
-use netsky_db::{Db, Error, SCHEMA_VERSION};
+use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION};
 
 use crate::args::StoreArgs;
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
@@ -74,6 +74,7 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
     look_at_store(store, &path, &mut found);
     look_at_dir(&path, &mut found);
     look_at_home(&mut found);
+    look_at_memory(&mut found);
     look_at_terminal(&mut found);
 
     for finding in &found.0 {
@@ -185,6 +186,14 @@ fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Finding
 
 #[cfg(not(unix))]
 fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
+
+fn look_at_memory(found: &mut Findings) {
+    let limit = match OpenOptions::default_memory_limit() {
+        Some(bytes) => format!("queries use at most {}", HumanBytes(bytes as u64)),
+        None => "queries use what they need".to_owned(),
+    };
+    found.ok("memory", format!("{limit}, unless --memory-limit is given"));
+}
 
 fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
     let Some(free) = free_bytes(path) else { return };
