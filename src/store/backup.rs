@@ -88,10 +88,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         }
         Ok(_) => Some(Claim::take(path)?),
     };
-    // The copy's checksums would be right, and the damage never be found.
-    if let Some(reason) = from.damage()? {
-        return Err(Error::Damaged { path: from.path().to_owned(), reason });
-    }
+    from.refuse_damage()?;
     let temporary = tempfile::Builder::new()
         .prefix(".netsky-")
         .tempfile_in(dir)
