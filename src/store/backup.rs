@@ -9,7 +9,7 @@ use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::claim::Claim;
-use crate::store::file::{FileId, create_private_dir};
+use crate::store::file::{self, FileId, create_private_dir};
 use crate::store::{Snapshot, Store, kept};
 use crate::table::Table;
 use crate::temporary::Watched;
@@ -75,6 +75,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     let dir = dir_of(path);
+    file::refuse_special(path)?;
     // Until the copy stands in its place, nobody can open the file that it replaces, and write what
     // would be lost.
     let claim = match fs::symlink_metadata(path) {

@@ -112,3 +112,35 @@ pub(super) fn refuse_replaced(path: &Path, handle: Option<FileId>) -> Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::row::EncodedRow;
+    use crate::schema::TickRecord;
+    use crate::store::Store;
+    use crate::table::Record;
+
+    #[test]
+    fn a_store_deleted_during_a_commit_acknowledges_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meta.db");
+        let store = Store::open(&path, &OpenOptions::new()).unwrap();
+        store.create_tables(&[TickRecord::TABLE]).unwrap();
+        let mut row = EncodedRow::default();
+        let tick = TickRecord { ts_utc: chrono::Utc::now(), source: "a", detail_json: "{}" };
+        row.encode(TickRecord::TABLE, tick.values()).unwrap();
+        let (row, file) = (Arc::new(row), path.clone());
+        let of_call = Arc::clone(&row);
+        let error = store.append(TickRecord::TABLE, move |appender| {
+            let _ = fs::remove_file(&file);
+            appender.push(&of_call)
+        });
+        assert!(matches!(error, Err(Error::StoreReplaced { path: named }) if named == path));
+        // The next call is stored in the file that is at the path then.
+        assert_eq!(store.append(TickRecord::TABLE, move |rows| rows.push(&row)).unwrap(), 1);
+        assert!(path.exists());
+    }
+}

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::Utc;
 use netsky_db::{Db, Error, MessageRecord, OpenOptions, SCHEMA_VERSION, TABLES};
 
+use crate::cli::Home;
 use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
 
 pub fn names_in(dir: &Path) -> Vec<String> {
@@ -105,6 +107,67 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_by_name() {
+    use std::os::unix::net::UnixListener;
+    let home = Home::new();
+    let (pipe, dir, socket) = (home.path("pipe"), home.path("dir"), home.path("socket"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::create_dir(&dir).unwrap();
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions();
+    let store = store();
+    let backup = store.path.with_file_name("backup.db");
+    store.db.backup(&backup).unwrap();
+    let kinds = [
+        (Path::new("/dev/null"), "a device"),
+        (&pipe, "a named pipe"),
+        (&dir, "a directory"),
+        (&socket, "a socket"),
+    ];
+    for (path, kind) in kinds {
+        let before = mode(path);
+        let name = path.to_str().unwrap();
+        let refused = |args: &[&str]| {
+            let error = home.fails(3, &[&["--db", name], args].concat());
+            assert!(error.contains(kind), "{args:?}: {error}");
+        };
+        refused(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
+        refused(&["query", "SELECT 1"]);
+        refused(&["migrate"]);
+        refused(&["restore", backup.to_str().unwrap(), "--force"]);
+        for copied in [store.db.backup_over(path), Db::restore_over(path, &backup)] {
+            match copied {
+                Err(Error::NotAStore { reason, .. }) => assert!(reason.contains(kind), "{reason}"),
+                other => panic!("{kind}: {other:?}"),
+            }
+        }
+        assert_eq!(mode(path), before, "{kind}");
+    }
+    assert_eq!(names_in(&home.path(".")), ["dir", "pipe", "socket"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_no_store_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("plain.txt");
+    fs::write(&text, "hello").unwrap();
+    let theirs = dir.path().join("theirs.redb");
+    let db = redb::Database::create(&theirs).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    for path in [text, theirs] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Db::open_path(&path), Err(Error::NotAStore { .. })));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+}
+
 #[test]
 fn a_redb_file_of_another_program_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -141,7 +204,8 @@ fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let _exclusive = redb::Database::create(&path).unwrap();
-    for opened in [Db::open_path(&path), Db::open_read_only(&path)] {
+    let options = OpenOptions::new().busy_timeout(Duration::ZERO);
+    for opened in [options.open(&path), options.open_read_only(&path)] {
         assert!(matches!(opened, Err(Error::Locked { .. })), "{opened:?}");
     }
 }
