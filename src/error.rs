@@ -340,6 +340,11 @@ impl fmt::Display for LockHolder {
 }
 
 impl Error {
+    /// Whether it says that a file is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// A function for `map_err` that adds to an I/O error what was tried, and on what.
     pub(crate) fn io(
         action: &'static str,

@@ -100,7 +100,10 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
-            Some(kept::keep(path, &mut file, "before-restore")?)
+            let kept = kept::keep(path, &mut file, "before-restore")?;
+            // After a loss of power, too, the old file has its second name before it loses the first.
+            file::sync_dir(path)?;
+            Some(kept)
         }
         _ => None,
     };
@@ -110,9 +113,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         None => temporary.persist_noclobber(path),
     };
     placed.map_err(|error| Error::io("write", path)(error.error))?;
-    // The name of the file lies in the directory. Only on Unix can one be synced.
-    #[cfg(unix)]
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    file::sync_dir(path)?;
     Ok(Copied { rows, file_bytes, kept })
 }
 

@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::ops::Bound;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
@@ -23,6 +25,25 @@ impl Claim {
             .write(true)
             .open(path)
             .map_err(Error::io("open", path))?;
+        Self::of(file, path)
+    }
+
+    /// As [`take`](Self::take), but waits for others to close the file.
+    pub(super) fn take_within(path: &Path, patience: Duration) -> Result<Self> {
+        let deadline = Instant::now().checked_add(patience);
+        loop {
+            match Self::take(path) {
+                Err(Error::InUse { .. })
+                    if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+                {
+                    thread::sleep(PAUSE);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self> {
         match try_lock(file) {
             Ok(Some(claim)) => Ok(claim),
             Ok(None) => Err(Error::InUse { path: path.to_owned() }),
@@ -30,6 +51,9 @@ impl Claim {
         }
     }
 }
+
+/// How often a file that somebody has open is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Locks the whole file as a program does that wants it for itself; `None` if somebody has it open as a
 /// store. On file systems without locks nobody can tell, and the file counts as free.

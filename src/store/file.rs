@@ -1,8 +1,10 @@
 //! The store's file and directory: made private, and told apart from other files.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -197,6 +199,35 @@ fn give_to_owner_of(original: &File, copy: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn give_to_owner_of(_original: &File, _copy: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Makes the names in a file's directory durable. Only on Unix can a directory be synced.
+pub(super) fn sync_dir(of_file: &Path) -> Result<()> {
+    let dir = of_file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    Ok(())
+}
+
+/// Locks a file or directory against other processes that lock it so, waiting no longer than told.
+pub(super) fn lock_within(file: &File, path: &Path, patience: Duration) -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now().checked_add(patience);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock)
+                if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+            {
+                thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!("it has had it locked for {} s", patience.as_secs_f64());
+                return Err(Error::Locked { path: path.to_owned(), reason });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+        }
+    }
 }
 
 /// How long a file of redb is, going by its header: a page, full regions, and one that is not full.

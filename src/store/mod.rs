@@ -86,7 +86,7 @@ impl Store {
         adapt: fn(Connection) -> Connection,
     ) -> Result<Self> {
         file::refuse_special(path)?;
-        let archived = legacy::archive_sqlite(path)?;
+        let archived = legacy::archive_sqlite(path, options)?;
         let upgraded_from = upgrade::upgrade_old(path, options)?;
         let connection = Arc::new(adapt(Connection::open(path, Access::ReadWrite, options)?));
         Self { connection, archived, upgraded_from }.checked()

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::connection::Connection;
-use crate::store::file::{REDB_MAGIC, copy_private, first_bytes, make_private, redb_file_bytes};
+use crate::store::file::{
+    REDB_MAGIC, copy_private, first_bytes, lock_within, make_private, redb_file_bytes,
+};
 use crate::store::handle::Handle;
 use crate::store::{Store, kept, unwind};
 
@@ -55,7 +57,7 @@ pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<P
     // Who opens the store meanwhile waits here, and then finds it upgraded. The lock is on the
     // directory, because the store's own file is another one afterwards.
     let dir = File::open(dir_path).map_err(Error::io("open", dir_path))?;
-    dir.lock().map_err(Error::io("lock", dir_path))?;
+    lock_within(&dir, dir_path, options.busy_timeout)?;
     if !is_old(path)? {
         return Ok(None);
     }
