@@ -1,5 +1,6 @@
 //! The one error type of the crate.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,9 +52,10 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Pages of the store's file are not what was written to them. Restore a backup; or, to rescue what
-    /// can still be read, query a copy of the file.
-    #[error("{} has damaged pages: {reason}", path.display())]
+    /// The store's file is not what was written to it: a checksum is wrong, or reading it made redb
+    /// panic. [`Db::check`](crate::Db::check) and `netsky check` look at every page. Restore a backup; or,
+    /// to rescue what can still be read, query a copy of the file.
+    #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         /// The store.
         path: PathBuf,
@@ -70,12 +72,12 @@ pub enum Error {
         reason: String,
     },
 
-    /// Another process was writing to the store for as long as the caller would wait. Nothing of the
-    /// call was stored. Try again, or open with a longer
+    /// Somebody else was writing to the store for as long as the caller would wait. Nothing of the call
+    /// was stored. Try again, or open with a longer
     /// [`busy_timeout`](crate::OpenOptions::busy_timeout); a process that is stopped while it writes
     /// must be continued or ended.
     #[error(
-        "{} is busy: another process has been writing for {} s; nothing was stored",
+        "{} is busy: {holder} has been writing for {} s; nothing was stored",
         path.display(),
         waited.as_secs_f64()
     )]
@@ -84,6 +86,22 @@ pub enum Error {
         path: PathBuf,
         /// How long the call waited.
         waited: Duration,
+        /// Who was writing.
+        holder: LockHolder,
+    },
+
+    /// The store's file was deleted, or another was put in its place, while the rows of the call were
+    /// made durable. They may be in the file that is gone, in the one that is there now, or in none. Look
+    /// whether they are stored before you record them again. The next call uses the file that is at the
+    /// path then.
+    #[error(
+        "{} was deleted or replaced while rows were recorded; look whether they are stored before you \
+         record them again",
+        path.display()
+    )]
+    StoreReplaced {
+        /// The store.
+        path: PathBuf,
     },
 
     /// Somebody has the file open, in this process or another, and the call needs it for itself.
@@ -253,12 +271,11 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    /// The disk failed in the moment in which the rows of the call were made durable, so they are
-    /// stored, all of them, or not at all, and which of the two cannot be told from here. Look whether
-    /// they are there before you record them again, or they may be stored twice. The store can be used
-    /// on: the next call opens its file anew.
+    /// The disk failed while the rows of the call were made durable, so all of them are stored or none,
+    /// and which of the two cannot be told from here. Look whether they are there before you record them
+    /// again, or they may be stored twice. The store can still be used: the next call reopens its file.
     #[error(
-        "the disk failed while the rows were made durable: {0}; look whether they are stored before you \
+        "the store failed while the rows were made durable: {0}; look whether they are stored before you \
          record them again"
     )]
     CommitUncertain(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -303,7 +320,31 @@ pub enum Error {
     },
 }
 
+/// Who holds the lock that a call waited for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockHolder {
+    /// Another call of this process, on another thread.
+    ThisProcess,
+    /// Another process.
+    OtherProcess,
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ThisProcess => "another call of this process",
+            Self::OtherProcess => "another process",
+        })
+    }
+}
+
 impl Error {
+    /// Whether it says that a file is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// A function for `map_err` that adds to an I/O error what was tried, and on what.
     pub(crate) fn io(
         action: &'static str,
@@ -389,10 +430,17 @@ impl From<DataFusionError> for Error {
 impl Error {
     /// An error that several partitions share cannot be moved out; what callers match on is copied.
     fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
-        if let DataFusionError::External(inner) = shared.find_root()
-            && let Some(Self::CorruptRow { table, id, reason }) = inner.downcast_ref::<Error>()
-        {
-            return Self::CorruptRow { table: table.clone(), id: *id, reason: reason.clone() };
+        if let DataFusionError::External(inner) = shared.find_root() {
+            match inner.downcast_ref::<Error>() {
+                Some(Self::CorruptRow { table, id, reason }) => {
+                    let (table, reason) = (table.clone(), reason.clone());
+                    return Self::CorruptRow { table, id: *id, reason };
+                }
+                Some(Self::Damaged { path, reason }) => {
+                    return Self::Damaged { path: path.clone(), reason: reason.clone() };
+                }
+                _ => {}
+            }
         }
         if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
             return Self::MemoryLimit { message: message.clone() };

@@ -91,7 +91,7 @@ mod views;
 pub use care::Pruned;
 pub use care_progress::{CareCounts, CareProgress};
 pub use db::{Db, TableSummary};
-pub use error::{Error, Result};
+pub use error::{Error, LockHolder, Result};
 pub use import::Imported;
 pub use nearest::nearest;
 pub use options::OpenOptions;

@@ -9,7 +9,7 @@ use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::claim::Claim;
-use crate::store::file::{FileId, create_private_dir};
+use crate::store::file::{self, FileId, create_private_dir};
 use crate::store::{Snapshot, Store, kept};
 use crate::table::Table;
 use crate::temporary::Watched;
@@ -75,6 +75,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     let dir = dir_of(path);
+    file::refuse_special(path)?;
     // Until the copy stands in its place, nobody can open the file that it replaces, and write what
     // would be lost.
     let claim = match fs::symlink_metadata(path) {
@@ -88,10 +89,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         }
         Ok(_) => Some(Claim::take(path)?),
     };
-    // The copy's checksums would be right, and the damage never be found.
-    if let Some(reason) = from.damage()? {
-        return Err(Error::Damaged { path: from.path().to_owned(), reason });
-    }
+    from.refuse_damage()?;
     let temporary = tempfile::Builder::new()
         .prefix(".netsky-")
         .tempfile_in(dir)
@@ -102,7 +100,10 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
-            Some(kept::keep(path, &mut file, "before-restore")?)
+            let kept = kept::keep(path, &mut file, "before-restore")?;
+            // After a loss of power, too, the old file has its second name before it loses the first.
+            file::sync_dir(path)?;
+            Some(kept)
         }
         _ => None,
     };
@@ -112,9 +113,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         None => temporary.persist_noclobber(path),
     };
     placed.map_err(|error| Error::io("write", path)(error.error))?;
-    // The name of the file lies in the directory. Only on Unix can one be synced.
-    #[cfg(unix)]
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    file::sync_dir(path)?;
     Ok(Copied { rows, file_bytes, kept })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use redb::ReadableTable;
@@ -10,6 +11,8 @@ use redb::ReadableTable;
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::row::Decoder;
+use crate::store::connection::Connection;
+use crate::store::handle::Access;
 use crate::store::snapshot::absent_as_none;
 use crate::store::times::{RowTimes, zone_of};
 use crate::store::zone::{Block, MARKS, Mark, ZONES, Zone};
@@ -128,19 +131,33 @@ impl Store {
     /// Looks at every page of the file and at every row of the tables.
     pub(crate) fn check(&self, tables: &[&'static Table]) -> Result<CheckReport> {
         let mut report = CheckReport::default();
-        if let Some(reason) = self.damage()? {
-            // redb trusts the pages that it reads, and might end the program over one of these.
-            report.add(Fault::Pages { reason });
-            return Ok(report);
+        let checked = match self.damage()? {
+            // redb trusts the pages that it reads, so what it read now would mean nothing.
+            Some(reason) => Err(Error::Damaged { path: self.path().to_owned(), reason }),
+            None => self.check_tables(tables, &mut report),
+        };
+        match checked {
+            Err(Error::Damaged { reason, .. }) => report.add(Fault::Pages { reason }),
+            checked => checked?,
         }
+        Ok(report)
+    }
+
+    fn check_tables(&self, tables: &[&'static Table], report: &mut CheckReport) -> Result<()> {
         let snapshot = self.snapshot()?;
         let progress = self.care_progress();
         let counts = tables.iter().map(|table| snapshot.count(table));
         progress.begin_rows(counts.sum::<Result<u64>>()?);
-        for table in tables {
-            snapshot.check(table, progress, &mut report)?;
+        tables.iter().try_for_each(|table| snapshot.check(table, progress, report))
+    }
+
+    /// Refuses to go on if pages of the file are damaged. For what writes pages anew, since their
+    /// checksums would be right then, and the damage never be found.
+    pub(super) fn refuse_damage(&self) -> Result<()> {
+        match self.damage()? {
+            Some(reason) => Err(Error::Damaged { path: self.path().to_owned(), reason }),
+            None => Ok(()),
         }
-        Ok(report)
     }
 
     /// What is wrong with the pages of the file.
@@ -150,7 +167,13 @@ impl Store {
             let progress = progress.clone();
             let path = self.path().to_owned();
             let writer = match self.is_read_only() {
-                true => Self::open(&path, self.connection.options())?,
+                // Only to hold the lock: the file's mode stays, and nothing is written but what redb
+                // notes of its own.
+                true => {
+                    let (access, options) = (Access::ReadWrite, self.connection.options());
+                    let connection = Arc::new(Connection::open(&path, access, options)?);
+                    Self { connection, archived: None, upgraded_from: None }
+                }
                 false => self.clone(),
             };
             writer.write(move |_| pages::look_for_damage(&path, &progress))
@@ -160,6 +183,15 @@ impl Store {
 
 impl Snapshot {
     fn check(
+        &self,
+        table: &'static Table,
+        progress: &CareProgress,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        self.guard(|| self.check_rows(table, progress, report))
+    }
+
+    fn check_rows(
         &self,
         table: &'static Table,
         progress: &CareProgress,

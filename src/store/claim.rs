@@ -3,9 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::ops::Bound;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
+use redb::{BackendError, DatabaseError, StorageBackend};
 
 use crate::error::{Error, Result};
 
@@ -23,15 +25,44 @@ impl Claim {
             .write(true)
             .open(path)
             .map_err(Error::io("open", path))?;
-        let backend = FileBackend::new(file).map_err(redb::Error::from);
-        let backend = backend.map_err(|error| Error::Storage(Box::new(error)))?;
-        // The lock of a program that wants the file for itself.
-        match backend.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
-            // Without locks nobody can tell.
-            Ok(true) | Err(BackendError::Unsupported) => Ok(Self { locked: backend }),
-            Ok(false) => Err(Error::InUse { path: path.to_owned() }),
-            Err(error) => Err(Error::Storage(Box::new(error))),
+        Self::of(file, path)
+    }
+
+    /// As [`take`](Self::take), but waits for others to close the file.
+    pub(super) fn take_within(path: &Path, patience: Duration) -> Result<Self> {
+        let deadline = Instant::now().checked_add(patience);
+        loop {
+            match Self::take(path) {
+                Err(Error::InUse { .. })
+                    if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+                {
+                    thread::sleep(PAUSE);
+                }
+                taken => return taken,
+            }
         }
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self> {
+        match try_lock(file) {
+            Ok(Some(claim)) => Ok(claim),
+            Ok(None) => Err(Error::InUse { path: path.to_owned() }),
+            Err(error) => Err(Error::Storage(Box::new(redb::Error::from(error)))),
+        }
+    }
+}
+
+/// How often a file that somebody has open is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Locks the whole file as a program does that wants it for itself; `None` if somebody has it open as a
+/// store. On file systems without locks nobody can tell, and the file counts as free.
+pub(super) fn try_lock(file: File) -> Result<Option<Claim>, DatabaseError> {
+    let locked = FileBackend::new(file)?;
+    match locked.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
+        Ok(true) | Err(BackendError::Unsupported) => Ok(Some(Claim { locked })),
+        Ok(false) => Ok(None),
+        Err(error) => Err(DatabaseError::Storage(error.into())),
     }
 }
 

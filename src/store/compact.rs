@@ -7,6 +7,7 @@ use redb::CompactionError;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::handle::{WRITE_CACHE_BYTES, builder};
+use crate::store::unwind;
 
 /// The size of a store's file, before and after it was made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,13 @@ impl Store {
     /// Makes the file as small as its rows allow. Nobody can read or write meanwhile, and nobody may
     /// when it begins.
     pub(crate) fn compact(&self) -> Result<Compacted> {
-        // Whoever writes now may end; redb itself would wait without an end.
+        self.refuse_damage()?;
+        // Whoever writes now may end; redb itself would wait without a bound.
         self.write(|_| Ok(()))?;
+        unwind::guard(self.path(), || self.compact_alone())
+    }
+
+    fn compact_alone(&self) -> Result<Compacted> {
         let bytes_before = self.file_bytes()?;
         // redb wants a handle that nobody shares. It is to the others as another process's.
         let failed = |error: redb::Error| Error::Storage(Box::new(error));

@@ -9,25 +9,29 @@ use redb::{ConcurrencyMode, DatabaseError, StorageError};
 /// How often a file that another process has for itself is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Opens so that other processes can open the file as well, which takes locks on parts of a file. Where
-/// the file system or the platform has none, the file is opened alone; then whoever comes later waits for
-/// a turn until the deadline. `true` says that it is alone.
+/// Opens so that other processes can open the file as well, which takes locks on parts of a file. If
+/// the file system or the platform has none, the file is opened alone. `true` says that it is alone.
+///
+/// A file that somebody has for itself, as a restore does while it replaces it, is tried again until the
+/// deadline.
 pub(super) fn open_shared_or_alone<T>(
     deadline: Option<Instant>,
     open: impl Fn(ConcurrencyMode) -> Result<T, DatabaseError>,
 ) -> Result<(T, bool), DatabaseError> {
-    match open(ConcurrencyMode::MultiWriter) {
-        Err(error) if lacks_range_locks(&error) => {}
-        opened => return Ok((opened?, false)),
-    }
     loop {
-        match open(ConcurrencyMode::ExclusiveWriter) {
+        let (opened, alone) = match open(ConcurrencyMode::MultiWriter) {
+            Err(error) if lacks_range_locks(&error) => {
+                (open(ConcurrencyMode::ExclusiveWriter), true)
+            }
+            opened => (opened, false),
+        };
+        match opened {
             Err(DatabaseError::DatabaseAlreadyOpen)
                 if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
             {
                 thread::sleep(PAUSE);
             }
-            opened => return Ok((opened?, true)),
+            opened => return Ok((opened?, alone)),
         }
     }
 }

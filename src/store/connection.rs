@@ -1,38 +1,66 @@
-//! A store's way to its file, which outlives a failure of the disk.
+//! A store's way to its file, which outlives a failure of the disk and the replacement of the file.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::OpenOptions;
+use crate::store::file::FileId;
 use crate::store::handle::{Access, Handle};
+use crate::table::Table;
 
-/// The handle on a store's file. After an error of the disk redb refuses all further work with a
-/// handle, so the next call gets a new one: a program that runs for weeks should not have to end
-/// because the disk was full for a minute.
+/// The handle on a store's file. The next call gets a new one if redb refuses all further work with
+/// it, as after an error of the disk, or if the path leads to another file by now. A program that runs
+/// for weeks should not have to end because the disk was full for a minute, nor record into a file
+/// that was deleted.
 #[derive(Debug)]
 pub(super) struct Connection {
     path: PathBuf,
+    /// The path whatever the working directory becomes.
+    absolute: PathBuf,
     access: Access,
     options: OpenOptions,
+    /// Whether it gets a new handle when it must. One that was made for that does not in turn.
+    reopens: bool,
     handle: Mutex<Arc<Handle>>,
+    /// The tables that were made through it, which a store that replaces this one must have, too.
+    tables: Mutex<Vec<&'static Table>>,
 }
 
 impl Connection {
     pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Self> {
-        let handle = Mutex::new(Handle::open(path, access, options)?);
-        Ok(Self { path: path.to_owned(), access, options: options.clone(), handle })
+        let handle = Handle::open(path, access, options)?;
+        Ok(Self::new(path, access, options, handle))
+    }
+
+    pub(super) fn without_reopening(self) -> Self {
+        Self { reopens: false, ..self }
     }
 
     /// With a handle that writes, opened in a way of its own.
     pub(super) fn with_handle(path: &Path, options: &OpenOptions, handle: Handle) -> Self {
-        let handle = Mutex::new(Arc::new(handle));
-        let options = options.clone();
-        Self { path: path.to_owned(), access: Access::ReadWrite, options, handle }
+        Self::new(path, Access::ReadWrite, options, Arc::new(handle))
+    }
+
+    fn new(path: &Path, access: Access, options: &OpenOptions, handle: Arc<Handle>) -> Self {
+        Self {
+            path: path.to_owned(),
+            absolute: path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            access,
+            options: options.clone(),
+            reopens: true,
+            handle: Mutex::new(handle),
+            tables: Mutex::default(),
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn absolute(&self) -> &Path {
+        &self.absolute
     }
 
     pub(super) fn access(&self) -> Access {
@@ -43,12 +71,76 @@ impl Connection {
         &self.options
     }
 
-    /// A handle that has not failed yet. What still reads with one that has failed keeps it.
-    pub(super) fn handle(&self) -> Result<Arc<Handle>> {
+    /// A handle that has not failed, on the file that is at the path now. If there is none yet, `reopen`
+    /// gets one. What still reads with an older one keeps it.
+    pub(super) fn handle(
+        &self,
+        reopen: impl FnOnce() -> Result<Arc<Handle>>,
+    ) -> Result<Arc<Handle>> {
         let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        if handle.has_failed() {
-            *handle = Handle::open(&self.path, self.access, &self.options)?;
+        let is_replaced = || refuse_replaced(&self.absolute, handle.file_id()).is_err();
+        if self.reopens && (handle.has_failed() || is_replaced()) {
+            *handle = reopen()?;
         }
         Ok(Arc::clone(&handle))
+    }
+
+    pub(super) fn tables(&self) -> Vec<&'static Table> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn add_tables(&self, tables: &[&'static Table]) {
+        let mut known = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        for table in tables {
+            if !known.iter().any(|known| known.name() == table.name()) {
+                known.push(table);
+            }
+        }
+    }
+}
+
+/// Refuses to go on if the path leads to another file than the handle's, or to none. A path that cannot
+/// be looked at tells nothing. The look takes about a microsecond.
+pub(super) fn refuse_replaced(path: &Path, handle: Option<FileId>) -> Result<()> {
+    let Some(own) = handle else { return Ok(()) };
+    let replaced = match FileId::of(path) {
+        Ok(found) => found != own,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    if replaced {
+        return Err(Error::StoreReplaced { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::row::EncodedRow;
+    use crate::schema::TickRecord;
+    use crate::store::Store;
+    use crate::table::Record;
+
+    #[test]
+    fn a_store_deleted_during_a_commit_acknowledges_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meta.db");
+        let store = Store::open(&path, &OpenOptions::new()).unwrap();
+        store.create_tables(&[TickRecord::TABLE]).unwrap();
+        let mut row = EncodedRow::default();
+        let tick = TickRecord { ts_utc: chrono::Utc::now(), source: "a", detail_json: "{}" };
+        row.encode(TickRecord::TABLE, tick.values()).unwrap();
+        let (row, file) = (Arc::new(row), path.clone());
+        let of_call = Arc::clone(&row);
+        let error = store.append(TickRecord::TABLE, move |appender| {
+            let _ = fs::remove_file(&file);
+            appender.push(&of_call)
+        });
+        assert!(matches!(error, Err(Error::StoreReplaced { path: named }) if named == path));
+        // The next call is stored in the file that is at the path then.
+        assert_eq!(store.append(TickRecord::TABLE, move |rows| rows.push(&row)).unwrap(), 1);
+        assert!(path.exists());
     }
 }

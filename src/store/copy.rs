@@ -7,6 +7,7 @@
 //! original was not. Rows are copied as they are, corrupt ones too.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{
     Builder, Database, MultimapTableHandle, ReadOnlyTable, ReadableTable, ReadableTableMetadata,
@@ -28,6 +29,16 @@ impl Snapshot {
     /// Writes all that the snapshot has into the empty file at `path`, durably, and returns how many
     /// rows that were. The tables that are known get zones.
     pub(super) fn copy_into(
+        self,
+        path: &Path,
+        known: &[&'static Table],
+        progress: &CareProgress,
+    ) -> Result<u64> {
+        let handle = Arc::clone(self.handle());
+        handle.guard(move || self.copy_all_into(path, known, progress))
+    }
+
+    fn copy_all_into(
         self,
         path: &Path,
         known: &[&'static Table],

@@ -18,6 +18,7 @@ use crate::row::EncodedRow;
 use crate::schema::TickRecord;
 use crate::store::connection::Connection;
 use crate::store::handle::Handle;
+use crate::store::unwind;
 use crate::store::writer::Writer;
 use crate::store::{Store, rows_of};
 use crate::table::Record;
@@ -36,6 +37,10 @@ enum Fault {
     Short,
     /// There is no space: the file does not grow, and no more can be written.
     Full,
+    /// Writes, syncs and changes of the length panic.
+    Panics,
+    /// Reads panic, too.
+    ReadsPanic,
 }
 
 /// A file that does so many writes, syncs and changes of its length, and then fails at each.
@@ -49,6 +54,8 @@ struct FailingFile {
 impl FailingFile {
     fn fails(&self) -> bool {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        let panics = matches!(self.fault, Fault::Panics | Fault::ReadsPanic);
+        assert!(left.is_ok() || !panics, "on purpose");
         left.is_err()
     }
 
@@ -74,6 +81,9 @@ impl StorageBackend for FailingFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.fault == Fault::ReadsPanic {
+            self.fails();
+        }
         self.file.read(offset, out)
     }
 
@@ -108,9 +118,11 @@ impl StorageBackend for FailingFile {
 fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     let mut builder = Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
-    let db = builder.create_with_backend(backend);
-    let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
-    let handle = Handle::of_writer(Writer::new(db));
+    let db = unwind::guard(path, || {
+        let db = builder.create_with_backend(backend);
+        db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))
+    })?;
+    let handle = Handle::of_writer(Writer::new(db, path), path);
     let connection = Arc::new(Connection::with_handle(path, &OpenOptions::new(), handle));
     Ok(Store { connection, archived: None, upgraded_from: None })
 }
@@ -128,14 +140,17 @@ fn row(name: usize) -> EncodedRow {
     row
 }
 
+/// The rows whose call failed, and how.
+type Failed = Option<(Vec<usize>, Error)>;
+
 /// Records until the disk fails, and once more when it works again, with the same store. Returns the id
-/// of each row that was acknowledged, and the names of those whose call failed.
-fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Vec<usize>) {
+/// of each row that was acknowledged, and the names of those whose call failed, with its error.
+fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Failed) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let left = Arc::new(AtomicUsize::new(operations));
     let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left };
     let mut acknowledged = BTreeMap::new();
-    let Ok(store) = store(path, backend) else { return (acknowledged, Vec::new()) };
+    let Ok(store) = store(path, backend) else { return (acknowledged, None) };
     let mut next = 0;
     for call in 0..=CALLS {
         let names: Vec<usize> =
@@ -146,23 +161,24 @@ fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>
         });
         match ids {
             Ok(ids) => acknowledged.extend(ids.into_iter().zip(names)),
-            Err(_) => {
+            Err(error) => {
                 let last = row(LAST);
                 let id = store.append(TickRecord::TABLE, move |appender| appender.push(&last));
                 acknowledged.insert(id.unwrap(), LAST);
-                return (acknowledged, names);
+                return (acknowledged, Some((names, error)));
             }
         }
         next += 1;
     }
     assert_eq!(next, CALLS + 1);
-    (acknowledged, Vec::new())
+    (acknowledged, None)
 }
 
 #[test]
 fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
-    for fault in [Fault::Refused, Fault::Short, Fault::Full] {
-        let mut operations = 0;
+    let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
+    for fault in faults {
+        let (mut operations, mut uncertain) = (0, 0);
         loop {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("meta.db");
@@ -176,7 +192,7 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
             let store = Store::open(&path, &OpenOptions::new())
                 .unwrap_or_else(|error| panic!("{at}: {error}"));
             store.create_tables(&[TickRecord::TABLE]).unwrap();
-            let txn = store.connection.handle().unwrap().begin_read().unwrap();
+            let txn = store.handle().unwrap().begin_read().unwrap();
             let rows = txn.open_table(rows_of(TickRecord::TABLE)).unwrap();
             let mut found: BTreeMap<i64, usize> = BTreeMap::new();
             for row in rows.iter().unwrap() {
@@ -192,7 +208,18 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
                 .filter(|(id, _)| !acknowledged.contains_key(id))
                 .map(|row| *row.1)
                 .collect();
-            assert!(unsure.is_empty() || unsure == failed, "{at}: {found:?}");
+            match &failed {
+                None => assert_eq!(unsure, [0_usize; 0], "{at}: {found:?}"),
+                // Only of a commit that failed can nobody tell.
+                Some((names, Error::CommitUncertain(_))) => {
+                    assert!(unsure.is_empty() || unsure == *names, "{at}: {found:?}");
+                    uncertain += 1;
+                }
+                Some((_, Error::Storage(_) | Error::Damaged { .. })) => {
+                    assert_eq!(unsure, [0_usize; 0], "{at}: {found:?}");
+                }
+                Some((_, other)) => panic!("{at}: {other:?}"),
+            }
             let mut names: Vec<usize> = found.values().copied().collect();
             assert!(names.is_sorted(), "{at}: {found:?}");
             names.dedup();
@@ -203,12 +230,14 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
             let last = found.len() as i64;
             let id = store.append(TickRecord::TABLE, |appender| appender.push(&row(99))).unwrap();
             assert_eq!(id, last + 1, "{at}");
-            if failed.is_empty() && acknowledged.len() == 2 * CALLS {
+            if failed.is_none() && acknowledged.len() == 2 * CALLS {
                 break;
             }
-            operations += 1;
+            // Panics take the same ways, and unwinding is slow.
+            operations += if matches!(fault, Fault::Panics | Fault::ReadsPanic) { 4 } else { 1 };
         }
         assert!(operations > 20, "the disk never failed");
-        println!("{fault:?}: {operations} faults");
+        assert!(uncertain > 0, "no commit failed");
+        println!("{fault:?}: {operations} faults, {uncertain} of them in a commit");
     }
 }

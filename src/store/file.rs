@@ -1,8 +1,10 @@
 //! The store's file and directory: made private, and told apart from other files.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -24,6 +26,13 @@ impl FileId {
         let metadata = fs::metadata(path)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
+
+    /// Of an open file, to which the path led when it was opened.
+    pub(super) fn of_open(file: &File, _path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata()?;
+        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
 }
 
 #[cfg(not(unix))]
@@ -35,20 +44,77 @@ impl FileId {
         fs::canonicalize(path)?.hash(&mut hasher);
         Ok(Self { device: 0, inode: hasher.finish() })
     }
+
+    pub(super) fn of_open(_file: &File, path: &Path) -> io::Result<Self> {
+        Self::of(path)
+    }
 }
 
 /// Makes the file, empty, and the directories that lead to it, if they are missing. What is made is
-/// for its owner alone, and so is a file that was there: rows hold messages and directives.
+/// for its owner alone: rows hold messages and directives.
 pub(super) fn create_private(path: &Path) -> Result<()> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         create_private_dir(dir)?;
     }
+    open_or_create(path).map(|_| ()).map_err(Error::io("open", path))
+}
+
+/// Opens the file for reading and writing, and makes it, for its owner alone, if it is missing.
+pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(Error::io("open", path))?;
-    make_private(&file, 0o600).map_err(Error::io("make private", path))
+    options.open(path)
+}
+
+/// Refuses what is not a regular file, before anything is done with it: a pipe would be waited for, and
+/// a device changed for everybody.
+pub(super) fn refuse_special(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(Error::NotAStore {
+            path: path.to_owned(),
+            reason: format!("it is {}, not a regular file", kind_of(found.file_type())),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn kind_of(found: fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match found {
+        found if found.is_dir() => "a directory",
+        found if found.is_fifo() => "a named pipe",
+        found if found.is_socket() => "a socket",
+        found if found.is_char_device() || found.is_block_device() => "a device",
+        _ => "a special file",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind_of(found: fs::FileType) -> &'static str {
+    if found.is_dir() { "a directory" } else { "a special file" }
+}
+
+/// Takes from others the right to use the store's file. The file is known to be a store by now.
+///
+/// It is changed by its name: where locks belong to the process instead of the open file, closing a
+/// second handle on the file would release those of the first.
+#[cfg(unix)]
+pub(super) fn make_store_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .map_err(Error::io("make private", path))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn make_store_private(_path: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Makes the directory that the store at `path` lies in, if it is missing, and takes from others the
@@ -133,6 +199,47 @@ fn give_to_owner_of(original: &File, copy: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn give_to_owner_of(_original: &File, _copy: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Makes the names in a file's directory durable. Only on Unix can a directory be synced.
+pub(super) fn sync_dir(of_file: &Path) -> Result<()> {
+    let dir = of_file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))?;
+    Ok(())
+}
+
+/// Locks a file or directory against other processes that lock it so, waiting no longer than told.
+pub(super) fn lock_within(file: &File, path: &Path, patience: Duration) -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now().checked_add(patience);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock)
+                if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+            {
+                thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!("it has had it locked for {} s", patience.as_secs_f64());
+                return Err(Error::Locked { path: path.to_owned(), reason });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+        }
+    }
+}
+
+/// How long a file of redb is, going by its header: a page, full regions, and one that is not full.
+pub(super) fn redb_file_bytes(header: &[u8]) -> Option<u64> {
+    let number = |at: usize| {
+        let bytes = header.get(at..)?.first_chunk()?;
+        Some(u64::from(u32::from_le_bytes(*bytes)))
+    };
+    let (page, region_header, region) = (number(12)?, number(16)?, number(20)?);
+    let (full_regions, last_region) = (number(24)?, number(28)?);
+    let last = if last_region > 0 { region_header + last_region } else { 0 };
+    (region_header + region).checked_mul(full_regions)?.checked_add(last + 1)?.checked_mul(page)
 }
 
 /// Whether there is a file that begins as those of redb or SQLite do.

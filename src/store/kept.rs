@@ -12,16 +12,39 @@ use crate::store::file::{FileId, copy_private};
 /// A name for what is kept of the store: `<name>.<kind>-<timestamp>.bak`, with a counter if two fall
 /// into one second.
 pub(super) fn free_name(store: &Path, kind: &str) -> PathBuf {
+    free_name_where(store, kind, |_| true)
+}
+
+/// As [`free_name`], but one that is also `free` in another way.
+pub(super) fn free_name_where(store: &Path, kind: &str, free: impl Fn(&Path) -> bool) -> PathBuf {
     let timestamp = Utc::now().format("%Y%m%d%H%M%S");
     let name = |extra: &str| store.with_extension(format!("{kind}-{timestamp}{extra}.bak"));
-    let taken = |path: &Path| fs::symlink_metadata(path).is_ok();
     let mut candidate = name("");
     let mut counter = 1;
-    while taken(&candidate) {
+    while fs::symlink_metadata(&candidate).is_ok() || !free(&candidate) {
         candidate = name(&format!("-{counter}"));
         counter += 1;
     }
     candidate
+}
+
+/// The names of all that is kept of the store, also of what has only files with these endings.
+pub(super) fn names(store: &Path, kind: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
+    let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else {
+        return Ok(Vec::new());
+    };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let prefix = format!("{}.{kind}-", stem.to_string_lossy());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(Error::io("read", dir))? {
+        let name = entry.map_err(Error::io("read", dir))?.file_name();
+        let name = name.to_string_lossy();
+        let name = endings.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        if name.starts_with(&prefix) && name.ends_with(".bak") {
+            names.push(store.with_file_name(name));
+        }
+    }
+    Ok(names)
 }
 
 /// Gives the store's file, which `file` is open on, a second name, under which it stays when another
@@ -56,18 +79,9 @@ fn keep_by(
 
 /// The backup that somebody made who was interrupted afterwards.
 fn find(store: &Path, file: &mut File, kind: &str) -> Result<Option<PathBuf>> {
-    let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else { return Ok(None) };
-    let prefix = format!("{}.{kind}-", stem.to_string_lossy());
-    for entry in fs::read_dir(dir).map_err(Error::io("read", dir))? {
-        let candidate = entry.map_err(Error::io("read", dir))?;
-        let name = candidate.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with(&prefix) || !name.ends_with(".bak") {
-            continue;
-        }
-        let path = candidate.path();
-        if is_same(&path, store, file).map_err(Error::io("read", &path))? {
-            return Ok(Some(path));
+    for candidate in names(store, kind, &[])? {
+        if is_same(&candidate, store, file).map_err(Error::io("read", &candidate))? {
+            return Ok(Some(candidate));
         }
     }
     Ok(None)

@@ -1,12 +1,28 @@
 //! SQLite files of netsky before redb: moved aside, never overwritten.
+//!
+//! What SQLite has committed may lie in the journals beside the file, so these keep to it at every
+//! moment: all of them get their second names first, the database last, and lose their first names after
+//! that, the database first. A process that is killed in between leaves an archive that the next one
+//! finds by the files it shares with the old names, and finishes.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::store::file::{SQLITE_MAGIC, first_bytes};
+use crate::options::OpenOptions;
+use crate::schema::TABLES;
+use crate::store::claim::Claim;
+use crate::store::file::{FileId, SQLITE_MAGIC, copy_private, first_bytes, sync_dir};
 use crate::store::kept;
+
+/// What the names of SQLite's journals end in, and the file of the memory that its processes share.
+const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
+const KIND: &str = "sqlite-v1";
+/// A file that declares so many of the catalogue's tables is netsky's. Two have names that other
+/// programs have, too.
+const OWN_TABLES: usize = 3;
 
 fn is_sqlite(path: &Path) -> Result<bool> {
     let magic = first_bytes(path, SQLITE_MAGIC.len() as u64)?;
@@ -16,6 +32,7 @@ fn is_sqlite(path: &Path) -> Result<bool> {
 /// Refuses a SQLite file, for those who only read.
 pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
     if is_sqlite(path)? {
+        refuse_foreign(path)?;
         return Err(Error::NotAStore {
             path: path.to_owned(),
             reason:
@@ -27,35 +44,213 @@ pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves a SQLite file at the path to `<name>.sqlite-v1-<timestamp>.bak` beside it, with the
-/// journal files that belong to it, and returns where it went.
-pub(super) fn archive_sqlite(path: &Path) -> Result<Option<PathBuf>> {
+/// Moves a SQLite file of netsky at the path to `<name>.sqlite-v1-<timestamp>.bak` beside it, with the
+/// journals that belong to it, and returns where it went. One of another program is refused.
+pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Option<PathBuf>> {
+    // A symbolic link to the file is to stay one, and SQLite names journals after what it leads to.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     if !is_sqlite(path)? {
+        finish_journals(path)?;
         return Ok(None);
     }
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    refuse_foreign(path)?;
     // Two processes may be here at once. The second gets the lock once the first has moved the file
-    // away, and must not move the store that stands in its place by then.
-    file.lock().map_err(Error::io("lock", path))?;
+    // away, and must not move the store that stands in its place by then. SQLite's own locks are on
+    // parts of the file, and are respected.
+    let _claim = match Claim::take_within(path, options.busy_timeout) {
+        Ok(claim) => claim,
+        Err(Error::InUse { path }) => {
+            let reason = "it is a SQLite file that another program has open".to_owned();
+            return Err(Error::Locked { path, reason });
+        }
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if !is_sqlite(path)? {
         return Ok(None);
     }
-    let archive = kept::free_name(path, "sqlite-v1");
-    for suffix in ["-wal", "-shm"] {
-        let from = with_suffix(path, suffix);
-        match fs::rename(&from, with_suffix(&archive, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("archive", from)(error));
-            }
-            _ => {}
-        }
+    let archive = match begun_archive(path)? {
+        Some(archive) => archive,
+        None => free_archive(path),
+    };
+    for suffix in JOURNALS {
+        add_name(&with_suffix(path, suffix), &with_suffix(&archive, suffix))?;
     }
-    fs::rename(path, &archive).map_err(Error::io("archive", path))?;
+    add_name(path, &archive)?;
+    sync_dir(path)?;
+    remove(path)?;
+    sync_dir(path)?;
+    JOURNALS.iter().try_for_each(|suffix| remove(&with_suffix(path, suffix)))?;
+    sync_dir(path)?;
     Ok(Some(archive))
 }
 
+/// Refuses a SQLite file that does not declare netsky's tables, in itself or in its journal.
+fn refuse_foreign(path: &Path) -> Result<()> {
+    let mut found = Vec::new();
+    for file in [path.to_owned(), with_suffix(path, "-wal")] {
+        match File::open(&file) {
+            Ok(opened) => {
+                declared_tables(opened, &mut found).map_err(Error::io("read", &file))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("open", file)(error)),
+        }
+        if found.len() >= OWN_TABLES {
+            return Ok(());
+        }
+    }
+    Err(Error::NotAStore {
+        path: path.to_owned(),
+        reason: "it is a SQLite file of another program, without netsky's tables".to_owned(),
+    })
+}
+
+/// Adds the tables of the catalogue that the file declares. SQLite keeps each table's statement as the
+/// text it was given.
+fn declared_tables(file: File, found: &mut Vec<&'static str>) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let mut chunk = Vec::new();
+    // A statement holds a parenthesis after the name, so that text between two of them has it whole.
+    while read_until(&mut reader, b'(', &mut chunk)? {
+        let name = declared_table(&chunk);
+        let table = TABLES.iter().map(|table| table.name()).find(|table| name == Some(*table));
+        found.extend(table.filter(|table| !found.contains(table)));
+        if found.len() >= OWN_TABLES {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The name in `CREATE TABLE name`, if the text ends so.
+fn declared_table(text: &[u8]) -> Option<&str> {
+    const LONGEST: usize = 200;
+    let end = &text[text.len().saturating_sub(LONGEST)..];
+    let words: Vec<&[u8]> =
+        end.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
+    let (name, before) = words.split_last()?;
+    let ends_with = |wanted: &[&str]| {
+        before.len() >= wanted.len()
+            && before[before.len() - wanted.len()..].iter().zip(wanted).enumerate().all(
+                |(at, (word, wanted))| match at {
+                    // Bytes of the record may come before the first word.
+                    0 => word.to_ascii_uppercase().ends_with(wanted.as_bytes()),
+                    _ => word.eq_ignore_ascii_case(wanted.as_bytes()),
+                },
+            )
+    };
+    let declares =
+        ends_with(&["CREATE", "TABLE"]) || ends_with(&["CREATE", "TABLE", "IF", "NOT", "EXISTS"]);
+    let name = std::str::from_utf8(name).ok().filter(|_| declares)?;
+    Some(name.trim_matches(['"', '`', '[', ']', '\'']))
+}
+
+/// Reads up to the byte into `chunk`, of which it keeps the end; `false` at the end of the file.
+fn read_until(reader: &mut impl BufRead, byte: u8, chunk: &mut Vec<u8>) -> io::Result<bool> {
+    const KEPT: usize = 1 << 16;
+    chunk.clear();
+    loop {
+        let available = reader.fill_buf()?;
+        if available.is_empty() {
+            return Ok(false);
+        }
+        let at = available.iter().position(|found| *found == byte);
+        let end = at.unwrap_or(available.len());
+        chunk.extend_from_slice(&available[..end]);
+        reader.consume(end + usize::from(at.is_some()));
+        if at.is_some() {
+            return Ok(true);
+        }
+        chunk.drain(..chunk.len().saturating_sub(KEPT));
+    }
+}
+
+/// Gives a file a second name, unless it has it already. A file that is not there needs none.
+fn add_name(from: &Path, to: &Path) -> Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same(from, to) => Ok(()),
+        // The file system has no links.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let mut file = File::open(from).map_err(Error::io("open", from))?;
+            copy_private(&mut file, to)
+        }
+        linked => linked.map_err(Error::io("archive", from)),
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io("archive", path)),
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (FileId::of(one), FileId::of(other)) {
+        (Ok(one), Ok(other)) => cfg!(unix) && one == other,
+        _ => false,
+    }
+}
+
+/// A name for the archive under which nothing is, no journal either.
+fn free_archive(path: &Path) -> PathBuf {
+    kept::free_name_where(path, KIND, |name| {
+        JOURNALS.iter().all(|suffix| fs::symlink_metadata(with_suffix(name, suffix)).is_err())
+    })
+}
+
+/// The archive that somebody began who was killed: it has a file of the old name, or its journal.
+fn begun_archive(path: &Path) -> Result<Option<PathBuf>> {
+    let ends = || JOURNALS.into_iter().chain([""]);
+    for archive in kept::names(path, KIND, &JOURNALS)? {
+        if ends().any(|end| is_same(&with_suffix(path, end), &with_suffix(&archive, end))) {
+            return Ok(Some(archive));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the journals of a database that was moved aside by somebody who was killed then.
+fn finish_journals(path: &Path) -> Result<()> {
+    let left = |suffix: &&str| fs::symlink_metadata(with_suffix(path, suffix)).is_ok();
+    if !JOURNALS.iter().any(left) {
+        return Ok(());
+    }
+    let Some(archive) = begun_archive(path)? else { return Ok(()) };
+    for suffix in JOURNALS {
+        let journal = with_suffix(path, suffix);
+        if is_same(&journal, &with_suffix(&archive, suffix)) {
+            remove(&journal)?;
+        }
+    }
+    sync_dir(path)
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name = OsString::from(path.as_os_str());
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declared_table_is_told_from_other_text() {
+        let declared = |text: &str| declared_table(text.as_bytes()).map(str::to_owned);
+        for text in [
+            "\u{1}\u{2}tablemessagesmessages\u{3}CREATE TABLE messages ",
+            "create table if not exists \"messages\"",
+            "CREATE TABLE\n  messages\n",
+        ] {
+            assert_eq!(declared(text).as_deref(), Some("messages"), "{text}");
+        }
+        for text in ["", "messages", "INSERT INTO messages", "CREATE INDEX messages", "TABLE x"] {
+            assert_eq!(declared(text), None, "{text}");
+        }
+    }
 }

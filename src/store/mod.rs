@@ -8,6 +8,7 @@ mod compact;
 mod concurrency;
 mod connection;
 mod copy;
+mod creation;
 #[cfg(test)]
 mod faults;
 mod file;
@@ -20,12 +21,14 @@ mod repair;
 mod snapshot;
 mod stats;
 mod times;
+mod unwind;
 mod upgrade;
 mod writer;
 mod zone;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
@@ -42,12 +45,13 @@ pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
+pub use unwind::{caught, is_caught};
 pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::{is_database, own_private_dir, refuse_link};
 
-use connection::Connection;
-use handle::Access;
+use connection::{Connection, refuse_replaced};
+use handle::{Access, Handle};
 use zone::ZoneWriter;
 
 /// Single numbers of the store: `schema_version`.
@@ -73,23 +77,46 @@ impl Store {
     /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
     /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        let archived = legacy::archive_sqlite(path)?;
+        Self::open_by(path, options, |connection| connection)
+    }
+
+    fn open_by(
+        path: &Path,
+        options: &OpenOptions,
+        adapt: fn(Connection) -> Connection,
+    ) -> Result<Self> {
+        file::refuse_special(path)?;
+        let archived = legacy::archive_sqlite(path, options)?;
         let upgraded_from = upgrade::upgrade_old(path, options)?;
-        let connection = Arc::new(Connection::open(path, Access::ReadWrite, options)?);
+        let connection = Arc::new(adapt(Connection::open(path, Access::ReadWrite, options)?));
         Self { connection, archived, upgraded_from }.checked()
     }
 
     /// Opens the store at `path` for reading. Nothing is created or changed.
     pub(crate) fn open_read_only(path: &Path, options: &OpenOptions) -> Result<Self> {
+        Self::open_read_only_by(path, options, |connection| connection)
+    }
+
+    fn open_read_only_by(
+        path: &Path,
+        options: &OpenOptions,
+        adapt: fn(Connection) -> Connection,
+    ) -> Result<Self> {
+        file::refuse_special(path)?;
+        creation::refuse_unfinished(path)?;
         legacy::refuse_sqlite(path)?;
         upgrade::refuse_old(path)?;
-        let connection = Arc::new(Connection::open(path, Access::ReadOnly, options)?);
+        let connection = Arc::new(adapt(Connection::open(path, Access::ReadOnly, options)?));
         Self { connection, archived: None, upgraded_from: None }.checked()
     }
 
     fn checked(self) -> Result<Self> {
         self.refuse_foreign_file()?;
         self.refuse_future_schema()?;
+        if self.is_read_only() {
+            return Ok(self);
+        }
+        file::make_store_private(self.connection.absolute())?;
         Ok(self)
     }
 
@@ -103,7 +130,7 @@ impl Store {
 
     /// Whether no other process can have the store open, for lack of locks on parts of a file.
     pub(crate) fn is_exclusive(&self) -> Result<bool> {
-        Ok(self.connection.handle()?.is_alone())
+        Ok(self.handle()?.is_alone())
     }
 
     /// Where the SQLite file went that was found at the path.
@@ -120,12 +147,31 @@ impl Store {
         self.connection.access() == Access::ReadOnly
     }
 
+    /// A handle on the file that is at the path now. A store that was deleted is made again, with the
+    /// tables that this one has.
+    fn handle(&self) -> Result<Arc<Handle>> {
+        let connection = &self.connection;
+        connection.handle(|| {
+            let (path, options) = (connection.absolute(), connection.options());
+            let once = Connection::without_reopening;
+            if connection.access() == Access::ReadOnly {
+                return Self::open_read_only_by(path, options, once)?.handle();
+            }
+            let reopened = Self::open_by(path, options, once)?;
+            let tables = connection.tables();
+            if !tables.is_empty() {
+                reopened.create_tables(&tables)?;
+            }
+            reopened.handle()
+        })
+    }
+
     /// What is committed now.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        let handle = self.connection.handle()?;
+        let handle = self.handle()?;
         match Snapshot::new(Arc::clone(&handle)) {
             // The disk failed when the handle was last used, perhaps long ago.
-            Err(_) if handle.has_failed() => Snapshot::new(self.connection.handle()?),
+            Err(_) if handle.has_failed() => Snapshot::new(self.handle()?),
             snapshot => snapshot,
         }
     }
@@ -138,6 +184,7 @@ impl Store {
     /// Creates those of `tables` that the store lacks, brings their zones up to their rows, and sets
     /// the schema version.
     pub(crate) fn create_tables(&self, tables: &[&'static Table]) -> Result<()> {
+        self.connection.add_tables(tables);
         let snapshot = self.snapshot()?;
         let version = snapshot.meta(SCHEMA_VERSION_KEY)?;
         if version == Some(SCHEMA_VERSION) && snapshot.is_complete(tables)? {
@@ -160,19 +207,40 @@ impl Store {
     }
 
     /// Does the work in a write transaction, which others may share, and returns once it is durable.
-    /// The work is done again if another's share of the transaction fails.
+    /// The work is done again if another's share of the transaction fails, or if the path turns out to
+    /// lead to another file by the time the lock is held.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let handle = self.connection.handle()?;
-        let Some(writer) = handle.writer() else {
-            return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
-        };
         let patience = self.connection.options().busy_timeout;
-        writer
-            .write(patience, work)
-            .unwrap_or_else(|| Err(Error::Busy { path: self.path().to_owned(), waited: patience }))
+        let deadline = Instant::now().checked_add(patience);
+        let work = Arc::new(Mutex::new(work));
+        loop {
+            let handle = self.handle()?;
+            let Some(writer) = handle.writer() else {
+                return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
+            };
+            let (work, id) = (Arc::clone(&work), handle.file_id());
+            let path = self.connection.absolute().to_owned();
+            let left = deadline.map_or(patience, |at| at.saturating_duration_since(Instant::now()));
+            let written = writer.write(left, move |txn| {
+                // The file may have been replaced while the lock was waited for.
+                refuse_replaced(&path, id)?;
+                let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+                work(txn)
+            });
+            match written {
+                // Nothing of the work is stored anywhere.
+                Err(Error::StoreReplaced { .. })
+                    if deadline.is_none_or(|at| Instant::now() < at) => {}
+                Err(error) => return Err(error),
+                Ok(value) => {
+                    refuse_replaced(self.connection.absolute(), id)?;
+                    return Ok(value);
+                }
+            }
+        }
     }
 
     fn refuse_future_schema(&self) -> Result<()> {
@@ -181,9 +249,7 @@ impl Store {
 
     /// A redb file with tables but without `meta` belongs to another program.
     fn refuse_foreign_file(&self) -> Result<()> {
-        let snapshot = self.snapshot()?;
-        let names = snapshot.txn.list_tables()?.map(|table| table.name().to_owned());
-        let names: Vec<String> = names.collect();
+        let names = self.snapshot()?.table_names()?;
         if names.is_empty() || names.iter().any(|name| name == META.name()) {
             return Ok(());
         }

@@ -17,6 +17,7 @@ use redb::{Builder, DatabaseError, StorageBackend, StorageError};
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::store::file::first_bytes;
+use crate::store::unwind;
 
 /// The header of a redb file, which every commit changes.
 const HEADER_BYTES: u64 = 320;
@@ -58,9 +59,15 @@ pub(super) fn look_for_damage(path: &Path, progress: &CareProgress) -> Result<Op
         },
     );
     let view = View::new(path, progress.clone()).map_err(Error::io("read", path))?;
-    let reason = match builder.create_with_backend(view) {
+    // Dropping the database writes, too.
+    let opened = unwind::caught(|| builder.create_with_backend(view).map(|_| ()));
+    let reason = match opened.unwrap_or_else(|panic| {
+        Err(DatabaseError::Storage(StorageError::Corrupted(format!(
+            "redb could not read it: {panic}"
+        ))))
+    }) {
         // Opened without a look: nothing was ever committed.
-        Ok(_) => return Ok(None),
+        Ok(()) => return Ok(None),
         Err(DatabaseError::RepairAborted) if intact.load(Ordering::Relaxed) => return Ok(None),
         Err(DatabaseError::RepairAborted) => "a page is not what was written".to_owned(),
         Err(DatabaseError::Storage(StorageError::Io(error))) => match error.kind() {

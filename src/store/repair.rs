@@ -2,7 +2,7 @@
 
 use redb::{ReadableTable, WriteTransaction};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::zone::ZoneWriter;
 use crate::store::{IDS, Store, rows_of};
 use crate::table::Table;
@@ -11,9 +11,7 @@ impl Store {
     /// Makes the tables' zones anew, and brings their ids up to their rows. Others can write between two
     /// tables.
     pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
-        if let Some(reason) = self.damage()? {
-            return Err(Error::Damaged { path: self.path().to_owned(), reason });
-        }
+        self.refuse_damage()?;
         for table in tables.iter().copied() {
             self.write(move |txn| {
                 let rows = txn.open_table(rows_of(table))?;

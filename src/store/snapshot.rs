@@ -3,19 +3,23 @@
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError};
+use redb::{
+    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError,
+    TableHandle,
+};
 
 use crate::error::Result;
 use crate::store::handle::Handle;
+use crate::store::unwind::Guarded;
 use crate::store::zone::{self, MARKS, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
 pub(crate) struct Snapshot {
-    pub(super) txn: ReadTransaction,
+    pub(super) txn: Guarded<ReadTransaction>,
     /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
-    _handle: Arc<Handle>,
+    handle: Arc<Handle>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -26,40 +30,63 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(super) fn new(handle: Arc<Handle>) -> Result<Self> {
-        Ok(Self { txn: handle.begin_read()?, _handle: handle })
+        Ok(Self { txn: handle.begin_read()?, handle })
+    }
+
+    pub(super) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    /// Calls into redb to read what the snapshot has.
+    pub(super) fn guard<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.handle.guard(call)
+    }
+
+    /// The names of all tables, other programs' too.
+    pub(super) fn table_names(&self) -> Result<Vec<String>> {
+        self.guard(|| {
+            let tables = self.txn.list_tables()?;
+            Ok(tables.map(|table| table.name().to_owned()).collect())
+        })
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<i64>> {
-        let Some(meta) = absent_as_none(self.txn.open_table(META))? else { return Ok(None) };
-        Ok(meta.get(key)?.map(|value| value.value()))
+        self.guard(|| {
+            let Some(meta) = absent_as_none(self.txn.open_table(META))? else { return Ok(None) };
+            Ok(meta.get(key)?.map(|value| value.value()))
+        })
     }
 
     /// Whether the store has all of the tables, and zones of all their rows.
     pub(super) fn is_complete(&self, tables: &[&'static Table]) -> Result<bool> {
-        let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
-        for table in tables {
-            let Some(rows) = self.rows(table)? else { return Ok(false) };
-            if !zone::is_complete(table, &rows, &marks)? {
-                return Ok(false);
+        self.guard(|| {
+            let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
+            for table in tables {
+                let Some(rows) = self.rows(table)? else { return Ok(false) };
+                if !zone::is_complete(table, &rows, &marks)? {
+                    return Ok(false);
+                }
             }
-        }
-        Ok(true)
+            Ok(true)
+        })
     }
 
     /// What is known of the table's rows without reading them.
     pub(crate) fn zones(&self, table: &'static Table) -> Result<ZoneMap> {
-        let Some(rows) = self.rows(table)? else { return Ok(ZoneMap::default()) };
-        let zones = absent_as_none(self.txn.open_table(ZONES))?;
-        let marks = absent_as_none(self.txn.open_table(MARKS))?;
-        match zones.zip(marks) {
-            Some((zones, marks)) => ZoneMap::read(table, &rows, &zones, &marks),
-            None => Ok(ZoneMap::unknown()),
-        }
+        self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(ZoneMap::default()) };
+            let zones = absent_as_none(self.txn.open_table(ZONES))?;
+            let marks = absent_as_none(self.txn.open_table(MARKS))?;
+            match zones.zip(marks) {
+                Some((zones, marks)) => ZoneMap::read(table, &rows, &zones, &marks),
+                None => Ok(ZoneMap::unknown()),
+            }
+        })
     }
 
     /// How many rows the table has. Takes no longer for more.
     pub(crate) fn count(&self, table: &Table) -> Result<u64> {
-        Ok(self.rows(table)?.map_or(Ok(0), |rows| rows.len())?)
+        self.guard(|| Ok(self.rows(table)?.map_or(Ok(0), |rows| rows.len())?))
     }
 
     /// Gives the row of the lowest id and the row of the highest to `read`; nothing if there is none.
@@ -68,12 +95,14 @@ impl Snapshot {
         table: &Table,
         mut read: impl FnMut(i64, &[u8]) -> Result<T>,
     ) -> Result<Option<(T, T)>> {
-        let Some(rows) = self.rows(table)? else { return Ok(None) };
-        let (Some((first_id, first)), Some((last_id, last))) = (rows.first()?, rows.last()?) else {
-            return Ok(None);
-        };
-        let first = read(first_id.value(), first.value())?;
-        Ok(Some((first, read(last_id.value(), last.value())?)))
+        let ends = self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(None) };
+            let (Some(first), Some(last)) = (rows.first()?, rows.last()?) else { return Ok(None) };
+            Ok(Some([first, last].map(|(id, json)| (id.value(), json.value().to_vec()))))
+        })?;
+        let Some([(first_id, first), (last_id, last)]) = ends else { return Ok(None) };
+        let first = read(first_id, &first)?;
+        Ok(Some((first, read(last_id, &last)?)))
     }
 
     /// The lowest and the highest id in a run of ids; `None` if there is no row.
@@ -82,15 +111,17 @@ impl Snapshot {
         table: &Table,
         ids: RangeInclusive<i64>,
     ) -> Result<Option<(i64, i64)>> {
-        let Some(rows) = self.rows(table)? else { return Ok(None) };
-        let mut range = rows.range(ids)?;
-        let Some(first) = range.next() else { return Ok(None) };
-        let first = first?.0.value();
-        let last = match range.next_back() {
-            Some(last) => last?.0.value(),
-            None => first,
-        };
-        Ok(Some((first, last)))
+        self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(None) };
+            let mut range = rows.range(ids)?;
+            let Some(first) = range.next() else { return Ok(None) };
+            let first = first?.0.value();
+            let last = match range.next_back() {
+                Some(last) => last?.0.value(),
+                None => first,
+            };
+            Ok(Some((first, last)))
+        })
     }
 
     /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
@@ -102,19 +133,40 @@ impl Snapshot {
         falling: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let Some(rows) = self.rows(table)? else { return Ok(()) };
-        let mut range = rows.range(ids)?;
-        while let Some(row) = if falling { range.next_back() } else { range.next() } {
-            let (id, json) = row?;
-            if visit(id.value(), json.value())?.is_break() {
-                break;
+        let range = self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(None) };
+            Ok(Some(Guarded::new(rows.range(ids)?)))
+        })?;
+        let Some(mut range) = range else { return Ok(()) };
+        loop {
+            let row = self.guard(|| {
+                let row = if falling { range.next_back() } else { range.next() };
+                row.map(|row| Ok(Row::new(row?))).transpose()
+            })?;
+            // Outside of the guard: a panic of `visit` has nothing to do with the file.
+            match row {
+                Some(row) if visit(row.id, row.json.value())?.is_continue() => {}
+                _ => return Ok(()),
             }
         }
-        Ok(())
     }
 
     pub(super) fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
         absent_as_none(self.txn.open_table(rows_of(table)))
+    }
+}
+
+/// A row where redb found it.
+struct Row {
+    id: i64,
+    json: AccessGuard<'static, &'static [u8]>,
+}
+
+impl Row {
+    /// Reads the id, and finds the JSON once, so that doing it again cannot panic.
+    fn new((id, json): (AccessGuard<'static, i64>, AccessGuard<'static, &'static [u8]>)) -> Self {
+        let _found = json.value();
+        Self { id: id.value(), json }
     }
 }
 

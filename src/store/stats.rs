@@ -41,8 +41,14 @@ pub struct TableStats {
 
 impl Store {
     pub(crate) fn stats(&self, tables: &[&'static Table]) -> Result<StoreStats> {
+        // redb's own count of a tree's pages has no bound to its depth: a page that points to itself
+        // would end the process.
+        self.refuse_damage()?;
         let snapshot = self.snapshot()?;
-        let tables = tables.iter().map(|table| snapshot.stats(table)).collect::<Result<_>>()?;
+        let tables = tables
+            .iter()
+            .map(|table| snapshot.guard(|| snapshot.stats(table)))
+            .collect::<Result<_>>()?;
         Ok(StoreStats { file_bytes: self.file_bytes()?, tables })
     }
 }

@@ -11,16 +11,17 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::store::connection::Connection;
-use crate::store::file::{REDB_MAGIC, copy_private, first_bytes, make_private};
+use crate::store::file::{
+    REDB_MAGIC, copy_private, first_bytes, lock_within, make_private, redb_file_bytes,
+};
 use crate::store::handle::Handle;
-use crate::store::{Store, kept};
+use crate::store::{Store, kept, unwind};
 
 /// Where its two commit slots lie, each of which begins with its format.
 const SLOTS: [usize; 2] = [64, 192];
@@ -56,7 +57,7 @@ pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<P
     // Who opens the store meanwhile waits here, and then finds it upgraded. The lock is on the
     // directory, because the store's own file is another one afterwards.
     let dir = File::open(dir_path).map_err(Error::io("open", dir_path))?;
-    dir.lock().map_err(Error::io("lock", dir_path))?;
+    lock_within(&dir, dir_path, options.busy_timeout)?;
     if !is_old(path)? {
         return Ok(None);
     }
@@ -101,23 +102,11 @@ fn refuse_cut_short(path: &Path, file: &mut File) -> Result<()> {
     let mut header = Vec::new();
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(Error::io("read", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
-    if stated_length(&header).is_none_or(|stated| length < stated) {
+    if redb_file_bytes(&header).is_none_or(|stated| length < stated) {
         let reason = "it is cut short".to_owned();
         return Err(Error::NotAStore { path: path.to_owned(), reason });
     }
     Ok(())
-}
-
-/// How long the file is, going by its header: a page, full regions, and one that is not full.
-fn stated_length(header: &[u8]) -> Option<u64> {
-    let number = |at: usize| {
-        let bytes = header.get(at..)?.first_chunk()?;
-        Some(u64::from(u32::from_le_bytes(*bytes)))
-    };
-    let (page, region_header, region) = (number(12)?, number(16)?, number(20)?);
-    let (full_regions, last_region) = (number(24)?, number(28)?);
-    let last = if last_region > 0 { region_header + last_region } else { 0 };
-    (region_header + region).checked_mul(full_regions)?.checked_add(last + 1)?.checked_mul(page)
 }
 
 /// Makes the copy and upgrades it. When this returns, it is a store that netsky reads, on the disk.
@@ -130,7 +119,7 @@ fn make_upgraded_copy(
     copy_private(old, new)?;
     // redb 2 panics at much that can be wrong in a file. All that it leaves behind then is the copy,
     // which is thrown away.
-    let upgraded = panic::catch_unwind(AssertUnwindSafe(|| upgrade_in_place(new, path, options)));
+    let upgraded = unwind::caught(|| upgrade_in_place(new, path, options));
     upgraded.unwrap_or_else(|_| {
         let reason = "it is corrupt, and redb 2 cannot read it".to_owned();
         Err(Error::NotAStore { path: path.to_owned(), reason })

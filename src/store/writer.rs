@@ -9,7 +9,7 @@
 //! and again without waiting would starve where many processes write.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use redb::{CommitError, Database, WriteTransaction};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, LockHolder, Result};
+use crate::store::unwind::{Guarded, caught, damage_or, panicked};
 
 /// What is to be done in a transaction. It may be done again: when another job of the transaction
 /// fails, this one goes into the next.
@@ -31,9 +32,11 @@ pub(super) struct Writer {
 
 #[derive(Debug)]
 struct Shared {
-    db: Database,
+    db: Guarded<Database>,
+    /// The store's file, for errors.
+    path: PathBuf,
     queue: Mutex<Queue>,
-    /// Set when the disk fails: redb then refuses all further work with the database.
+    /// Set when the disk fails, or redb panics: no further work can be done with the database.
     failed: AtomicBool,
 }
 
@@ -76,13 +79,16 @@ enum State {
     /// The lock is held.
     Taken,
     Done(Result<()>),
+    /// The caller has the result.
+    Told,
 }
 
 impl Writer {
-    pub(super) fn new(db: Database) -> Self {
+    pub(super) fn new(db: Database, path: &Path) -> Self {
         Self {
             shared: Arc::new(Shared {
-                db,
+                db: Guarded::new(db),
+                path: path.to_owned(),
                 queue: Mutex::default(),
                 failed: AtomicBool::new(false),
             }),
@@ -93,18 +99,23 @@ impl Writer {
         &self.shared.db
     }
 
-    /// Whether the disk has failed it.
+    /// Whether no further work can be done with it.
     pub(super) fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
     /// Does the work in a transaction, together with others' work, and returns once it is durable.
-    /// `None` if the lock was not to be had in time: then nothing has been done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if the lock was not to be had in time: then nothing has been done. The work's own
+    /// errors; [`Error::Damaged`] if redb panicked, [`Error::Storage`]: nothing of the work is stored.
+    /// [`Error::CommitUncertain`] if the commit itself failed.
     pub(super) fn write<T: Send + 'static>(
         &self,
         patience: Duration,
         mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
-    ) -> Option<Result<T>> {
+    ) -> Result<T> {
         let answer = Arc::new(Mutex::new(None));
         let answered = Arc::clone(&answer);
         let ticket = self.shared.enqueue(Box::new(move |txn| {
@@ -113,10 +124,17 @@ impl Writer {
             Ok(())
         }));
         let deadline = Instant::now().checked_add(patience);
-        Some(ticket.wait(deadline)?.and_then(|()| {
-            let answer = locked(&answer).take();
-            answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
-        }))
+        let Some(written) = ticket.wait(deadline) else {
+            // While it writes, this thread has the lock, for other callers.
+            let holder = match locked(&self.shared.queue).phase {
+                Phase::Writes => LockHolder::ThisProcess,
+                Phase::WaitsForLock | Phase::Ended => LockHolder::OtherProcess,
+            };
+            return Err(Error::Busy { path: self.shared.path.clone(), waited: patience, holder });
+        };
+        written?;
+        let answer = locked(&answer).take();
+        answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
     }
 }
 
@@ -142,9 +160,8 @@ impl Shared {
                 let _ = ended.join();
             }
             let shared = Arc::clone(self);
-            let spawned = thread::Builder::new()
-                .name("netsky-writer".to_owned())
-                .spawn(move || shared.write_all());
+            let spawned =
+                thread::Builder::new().name("netsky-writer".to_owned()).spawn(move || shared.run());
             match spawned {
                 Ok(thread) => {
                     queue.thread = Some(thread);
@@ -152,11 +169,23 @@ impl Shared {
                 }
                 Err(error) => {
                     let error = Error::io("start a thread to write", ".")(error);
-                    fail(queue.jobs.drain(..), error);
+                    self.fail(queue.jobs.drain(..), error);
                 }
             }
         }
         ticket
+    }
+
+    /// What the thread does. However it ends, nobody waits for it any more.
+    fn run(&self) {
+        if let Err(panic) = caught(|| self.write_all()) {
+            self.failed.store(true, Ordering::Relaxed);
+            let mut queue = locked(&self.queue);
+            queue.phase = Phase::Ended;
+            let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+            drop(queue);
+            self.fail(jobs, panicked(&self.path, &panic));
+        }
     }
 
     /// Writes until there is nothing to write.
@@ -171,19 +200,20 @@ impl Shared {
                 }
                 queue.phase = Phase::WaitsForLock;
             }
-            let begun = self.db.begin_write();
+            let begun = caught(|| {
+                let mut txn = self.db.begin_write()?;
+                // A file that is shared is written so anyway. One that this process has for itself
+                // would else have to be read through after a crash.
+                txn.set_quick_repair(true);
+                Ok(txn)
+            });
             locked(&self.queue).phase = Phase::Writes;
-            match begun {
-                Ok(mut txn) => {
-                    // A file that is shared is written so anyway. One that this process has for
-                    // itself would else have to be read through after a crash.
-                    txn.set_quick_repair(true);
-                    self.write_waiting(txn);
-                }
+            match self.flattened(begun) {
+                Ok(txn) => self.write_waiting(txn),
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
                     let jobs: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
-                    fail(jobs, error.into());
+                    self.fail(jobs, error);
                 }
             }
         }
@@ -194,42 +224,66 @@ impl Shared {
         let waiting: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
         let mut jobs: VecDeque<Job> = waiting.into_iter().filter(|job| job.ticket.take()).collect();
         for index in 0..jobs.len() {
-            let done = catch_unwind(AssertUnwindSafe(|| (jobs[index].work)(&txn)));
-            let done = done.unwrap_or_else(|_| {
-                Err(Error::Storage("the program panicked while it wrote a row".into()))
-            });
-            if let Err(error) = done {
-                let undone = txn.abort();
+            let done = caught(|| (jobs[index].work)(&txn));
+            if done.is_err() {
+                // What redb keeps in memory may be half changed.
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            if let Err(error) = self.flattened(done) {
+                let undone = caught(|| txn.abort().map_err(Error::from));
                 if let Some(failed) = jobs.remove(index) {
                     failed.ticket.finish(Err(error));
                 }
-                match undone {
+                match self.flattened(undone) {
                     Ok(()) => self.put_back(jobs),
-                    // The disk failed, and nothing of the transaction is stored.
+                    // Nothing of the transaction is stored.
                     Err(error) => {
                         self.failed.store(true, Ordering::Relaxed);
-                        fail(jobs, error.into());
+                        self.fail(jobs, error);
                     }
                 }
                 return;
             }
         }
         if jobs.is_empty() {
+            // Dropping a transaction aborts it.
+            if caught(|| drop(txn)).is_err() {
+                self.failed.store(true, Ordering::Relaxed);
+            }
             return;
         }
-        match txn.commit() {
-            Ok(()) => jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
+        let failure: Arc<dyn std::error::Error + Send + Sync> = match caught(|| txn.commit()) {
+            Ok(Ok(())) => return jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
+            Ok(Err(CommitError::Storage(error))) => Arc::new(error),
             // Rolled back, for a reason that the work should have told.
-            Err(error @ CommitError::TransactionPoisoned) => fail(jobs, error.into()),
-            Err(CommitError::Storage(error)) => {
-                self.failed.store(true, Ordering::Relaxed);
-                let error = Arc::new(error);
-                for job in jobs {
-                    let source = Box::new(Arc::clone(&error));
-                    job.ticket.finish(Err(Error::CommitUncertain(source)));
+            Ok(Err(error)) => return self.fail(jobs, error.into()),
+            Err(panic) => Arc::new(panicked(&self.path, &panic)),
+        };
+        self.failed.store(true, Ordering::Relaxed);
+        for job in jobs {
+            job.ticket.finish(Err(Error::CommitUncertain(Box::new(Arc::clone(&failure)))));
+        }
+    }
+
+    /// What a call into redb came to.
+    fn flattened<T>(&self, called: Result<Result<T>, String>) -> Result<T> {
+        match called {
+            Ok(result) => result.map_err(|error| damage_or(&self.path, error)),
+            Err(panic) => Err(panicked(&self.path, &panic)),
+        }
+    }
+
+    /// Tells the callers of all these jobs of one error.
+    fn fail(&self, jobs: impl IntoIterator<Item = Job>, error: Error) {
+        let error = Arc::new(damage_or(&self.path, error));
+        for job in jobs {
+            let error = match &*error {
+                Error::Damaged { path, reason } => {
+                    Error::Damaged { path: path.clone(), reason: reason.clone() }
                 }
-            }
-            Err(error) => fail(jobs, error.into()),
+                _ => Error::Storage(Box::new(SharedError(Arc::clone(&error)))),
+            };
+            job.ticket.finish(Err(error));
         }
     }
 
@@ -247,9 +301,10 @@ impl Ticket {
     fn wait(&self, deadline: Option<Instant>) -> Option<Result<()>> {
         let mut state = locked(&self.state);
         loop {
-            match std::mem::take(&mut *state) {
+            match std::mem::replace(&mut *state, State::Told) {
                 State::Done(result) => return Some(result),
                 State::Waiting => {
+                    *state = State::Waiting;
                     let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
                     if left == Some(Duration::ZERO) {
                         *state = State::Withdrawn;
@@ -289,8 +344,11 @@ impl Ticket {
         self.change(State::Waiting);
     }
 
+    /// Ends the wait. What the caller was told before stands.
     fn finish(&self, result: Result<()>) {
-        self.change(State::Done(result));
+        if !matches!(*locked(&self.state), State::Done(_) | State::Withdrawn | State::Told) {
+            self.change(State::Done(result));
+        }
     }
 
     fn change(&self, to: State) {
@@ -305,11 +363,11 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// Tells the callers of all these jobs of one error.
-fn fail(jobs: impl IntoIterator<Item = Job>, error: Error) {
-    let error = Arc::new(error);
-    for job in jobs {
-        job.ticket.finish(Err(Error::Storage(Box::new(SharedError(Arc::clone(&error))))));
+/// A job that is lost must not leave its caller waiting.
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.ticket
+            .finish(Err(Error::Storage("the writing thread ended without an answer".into())));
     }
 }
 
@@ -363,7 +421,7 @@ mod tests {
         let txn = db.begin_write().unwrap();
         txn.open_table(ROWS).unwrap();
         txn.commit().unwrap();
-        (dir, Writer::new(db))
+        (dir, Writer::new(db, Path::new("db")))
     }
 
     fn rows(db: &Database) -> Vec<u64> {
@@ -412,7 +470,7 @@ mod tests {
                             insert(txn, key)?;
                             Ok(rows(&shared.db).len())
                         });
-                        assert_eq!(committed.unwrap().unwrap(), 0, "another was committed before");
+                        assert_eq!(committed.unwrap(), 0, "another was committed before");
                     });
                 }
                 until_queued(&writer, 16);
@@ -438,8 +496,8 @@ mod tests {
                                 _ => Ok(key),
                             }
                         });
-                        match (key, written.unwrap()) {
-                            (3, Err(Error::HomeDirMissing)) | (5, Err(Error::Storage(_))) => {}
+                        match (key, written) {
+                            (3, Err(Error::HomeDirMissing)) | (5, Err(Error::Damaged { .. })) => {}
                             (_, written) => assert_eq!(written.unwrap(), key),
                         }
                     });
@@ -455,10 +513,12 @@ mod tests {
     fn a_caller_that_gives_up_has_nothing_written() {
         let (dir, writer) = writer();
         while_another_writes(&dir, |let_go| {
-            assert!(writer.write(Duration::from_millis(20), |txn| insert(txn, 1)).is_none());
+            let given_up = writer.write(Duration::from_millis(20), |txn| insert(txn, 1));
+            let other = LockHolder::OtherProcess;
+            assert!(matches!(given_up, Err(Error::Busy { holder, .. }) if holder == other));
             drop(let_go);
         });
-        writer.write(LONG, |txn| insert(txn, 2)).unwrap().unwrap();
+        writer.write(LONG, |txn| insert(txn, 2)).unwrap();
         assert_eq!(rows(writer.db()), [2]);
     }
 
@@ -476,7 +536,10 @@ mod tests {
                 })
             });
             begun.wait();
-            slow.join().unwrap().unwrap().unwrap();
+            let given_up = writer.write(Duration::from_millis(20), |txn| insert(txn, 2));
+            let own = LockHolder::ThisProcess;
+            assert!(matches!(given_up, Err(Error::Busy { holder, .. }) if holder == own));
+            slow.join().unwrap().unwrap();
         });
         assert_eq!(rows(writer.db()), [1]);
     }
@@ -485,7 +548,7 @@ mod tests {
     fn a_writer_that_is_dropped_has_let_go_of_the_file() {
         let (dir, writer) = writer();
         for key in 0..50 {
-            writer.write(LONG, move |txn| insert(txn, key)).unwrap().unwrap();
+            writer.write(LONG, move |txn| insert(txn, key)).unwrap();
         }
         drop(writer);
         // Another mode does not share the file with a handle that is open.

@@ -414,7 +414,7 @@ fn the_demo_answers_questions_in_an_empty_home_and_touches_no_other_store() {
 fn a_sqlite_file_is_moved_aside_with_a_line_that_says_where_to() {
     let home = Home::new();
     std::fs::create_dir(home.path(".netsky")).unwrap();
-    home.file(".netsky/meta.db", b"SQLite format 3\0rest");
+    home.file(".netsky/meta.db", crate::opening::OLD_SQLITE);
     assert!(home.fails(3, &["query", "SELECT 1"]).contains("SQLite"));
     let ran = home.run(&["record", "ticks", TICK]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "1\n"));
@@ -424,7 +424,7 @@ fn a_sqlite_file_is_moved_aside_with_a_line_that_says_where_to() {
         "{}",
         ran.err
     );
-    assert_eq!(std::fs::read(Path::new(&archive)).unwrap(), b"SQLite format 3\0rest");
+    assert_eq!(std::fs::read(Path::new(&archive)).unwrap(), crate::opening::OLD_SQLITE);
 }
 
 #[test]

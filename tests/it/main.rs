@@ -11,6 +11,7 @@ mod oracle;
 mod project;
 mod pushdown;
 mod recorder;
+mod replaced;
 mod rows;
 mod sharing;
 mod sorting;

@@ -1,12 +1,18 @@
 //! Opening a store: what is made, what is refused and left as it is, and sharing it.
 
 use std::fs;
-use std::path::Path;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsky_db::{Db, Error, MessageRecord, OpenOptions, SCHEMA_VERSION, TABLES};
+use redb::StorageBackend;
+use redb::backends::FileBackend;
 
+use crate::cli::Home;
 use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
 
 pub fn names_in(dir: &Path) -> Vec<String> {
@@ -105,6 +111,67 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_by_name() {
+    use std::os::unix::net::UnixListener;
+    let home = Home::new();
+    let (pipe, dir, socket) = (home.path("pipe"), home.path("dir"), home.path("socket"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::create_dir(&dir).unwrap();
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions();
+    let store = store();
+    let backup = store.path.with_file_name("backup.db");
+    store.db.backup(&backup).unwrap();
+    let kinds = [
+        (Path::new("/dev/null"), "a device"),
+        (&pipe, "a named pipe"),
+        (&dir, "a directory"),
+        (&socket, "a socket"),
+    ];
+    for (path, kind) in kinds {
+        let before = mode(path);
+        let name = path.to_str().unwrap();
+        let refused = |args: &[&str]| {
+            let error = home.fails(3, &[&["--db", name], args].concat());
+            assert!(error.contains(kind), "{args:?}: {error}");
+        };
+        refused(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
+        refused(&["query", "SELECT 1"]);
+        refused(&["migrate"]);
+        refused(&["restore", backup.to_str().unwrap(), "--force"]);
+        for copied in [store.db.backup_over(path), Db::restore_over(path, &backup)] {
+            match copied {
+                Err(Error::NotAStore { reason, .. }) => assert!(reason.contains(kind), "{reason}"),
+                other => panic!("{kind}: {other:?}"),
+            }
+        }
+        assert_eq!(mode(path), before, "{kind}");
+    }
+    assert_eq!(names_in(&home.path(".")), ["dir", "pipe", "socket"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_no_store_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("plain.txt");
+    fs::write(&text, "hello").unwrap();
+    let theirs = dir.path().join("theirs.redb");
+    let db = redb::Database::create(&theirs).unwrap();
+    let txn = db.begin_write().unwrap();
+    txn.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    for path in [text, theirs] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Db::open_path(&path), Err(Error::NotAStore { .. })));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+}
+
 #[test]
 fn a_redb_file_of_another_program_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -141,20 +208,24 @@ fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let _exclusive = redb::Database::create(&path).unwrap();
-    for opened in [Db::open_path(&path), Db::open_read_only(&path)] {
+    let options = OpenOptions::new().busy_timeout(Duration::ZERO);
+    for opened in [options.open(&path), options.open_read_only(&path)] {
         assert!(matches!(opened, Err(Error::Locked { .. })), "{opened:?}");
     }
 }
 
+/// What is left of a SQLite file of netsky if one looks only at its first bytes and its schema.
+pub const OLD_SQLITE: &[u8] = b"SQLite format 3\0 CREATE TABLE messages (id INTEGER) \
+    CREATE TABLE ticks (id INTEGER) CREATE TABLE crashes (id INTEGER)";
+
 #[test]
 fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
-    let sqlite = b"SQLite format 3\0 and what follows";
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let mut archives = Vec::new();
     // Twice within a second, so that the names could clash.
     for round in 0..2u8 {
-        let bytes = [&sqlite[..], &[round]].concat();
+        let bytes = [OLD_SQLITE, &[round]].concat();
         fs::write(&path, &bytes).unwrap();
         fs::write(dir.path().join("meta.db-wal"), [round]).unwrap();
         match Db::open_read_only(&path) {
@@ -176,6 +247,149 @@ fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
         fs::remove_file(&path).unwrap();
     }
     assert_ne!(archives[0], archives[1]);
+}
+
+/// A SQLite database whose last row lies in its journal alone, as its program left it when it was killed.
+fn sqlite_with_journal(dir: &Path, tables: &[&str]) -> PathBuf {
+    let (live, path) = (dir.join("live.db"), dir.join("meta.db"));
+    let sqlite = rusqlite::Connection::open(&live).unwrap();
+    sqlite.pragma_update(None, "journal_mode", "wal").unwrap();
+    for table in tables {
+        let sql = format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, source TEXT)");
+        sqlite.execute_batch(&sql).unwrap();
+    }
+    sqlite.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    sqlite.execute(&format!("INSERT INTO {} VALUES (1, 'kept')", tables[0]), []).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        fs::copy(format!("{}{suffix}", live.display()), format!("{}{suffix}", path.display()))
+            .unwrap();
+    }
+    drop(sqlite);
+    fs::remove_file(live).unwrap();
+    path
+}
+
+fn sources_in(sqlite: &Path, table: &str) -> Vec<String> {
+    let sqlite = rusqlite::Connection::open(sqlite).unwrap();
+    let mut rows = sqlite.prepare(&format!("SELECT source FROM {table}")).unwrap();
+    let rows = rows.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+const OWN: [&str; 3] = ["ticks", "messages", "crashes"];
+
+/// The store is there and empty, and the archive beside it is whole.
+fn assert_archived(dir: &Path) {
+    let db = Db::open_path(dir.join("meta.db")).unwrap();
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);
+    drop(db);
+    let names = names_in(dir);
+    let archives: Vec<&String> = names.iter().filter(|name| name.ends_with(".bak")).collect();
+    assert_eq!(archives.len(), 1, "{names:?}");
+    let journals = names.iter().filter(|name| name.ends_with("-wal") || name.ends_with("-shm"));
+    assert!(journals.clone().all(|name| name.starts_with(archives[0])), "{names:?}");
+    assert_eq!(journals.count(), 2, "{names:?}");
+    assert_eq!(sources_in(&dir.join(archives[0]), "ticks"), ["kept"]);
+}
+
+#[test]
+fn a_sqlite_file_keeps_what_its_journal_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = sqlite_with_journal(dir.path(), &OWN);
+    assert_archived(dir.path());
+    assert_eq!(Db::open_path(path).unwrap().archived(), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_that_was_interrupted_is_finished_under_its_name() {
+    let name = |dir: &Path, suffix: &str| dir.join(format!("meta.db{suffix}"));
+    let archive =
+        |dir: &Path, suffix: &str| dir.join(format!("meta.sqlite-v1-20260101000000.bak{suffix}"));
+    // The steps in their order. A process is killed after each number of them.
+    let link =
+        |dir: &Path, suffix: &str| fs::hard_link(name(dir, suffix), archive(dir, suffix)).unwrap();
+    let remove = |dir: &Path, suffix: &str| fs::remove_file(name(dir, suffix)).unwrap();
+    let steps: [&dyn Fn(&Path); 6] = [
+        &|dir| link(dir, "-wal"),
+        &|dir| link(dir, "-shm"),
+        &|dir| link(dir, ""),
+        &|dir| remove(dir, ""),
+        &|dir| remove(dir, "-wal"),
+        &|dir| remove(dir, "-shm"),
+    ];
+    for done in 0..=steps.len() {
+        println!("killed after {done} steps");
+        let dir = tempfile::tempdir().unwrap();
+        sqlite_with_journal(dir.path(), &OWN);
+        steps[..done].iter().for_each(|step| step(dir.path()));
+        assert_archived(dir.path());
+        assert!(done == 0 || archive(dir.path(), "").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_that_is_killed_at_any_moment_loses_nothing() {
+    let home = Home::new();
+    for moment in 0..24 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = sqlite_with_journal(dir.path(), &OWN);
+        let mut command = home.command(&["--db", path.to_str().unwrap(), "record", "ticks", "{}"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while names_in(dir.path()).len() == 3 && child.try_wait().unwrap().is_none() {}
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(60 * moment) {}
+        let _ = child.kill();
+        child.wait().unwrap();
+        assert_archived(dir.path());
+    }
+}
+
+#[test]
+fn a_sqlite_file_of_another_program_is_refused_and_left() {
+    let dir = tempfile::tempdir().unwrap();
+    for tables in [&["bookmarks", "folders"][..], &["messages", "sessions"]] {
+        let path = sqlite_with_journal(dir.path(), tables);
+        let before = names_in(dir.path())
+            .iter()
+            .map(|name| fs::read(dir.path().join(name)).unwrap())
+            .collect::<Vec<_>>();
+        for opened in [Db::open_path(&path), Db::open_read_only(&path)] {
+            match opened {
+                Err(Error::NotAStore { reason, .. }) => {
+                    assert!(reason.contains("another program"), "{reason}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(names_in(dir.path()), ["meta.db", "meta.db-shm", "meta.db-wal"]);
+        let after = names_in(dir.path())
+            .iter()
+            .map(|name| fs::read(dir.path().join(name)).unwrap())
+            .collect::<Vec<_>>();
+        assert!(before == after, "it was changed");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_sqlite_file_in_use_is_waited_for_as_long_as_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = sqlite_with_journal(dir.path(), &OWN);
+    // SQLite's own locks are on parts of the file, as this is.
+    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    let holder = FileBackend::new(file).unwrap();
+    let byte = Bound::Included(0x4000_0002);
+    assert!(holder.try_lock_range(byte, byte).unwrap());
+    let begun = Instant::now();
+    match OpenOptions::new().busy_timeout(Duration::ZERO).open(&path) {
+        Err(Error::Locked { reason, .. }) => assert!(reason.contains("SQLite"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    holder.close().unwrap();
+    assert_archived(dir.path());
 }
 
 #[test]

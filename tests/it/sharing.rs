@@ -5,18 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsky_db::{Db, Error, OpenOptions, TickRecord};
 use serde_json::json;
 
+use crate::cli::Home;
 use crate::support::{open_past_the_crate, rows, store, stored_rows, value};
+
+const TICK: &str = r#"{"source":"cron","detail_json":"{}"}"#;
 
 fn impatient() -> OpenOptions {
     OpenOptions::new().busy_timeout(Duration::from_millis(100))
@@ -166,25 +170,40 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
         Some(_) => (8, 400),
         None => (4, 12),
     };
-    let store = store();
+    let dir = tempfile::tempdir().unwrap();
+    // There is no store yet: the first processes make it, and are killed while they do.
+    let path = dir.path().join("meta.db");
     let acknowledged = Acknowledged::default();
     let mut rng = fastrand::Rng::with_seed(1);
-    let start = || Recorder::start(&store.path, &acknowledged);
+    let start = || Recorder::start(&path, &acknowledged);
     let mut running: Vec<Recorder> = (0..recorders).map(|_| start()).collect();
     for _ in 0..kills {
-        thread::sleep(Duration::from_millis(rng.u64(20..150)));
+        let is_begun = acknowledged.lock().unwrap().len() > 100;
+        thread::sleep(Duration::from_millis(rng.u64(if is_begun { 20..150 } else { 2..60 })));
         running.swap_remove(rng.usize(..recorders)).kill();
         running.push(start());
         // A reader sees a whole prefix at any moment.
-        let seen = rows(&store.db, "SELECT count(*) AS n, coalesce(max(id), 0) AS last FROM ticks");
-        assert_eq!(seen[0]["n"], seen[0]["last"]);
+        match Db::open_read_only(&path) {
+            Ok(db) => {
+                let sql = "SELECT count(*) AS n, coalesce(max(id), 0) AS last FROM ticks";
+                let seen = rows(&db, sql);
+                assert_eq!(seen[0]["n"], seen[0]["last"]);
+            }
+            Err(Error::StoreNotFound { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    // Slow machines have not recorded much yet.
+    while acknowledged.lock().unwrap().len() <= 20 {
+        thread::sleep(Duration::from_millis(20));
     }
     running.into_iter().for_each(Recorder::kill);
     // The last commit of a process that was killed within it may be finished by the next that writes.
     // So one writes first.
-    let last = Db::open_path(&store.path).unwrap().record(&tick("after")).unwrap();
+    let db = Db::open_path(&path).unwrap();
+    let last = db.record(&tick("after")).unwrap();
 
-    let found: BTreeMap<i64, String> = rows(&store.db, "SELECT id, source FROM ticks")
+    let found: BTreeMap<i64, String> = rows(&db, "SELECT id, source FROM ticks")
         .into_iter()
         .map(|row| (row["id"].as_i64().unwrap(), row["source"].as_str().unwrap().to_owned()))
         .collect();
@@ -206,15 +225,69 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
     assert_eq!(last, found.len() as i64);
 
     // Zones count and date the rows as they are.
-    let times: Vec<String> = stored_rows(&store.path, "ticks")
+    let times: Vec<String> = stored_rows(&path, "ticks")
         .iter()
         .map(|(_, row)| row.split('"').nth(5).unwrap().to_owned())
         .collect();
     let ends =
-        rows(&store.db, "SELECT count(*) AS n, min(ts_utc) AS low, max(ts_utc) AS high FROM ticks");
+        rows(&db, "SELECT count(*) AS n, min(ts_utc) AS low, max(ts_utc) AS high FROM ticks");
     assert_eq!(ends[0]["n"], times.len());
     assert_eq!(ends[0]["low"], times.iter().min().unwrap().as_str());
     assert_eq!(ends[0]["high"], times.iter().max().unwrap().as_str());
-    let report = store.db.check().unwrap();
+    let report = db.check().unwrap();
     assert!(report.is_clean(), "{report:?}");
+}
+
+/// Makes a store with the command line, and kills it a number of microseconds after its file is there.
+fn make_until_killed(home: &Home, path: &Path, micros: u64) {
+    let args = ["--db", path.to_str().unwrap(), "record", "ticks", TICK];
+    let mut command = home.command(&args);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !path.exists() && child.try_wait().unwrap().is_none() {}
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_micros(micros) {}
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_store_killed_while_it_is_made_is_made_again() {
+    let kills = if env::var_os("NETSKY_LONG_TESTS").is_some() { 800 } else { 40 };
+    let home = Home::new();
+    let mut unfinished = 0;
+    for kill in 0..kills {
+        let path = home.path(&format!("{kill}.db"));
+        // The first milliseconds are those in which redb writes its first pages.
+        make_until_killed(&home, &path, 150 * (kill % 40));
+        let left = fs::read(&path).unwrap_or_default();
+        unfinished += usize::from(left.starts_with(&[0; 9]));
+        let db = ["--db", path.to_str().unwrap()];
+        let read = home.run(&[&db[..], &["query", "SELECT count(*) FROM ticks"]].concat());
+        assert!(read.code == 0 || read.err.contains("no store at"), "{}", read.err);
+        let id = home.ok(&[&db[..], &["record", "ticks", TICK]].concat());
+        assert!(matches!(id.as_str(), "1\n" | "2\n"), "{id}");
+        assert!(home.ok(&[&db[..], &["check"]].concat()).contains("0 faults"));
+        fs::remove_file(&path).unwrap();
+    }
+    println!("{kills} kills, {unfinished} of them before the magic number was written");
+}
+
+#[test]
+fn processes_that_find_an_unfinished_store_make_it_once() {
+    let home = Home::new();
+    let path = home.path("meta.db");
+    for unfinished in [0, 73_728] {
+        fs::write(&path, vec![0; unfinished]).unwrap();
+        let args = ["--db", path.to_str().unwrap(), "record", "ticks", TICK];
+        let read = home.fails(3, &["--db", path.to_str().unwrap(), "tables"]);
+        assert!(read.contains("no store at"), "{read}");
+        let children: Vec<Child> =
+            (0..8).map(|_| home.command(&args).stdout(Stdio::piped()).spawn().unwrap()).collect();
+        let mut ids: Vec<String> = children
+            .into_iter()
+            .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+            .collect();
+        ids.sort();
+        assert_eq!(ids, (1..=8).map(|id| format!("{id}\n")).collect::<Vec<_>>());
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
+use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION, TABLES, Table};
 use tempfile::TempDir;
 
 use crate::cli::{Home, Ran, ran};
@@ -391,6 +391,22 @@ fn a_store_that_0_1_6_has_open_is_said_to_be_locked_and_upgraded_later() {
     drop(in_use);
     assert!(Db::open_path(&path).unwrap().upgraded_from().is_some());
     assert_has_all_rows(&path);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_upgrade_waits_for_a_lock_no_longer_than_told() {
+    let old = old_store();
+    let holder = fs::File::open(old.dir.path()).unwrap();
+    holder.lock().unwrap();
+    match OpenOptions::new().busy_timeout(Duration::ZERO).open(&old.path) {
+        Err(Error::Locked { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    old.assert_untouched();
+    drop(holder);
+    drop(Db::open_path(&old.path).unwrap());
+    old.assert_upgraded();
 }
 
 #[test]

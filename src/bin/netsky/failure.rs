@@ -102,6 +102,7 @@ fn code(error: &Error) -> u8 {
         | Error::ReadOnlyStore { .. }
         | Error::HomeDirMissing
         | Error::CommitUncertain(_)
+        | Error::StoreReplaced { .. }
         | Error::Storage(_)
         | Error::Io { .. } => 3,
         _ => 1,
@@ -123,7 +124,7 @@ fn next_step(error: &Error) -> &'static str {
         Error::Busy { .. } => "try again, or wait longer with --busy-timeout",
         Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt leaves such rows out",
         Error::Damaged { .. } => {
-            "nothing was changed; an older backup can take its place: netsky restore FILE --force"
+            "`netsky check` looks at every page; a backup can take its place: netsky restore FILE --force"
         }
         Error::InUse { .. } => "end the programs that have it open, then try again",
         Error::FileExists { .. } => "name another file, or replace it with --force",
@@ -206,6 +207,7 @@ mod tests {
     use std::time::Duration;
 
     use arrow::datatypes::DataType;
+    use netsky_db::LockHolder;
 
     use super::*;
 
@@ -222,7 +224,8 @@ mod tests {
             Error::UpgradeRequired { path: path() },
             Error::Damaged { path: path(), reason: text() },
             Error::Locked { path: path(), reason: text() },
-            Error::Busy { path: path(), waited: time },
+            Error::Busy { path: path(), waited: time, holder: LockHolder::OtherProcess },
+            Error::StoreReplaced { path: path() },
             Error::InUse { path: path() },
             Error::FileExists { path: path() },
             Error::FutureSchemaVersion { path: path(), found: 9, supported: 2 },

@@ -21,6 +21,7 @@ mod process;
 mod progress;
 mod store;
 
+use std::panic;
 use std::process::ExitCode;
 
 use args::Command;
@@ -29,8 +30,10 @@ use commands::{
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use failure::Failure;
+use netsky_db::inside;
 
 fn main() -> ExitCode {
+    print_only_uncaught_panics();
     interrupt::handle();
     let args = args::parse();
     if args.command.limits_memory() {
@@ -67,4 +70,15 @@ fn main() -> ExitCode {
     // A query that was left while it ran can have some still.
     interrupt::discard_files();
     code
+}
+
+/// A panic over a damaged file becomes an error, which says all there is to say. Of the others the
+/// message is printed as ever.
+fn print_only_uncaught_panics() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !inside::is_caught() {
+            print(panic);
+        }
+    }));
 }

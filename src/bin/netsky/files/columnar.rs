@@ -7,7 +7,6 @@ use std::error::Error as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::iter;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -27,6 +26,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+
+use netsky_db::inside;
 
 use crate::failure::Failure;
 use crate::output::Reader;
@@ -247,11 +248,8 @@ pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
 
 /// Some damaged files make the readers panic, where an error is meant.
 fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let read = panic::catch_unwind(AssertUnwindSafe(read));
-    panic::set_hook(hook);
-    read.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
+    inside::caught(read)
+        .unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }
 
 fn open(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {

@@ -1,0 +1,137 @@
+//! Files whose creation as a store was cut short.
+//!
+//! redb makes a database in steps: it sets the file's length, writes the header without the magic
+//! number, syncs, and writes the header with it. A process that is killed in between, a full disk or a
+//! loss of power leaves a file that redb refuses from then on. Nothing was ever stored in such a file,
+//! so it is emptied, and redb makes the database again.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use redb::DatabaseError;
+
+use crate::error::{Error, Result};
+use crate::store::claim;
+use crate::store::file::{FileId, REDB_MAGIC, redb_file_bytes};
+
+/// The length of a new database of redb, which it sets before it writes anything.
+const NEW_FILE_BYTES: u64 = 73_728;
+/// Where the first page ends, which has the header. The others are not written before the magic number.
+const HEADER_PAGE_BYTES: usize = 4_096;
+
+/// Empties the file if its creation was cut short. `file` is open for writing, and `path` led to it.
+pub(super) fn clear_unfinished(path: &Path, file: &File) -> Result<(), DatabaseError> {
+    if !is_unfinished(file)? {
+        return Ok(());
+    }
+    // A lock that is held says that somebody is making the database right now. Opening it waits then.
+    let Some(_lock) = claim::try_lock(file.try_clone()?)? else { return Ok(()) };
+    // It may have been finished, replaced or deleted before the lock was held.
+    let is_at_path = FileId::of(path).ok() == Some(FileId::of_open(file, path)?);
+    if is_at_path && is_unfinished(file)? {
+        file.set_len(0)?;
+    }
+    Ok(())
+}
+
+/// Refuses a file in which no store was ever made, for those who only read: there is no store yet.
+pub(super) fn refuse_unfinished(path: &Path) -> Result<()> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::StoreNotFound { path: path.to_owned() });
+        }
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    let is_empty = file.metadata().map(|metadata| metadata.len() == 0);
+    if is_empty.and_then(|is_empty| Ok(is_empty || is_unfinished(&file)?)).unwrap_or(false) {
+        return Err(Error::StoreNotFound { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+/// Whether the file is as redb leaves it before it writes the magic number.
+fn is_unfinished(mut file: &File) -> io::Result<bool> {
+    if file.metadata()?.len() != NEW_FILE_BYTES {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(NEW_FILE_BYTES).read_to_end(&mut bytes)?;
+    let Some((header, pages)) = bytes.split_at_checked(HEADER_PAGE_BYTES) else { return Ok(false) };
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    // A header without its magic number states the file's length as any other does. That tells it from
+    // another program's file.
+    Ok(is_zero(&header[..REDB_MAGIC.len()])
+        && is_zero(pages)
+        && (is_zero(header) || redb_file_bytes(header) == Some(NEW_FILE_BYTES)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use redb::{Builder, ConcurrencyMode};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A database that was just made, by a process that was killed then.
+    fn new_database() -> (TempDir, PathBuf, Vec<u8>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meta.db");
+        let mut builder = Builder::new();
+        let db = builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).create(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        drop(db);
+        (dir, path, bytes)
+    }
+
+    fn cleared(path: &Path, bytes: &[u8]) -> bool {
+        fs::write(path, bytes).unwrap();
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        clear_unfinished(path, &file).unwrap();
+        let left = fs::read(path).unwrap();
+        assert!(left.is_empty() || left == bytes);
+        left.is_empty()
+    }
+
+    #[test]
+    fn a_header_without_magic_is_unfinished() {
+        let (_dir, path, bytes) = new_database();
+        assert_eq!(bytes.len() as u64, NEW_FILE_BYTES);
+        assert!(!cleared(&path, &bytes), "a database");
+        let mut unfinished = bytes.clone();
+        unfinished[..REDB_MAGIC.len()].fill(0);
+        assert!(cleared(&path, &unfinished));
+        assert!(cleared(&path, &vec![0; bytes.len()]), "before the header");
+    }
+
+    #[test]
+    fn other_files_of_zeros_are_left() {
+        let (_dir, path, bytes) = new_database();
+        let mut other = vec![0; bytes.len()];
+        other[100] = 7;
+        assert!(!cleared(&path, &other), "another program's header");
+        let mut rows = bytes.clone();
+        rows[..REDB_MAGIC.len()].fill(0);
+        rows[HEADER_PAGE_BYTES] = 1;
+        assert!(!cleared(&path, &rows), "something is in its pages");
+        assert!(!cleared(&path, &[0; 4_096]), "another length");
+    }
+
+    #[test]
+    fn a_file_that_is_being_made_is_left() {
+        let (_dir, path, bytes) = new_database();
+        fs::write(&path, vec![0; bytes.len()]).unwrap();
+        let open = || File::options().read(true).write(true).open(&path).unwrap();
+        let held = claim::try_lock(open()).unwrap();
+        clear_unfinished(&path, &open()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), NEW_FILE_BYTES);
+        drop(held);
+        clear_unfinished(&path, &open()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    }
+}

@@ -1,0 +1,164 @@
+//! A store whose file is deleted or replaced while a program has it open: what is acknowledged from
+//! then on is in the file that the path leads to.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES};
+
+use crate::cli::{Home, ran};
+use crate::support::{TestStore, open_past_the_crate, store, stored_rows, value};
+
+const TICK: &str = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"a","detail_json":"{}"}"#;
+
+fn record(db: &Db) -> i64 {
+    db.record_json("ticks", TICK).unwrap()
+}
+
+/// A closed store beside the other, with so many ticks.
+fn closed_store_beside(store: &TestStore, ticks: i64) -> std::path::PathBuf {
+    let path = store.path.with_file_name("other.db");
+    let other = Db::open_path(&path).unwrap();
+    (0..ticks).for_each(|_| assert!(record(&other) > 0));
+    path
+}
+
+fn ticks_at(path: &Path) -> usize {
+    stored_rows(path, "ticks").len()
+}
+
+#[test]
+fn a_deleted_store_is_made_again() {
+    let store = store();
+    assert_eq!(record(&store.db), 1);
+    let reader = Db::open_read_only(&store.path).unwrap();
+    fs::remove_file(&store.path).unwrap();
+    match reader.query("SELECT 1 FROM ticks") {
+        Err(Error::StoreNotFound { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(record(&store.db), 1);
+    assert_eq!(ticks_at(&store.path), 1);
+    assert_eq!(value(&reader, "SELECT count(*) FROM ticks"), 1);
+    assert_eq!(store.db.schema_version().unwrap(), SCHEMA_VERSION);
+    for table in TABLES {
+        stored_rows(&store.path, table.name());
+    }
+    let dir = store.path.parent().unwrap();
+    fs::remove_dir_all(dir).unwrap();
+    assert_eq!(record(&store.db), 1);
+    assert_eq!(ticks_at(&store.path), 1);
+}
+
+#[test]
+fn rows_go_into_a_store_that_was_moved_over() {
+    let store = store();
+    let reader = Db::open_read_only(&store.path).unwrap();
+    assert_eq!(record(&store.db), 1);
+    fs::rename(closed_store_beside(&store, 7), &store.path).unwrap();
+    assert_eq!(value(&reader, "SELECT count(*) FROM ticks"), 7);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 7);
+    assert_eq!(record(&store.db), 8);
+    assert_eq!(ticks_at(&store.path), 8);
+}
+
+#[test]
+fn a_write_that_waits_goes_into_the_new_file() {
+    let store = store();
+    let other = closed_store_beside(&store, 4);
+    let holder = open_past_the_crate(&store.path);
+    let txn = holder.begin_write().unwrap();
+    let id = thread::scope(|scope| {
+        let waiting = scope.spawn(|| record(&store.db));
+        // It waits for the lock by now, most likely. If it does not, it must go there all the same.
+        thread::sleep(Duration::from_millis(200));
+        fs::rename(other, &store.path).unwrap();
+        txn.abort().unwrap();
+        waiting.join().unwrap()
+    });
+    assert_eq!(id, 5);
+    assert_eq!(ticks_at(&store.path), 5);
+}
+
+#[test]
+fn what_is_no_store_is_refused_in_its_place() {
+    let store = store();
+    fs::remove_file(&store.path).unwrap();
+    fs::write(&store.path, "something else").unwrap();
+    match store.db.record_json("ticks", TICK) {
+        Err(Error::NotAStore { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fs::read(&store.path).unwrap(), b"something else");
+}
+
+/// Set for the process that is to change its directory.
+const CHILD: &str = "NETSKY_TEST_CHANGES_DIRECTORY";
+
+/// Not a test in itself: a process has one directory for all its threads, so this one runs alone.
+#[test]
+fn child_that_changes_its_directory() {
+    if env::var_os(CHILD).is_none() {
+        return;
+    }
+    let db = Db::open_path("meta.db").unwrap();
+    env::set_current_dir("elsewhere").unwrap();
+    assert_eq!(record(&db), 1);
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 1);
+}
+
+#[test]
+fn a_relative_path_outlives_a_change_of_directory() {
+    let home = Home::new();
+    fs::create_dir(home.path("elsewhere")).unwrap();
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "replaced::child_that_changes_its_directory"])
+        .env(CHILD, "1")
+        .current_dir(home.path("."))
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert_eq!(ticks_at(&home.path("meta.db")), 1);
+    assert!(!home.path("elsewhere/meta.db").exists());
+}
+
+/// Runs an import that has the store open and waits for its input, does `meanwhile`, and gives it a row.
+fn import_during(home: &Home, meanwhile: impl FnOnce()) {
+    let mut command = home.command(&["--db", "meta.db", "import", "ticks", "-"]);
+    command.current_dir(home.path(".")).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    meanwhile();
+    child.stdin.take().unwrap().write_all(TICK.as_bytes()).unwrap();
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[test]
+fn an_import_that_waited_is_in_the_store_at_the_path() {
+    let home = Home::new();
+    let (path, other) = (home.path("meta.db"), home.path("other.db"));
+    record(&Db::open_path(&path).unwrap());
+    import_during(&home, || fs::remove_file(&path).unwrap());
+    assert_eq!(ticks_at(&path), 1);
+
+    let made = Db::open_path(&other).unwrap();
+    (0..3).for_each(|_| assert!(record(&made) > 0));
+    drop(made);
+    import_during(&home, || fs::rename(&other, &path).unwrap());
+    assert_eq!(ticks_at(&path), 4);
+
+    // A restore refuses a store that is in use, or the import finds the restored one.
+    let backup = home.path("backup.db");
+    Db::open_read_only(&path).unwrap().backup(&backup).unwrap();
+    import_during(&home, || {
+        let args = ["--db", "meta.db", "restore", "backup.db", "--force"];
+        home.command(&args).current_dir(home.path(".")).output().unwrap();
+    });
+    assert_eq!(ticks_at(&path), 5);
+}
