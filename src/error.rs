@@ -51,9 +51,11 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Pages of the store's file are not what was written to them. Restore a backup; or, to rescue what
-    /// can still be read, query a copy of the file.
-    #[error("{} has damaged pages: {reason}", path.display())]
+    /// What is in the store's file is not what was written to it. Restore a backup; or, to rescue what
+    /// can still be read, query the store with [`skip_corrupt`](crate::OpenOptions::skip_corrupt). If
+    /// another program changed rows that were there, [`Db::repair`](crate::Db::repair) takes them as they
+    /// are.
+    #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         /// The store.
         path: PathBuf,
@@ -393,6 +395,11 @@ impl Error {
             && let Some(Self::CorruptRow { table, id, reason }) = inner.downcast_ref::<Error>()
         {
             return Self::CorruptRow { table: table.clone(), id: *id, reason: reason.clone() };
+        }
+        if let DataFusionError::External(inner) = shared.find_root()
+            && let Some(Self::Damaged { path, reason }) = inner.downcast_ref::<Error>()
+        {
+            return Self::Damaged { path: path.clone(), reason: reason.clone() };
         }
         if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
             return Self::MemoryLimit { message: message.clone() };

@@ -3,6 +3,7 @@
 mod append;
 mod backup;
 mod check;
+mod checksum;
 mod claim;
 mod compact;
 mod concurrency;
@@ -38,6 +39,7 @@ use crate::table::Table;
 pub use backup::Copied;
 pub(crate) use backup::Existing;
 pub use check::{CheckReport, Fault};
+pub(crate) use checksum::Expected;
 pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
@@ -123,9 +125,9 @@ impl Store {
     /// What is committed now.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let handle = self.connection.handle()?;
-        match Snapshot::new(Arc::clone(&handle)) {
+        match Snapshot::new(Arc::clone(&handle), self.path()) {
             // The disk failed when the handle was last used, perhaps long ago.
-            Err(_) if handle.has_failed() => Snapshot::new(self.connection.handle()?),
+            Err(_) if handle.has_failed() => Snapshot::new(self.connection.handle()?, self.path()),
             snapshot => snapshot,
         }
     }
@@ -143,6 +145,7 @@ impl Store {
         if version == Some(SCHEMA_VERSION) && snapshot.is_complete(tables)? {
             return Ok(());
         }
+        tables.iter().try_for_each(|table| snapshot.refuse_lost(table))?;
         drop(snapshot);
         let (tables, path) = (tables.to_vec(), self.path().to_owned());
         self.write(move |txn| {

@@ -1,19 +1,23 @@
 //! What was committed at one moment, to read for as long as one likes while others write.
 
 use std::ops::{ControlFlow, RangeInclusive};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::checksum::{self, Expected, Noted, Verifier};
 use crate::store::handle::Handle;
-use crate::store::zone::{self, MARKS, ZONES, ZoneMap};
+use crate::store::zone::{self, Block, MARKS, Mark, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
 pub(crate) struct Snapshot {
     pub(super) txn: ReadTransaction,
+    /// The store, for errors to name.
+    pub(super) path: PathBuf,
     /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
     _handle: Arc<Handle>,
 }
@@ -25,8 +29,8 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(handle: Arc<Handle>) -> Result<Self> {
-        Ok(Self { txn: handle.begin_read()?, _handle: handle })
+    pub(super) fn new(handle: Arc<Handle>, path: &Path) -> Result<Self> {
+        Ok(Self { txn: handle.begin_read()?, path: path.to_owned(), _handle: handle })
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<i64>> {
@@ -47,13 +51,55 @@ impl Snapshot {
     }
 
     /// What is known of the table's rows without reading them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if the table is not there although it had rows.
     pub(crate) fn zones(&self, table: &'static Table) -> Result<ZoneMap> {
-        let Some(rows) = self.rows(table)? else { return Ok(ZoneMap::default()) };
+        let Some(rows) = self.rows(table)? else {
+            self.refuse_lost(table)?;
+            return Ok(ZoneMap::default());
+        };
         let zones = absent_as_none(self.txn.open_table(ZONES))?;
         let marks = absent_as_none(self.txn.open_table(MARKS))?;
         match zones.zip(marks) {
-            Some((zones, marks)) => ZoneMap::read(table, &rows, &zones, &marks),
-            None => Ok(ZoneMap::unknown()),
+            Some((zones, marks)) => {
+                let checksums = self.checksums(table)?;
+                ZoneMap::read(table, &rows, &zones, &marks, checksums.as_ref())
+            }
+            None => ZoneMap::unknown(&rows),
+        }
+    }
+
+    /// What is noted of the table's blocks.
+    pub(super) fn noted(&self, table: &Table) -> Result<Vec<Noted>> {
+        let Some(zones) = absent_as_none(self.txn.open_table(ZONES))? else {
+            return Ok(Vec::new());
+        };
+        let checksums = self.checksums(table)?;
+        let noted = checksum::noted(table.name(), &zones, checksums.as_ref(), Block::FIRST)?;
+        Ok(noted.unwrap_or_default())
+    }
+
+    /// The checksums of the table's blocks.
+    fn checksums(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
+        let name = checksum::name_for(table.name());
+        absent_as_none(self.txn.open_table(checksum::named(&name)))
+    }
+
+    /// Refuses a table that is not there although its mark counts rows. A byte of its name may have
+    /// changed in the file, and to make the table anew would hide that.
+    pub(super) fn refuse_lost(&self, table: &Table) -> Result<()> {
+        if self.rows(table)?.is_some() {
+            return Ok(());
+        }
+        let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
+        match Mark::read(&marks, table)? {
+            Some(mark) if mark.rows() > 0 => Err(Error::Damaged {
+                path: self.path.clone(),
+                reason: format!("the table {} is gone, with {} rows", table.name(), mark.rows()),
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -95,22 +141,32 @@ impl Snapshot {
 
     /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
     /// store that never had the table has no rows of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if it is known what the run must hold, and after its last row that is not what
+    /// was read; and those of `visit`.
     pub(crate) fn scan(
         &self,
         table: &Table,
         ids: RangeInclusive<i64>,
+        expected: Option<Expected>,
         falling: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
-        let mut range = rows.range(ids)?;
+        let mut verifier = expected.map(Verifier::new);
+        let mut range = rows.range(ids.clone())?;
         while let Some(row) = if falling { range.next_back() } else { range.next() } {
             let (id, json) = row?;
+            if let Some(verifier) = &mut verifier {
+                verifier.push(id.value(), json.value());
+            }
             if visit(id.value(), json.value())?.is_break() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        verifier.map_or(Ok(()), |verifier| verifier.finish(&self.path, table, ids))
     }
 
     pub(super) fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
