@@ -32,6 +32,8 @@ impl Db {
     /// - each row of each table of [`tables`](Self::tables): whether all of its columns can be read;
     /// - what is noted of each block of rows (its zone: their number, and the span of their times)
     ///   against the rows. Zones may lack what another program has just written;
+    /// - the checksum of each block's rows, if it has one. Blocks that an older netsky wrote have none
+    ///   until the next row is recorded in them, or [`repair`](Self::repair) is called;
     /// - the ids: whether none that a row has is still to be given out.
     ///
     /// Others may record and query meanwhile. The rows are those of one moment. If a page is damaged
@@ -49,8 +51,11 @@ impl Db {
         self.store().check(self.tables())
     }
 
-    /// Makes anew what the store notes of its rows: the zones, and which ids are given out. That mends
-    /// every [fault](crate::Fault) but damaged pages and corrupt rows, and what is true stays as it is.
+    /// Makes anew what the store notes of its rows: the zones, the checksums, and which ids are given
+    /// out. That mends every [fault](crate::Fault) but damaged pages and corrupt rows, and what is true
+    /// stays as it is. Rows that are [not what was recorded](crate::Fault::ChangedRows) are taken as they
+    /// are.
+    ///
     /// Netsky itself leaves nothing untrue; other programs that write to the file may.
     ///
     /// Each table's rows are read in a transaction of its own, and others who write wait for that. Who
@@ -75,7 +80,8 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::UnknownTable`]; [`Error::NoTimeColumn`] if the table that is named has none;
-    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
+    /// [`Error::Damaged`] at a block whose rows are not what was recorded; [`Error::ReadOnlyStore`];
+    /// [`Error::Storage`].
     pub fn prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
         let before = nanos(before);
         self.for_dated_tables(table, |table| self.store().prune(table, before))
@@ -110,8 +116,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::FileExists`]; [`Error::Damaged`] if a page is; [`Error::Io`] and [`Error::Storage`]. No
-    /// file is left behind.
+    /// [`Error::FileExists`]; [`Error::Damaged`] if a page is, or if rows are not what was recorded;
+    /// [`Error::Io`] and [`Error::Storage`]. No file is left behind.
     pub fn backup(&self, file: impl AsRef<Path>) -> Result<Copied> {
         self.store().backup(file.as_ref(), Existing::Refuse, self.tables())
     }

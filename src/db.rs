@@ -511,6 +511,12 @@ impl Db {
 
 /// Querying. A query sees one snapshot of the store: what was committed when it began, in all of
 /// its tables. SQL only reads: it can change nothing and reach no file.
+///
+/// Rows lie in blocks of 1,024 ids, and each block has a checksum. A query that reads a whole block
+/// compares it, and fails with [`Error::Damaged`] if bytes of the rows have changed in the file, or if rows
+/// are missing. It does not compare it if it reads only part of the block: rows by their ids, up to a
+/// limit, or the smallest and the largest id. With
+/// [`skip_corrupt`](crate::OpenOptions::skip_corrupt) no checksum is compared.
 impl Db {
     /// Runs a query and returns the answer as an ASCII table.
     ///
@@ -520,7 +526,7 @@ impl Db {
     ///
     /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`] and
     /// [`Error::UnknownColumn`] if the SQL is at fault; [`Error::CorruptRow`] if the query meets one;
-    /// [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
+    /// [`Error::Damaged`] if rows are not what was recorded; [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
     pub fn query(&self, sql: &str) -> Result<String> {
         let (schema, batches) = self.collect(sql)?;
         query::format_table(&schema, &batches)

@@ -54,7 +54,9 @@ pub enum Error {
 
     /// The store's file is not what was written to it: a checksum is wrong, or reading it made redb
     /// panic. [`Db::check`](crate::Db::check) and `netsky check` look at every page. Restore a backup; or,
-    /// to rescue what can still be read, query a copy of the file.
+    /// to rescue what can still be read, query the store with
+    /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt). If another program changed rows that were
+    /// there, [`Db::repair`](crate::Db::repair) takes them as they are.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         /// The store.

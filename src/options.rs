@@ -110,6 +110,8 @@ impl OpenOptions {
     /// are decoded, whatever the query asks for, so every query sees the same rows, `count(*)` too.
     /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts the rows left out, each
     /// once, among those that the query read.
+    ///
+    /// Rows are not compared with their checksums then, so changed bytes that still decode are not noticed.
     #[must_use]
     pub fn skip_corrupt(self) -> Self {
         Self { skip_corrupt: true, ..self }

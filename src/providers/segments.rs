@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use crate::providers::pushdown::Ranges;
-use crate::store::{Zone, ZoneMap};
+use crate::store::{Expected, Zone, ZoneMap};
 
 /// A run of ids to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) struct Segment {
     pub(super) times: Option<(i64, i64)>,
     /// What its rows have together, if that is known and every one of them is wanted.
     pub(super) known: Option<Zone>,
+    /// What a scan of it must find, if it is a whole block of which that is known.
+    pub(super) expected: Option<Expected>,
 }
 
 impl Segment {
@@ -30,8 +32,12 @@ impl Segment {
         }
         let (first, last) = self.ids.clone().into_inner();
         let parts = ranges.ids.ranges_between(first, last).into_iter();
-        let known = |ids: &RangeInclusive<i64>| self.known.filter(|_| *ids == self.ids);
-        parts.map(|ids| Self { known: known(&ids), ids, ..self.clone() }).collect()
+        let part = |ids| {
+            let whole = ids == self.ids;
+            let (known, expected) = (self.known.filter(|_| whole), self.expected.filter(|_| whole));
+            Self { ids, known, expected, ..self.clone() }
+        };
+        parts.map(part).collect()
     }
 }
 
@@ -50,7 +56,7 @@ impl Segments {
         for (block, run) in zones.runs().enumerate() {
             planned.blocks += 1;
             let before = planned.segments.len();
-            let (first, last) = run.ids.into_inner();
+            let (first, last) = run.ids.clone().into_inner();
             let times = run.zone.and_then(|zone| zone.times);
             if times.is_none_or(|(low, high)| ranges.times.overlaps(low, high)) {
                 let check_times = match times {
@@ -66,6 +72,7 @@ impl Segments {
                         max_rows: run.zone.map(|zone| zone.rows),
                         times,
                         known: run.zone.filter(|_| whole && !check_times),
+                        expected: run.expected.filter(|_| whole),
                     });
                 }
             }

@@ -157,8 +157,12 @@ pub(crate) async fn start(
         let _running = running;
         // Until here the statement and its plans are freed, which needs this thread's stack.
         if query.run(&sender).await {
-            threads.keep();
-            let _ = sender.send(Ok(Part::End)).await;
+            // Nothing is waited for between the two: once the threads are kept, another query may
+            // take them, end them, and this task with them.
+            if let Ok(last) = sender.reserve().await {
+                threads.keep();
+                last.send(Ok(Part::End));
+            }
         }
     })?;
     let abort = task.abort_handle();

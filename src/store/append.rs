@@ -56,7 +56,7 @@ fn append<T>(
     let zones = ZoneWriter::open(txn, table, &rows)?;
     let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
     let filled = fill(&mut appender)?;
-    appender.zones.write()?;
+    appender.zones.write(&appender.rows)?;
     if appender.last_id != given_out {
         ids.insert(table.name(), appender.last_id)?;
     }
@@ -88,7 +88,7 @@ impl Appender<'_> {
         row::id_prefix(id, &mut self.row);
         self.row.extend_from_slice(row.json());
         self.rows.insert(id, self.row.as_slice())?;
-        self.zones.add(id, row.time())?;
+        self.zones.add(id, row.time(), &self.row, &self.rows)?;
         self.last_id = id;
         Ok(id)
     }

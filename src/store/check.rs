@@ -11,11 +11,12 @@ use redb::ReadableTable;
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::row::Decoder;
+use crate::store::checksum::{Checksum, Noted};
 use crate::store::connection::Connection;
 use crate::store::handle::Access;
 use crate::store::snapshot::absent_as_none;
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::zone::{Block, MARKS, Mark, ZONES, Zone};
+use crate::store::zone::{Block, MARKS, Mark, Zone};
 use crate::store::{IDS, Snapshot, Store, pages};
 use crate::table::Table;
 
@@ -81,6 +82,15 @@ pub enum Fault {
         /// What is noted, and what is true.
         reason: String,
     },
+    /// The rows of a block are not those that its checksum was computed of, though each of them can be
+    /// read: the file was damaged before its pages were last written, or another program changed rows.
+    /// Queries that read the whole block fail.
+    ChangedRows {
+        /// The rows' table.
+        table: &'static str,
+        /// The ids of the block.
+        ids: RangeInclusive<i64>,
+    },
     /// The number of rows that zones count is not that of the rows: a program that knows no zones
     /// has removed or slipped in some. No zone of the table is used, and the next row that is
     /// recorded in it makes them anew.
@@ -116,6 +126,12 @@ impl fmt::Display for Fault {
             Self::UntrueZone { table, ids, reason } => {
                 write!(f, "untrue zone of {table}, ids {} to {}: {reason}", ids.start(), ids.end())
             }
+            Self::ChangedRows { table, ids } => write!(
+                f,
+                "changed rows in {table}, ids {} to {}: they are not what was recorded",
+                ids.start(),
+                ids.end()
+            ),
             Self::UntrueCount { table, counted, rows } => {
                 write!(f, "untrue zones of {table}: they count {counted} rows of {rows}")
             }
@@ -229,15 +245,11 @@ impl Snapshot {
 
     fn zone_check(&self, table: &'static Table) -> Result<ZoneCheck> {
         let mut check = ZoneCheck { noted: BTreeMap::new(), mark: None, rows: 0 };
-        let zones = absent_as_none(self.txn.open_table(ZONES))?;
         let marks = absent_as_none(self.txn.open_table(MARKS))?;
-        if let Some((zones, marks)) = zones.zip(marks) {
+        if let Some(marks) = marks {
             check.mark = Mark::read(&marks, table)?;
-            for entry in zones.range(Block::all_of(table))? {
-                let (key, zone) = entry?;
-                let zone = Zone::from_stored(zone.value());
-                check.noted.insert(Block::from_key(key.value()), zone);
-            }
+            let noted = self.noted(table)?.into_iter();
+            check.noted = noted.map(|noted| (noted.block, noted)).collect();
         }
         Ok(check)
     }
@@ -250,13 +262,16 @@ struct RowCheck {
     decoder: Decoder,
     bytes: usize,
     times: RowTimes,
+    /// Of the rows of which there are times.
+    checksum: Checksum,
 }
 
 impl RowCheck {
     fn new(table: &'static Table) -> Result<Self> {
         let columns: Vec<usize> = (0..=table.columns().len()).collect();
         let decoder = Decoder::new(table, &columns)?;
-        Ok(Self { table, columns, decoder, bytes: 0, times: RowTimes::new(table)? })
+        let (times, checksum) = (RowTimes::new(table)?, Checksum::default());
+        Ok(Self { table, columns, decoder, bytes: 0, times, checksum })
     }
 
     /// Takes a row, `zoned` if its block's zone should know of it.
@@ -264,6 +279,7 @@ impl RowCheck {
         report.rows += 1;
         if zoned {
             self.times.push(id, json);
+            self.checksum.add(Checksum::of_row(id, json));
         }
         self.bytes += json.len();
         match self.decoder.push(id, json) {
@@ -282,8 +298,10 @@ impl RowCheck {
     /// Compares the rows of a block with what is noted of it.
     fn finish_block(&mut self, zones: &mut ZoneCheck, report: &mut CheckReport) -> Result<()> {
         let times = self.times.finish()?;
+        let checksum = std::mem::take(&mut self.checksum);
         if let Some((id, _)) = times.first() {
-            zones.compare(self.table, Block::of(*id), times.iter().map(|(_, time)| *time), report);
+            let (block, times) = (Block::of(*id), times.iter().map(|(_, time)| *time));
+            zones.compare(self.table, block, times, checksum, report);
         }
         Ok(())
     }
@@ -291,7 +309,7 @@ impl RowCheck {
 
 /// What is noted of a table's blocks, as long as it was not compared.
 struct ZoneCheck {
-    noted: BTreeMap<Block, Zone>,
+    noted: BTreeMap<Block, Noted>,
     mark: Option<Mark>,
     /// Rows up to the mark.
     rows: u64,
@@ -308,13 +326,15 @@ impl ZoneCheck {
         table: &'static Table,
         block: Block,
         times: impl Iterator<Item = Option<i64>> + Clone,
+        checksum: Checksum,
         report: &mut CheckReport,
     ) {
         let (found, readable) = (zone_of(times.clone()), zone_of(times.filter(Option::is_some)));
         self.rows += found.rows;
         let noted = self.noted.remove(&block);
-        report.zones += u64::from(noted.is_some());
-        let reason = match noted {
+        let zone = noted.and_then(|noted| noted.zone);
+        report.zones += u64::from(zone.is_some());
+        let reason = match zone {
             None => Some(format!("there is none, and there are {} rows", found.rows)),
             Some(noted) if noted.rows != found.rows => {
                 Some(format!("it counts {} rows, and there are {}", noted.rows, found.rows))
@@ -323,12 +343,15 @@ impl ZoneCheck {
         };
         if let Some(reason) = reason {
             report.add(Fault::UntrueZone { table: table.name(), ids: block.ids(), reason });
+        } else if noted.and_then(|noted| noted.checksum()).is_some_and(|noted| noted != checksum) {
+            report.add(Fault::ChangedRows { table: table.name(), ids: block.ids() });
         }
     }
 
     /// What is left is noted of blocks that have no rows.
     fn finish(self, table: &'static Table, report: &mut CheckReport) {
-        for (block, zone) in self.noted {
+        let zones = self.noted.into_iter().filter_map(|(block, noted)| Some((block, noted.zone?)));
+        for (block, zone) in zones {
             report.zones += 1;
             if zone.rows > 0 {
                 let reason = format!("it counts {} rows, and there are none", zone.rows);

@@ -16,6 +16,7 @@ use redb::{
 
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::store::checksum;
 use crate::store::repair::raise_ids;
 use crate::store::zone::{MARKS, ZONES, ZoneWriter};
 use crate::store::{IDS, META, Snapshot, rows_of};
@@ -49,7 +50,8 @@ impl Snapshot {
         }
         let own = [META.name(), IDS.name(), ZONES.name(), MARKS.name()];
         let (mut tables, mut total) = (Vec::new(), 0);
-        for table in self.txn.list_tables()?.filter(|table| !own.contains(&table.name())) {
+        let is_own = |name: &str| own.contains(&name) || checksum::is_name(name);
+        for table in self.txn.list_tables()?.filter(|table| !is_own(table.name())) {
             let rows = match self.txn.open_table(rows_named(table.name())) {
                 Ok(rows) => rows,
                 Err(TableError::TableTypeMismatch { .. }) => {
@@ -146,7 +148,8 @@ impl Copy {
                     continue;
                 }
                 let rows = txn.open_table(rows_of(table))?;
-                ZoneWriter::open(&txn, table, &rows)?;
+                let zones = ZoneWriter::open(&txn, table, &rows)?;
+                refuse_changed(snapshot, table, &zones)?;
                 raise_ids(&txn, table, &rows)?;
             }
         }
@@ -161,4 +164,18 @@ impl Copy {
         self.db.close().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         Ok(self.rows)
     }
+}
+
+/// Refuses a copy of rows that are not those that were recorded: its own checksums would be right, and
+/// nobody would find out.
+fn refuse_changed(snapshot: &Snapshot, table: &Table, copied: &ZoneWriter<'_>) -> Result<()> {
+    for noted in snapshot.noted(table)? {
+        let copy = copied.noted(noted.block)?;
+        let (before, after) = (noted.checksum(), copy.checksum());
+        if noted.zone == copy.zone && before.is_some() && before != after {
+            let (path, ids) = (snapshot.path(), noted.block.ids());
+            return Err(checksum::changed(path, table, ids, checksum::NOT_RECORDED));
+        }
+    }
+    Ok(())
 }

@@ -191,6 +191,11 @@ impl Handle {
         self.failed.load(Ordering::Relaxed) || self.writer().is_some_and(Writer::has_failed)
     }
 
+    /// The file, as it was named when it was opened.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Calls into redb to read the file. After damage the handle counts as failed: what redb keeps in
     /// memory may have been left half changed.
     pub(super) fn guard<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {

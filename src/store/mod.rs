@@ -3,6 +3,7 @@
 mod append;
 mod backup;
 mod check;
+mod checksum;
 mod claim;
 mod compact;
 mod concurrency;
@@ -41,6 +42,7 @@ use crate::table::Table;
 pub use backup::Copied;
 pub(crate) use backup::Existing;
 pub use check::{CheckReport, Fault};
+pub(crate) use checksum::Expected;
 pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
@@ -190,6 +192,7 @@ impl Store {
         if version == Some(SCHEMA_VERSION) && snapshot.is_complete(tables)? {
             return Ok(());
         }
+        tables.iter().try_for_each(|table| snapshot.refuse_lost(table))?;
         drop(snapshot);
         let (tables, path) = (tables.to_vec(), self.path().to_owned());
         self.write(move |txn| {

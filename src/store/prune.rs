@@ -1,12 +1,14 @@
 //! Old rows taken out of a table, a few blocks at a time.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Error, Result};
+use crate::store::checksum::{Checksum, Entry, Verifier};
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::zone::{Block, ZoneWriter};
+use crate::store::zone::{Block, ZoneRun, ZoneWriter};
 use crate::store::{IDS, Snapshot, Store, rows_of};
 use crate::table::Table;
 
@@ -52,7 +54,9 @@ impl Store {
             _ => Some(Block::FIRST),
         };
         while let Some(block) = from {
-            let (old, next) = self.write(move |txn| prune_blocks(txn, table, before, block))?;
+            let path = self.path().to_owned();
+            let (old, next) =
+                self.write(move |txn| prune_blocks(txn, &path, table, before, block))?;
             pruned.add(old);
             from = next;
         }
@@ -64,6 +68,7 @@ impl Store {
 /// where to go on.
 fn prune_blocks(
     txn: &WriteTransaction,
+    path: &Path,
     table: &'static Table,
     before: i64,
     from: Block,
@@ -80,11 +85,21 @@ fn prune_blocks(
     let mut zones = ZoneWriter::open(txn, table, &rows)?;
     let blocks = zones.blocks_before(before, from, BLOCKS_A_TRANSACTION)?;
     let mut pruned = OldRows::default();
-    for &block in &blocks {
+    for noted in &blocks {
+        let block = noted.block;
         let mut times = RowTimes::new(table)?;
+        let mut verifier = noted.expected().map(Verifier::new);
         for row in rows.range(block.ids())? {
             let (id, json) = row?;
-            times.push(id.value(), json.value());
+            let (id, json) = (id.value(), json.value());
+            times.push(id, json);
+            if let Some(verifier) = &mut verifier {
+                verifier.push(id, json);
+            }
+        }
+        // What is deleted cannot be had back, so no row is deleted for a time that may be damaged.
+        if let Some(verifier) = verifier {
+            verifier.finish(path, table, block.ids())?;
         }
         let times = times.finish()?;
         let old = OldRows::of(&times, before);
@@ -95,12 +110,13 @@ fn prune_blocks(
         let is_old = |time: Option<i64>| time.is_some_and(|time| time < before);
         let time_of = |id| times.binary_search_by_key(&id, |(id, _)| *id).map(|at| times[at].1);
         rows.retain_in(block.ids(), |id, _| !time_of(id).is_ok_and(is_old))?;
-        let left = times.iter().map(|(_, time)| *time).filter(|time| !is_old(*time));
-        zones.thin_out(block, old.rows, zone_of(left))?;
+        let zone = zone_of(times.iter().map(|(_, time)| *time).filter(|time| !is_old(*time)));
+        let checksum = Checksum::of_rows(&rows, block.ids())?;
+        zones.thin_out(block, old.rows, Entry { zone, checksum })?;
     }
-    zones.write()?;
+    zones.write(&rows)?;
     let last = blocks.last().filter(|_| blocks.len() == BLOCKS_A_TRANSACTION);
-    Ok((pruned, last.and_then(|block| block.next())))
+    Ok((pruned, last.and_then(|noted| noted.block.next())))
 }
 
 impl Snapshot {
@@ -116,7 +132,7 @@ impl Snapshot {
                 }
                 _ => {}
             }
-            self.for_times(table, run.ids, |times| old.add(OldRows::of(times, before)))?;
+            self.for_times(table, run, |times| old.add(OldRows::of(times, before)))?;
         }
         Ok(old)
     }
@@ -125,11 +141,11 @@ impl Snapshot {
     pub(super) fn for_times(
         &self,
         table: &'static Table,
-        ids: std::ops::RangeInclusive<i64>,
+        run: &ZoneRun,
         mut visit: impl FnMut(&[(i64, Option<i64>)]),
     ) -> Result<()> {
         let mut times = RowTimes::new(table)?;
-        self.scan(table, ids, false, |id, json| {
+        self.scan(table, run.ids.clone(), run.expected, false, |id, json| {
             times.push(id, json);
             if times.is_full() {
                 visit(&times.finish()?);

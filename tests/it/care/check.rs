@@ -179,7 +179,7 @@ fn a_damaged_page_is_found_even_if_its_rows_can_be_read_and_is_left_as_it_is() {
     let repaired = Db::open_path(&copy).unwrap().repair();
     assert!(matches!(repaired, Err(Error::Damaged { .. })));
     let db = Db::open_read_only(&path).unwrap();
-    assert_eq!(value(&db, "SELECT source FROM ticks"), "tnmistakable");
+    assert_eq!(value(&db, "SELECT source FROM ticks WHERE id = 1"), "tnmistakable");
     let report = db.check().unwrap();
     assert!(matches!(&report.faults[..], [Fault::Pages { .. }]), "{report:?}");
     assert_eq!((report.fault_count, report.rows), (1, 0));

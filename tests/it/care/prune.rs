@@ -128,6 +128,9 @@ fn pruning_keeps_rows_whose_time_cannot_be_read_and_does_not_take_a_zone_at_its_
     let store = store();
     record_messages(&store.db, 0..2_000);
     store_past_the_crate(&store.path, "messages", 10, b"nonsense");
+    assert!(matches!(store.db.prune(at(500), Some("messages")), Err(Error::Damaged { .. })));
+    assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 2_000);
+    store.db.repair().unwrap();
     past_the_crate(&store.path, |txn| {
         // The zone says that all are old, and they are not.
         let (low, high) = (at(-20).timestamp_nanos_opt(), at(-10).timestamp_nanos_opt());

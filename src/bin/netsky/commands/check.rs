@@ -61,7 +61,8 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     let next = if damaged {
         "put a backup in its place: netsky restore FILE --force"
     } else if report.faults.iter().any(can_be_repaired) {
-        "netsky check --repair makes zones and ids true; corrupt rows stay as they are"
+        "netsky check --repair makes zones and ids true, and takes changed rows as they are; corrupt rows \
+         stay"
     } else {
         "corrupt rows stay as they are; --skip-corrupt, or a WHERE on id, leaves them out of a query"
     };

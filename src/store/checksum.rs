@@ -1,0 +1,302 @@
+//! Checksums of rows, so that a scan notices bytes that changed in the file.
+//!
+//! redb has a checksum of each page, but compares it only in a check, not when a query reads the page.
+//! So each block of rows has a checksum of its own beside its zone: the wrapping sum of a hash of every
+//! row, key and JSON. A sum does not depend on the order of the rows, so a scan can compute it in either
+//! direction, and rows that are added need no look at the others.
+//!
+//! # Format
+//!
+//! The redb table `<table>.checksums` maps a block to 32 bytes, four little-endian integers of 64 bits:
+//! the three of the block's zone, and the sum. It is one redb table for each table of rows and has the
+//! type of a table of rows because `netsky backup` of version 0.3.0 copies such tables and refuses
+//! others.
+//!
+//! Version 0.3.0 writes rows and zones but no checksums. That is why the entry repeats the zone: if the
+//! two differ, somebody else has written to the block, or one of them is damaged. Then neither is
+//! believed and the block is read as if nothing were noted of it. The next append to the block, or
+//! `netsky check --repair`, computes its checksum from its rows.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::{Error, Result};
+use crate::store::zone::{Block, Zone, ZonesTable};
+use crate::table::Table;
+
+/// By block: its zone and the sum.
+pub(super) type ChecksumsTable<'txn> = RedbTable<'txn, i64, &'static [u8]>;
+
+/// What the names of these redb tables end with. No table of rows can have a name with a dot.
+const SUFFIX: &str = ".checksums";
+
+pub(super) const NOT_RECORDED: &str = "are not what was recorded";
+
+/// The name of the redb table that has a table's checksums.
+pub(super) fn name_for(table: &str) -> String {
+    format!("{table}{SUFFIX}")
+}
+
+/// Whether a redb table has checksums, to judge by its name.
+pub(super) fn is_name(redb_table: &str) -> bool {
+    redb_table.ends_with(SUFFIX)
+}
+
+/// The definition of a redb table with that name.
+pub(super) fn named(name: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+pub(super) fn open<'txn>(txn: &'txn WriteTransaction, table: &str) -> Result<ChecksumsTable<'txn>> {
+    Ok(txn.open_table(named(&name_for(table)))?)
+}
+
+/// The checksum of some rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Checksum(u64);
+
+impl Checksum {
+    pub(super) fn of_row(id: i64, json: &[u8]) -> Self {
+        // The id is mixed in afterwards: as a seed it would cost as much again for rows of more than
+        // 240 bytes. The multiplication keeps two rows with exchanged keys from having the same sum.
+        let hash = xxh3_64(json) ^ id.cast_unsigned();
+        let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self(hash ^ (hash >> 29))
+    }
+
+    /// Takes in the checksum of other rows.
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+
+    /// The checksum of all rows in a run of ids.
+    pub(super) fn of_rows(
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+        ids: RangeInclusive<i64>,
+    ) -> Result<Self> {
+        let mut sum = Self::default();
+        for row in rows.range(ids)? {
+            let (id, json) = row?;
+            sum.add(Self::of_row(id.value(), json.value()));
+        }
+        Ok(sum)
+    }
+}
+
+/// A block's checksum, and the zone that the block had when it was computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Entry {
+    pub(super) zone: Zone,
+    pub(super) checksum: Checksum,
+}
+
+impl Entry {
+    pub(super) fn stored(self) -> [u8; 32] {
+        let (rows, low, high) = self.zone.stored();
+        let numbers = [rows, low.cast_unsigned(), high.cast_unsigned(), self.checksum.0];
+        let mut bytes = [0; 32];
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// `None` if the bytes are no entry.
+    pub(super) fn from_stored(bytes: &[u8]) -> Option<Self> {
+        let (numbers, []) = bytes.as_chunks::<8>() else { return None };
+        let [rows, low, high, sum] = *numbers else { return None };
+        let signed = i64::from_le_bytes;
+        let zone = Zone::from_stored((u64::from_le_bytes(rows), signed(low), signed(high)));
+        Some(Self { zone, checksum: Checksum(u64::from_le_bytes(sum)) })
+    }
+}
+
+/// What a run of ids must hold. A scan of all of it can tell whether it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    rows: u64,
+    /// `None` if there is no checksum of the rows.
+    checksum: Option<Checksum>,
+    /// Whether a row that states an id must state that of its key. This stands in for a checksum where
+    /// the last row has a higher id than it should: somebody has taken rows away and added others, or
+    /// its key is damaged.
+    states_ids: bool,
+}
+
+impl Expected {
+    pub(super) fn rows(rows: u64) -> Self {
+        Self { rows, checksum: None, states_ids: false }
+    }
+
+    pub(super) fn rows_that_state_ids(rows: u64) -> Self {
+        Self { states_ids: true, ..Self::rows(rows) }
+    }
+}
+
+/// Compares the rows of a run of ids with what it must hold.
+pub(super) struct Verifier {
+    expected: Expected,
+    rows: u64,
+    checksum: Checksum,
+    stated_ids_differ: bool,
+}
+
+impl Verifier {
+    pub(super) fn new(expected: Expected) -> Self {
+        Self { expected, rows: 0, checksum: Checksum::default(), stated_ids_differ: false }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, id: i64, json: &[u8]) {
+        self.rows += 1;
+        if self.expected.checksum.is_some() {
+            self.checksum.add(Checksum::of_row(id, json));
+        }
+        if self.expected.states_ids {
+            self.stated_ids_differ |= stated_id(json).is_some_and(|stated| stated != id);
+        }
+    }
+
+    /// After the last row of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if the rows are not those that the run must hold.
+    pub(super) fn finish(
+        &self,
+        path: &Path,
+        table: &Table,
+        ids: RangeInclusive<i64>,
+    ) -> Result<()> {
+        let expected = self.expected;
+        let reason = if self.rows != expected.rows {
+            format!("are {} and not {}", self.rows, expected.rows)
+        } else if expected.checksum.is_some_and(|checksum| checksum != self.checksum) {
+            NOT_RECORDED.to_owned()
+        } else if self.stated_ids_differ {
+            "include one that states another id than its key".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(changed(path, table, ids, &reason))
+    }
+}
+
+/// The id that stands in a row's JSON, if that begins as netsky writes it.
+fn stated_id(json: &[u8]) -> Option<i64> {
+    let rest = json.strip_prefix(b"{\"id\":")?;
+    let end = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'-'))?;
+    std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+}
+
+/// The error of rows that are not those that were recorded. `reason` goes on from "the rows".
+pub(super) fn changed(path: &Path, table: &Table, ids: RangeInclusive<i64>, reason: &str) -> Error {
+    let rows = match ids.into_inner() {
+        (i64::MIN, i64::MAX) => format!("the rows of {}", table.name()),
+        (first, i64::MAX) => format!("the rows of {} with ids from {first}", table.name()),
+        (first, last) => format!("the rows of {} with ids {first} to {last}", table.name()),
+    };
+    Error::Damaged {
+        path: path.to_owned(),
+        reason: format!(
+            "{rows} {reason}; `netsky check` looks for the cause, and if another program changed \
+             them, `netsky check --repair` takes them as they are"
+        ),
+    }
+}
+
+/// What is noted of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) block: Block,
+    pub(super) zone: Option<Zone>,
+    pub(super) entry: Option<Entry>,
+}
+
+impl Noted {
+    /// The zone, unless the checksum's entry contradicts it.
+    pub(super) fn believed(&self) -> Option<Zone> {
+        self.zone.filter(|zone| self.entry.is_none_or(|entry| entry.zone == *zone))
+    }
+
+    /// The checksum, if the zone confirms its entry.
+    pub(super) fn checksum(&self) -> Option<Checksum> {
+        self.entry.filter(|entry| self.zone == Some(entry.zone)).map(|entry| entry.checksum)
+    }
+
+    /// What the block must hold, if that is known.
+    pub(super) fn expected(&self) -> Option<Expected> {
+        let rows = self.believed()?.rows;
+        Some(Expected { checksum: self.checksum(), ..Expected::rows(rows) })
+    }
+}
+
+/// What is noted of a table's blocks from `from` on, blocks rising. `None` if redb gives keys in another
+/// order than theirs, as from a damaged page.
+pub(super) fn noted<R: ReadableTable<i64, &'static [u8]>>(
+    table: &str,
+    zones: &impl ZonesTable,
+    checksums: Option<&R>,
+    from: Block,
+) -> Result<Option<Vec<Noted>>> {
+    let mut entries = Vec::new();
+    if let Some(checksums) = checksums {
+        for item in checksums.range(from.key()..)? {
+            let (block, entry) = item?;
+            let block = Block::from_key(block.value());
+            // Bytes that are no entry contradict any zone, so the block is read.
+            entries.push((block, Entry::from_stored(entry.value()).unwrap_or_default()));
+        }
+    }
+    let mut zoned = Vec::new();
+    for item in zones.range((table, from.key())..=(table, i64::MAX))? {
+        let (key, zone) = item?;
+        let (_, block) = key.value();
+        zoned.push((Block::from_key(block), Zone::from_stored(zone.value())));
+    }
+    if !entries.is_sorted_by(|a, b| a.0 < b.0) || !zoned.is_sorted_by(|a, b| a.0 < b.0) {
+        return Ok(None);
+    }
+    Ok(Some(merge(&zoned, &entries)))
+}
+
+fn merge(zones: &[(Block, Zone)], entries: &[(Block, Entry)]) -> Vec<Noted> {
+    let mut all = Vec::with_capacity(zones.len().max(entries.len()));
+    let (mut zones, mut entries) = (zones.iter().peekable(), entries.iter().peekable());
+    loop {
+        let next = [zones.peek().map(|zone| zone.0), entries.peek().map(|entry| entry.0)];
+        let Some(block) = next.into_iter().flatten().min() else { return all };
+        let zone = zones.next_if(|zone| zone.0 == block).map(|zone| zone.1);
+        let entry = entries.next_if(|entry| entry.0 == block).map(|entry| entry.1);
+        all.push(Noted { block, zone, entry });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_tells_rows_with_exchanged_keys_apart() {
+        let sum = |rows: [(i64, &[u8]); 2]| {
+            let mut sum = Checksum::default();
+            rows.iter().for_each(|(id, json)| sum.add(Checksum::of_row(*id, json)));
+            sum
+        };
+        assert_eq!(sum([(1, b"a"), (2, b"b")]), sum([(2, b"b"), (1, b"a")]));
+        assert_ne!(sum([(1, b"a"), (2, b"b")]), sum([(2, b"a"), (1, b"b")]));
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_was_stored() {
+        let zone = Zone { rows: 7, times: Some((-3, i64::MAX)) };
+        let entry = Entry { zone, checksum: Checksum::of_row(1, b"{}") };
+        assert_eq!(Entry::from_stored(&entry.stored()), Some(entry));
+        assert_eq!(Entry::from_stored(&entry.stored()[..31]), None);
+        assert_eq!(stated_id(b"{\"id\":-12,\"a\":1}"), Some(-12));
+        assert_eq!(stated_id(b"{\"a\":1}"), None);
+    }
+}

@@ -1,0 +1,393 @@
+//! Queries notice bytes that changed in the file, and rows that another program changed.
+//!
+//! With `NETSKY_LONG_TESTS=1` thousands of changed bits are tried.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio, exit};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use arrow::util::pretty::pretty_format_batches;
+use netsky_db::{Db, Error, OpenOptions, SessionEvent, TABLES, times_as_text};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+use crate::care::{Dice, IDS, ZONES, at, check, faults, past_the_crate, record_messages};
+use crate::cli::Home;
+use crate::support::{TestStore, message, store, store_past_the_crate, stored_rows, value};
+
+const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
+const MESSAGES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages");
+const CHECKSUMS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages.checksums");
+
+/// A row in the place of another, as valid as that one.
+fn change_row(path: &Path, id: i64) {
+    let rows = stored_rows(path, "messages");
+    let (_, row) = rows.iter().find(|(found, _)| *found == id).unwrap();
+    store_past_the_crate(path, "messages", id, row.replace(":\"body\"", ":\"bodz\"").as_bytes());
+}
+
+fn messages(rows: i64) -> TestStore {
+    let store = store();
+    record_messages(&store.db, 0..rows);
+    store
+}
+
+fn reason(db: &Db, sql: &str) -> String {
+    match db.query(sql) {
+        Err(Error::Damaged { reason, .. }) => reason,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_query_names_the_block_whose_rows_were_changed() {
+    let store = messages(3_000);
+    change_row(&store.path, 1_500);
+    let named = "the rows of messages with ids 1024 to 2047 are not what was recorded";
+    for sql in [
+        "SELECT body FROM messages",
+        "SELECT count(body) FROM messages",
+        "SELECT id FROM messages ORDER BY id DESC",
+        "SELECT max(length(body)) FROM messages WHERE ts_utc > '2023-11-14T22:40:00Z'",
+        "SELECT id FROM messages WHERE id >= 1024 AND source <> 'x'",
+    ] {
+        let reason = reason(&store.db, sql);
+        assert!(reason.starts_with(named) && reason.contains("netsky check"), "{reason}");
+    }
+    // The other blocks, and parts of this one, can be read.
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages WHERE id < 1024"), 1_023);
+    assert_eq!(value(&store.db, "SELECT body FROM messages WHERE id = 1500"), "bodz");
+    assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 3_000);
+    let lenient = OpenOptions::new().skip_corrupt().open_read_only(&store.path).unwrap();
+    assert_eq!(value(&lenient, "SELECT count(body) FROM messages"), 3_000);
+
+    // Rows that are recorded later do not hide it.
+    record_messages(&store.db, 3_000..3_010);
+    reason(&store.db, "SELECT body FROM messages");
+    assert_eq!(
+        faults(&store.path),
+        ["changed rows in messages, ids 1024 to 2047: they are not what was recorded"]
+    );
+    let copy = store.path.with_file_name("copy.db");
+    assert!(matches!(store.db.backup(&copy), Err(Error::Damaged { .. })));
+    assert!(!copy.exists());
+
+    store.db.repair().unwrap();
+    assert_eq!(faults(&store.path), Vec::<String>::new());
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages WHERE body = 'bodz'"), 1);
+    store.db.backup(&copy).unwrap();
+    change_row(&copy, 1_501);
+    reason(&Db::open_path(&copy).unwrap(), "SELECT body FROM messages");
+}
+
+#[test]
+fn pruning_deletes_nothing_on_the_word_of_changed_rows() {
+    let store = messages(3_000);
+    change_row(&store.path, 1_500);
+    match store.db.prune(at(1_200), Some("messages")) {
+        Err(Error::Damaged { reason, .. }) => assert!(reason.contains("1024 to 2047"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 3_000);
+    store.db.repair().unwrap();
+    assert_eq!(store.db.prune(at(1_200), Some("messages")).unwrap()[0].rows, 1_200);
+    // What is left has checksums.
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_800);
+    change_row(&store.path, 1_600);
+    reason(&store.db, "SELECT body FROM messages");
+}
+
+#[test]
+fn the_command_says_what_to_do_about_changed_rows() {
+    let home = Home::new();
+    let path = home.path(".netsky/meta.db");
+    let db = Db::open_path(&path).unwrap();
+    record_messages(&db, 0..10);
+    drop(db);
+    change_row(&path, 5);
+    let error = home.fails(3, &["query", "SELECT body FROM messages"]);
+    assert!(error.contains("ids 0 to 10 are not what") && error.contains("check"), "{error}");
+    let ran = home.run(&["check"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("takes changed rows as they are"), "{}", ran.err);
+    assert!(home.ok(&["check", "--repair"]).starts_with("1 fault mended"));
+    home.ok(&["query", "SELECT body FROM messages"]);
+}
+
+/// Records a message as netsky 0.3.0 does, which knows zones and no checksums.
+fn record_without_checksum(path: &Path, id: i64) {
+    let row = stored_rows(path, "messages")[0].1.replace("\"id\":1,", &format!("\"id\":{id},"));
+    past_the_crate(path, |txn| {
+        txn.open_table(MESSAGES).unwrap().insert(id, row.as_bytes()).unwrap();
+        txn.open_table(IDS).unwrap().insert("messages", id).unwrap();
+        let mut marks = txn.open_table(MARKS).unwrap();
+        let rows = marks.get("messages").unwrap().unwrap().value().1;
+        marks.insert("messages", (id, rows + 1)).unwrap();
+        let mut zones = txn.open_table(ZONES).unwrap();
+        let first = at(0).timestamp_nanos_opt().unwrap();
+        let before = zones.get(("messages", id >> 10)).unwrap().map(|zone| zone.value());
+        let (rows, low, high) = before.unwrap_or((0, first, first));
+        zones.insert(("messages", id >> 10), (rows + 1, low.min(first), high.max(first))).unwrap();
+    });
+}
+
+#[test]
+fn rows_of_an_older_netsky_raise_no_alarm_and_are_covered_later() {
+    let store = messages(1_500);
+    record_without_checksum(&store.path, 1_501);
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_501);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 1_501);
+    assert!(check(&store.path).is_clean());
+    // Nothing is known of the block now, so a change of a row in it goes unnoticed.
+    change_row(&store.path, 1_400);
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_501);
+    // One row of this version, and the block has a checksum again.
+    assert_eq!(store.db.record(&message(at(0), "body")).unwrap(), 1_502);
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_502);
+    change_row(&store.path, 1_401);
+    reason(&store.db, "SELECT body FROM messages");
+
+    // A block that only the older version wrote has a zone alone.
+    store.db.repair().unwrap();
+    record_without_checksum(&store.path, 2_048);
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_503);
+    change_row(&store.path, 2_048);
+    assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_503);
+    assert!(check(&store.path).is_clean());
+    assert_eq!(store.db.prune(at(5_000), Some("messages")).unwrap()[0].rows, 1_503);
+    assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 0);
+    assert!(check(&store.path).is_clean());
+}
+
+/// Changes the note of a block, whose zone is given.
+type Change = fn(&WriteTransaction, (u64, i64, i64));
+
+#[test]
+fn zones_that_contradict_their_checksums_are_not_believed() {
+    let zone = |txn: &WriteTransaction, block: i64| {
+        let zones = txn.open_table(ZONES).unwrap();
+        zones.get(("messages", block)).unwrap().unwrap().value()
+    };
+    let changes: [Change; 5] = [
+        |txn, (rows, low, _)| {
+            txn.open_table(ZONES).unwrap().insert(("messages", 1), (rows, low, low)).unwrap();
+        },
+        |txn, (rows, low, high)| {
+            txn.open_table(ZONES).unwrap().insert(("messages", 1), (rows + 4, low, high)).unwrap();
+        },
+        // A changed key moves a zone to where no rows are.
+        |txn, zone| {
+            let mut zones = txn.open_table(ZONES).unwrap();
+            zones.remove(("messages", 1)).unwrap();
+            zones.insert(("messages", 9), zone).unwrap();
+        },
+        |txn, _| {
+            txn.open_table(ZONES).unwrap().remove(("messages", 1)).unwrap();
+        },
+        |txn, _| {
+            txn.open_table(CHECKSUMS).unwrap().insert(1, &b"no entry"[..]).unwrap();
+        },
+    ];
+    for change in changes {
+        let store = messages(3_000);
+        past_the_crate(&store.path, |txn| change(txn, zone(txn, 1)));
+        for (sql, expected) in [
+            ("SELECT count(*) FROM messages", 3_000),
+            ("SELECT count(body) FROM messages", 3_000),
+            ("SELECT count(*) FROM messages WHERE ts_utc >= '2023-11-14T22:40:00Z'", 1_400),
+            ("SELECT count(body) FROM messages WHERE ts_utc >= '2023-11-14T22:40:00Z'", 1_400),
+        ] {
+            assert_eq!(value(&store.db, sql), expected, "{sql}");
+        }
+        let old = store.db.would_prune(at(1_600), Some("messages")).unwrap();
+        assert_eq!(old[0].rows, 1_600);
+    }
+}
+
+#[test]
+fn a_table_that_is_gone_with_its_rows_is_damage_and_is_not_made_anew() {
+    let store = messages(10);
+    drop(store.db);
+    past_the_crate(&store.path, |txn| {
+        txn.delete_table(MESSAGES).unwrap();
+    });
+    let db = Db::open_read_only(&store.path).unwrap();
+    assert!(
+        reason(&db, "SELECT count(*) FROM messages").contains("messages is gone, with 10 rows")
+    );
+    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);
+    drop(db);
+    assert!(matches!(Db::open_path(&store.path), Err(Error::Damaged { .. })));
+}
+
+/// Set for a process that is to query changed copies of a store: the store's path.
+const CHILD: &str = "NETSKY_TEST_CHANGED";
+/// Which of the changes to try: from and to.
+const ROUNDS: &str = "NETSKY_TEST_ROUNDS";
+
+const TABLES_WITH_ROWS: [&str; 4] = ["messages", "ticks", "crashes", "sessions"];
+
+/// What is asked of every copy: all columns of all rows, and sums over them.
+fn questions() -> Vec<String> {
+    let tables = TABLES.iter().map(|table| table.name());
+    let mut all: Vec<String> =
+        tables.map(|table| format!("SELECT count(*) FROM {table}")).collect();
+    for table in TABLES_WITH_ROWS {
+        all.push(format!("SELECT * FROM {table} ORDER BY id"));
+    }
+    all.push(
+        "SELECT body, count(*), sum(length(source)) FROM messages GROUP BY body ORDER BY 1".into(),
+    );
+    all.push(
+        "SELECT sum(length(detail_json)) FROM ticks WHERE ts_utc >= '2023-11-14T22:20:00Z'".into(),
+    );
+    all
+}
+
+fn answers(path: &Path) -> Vec<Result<String, Error>> {
+    let db = match Db::open_read_only(path) {
+        Ok(db) => db,
+        Err(error) => return vec![Err(error)],
+    };
+    let text = |sql: &String| {
+        let batches = db.query_batches(sql)?;
+        let batches: Vec<_> = batches.iter().map(|batch| times_as_text(batch).unwrap()).collect();
+        Ok(pretty_format_batches(&batches).unwrap().to_string())
+    };
+    questions().iter().map(text).collect()
+}
+
+/// The copy of a round: one bit of it is another. Most of a file are pages that hold something.
+fn changed(sound: &[u8], round: u64) -> (usize, Vec<u8>) {
+    let mut dice = Dice(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    dice.below(2);
+    let place = loop {
+        let place = dice.below(sound.len() as u64) as usize;
+        // Which of the file's two last commits is the newest is one bit, in the byte after redb's magic
+        // number, and the older one is sound as well.
+        if place != 9 && (sound[place] != 0 || dice.below(8) == 0) {
+            break place;
+        }
+    };
+    let mut bytes = sound.to_vec();
+    bytes[place] ^= 1 << dice.below(8);
+    (place, bytes)
+}
+
+/// Not a test in itself: it asks its questions of changed copies, and says what came of each. A panic
+/// ends it, on whatever thread it is, as redb panics at some damage.
+#[test]
+fn child_that_queries_changed_stores() {
+    let Some(path) = env::var_os(CHILD).map(PathBuf::from) else { return };
+    let rounds = env::var(ROUNDS).unwrap();
+    let (first, end) = rounds.split_once(' ').unwrap();
+    let panicked = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        panicked(info);
+        exit(101);
+    }));
+    let (sound, expected) = (fs::read(&path).unwrap(), answers(&path));
+    for round in first.parse::<u64>().unwrap()..end.parse().unwrap() {
+        let (place, bytes) = changed(&sound, round);
+        let copy = path.with_file_name(format!("{round}.db"));
+        fs::write(&copy, &bytes).unwrap();
+        let found = answers(&copy);
+        fs::remove_file(&copy).unwrap();
+        let wrong = found.iter().zip(&expected).zip(questions()).find(|((found, expected), _)| {
+            found.as_ref().is_ok_and(|found| Some(found) != expected.as_ref().ok())
+        });
+        let said = match wrong {
+            Some((_, sql)) => format!("wrong at byte {place}: {sql}"),
+            None if found.iter().any(Result::is_err) => "error".to_owned(),
+            None => "right".to_owned(),
+        };
+        eprintln!("round {round} {said}");
+    }
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    right: u64,
+    errors: u64,
+    ended: u64,
+    wrong: Vec<String>,
+}
+
+/// Runs a child over the rounds, and another one after each that ends early or answers no more.
+fn try_rounds(path: &Path, mut rounds: Range<u64>) -> Outcome {
+    let mut outcome = Outcome::default();
+    while !rounds.is_empty() {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "care::checksum::child_that_queries_changed_stores", "--nocapture"])
+            .env(CHILD, path)
+            .env(ROUNDS, format!("{} {}", rounds.start, rounds.end))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (said, heard) = mpsc::channel();
+        let listener = thread::spawn(move || {
+            lines.map_while(Result::ok).try_for_each(|line| said.send(line).ok());
+        });
+        let hangs = loop {
+            match heard.recv_timeout(Duration::from_secs(120)) {
+                Err(RecvTimeoutError::Disconnected) => break false,
+                Err(RecvTimeoutError::Timeout) => break true,
+                Ok(line) => match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
+                    ["round", round, result] if round.parse() == Ok(rounds.start) => {
+                        match result {
+                            "right" => outcome.right += 1,
+                            "error" => outcome.errors += 1,
+                            wrong => outcome.wrong.push(wrong.to_owned()),
+                        }
+                        rounds.start += 1;
+                    }
+                    // What a panic prints.
+                    _ => {}
+                },
+            }
+        };
+        if hangs {
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        listener.join().unwrap();
+        if !rounds.is_empty() {
+            outcome.ended += 1;
+            rounds.start += 1;
+        }
+    }
+    outcome
+}
+
+#[test]
+fn a_changed_bit_gives_the_right_answer_or_an_error() {
+    let rounds = if env::var_os("NETSKY_LONG_TESTS").is_some() { 6_000 } else { 200 };
+    let store = messages(1_500);
+    for second in 0..3 {
+        let name = format!("crash of {second}");
+        store.db.record_crash(at(second), "panic", &name, "{\"a\":1}").unwrap();
+        store.db.record_session(at(second), &name, second, SessionEvent::Up).unwrap();
+    }
+    let ticks = (0..1_100).map(|second| {
+        format!(
+            "{{\"ts_utc\":\"{}\",\"source\":\"s{}\",\"detail_json\":\"{{}}\"}}\n",
+            crate::care::time_text(at(second)),
+            second % 7
+        )
+    });
+    store.db.import("ticks", ticks.collect::<String>().as_bytes()).unwrap();
+    let path = store.path.clone();
+    drop(store.db);
+    assert!(answers(&path).iter().all(Result::is_ok));
+    let outcome = try_rounds(&path, 0..rounds);
+    println!("{outcome:?}");
+    assert_eq!(outcome.wrong, Vec::<String>::new());
+    assert!(outcome.right > 0 && outcome.errors > rounds / 10, "{outcome:?}");
+}
