@@ -37,8 +37,9 @@ impl Db {
     /// - the ids: whether none that a row has is still to be given out.
     ///
     /// Others may record and query meanwhile. The rows are those of one moment. If a page is damaged
-    /// no row is looked at, and if commits keep coming while there seems to be one, writers have to
-    /// wait for the last look at the pages.
+    /// no row is looked at. If commits keep coming while there seems to be one, the last look at the pages
+    /// is taken while writers wait. For that alone the file is opened for writing, by a `Db` that is open
+    /// read-only, too; no row, and not the file's mode, is changed.
     ///
     /// It does not look at what is no part of the last commit: free pages, and redb's list of them,
     /// which redb makes anew after a crash. Nor at tables that this `Db` does not know.

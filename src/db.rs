@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::prelude::SessionContext;
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::import::{self, Imported};
 use crate::options::OpenOptions;
@@ -290,7 +291,7 @@ impl Db {
     pub fn record_json(&self, table: &str, json: &str) -> Result<i64> {
         let table = self.find_table(table)?;
         let mut encoded = EncodedRow::default();
-        let mut input = InputRow::new(table, Some(Utc::now()));
+        let mut input = InputRow::new(table, Some(clock::now()));
         input
             .encode(json.as_bytes(), &mut encoded)
             .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;

@@ -1,5 +1,6 @@
 //! What this package's own binary, benches and fuzz targets reach past the public API. It comes with no
 //! promise: any release may change it.
 
+pub use crate::clock::now;
 pub use crate::row::Decoder;
 pub use crate::store::{caught, is_caught};

@@ -43,6 +43,7 @@
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
+//! | `clock.rs` | the time of day |
 //! | `nearest.rs` | "did you mean" |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
@@ -67,6 +68,7 @@
 
 mod care;
 mod care_progress;
+mod clock;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;

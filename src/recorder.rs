@@ -68,8 +68,19 @@ struct Held {
     /// When the oldest row was recorded.
     since: Option<Instant>,
     closed: bool,
-    /// What went wrong when the timer made rows durable, and cannot be tried again.
+    /// What went wrong when the timer made rows durable, until a call returns it.
     failure: Option<Error>,
+}
+
+impl Held {
+    /// Keeps the first error, but for one that leaves rows neither stored nor held: that is the one to
+    /// know of.
+    fn keep_failure(&mut self, error: Error) {
+        let is_graver = matches!(error, Error::CommitUncertain(_) | Error::StoreReplaced { .. });
+        if self.failure.is_none() || is_graver {
+            self.failure = Some(error);
+        }
+    }
 }
 
 impl Db {
@@ -102,9 +113,14 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidValue`] as of [`Db::record`]. If the store has not taken rows for so long that
-    /// 8 MiB are held, this row is not recorded, and the errors are those of [`flush`](Self::flush).
+    /// This row is not recorded. [`Error::InvalidValue`] as of [`Db::record`]. If the timer could not
+    /// make rows durable since the last call, its error: the rows are still held after [`Error::Busy`],
+    /// [`Error::Storage`] and [`Error::Damaged`]. If 8 MiB are held, the errors of
+    /// [`flush`](Self::flush).
     pub fn record<R: Record>(&self, record: &R) -> Result<()> {
+        if let Some(error) = locked(&self.shared.held).failure.take() {
+            return Err(error);
+        }
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
         if locked(&self.shared.held).bytes >= MAX_HELD_BYTES {
@@ -125,14 +141,17 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] and [`Error::Storage`] leave the rows held, to be stored by the next flush.
-    /// After [`Error::CommitUncertain`] they are not held any more, since they may be stored; the error
-    /// may come from a flush by the timer, if none was called since.
+    /// [`Error::Busy`], [`Error::Storage`] and [`Error::Damaged`] leave the rows held, to be stored by the
+    /// next flush. After [`Error::CommitUncertain`] and [`Error::StoreReplaced`] they are not held any
+    /// more, since they may be stored; the error may come from a flush by the timer, if no call returned
+    /// it since.
     pub fn flush(&self) -> Result<()> {
-        self.shared.flush()?;
-        match locked(&self.shared.held).failure.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
+        let flushed = self.shared.flush();
+        let earlier = locked(&self.shared.held).failure.take();
+        match earlier.filter(|_| flushed.is_ok()) {
+            Some(error @ (Error::CommitUncertain(_) | Error::StoreReplaced { .. })) => Err(error),
+            // What another error of the timer left held is stored by now.
+            _ => flushed,
         }
     }
 }
@@ -162,8 +181,8 @@ impl Shared {
                 drop(held);
                 let flushed = self.flush();
                 held = locked(&self.held);
-                if let Err(error @ Error::CommitUncertain(_)) = flushed {
-                    held.failure = Some(error);
+                if let Err(error) = flushed {
+                    held.keep_failure(error);
                 }
                 if closed {
                     return;
@@ -192,7 +211,7 @@ impl Shared {
             }
         }
         let stored = self.store.append_all(unstored.clone());
-        if matches!(stored, Ok(()) | Err(Error::CommitUncertain(_))) {
+        if matches!(stored, Ok(()) | Err(Error::CommitUncertain(_) | Error::StoreReplaced { .. })) {
             unstored.clear();
             let mut held = locked(&self.held);
             held.bytes = held.rows.iter().map(|(_, row)| row.json().len()).sum();

@@ -1,13 +1,13 @@
 //! The threads that queries run on.
 
 use std::future::Future;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::store::caught;
 
 /// The stack of each thread. The parser's and the planner's trees are walked and freed by recursion,
 /// and tokio's 2 MiB end with some 2,000 operators in a row. The pages of a stack cost nothing until
@@ -62,10 +62,10 @@ fn start() -> Result<Runtime> {
             .build()
     };
     // It returns an error for what else it cannot have, and panics if it cannot have a thread.
-    let reason = match panic::catch_unwind(AssertUnwindSafe(build)) {
+    let reason = match caught(build) {
         Ok(Ok(runtime)) => return Ok(runtime),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "the message is on stderr".to_owned(),
+        Err(panic) => panic,
     };
     Err(Error::QueryAborted { reason: format!("cannot start threads for it: {reason}") })
 }

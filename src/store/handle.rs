@@ -390,3 +390,30 @@ fn open_error(path: PathBuf, error: DatabaseError) -> Error {
         other => Error::Storage(Box::new(redb::Error::from(other))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_that_give_up_leave_one_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meta.db");
+        let other = builder(1 << 20, &OpenOptions::new()).create(&path).unwrap();
+        let txn = other.begin_write().unwrap();
+        let options = OpenOptions { busy_timeout: Duration::from_millis(5), ..OpenOptions::new() };
+        let open = || Handle::open(&path, Access::ReadWrite, &options);
+        let key = (FileId::of(&path).unwrap(), Access::ReadWrite);
+        let mut openings: Vec<Arc<Opening>> = Vec::new();
+        for _ in 0..10 {
+            assert!(matches!(open(), Err(Error::Busy { .. })));
+            openings.extend(slots().get(&key).and_then(|slot| slot.opening.clone()));
+        }
+        assert_eq!(openings.len(), 10);
+        assert!(openings.iter().all(|opening| Arc::ptr_eq(opening, &openings[0])));
+        txn.abort().unwrap();
+        let patient = OpenOptions::new();
+        Handle::open(&path, Access::ReadWrite, &patient).unwrap();
+        assert!(slots().get(&key).is_none_or(|slot| slot.opening.is_none()));
+    }
+}

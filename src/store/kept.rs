@@ -4,8 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
-
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::store::file::{FileId, copy_private};
 
@@ -17,7 +16,7 @@ pub(super) fn free_name(store: &Path, kind: &str) -> PathBuf {
 
 /// As [`free_name`], but one that is also `free` in another way.
 pub(super) fn free_name_where(store: &Path, kind: &str, free: impl Fn(&Path) -> bool) -> PathBuf {
-    let timestamp = Utc::now().format("%Y%m%d%H%M%S");
+    let timestamp = clock::now().format("%Y%m%d%H%M%S");
     let name = |extra: &str| store.with_extension(format!("{kind}-{timestamp}{extra}.bak"));
     let mut candidate = name("");
     let mut counter = 1;

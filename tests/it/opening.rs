@@ -436,6 +436,42 @@ fn a_store_whose_writer_was_killed_opens_for_reading() {
     assert_eq!(value(&reader, "SELECT COUNT(*) FROM ticks"), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_without_rights_learns_why_it_cannot_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let allow = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(dir.path(), 0o755);
+    let store = store();
+    store.db.record_tick(Utc::now(), "a", "{}").unwrap();
+    let left = dir.path().join("left.db");
+    fs::copy(&store.path, &left).unwrap();
+    allow(&left, 0o444);
+    let binary = dir.path().join("netsky");
+    fs::copy(env!("CARGO_BIN_EXE_netsky"), &binary).unwrap();
+    allow(&binary, 0o755);
+    // Rights do not bind the superuser.
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
+    let query = ["--db", left.to_str().unwrap(), "query", "SELECT count(*) FROM ticks"];
+    let Ok(output) = command.args(query).output() else {
+        return println!("not run: there is no setpriv");
+    };
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    if error.contains("setpriv:") {
+        return println!("not run: {error}");
+    }
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("its last writer was killed"), "{error}");
+    // One look by its owner cures it.
+    allow(&left, 0o644);
+    assert_eq!(value(&Db::open_read_only(&left).unwrap(), "SELECT count(*) FROM ticks"), 1);
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+}
+
 #[test]
 fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
     let store = store();

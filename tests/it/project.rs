@@ -12,7 +12,8 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
+    "clock",
     "error",
     "nearest",
     "table",

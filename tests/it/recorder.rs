@@ -100,15 +100,41 @@ fn while_another_process_writes_rows_are_held_on_and_then_stored_once() {
     recorder.record(&tick("first")).unwrap();
     let error = recorder.flush().unwrap_err();
     assert!(matches!(error, Error::Busy { .. }), "{error}");
-    recorder.record(&tick("second")).unwrap();
-    // The timer tries, too, and fails.
-    thread::sleep(Duration::from_millis(300));
+    // The timer tries, too, and fails, which the next call tells.
+    while recorder.record(&tick("second")).is_err() {}
     txn.abort().unwrap();
     recorder.flush().unwrap();
     drop(recorder);
     let found = rows(&store.db, "SELECT source FROM ticks ORDER BY id");
     let sources: Vec<&str> = found.iter().map(|row| row["source"].as_str().unwrap()).collect();
     assert_eq!(sources, ["first", "second"]);
+}
+
+#[test]
+fn an_error_of_the_timer_is_told_by_the_next_call() {
+    let store = store();
+    let impatient = OpenOptions::new().busy_timeout(Duration::ZERO).open(&store.path).unwrap();
+    let recorder = impatient.recorder(Duration::from_millis(10)).unwrap();
+    let other = open_past_the_crate(&store.path);
+    let txn = other.begin_write().unwrap();
+    recorder.record(&tick("held")).unwrap();
+    let began = Instant::now();
+    let mut recorded = 1;
+    let error = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "the timer's error is lost");
+        thread::sleep(Duration::from_millis(50));
+        match recorder.record(&tick("held")) {
+            Ok(()) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    txn.abort().unwrap();
+    recorded += i32::from(recorder.record(&tick("last")).is_ok());
+    recorder.flush().unwrap();
+    // A row whose call failed is not stored, and those that were held are.
+    let sql = "SELECT count(*) FROM ticks WHERE source IN ('held', 'last')";
+    assert_eq!(value(&store.db, sql), recorded);
 }
 
 #[test]

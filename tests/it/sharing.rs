@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::Bound;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -15,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsky_db::{Db, Error, OpenOptions, TickRecord};
+use redb::StorageBackend;
+use redb::backends::FileBackend;
 use serde_json::json;
 
-use crate::cli::Home;
+use crate::cli::{Home, ran};
 use crate::support::{open_past_the_crate, rows, store, stored_rows, value};
 
 const TICK: &str = r#"{"source":"cron","detail_json":"{}"}"#;
@@ -290,4 +293,29 @@ fn processes_that_find_an_unfinished_store_make_it_once() {
         ids.sort();
         assert_eq!(ids, (1..=8).map(|id| format!("{id}\n")).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_record_waits_while_a_restore_has_the_store() {
+    let home = Home::new();
+    let path = home.path("meta.db");
+    let db = path.to_str().unwrap();
+    home.ok(&["--db", db, "record", "ticks", TICK]);
+    // What a restore does until the copy stands in its place.
+    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    let claim = FileBackend::new(file).unwrap();
+    assert!(claim.try_lock_range(Bound::Unbounded, Bound::Unbounded).unwrap());
+    let record = |timeout: &str| {
+        let mut command =
+            home.command(&["--db", db, "--busy-timeout", timeout, "record", "ticks", TICK]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let in_vain = ran(record("300ms").wait_with_output().unwrap());
+    let said = ["locked", "busy"].iter().any(|word| in_vain.err.contains(word));
+    assert!(in_vain.code == 3 && said, "{}", in_vain.err);
+    let patient = record("60s");
+    thread::sleep(Duration::from_millis(300));
+    claim.close().unwrap();
+    let patient = ran(patient.wait_with_output().unwrap());
+    assert_eq!((patient.code, patient.out.as_str()), (0, "2\n"), "{}", patient.err);
 }

@@ -211,3 +211,42 @@ fn a_damaged_store_is_neither_backed_up_nor_restored_as_if_it_were_sound() {
     assert!(matches!(Db::restore(&path, &copy), Err(Error::Damaged { .. })));
     assert_eq!(names_beside(&path), ["meta.db"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_restore_syncs_each_name_before_the_next_step() {
+    let home = Home::new();
+    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
+    let (path, backup) = (home.path("meta.db"), home.path("backup.db"));
+    let (db, file) = (path.to_str().unwrap(), backup.to_str().unwrap());
+    home.ok(&["--db", db, "record", "ticks", tick]);
+    home.ok(&["--db", db, "backup", file]);
+    let calls = home.path("calls");
+    let traced = std::process::Command::new("strace")
+        .args(["-f", "-y", "-o"])
+        .arg(&calls)
+        .args(["-e", "trace=link,linkat,rename,renameat,renameat2,fsync"])
+        .arg(env!("CARGO_BIN_EXE_netsky"))
+        .args(["--db", db, "restore", file, "--force"])
+        .output();
+    match traced {
+        Ok(traced) if traced.status.success() => {}
+        other => return println!("not run: strace cannot trace here: {other:?}"),
+    }
+    let calls = fs::read_to_string(calls).unwrap();
+    let dir = fs::canonicalize(path.parent().unwrap()).unwrap();
+    let synced_dir = format!("<{}>", dir.display());
+    let steps: Vec<&str> = calls
+        .lines()
+        .filter_map(|call| match call {
+            call if call.contains("fsync(") && call.contains(&synced_dir) => Some("sync the names"),
+            call if call.contains("fsync(") && call.contains("/.netsky-") => Some("sync the copy"),
+            call if call.contains("link") && call.contains("before-restore") => Some("keep"),
+            call if call.contains("rename") && call.contains("meta.db") => Some("replace"),
+            _ => None,
+        })
+        .collect();
+    let kept = ["keep", "sync the names", "replace", "sync the names"];
+    let copied = steps.iter().position(|step| *step == "sync the copy");
+    assert!(copied.is_some_and(|at| steps.get(at + 1..) == Some(&kept)), "{steps:?}\n{calls}");
+}

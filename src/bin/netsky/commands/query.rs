@@ -10,11 +10,10 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 use bytesize::ByteSize;
-use chrono::Utc;
 use console::Style;
 use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value};
+use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, inside};
 
 use crate::args::StoreArgs;
 use crate::chart::{ChartKind, Picture};
@@ -259,7 +258,7 @@ fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Sho
     let line = format!(
         "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
          \"generated_at\":{},\"data\":{{\"sql\":{},\"row_count\":{row_count},\"rows\":{}}}}}",
-        text(&Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        text(&inside::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
         text(sql),
         String::from_utf8_lossy(rows.trim_ascii_end()),
     );

@@ -6,7 +6,8 @@ mod watch;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-use chrono::Utc;
+
+use netsky_db::inside;
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
@@ -48,7 +49,7 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     }
     let mut troubles = Troubles::default();
     troubles.look(&db)?;
-    let now = troubles.now(Utc::now());
+    let now = troubles.now(inside::now());
     match args.format {
         Format::Table if now.is_empty() => output::print_line(WELL),
         Format::Table | Format::Markdown => output::print_batch(args.format, readable(&now)?),

@@ -5,9 +5,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use chrono::Utc;
 use console::{Key, Style, Term, truncate_str};
-use netsky_db::Db;
+use netsky_db::{Db, inside};
 
 use crate::commands::top::troubles::Troubles;
 use crate::commands::top::{WELL, readable};
@@ -48,7 +47,7 @@ pub fn run(db: &Db) -> Result<(), Failure> {
 }
 
 fn list(troubles: &Troubles) -> Result<String, Failure> {
-    let now = troubles.now(Utc::now());
+    let now = troubles.now(inside::now());
     if now.is_empty() {
         return Ok(WELL.to_owned());
     }
@@ -63,7 +62,7 @@ fn list(troubles: &Troubles) -> Result<String, Failure> {
 fn draw(terminal: &Term, text: &str) -> Result<(), Failure> {
     let (lines, columns) = terminal.size();
     let (lines, columns) = (usize::from(lines), usize::from(columns));
-    let now = Utc::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
+    let now = inside::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
     let mut screen = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
     for line in text.lines().take(lines.saturating_sub(2)) {
         screen += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
