@@ -16,9 +16,11 @@ use crate::options::OpenOptions;
 use crate::providers::StoreTable;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::function_memory;
+use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
+use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -145,6 +147,8 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(SeparateInLists))
+        .with_analyzer_rule(Arc::new(DropRepeatedKeys))
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_physical_optimizer_rule(Arc::new(LimitedScan))
         // No file is ever read or written through SQL.
