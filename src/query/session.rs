@@ -19,9 +19,11 @@ use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::guarded_filter::GuardedFilter;
 use crate::query::function_memory;
+use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
+use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
 use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
@@ -149,6 +151,8 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(SeparateInLists))
+        .with_analyzer_rule(Arc::new(DropRepeatedKeys))
         .with_optimizer_rule(Arc::new(HideLossyCasts))
         .with_optimizer_rule(Arc::new(DropKeysAfterId))
         .with_physical_optimizer_rules(physical_rules())

@@ -1,0 +1,80 @@
+//! Takes keys away that stand twice in an order.
+//!
+//! DataFusion 55.2 panics at `DISTINCT ON (a) .. ORDER BY a, a` and `last_value(a ORDER BY b, b)` with
+//! groups, and does not plan `DISTINCT ON (a, a)`. The test here fails once it does; this rule goes
+//! then.
+
+use std::collections::HashSet;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan, SortExpr};
+use datafusion::optimizer::AnalyzerRule;
+
+/// Leaves the first of equal keys. Those after it decide nothing.
+#[derive(Debug)]
+pub(super) struct DropRepeatedKeys;
+
+impl AnalyzerRule for DropRepeatedKeys {
+    fn name(&self) -> &'static str {
+        "drop_repeated_keys"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+                let shorter = drop_repeated(&mut distinct.on_expr, |expr| expr)
+                    | drop_repeated_sorts(distinct.sort_expr.as_mut());
+                if shorter {
+                    let DistinctOn { on_expr, select_expr, sort_expr, input, .. } = distinct;
+                    distinct = DistinctOn::try_new(on_expr, select_expr, sort_expr, input)?;
+                }
+                let node = LogicalPlan::Distinct(Distinct::On(distinct));
+                Ok(Transformed::new_transformed(node, shorter))
+            }
+            node => {
+                let names = NamePreserver::new(&node);
+                node.map_expressions(|expr| {
+                    let name = names.save(&expr);
+                    let expr = expr.transform_up(|mut expr| {
+                        let shorter = match &mut expr {
+                            Expr::AggregateFunction(function) => {
+                                drop_repeated_sorts(Some(&mut function.params.order_by))
+                            }
+                            _ => false,
+                        };
+                        Ok(Transformed::new_transformed(expr, shorter))
+                    })?;
+                    Ok(expr.update_data(|expr| name.restore(expr)))
+                })
+            }
+        })
+        .data()
+    }
+}
+
+fn drop_repeated_sorts(keys: Option<&mut Vec<SortExpr>>) -> bool {
+    keys.is_some_and(|keys| drop_repeated(keys, |key| &key.expr))
+}
+
+/// Whether there were any.
+fn drop_repeated<T>(keys: &mut Vec<T>, expr: impl Fn(&T) -> &Expr) -> bool {
+    let before = keys.len();
+    let mut seen = HashSet::new();
+    keys.retain(|key| seen.insert(expr(key).clone()));
+    keys.len() < before
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    #[tokio::test]
+    async fn datafusion_still_fails_at_repeated_keys() {
+        let ask = async |sql| SessionContext::new().sql(sql).await?.collect().await;
+        let twice_on = ask("SELECT DISTINCT ON (a, a) a, b FROM (VALUES (1, 2)) t(a, b)").await;
+        assert!(twice_on.is_err(), "DataFusion is right by now, so that this file can go");
+    }
+}
