@@ -3,8 +3,9 @@
 mod cancellation;
 mod catalog;
 mod dialect;
-mod guarded_filter;
+mod filter_pushdown;
 mod function_memory;
+mod guarded_filter;
 mod in_lists;
 mod interruptible;
 mod json_arrows;

@@ -9,6 +9,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -17,8 +18,9 @@ use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
-use crate::query::guarded_filter::GuardedFilter;
+use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
+use crate::query::guarded_filter::GuardedFilter;
 use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
@@ -177,6 +179,12 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules.insert(sorts.unwrap_or(rules.len()), Arc::new(LimitedScan));
     rules.push(Arc::new(LimitedScan));
     rules.push(Arc::new(GuardedFilter));
+    for rule in &mut rules {
+        let pushdowns = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
+        if pushdowns.iter().any(|pushdown| pushdown.name() == rule.name()) {
+            *rule = Arc::new(UnambiguousFilterPushdown(Arc::clone(rule)));
+        }
+    }
     rules
 }
 

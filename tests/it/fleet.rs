@@ -8,8 +8,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Timelike, Utc};
 use flate2::read::GzDecoder;
@@ -52,6 +53,19 @@ static FLEET: LazyLock<Option<Fleet>> = LazyLock::new(|| {
     None
 });
 
+/// A new directory. Statics are never dropped, so it is left to a later run to remove it.
+fn directory() -> PathBuf {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fleet");
+    fs::create_dir_all(&all).unwrap();
+    for left in fs::read_dir(&all).unwrap().flatten() {
+        let age = left.metadata().and_then(|left| left.modified()).map(|time| time.elapsed());
+        if matches!(age, Ok(Ok(age)) if age > Duration::from_secs(3_600)) {
+            let _ = fs::remove_dir_all(left.path());
+        }
+    }
+    tempfile::tempdir_in(all).unwrap().keep()
+}
+
 struct Fleet {
     db: Db,
     /// The imported lines, by table.
@@ -62,10 +76,8 @@ struct Fleet {
 
 impl Fleet {
     fn import() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::open_path(dir.path().join("meta.db")).unwrap();
+        let db = Db::open_path(directory().join("meta.db")).unwrap();
         let lines = ROWS.into_iter().map(|(table, _)| (table, import(&db, table))).collect();
-        // The directory goes here, as statics are never dropped; the open file does without a name.
         Self { db, lines, questions: questions() }
     }
 

@@ -5,6 +5,7 @@ mod cli;
 mod contract;
 mod fleet;
 mod format;
+mod joins;
 mod limits;
 mod opening;
 mod oracle;

@@ -1,0 +1,79 @@
+//! Joins of tables whose columns have the same names: no condition is taken to the wrong one.
+
+use chrono::{DateTime, TimeDelta};
+use netsky_db::TickRecord;
+use serde_json::json;
+
+use crate::support::{TestStore, rows, store, value};
+
+const ROWS: i64 = 10_000;
+
+fn ticks() -> TestStore {
+    let store = store();
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    let rows = (1..=ROWS).map(|id| TickRecord {
+        ts_utc: start + TimeDelta::seconds(id),
+        source: if id % 2 == 0 { "even" } else { "odd" },
+        detail_json: "{}",
+    });
+    store.db.record_all(rows).unwrap();
+    store
+}
+
+#[test]
+fn rows_without_a_partner_are_found() {
+    let store = ticks();
+    for (join, condition) in [
+        ("ticks a RIGHT JOIN ticks b ON a.id = b.id + 4000", "a.id IS NULL"),
+        ("ticks b LEFT JOIN ticks a ON a.id = b.id + 4000", "a.id IS NULL"),
+        ("ticks b LEFT JOIN ticks a ON a.id = b.id + 4000", "a.source IS NULL AND b.id > 1"),
+        ("ticks b FULL JOIN ticks a ON a.id = b.id + 4000", "a.id IS NULL"),
+    ] {
+        let sql = format!("SELECT count(*) FROM {join} WHERE {condition}");
+        assert_eq!(value(&store.db, &sql), 4_000, "{sql}");
+    }
+}
+
+#[test]
+fn conditions_on_either_table_go_to_their_own() {
+    let store = ticks();
+    for (join, condition, count) in [
+        ("ticks a JOIN ticks b ON a.id + 1 = b.id", "a.source = 'odd' OR b.id < 100", 5_049),
+        ("ticks a RIGHT JOIN ticks b ON a.id + 1 = b.id", "b.id < 7 OR a.source = 'odd'", 5_003),
+        (
+            "ticks a JOIN ticks b ON a.id + 1 = b.id JOIN ticks c ON b.id = c.id",
+            "c.source = 'odd'",
+            4_999,
+        ),
+        (
+            "ticks a JOIN ticks b ON a.id + 1 = b.id JOIN ticks c ON b.id = c.id + 1",
+            "c.source = 'odd' OR a.id = 2 OR b.id = 5",
+            5_002,
+        ),
+    ] {
+        let sql = format!("SELECT count(*) FROM {join} WHERE {condition}");
+        assert_eq!(value(&store.db, &sql), count, "{sql}");
+    }
+}
+
+#[test]
+fn a_limited_sort_goes_by_the_column_that_it_names() {
+    let store = ticks();
+    for (from, order) in [
+        ("ticks a JOIN ticks b ON a.id + b.id = 10001", "b.id"),
+        ("ticks a JOIN ticks b ON a.id + b.id = 10001 JOIN ticks c ON c.id = b.id", "c.id"),
+        ("ticks a JOIN ticks b ON a.id + b.id = 10001", "a.id DESC"),
+    ] {
+        let sql = format!("SELECT a.id AS x, b.id AS y FROM {from} ORDER BY {order} LIMIT 2");
+        let found = rows(&store.db, &sql);
+        assert_eq!((&found[0]["x"], &found[1]["y"]), (&json!(10_000), &json!(2)), "{sql}");
+    }
+    let sql = "SELECT id, n FROM (SELECT id, id % 100 AS n FROM ticks
+               UNION ALL SELECT id % 100 AS n, id FROM ticks) ORDER BY id DESC, n LIMIT 2";
+    let found = rows(&store.db, sql);
+    assert_eq!((&found[0]["id"], &found[1]["id"]), (&json!(10_000), &json!(9_999)));
+    let sql = "SELECT a.id, a.n FROM (SELECT id, id % 100 AS n FROM ticks) a
+               LEFT SEMI JOIN (SELECT id % 100 AS id, id AS n FROM ticks) b ON a.n = b.id AND a.id = b.n
+               ORDER BY a.n DESC, a.id DESC LIMIT 1";
+    assert_eq!(rows(&store.db, sql)[0]["id"], 9_999);
+}
