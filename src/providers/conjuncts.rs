@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal,
-    NotExpr, TryCastExpr,
+    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr,
+    LikeExpr, Literal, NotExpr, TryCastExpr,
 };
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 
@@ -44,6 +45,24 @@ pub(crate) fn in_turn(filter: &Arc<dyn PhysicalExpr>) -> Vec<Arc<dyn PhysicalExp
     let mut conditions: Vec<_> = split_conjunction(filter).into_iter().cloned().collect();
     conditions.sort_by_key(Turn::of);
     conditions
+}
+
+/// Whether a scan can look for a filter's columns where they are in its own batches.
+///
+/// A filter that changes while the query runs stands for its latest state, in which DataFusion 55.2
+/// replaces the sort or join keys one by one, the innermost first. Of two keys `CASE .. THEN n ELSE id
+/// END` and `id` it replaces the `id` within the first, does not find the first any more, and leaves its
+/// `n` where another column is.
+pub(super) fn can_be_moved(filter: &Arc<dyn PhysicalExpr>) -> bool {
+    let has_nested_keys = filter.exists(|expr| {
+        let keys = expr.children();
+        let contains = |outer: &Arc<dyn PhysicalExpr>, inner: &Arc<dyn PhysicalExpr>| {
+            outer != inner && outer.exists(|part| Ok(part == inner)).unwrap_or(true)
+        };
+        Ok(expr.is::<DynamicFilterPhysicalExpr>()
+            && keys.iter().any(|outer| keys.iter().any(|inner| contains(outer, inner))))
+    });
+    !has_nested_keys.unwrap_or(true)
 }
 
 fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {

@@ -22,6 +22,7 @@ use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, Push
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
+use crate::providers::conjuncts::can_be_moved;
 use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
@@ -185,7 +186,7 @@ impl DataSource for RowSource {
         _config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
         // After a limit, a filter would have other rows to choose from.
-        let takes = |filter| self.fetch.is_none() && !is_volatile(filter);
+        let takes = |filter| self.fetch.is_none() && !is_volatile(filter) && can_be_moved(filter);
         let taken: Vec<bool> = filters.iter().map(takes).collect();
         let answers =
             taken.iter().map(|&taken| if taken { PushedDown::Yes } else { PushedDown::No });

@@ -1,5 +1,6 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 
+mod aggregate_statistics;
 mod cancellation;
 mod catalog;
 mod dialect;

@@ -9,6 +9,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
@@ -17,6 +18,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
+use crate::query::aggregate_statistics::OwnStatistics;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
@@ -180,6 +182,9 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules.push(Arc::new(LimitedScan));
     rules.push(Arc::new(GuardedFilter));
     for rule in &mut rules {
+        if rule.name() == AggregateStatistics::new().name() {
+            *rule = Arc::new(OwnStatistics);
+        }
         let pushdowns = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
         if pushdowns.iter().any(|pushdown| pushdown.name() == rule.name()) {
             *rule = Arc::new(UnambiguousFilterPushdown(Arc::clone(rule)));

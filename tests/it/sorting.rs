@@ -3,6 +3,7 @@
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeDelta};
+use datafusion::prelude::SessionContext;
 use netsky_db::{McpToolCallRecord, TickRecord};
 use serde_json::json;
 
@@ -104,14 +105,86 @@ fn a_condition_protects_what_is_sorted_by() {
     }
 }
 
-#[test]
-fn a_computed_key_is_planned_on_many_partitions() {
-    let store = ticks_and_calls();
+/// A session on many partitions of small batches.
+fn many_partitions(store: &TestStore) -> SessionContext {
     let session = store.db.session().unwrap();
-    for (option, value) in [("target_partitions", "2"), ("batch_size", "64")] {
+    for (option, value) in [("target_partitions", "4"), ("batch_size", "64")] {
         let option = format!("datafusion.execution.{option}");
         session.state_ref().write().config_mut().options_mut().set(&option, value).unwrap();
     }
+    session
+}
+
+#[test]
+fn a_sort_by_an_expression_is_planned_on_many_partitions() {
+    let store = ticks_and_calls();
+    let session = many_partitions(&store);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for (sql, first) in [
+        ("SELECT id, source FROM ticks ORDER BY id % 7 - id, id LIMIT 3", 9_996),
+        (
+            "SELECT id, source FROM ticks ORDER BY CASE WHEN id % 2 = 0 THEN id ELSE -id END, id LIMIT 2",
+            9_999,
+        ),
+        (
+            "SELECT id, ts_utc IN ('2026-04-03') AS x FROM ticks ORDER BY CASE WHEN ts_utc > '2026-04-03T00:00:05Z' THEN id ELSE 7 END DESC, id LIMIT 2",
+            10_000,
+        ),
+        (
+            "SELECT duration_ms AS id FROM mcp_tool_calls ORDER BY id - duration_ms, id DESC LIMIT 1",
+            2_999,
+        ),
+    ] {
+        let answer = runtime.block_on(async { session.sql(sql).await.unwrap().collect().await });
+        let answer = answer.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(answer[0].column(0).as_primitive::<Int64Type>().value(0), first, "{sql}");
+    }
+}
+
+#[test]
+fn a_key_within_another_key_is_not_mistaken() {
+    let store = ticks_and_calls();
+    let session = many_partitions(&store);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ids = |sql: &str| -> Vec<i64> {
+        let answer = runtime.block_on(async { session.sql(sql).await.unwrap().collect().await });
+        let answer = answer.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let ids = answer.iter().map(|batch| batch.column(0).as_primitive::<Int64Type>());
+        ids.flat_map(|ids| ids.values().to_vec()).collect()
+    };
+    for (columns, order) in [
+        ("id, tool", "CASE WHEN duration_ms % 2 = 0 THEN -duration_ms ELSE id END, id DESC"),
+        ("id, source, success", "id - 2 * duration_ms, id DESC"),
+        ("id", "duration_ms % 3 + id % 5, duration_ms, id"),
+    ] {
+        let sql = format!("SELECT {columns} FROM mcp_tool_calls WHERE tool > 'A' ORDER BY {order}");
+        assert_eq!(ids(&format!("{sql} LIMIT 34")), ids(&sql)[..34], "{sql}");
+    }
+}
+
+#[test]
+fn an_aggregate_of_an_aggregate_is_its_own() {
+    let store = ticks_and_calls();
+    for (sql, answer) in [
+        (
+            "SELECT count(DISTINCT n) FILTER (WHERE n > 4) FROM (SELECT min(id) AS n FROM ticks) t",
+            0,
+        ),
+        (
+            "SELECT count(DISTINCT n) FILTER (WHERE n > 4) FROM (SELECT max(id) AS n FROM ticks) t",
+            1,
+        ),
+        ("SELECT sum(n) FILTER (WHERE n > 4) FROM (SELECT count(*) AS n FROM ticks) t", 10_000),
+        ("SELECT max(n) FROM (SELECT count(*) AS n FROM ticks UNION ALL SELECT 7) t", 10_000),
+    ] {
+        assert_eq!(value(&store.db, sql), answer, "{sql}");
+    }
+}
+
+#[test]
+fn a_computed_key_is_planned_on_many_partitions() {
+    let store = ticks_and_calls();
+    let session = many_partitions(&store);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for (order, first) in [("DESC", 9_999), ("ASC", 2)] {
         let sql = format!(
