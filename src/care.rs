@@ -103,7 +103,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] and [`Error::Storage`].
+    /// [`Error::Damaged`] if a page is, since its numbers would mean nothing; [`Error::Io`] and
+    /// [`Error::Storage`].
     pub fn stats(&self) -> Result<StoreStats> {
         self.store().stats(self.tables())
     }
@@ -167,7 +168,8 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::InUse`] if anybody reads at this moment, in this process (a stream that is not read to
-    /// its end, too) or another; [`Error::ReadOnlyStore`]; [`Error::Io`] and [`Error::Storage`].
+    /// its end, too) or another; [`Error::Damaged`] if a page is, since moving it would give it a right
+    /// checksum; [`Error::ReadOnlyStore`]; [`Error::Io`] and [`Error::Storage`].
     pub fn compact(&self) -> Result<Compacted> {
         self.store().compact()
     }

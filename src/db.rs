@@ -252,7 +252,9 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::InvalidValue`] if a time lies outside 1677-09-21 to 2262-04-11;
-    /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Storage`].
+    /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Damaged`] and [`Error::Storage`]. After these
+    /// nothing is stored. [`Error::CommitUncertain`] and [`Error::StoreReplaced`] leave it open whether
+    /// the row is.
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;

@@ -172,8 +172,12 @@ impl Store {
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let handle = self.handle()?;
         match Snapshot::new(Arc::clone(&handle)) {
-            // The disk failed when the handle was last used, perhaps long ago.
-            Err(_) if handle.has_failed() => Snapshot::new(self.handle()?),
+            // The disk failed when the handle was last used, perhaps long ago. If there is no other
+            // handle to be had, the first error tells more than the next.
+            Err(error) if handle.has_failed() => match self.handle()? {
+                same if Arc::ptr_eq(&same, &handle) => Err(error),
+                reopened => Snapshot::new(reopened),
+            },
             snapshot => snapshot,
         }
     }

@@ -63,6 +63,12 @@ pub(super) fn damage_or(path: &Path, error: Error) -> Error {
             Some(redb::Error::Io(io)) if io.kind() == io::ErrorKind::UnexpectedEof => {
                 "the file is cut short".to_owned()
             }
+            // A table of netsky's that is not as netsky makes it.
+            Some(
+                definition @ (redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. }
+                | redb::Error::TableIsMultimap(_)),
+            ) => definition.to_string(),
             _ => return error,
         },
         _ => return error,

@@ -255,7 +255,7 @@ fn make_until_killed(home: &Home, path: &Path, micros: u64) {
 
 #[test]
 fn a_store_killed_while_it_is_made_is_made_again() {
-    let kills = if env::var_os("NETSKY_LONG_TESTS").is_some() { 800 } else { 40 };
+    let kills = if env::var_os("NETSKY_LONG_TESTS").is_some() { 300 } else { 40 };
     let home = Home::new();
     let mut unfinished = 0;
     for kill in 0..kills {

@@ -187,7 +187,7 @@ fn answer(path: &Path) -> Result<(String, bool), Error> {
 #[test]
 fn no_changed_byte_of_a_larger_store_panics() {
     let store = store();
-    Fleet::new(20_000).record(&store.db).unwrap();
+    Fleet::new(6_000).record(&store.db).unwrap();
     let path: PathBuf = store.path.clone();
     drop(store.db);
     let sound = fs::read(&path).unwrap();
