@@ -85,7 +85,7 @@ impl Zone {
             }
             _ => None,
         };
-        *self = Self { rows: self.rows + other.rows, times };
+        *self = Self { rows: self.rows.saturating_add(other.rows), times };
     }
 
     pub(super) fn stored(self) -> (u64, i64, i64) {
@@ -226,6 +226,7 @@ impl ZoneMap {
                     expected: noted.expected().filter(|_| !doubted),
                 }
             })
+            .filter(|run| !run.ids.is_empty())
             .collect();
         if let MarkState::Behind { beyond } = state {
             let ids = mark.beyond().start..=i64::MAX;
@@ -252,7 +253,7 @@ impl ZoneMap {
 
 /// Writes a table's zones and checksums beside its rows.
 pub(super) struct ZoneWriter<'txn> {
-    table: &'static str,
+    table: &'static Table,
     zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
     marks: RedbTable<'txn, &'static str, (i64, u64)>,
     checksums: ChecksumsTable<'txn>,
@@ -296,7 +297,7 @@ impl<'txn> ZoneWriter<'txn> {
         let found = Mark::read(&marks, table)?;
         let mark = found.unwrap_or(Mark::NONE);
         let checksums = checksum::open(txn, table.name())?;
-        let writer = Self { table: table.name(), zones, marks, checksums, mark, gained: None };
+        let writer = Self { table, zones, marks, checksums, mark, gained: None };
         Ok((writer, found.is_some()))
     }
 
@@ -343,30 +344,37 @@ impl<'txn> ZoneWriter<'txn> {
     /// Writes what was noted. Without it, the zones fall behind.
     pub(super) fn write(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
         self.write_block(rows)?;
-        self.marks.insert(self.table, (self.mark.id, self.mark.rows))?;
+        self.marks.insert(self.table.name(), (self.mark.id, self.mark.rows))?;
         Ok(())
     }
 
     fn write_block(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
         let Some((block, gained)) = self.gained.take() else { return Ok(()) };
         let before = self.noted(block)?;
-        let mut zone = before.zone.unwrap_or_default();
-        zone.add(gained.zone);
-        let checksum = match (before.zone, before.checksum()) {
-            (None, _) => gained.checksum,
-            (Some(_), Some(mut checksum)) => {
+        let entry = match (before.zone, before.checksum()) {
+            (None, _) => gained,
+            (Some(mut zone), Some(mut checksum)) => {
+                zone.add(gained.zone);
                 checksum.add(gained.checksum);
-                checksum
+                Entry { zone, checksum }
             }
-            // Another version of netsky wrote to the block. Its rows are read once, at most 1,024.
-            (Some(_), None) => Checksum::of_rows(rows, *block.ids().start()..=self.mark.id)?,
+            // Another version of netsky wrote to the block, or its zone is damaged. Its rows are read
+            // once, at most 1,024.
+            (Some(_), None) => {
+                let mut reader = ZoneReader::new(self.table)?;
+                for row in rows.range(*block.ids().start()..=self.mark.id)? {
+                    let (id, json) = row?;
+                    reader.push(id.value(), json.value());
+                }
+                reader.finish()?.0
+            }
         };
-        self.insert(block, Entry { zone, checksum })
+        self.insert(block, entry)
     }
 
     /// What is noted of a block.
     pub(super) fn noted(&self, block: Block) -> Result<Noted> {
-        let zone = self.zones.get((self.table, block.0))?;
+        let zone = self.zones.get((self.table.name(), block.0))?;
         let zone = zone.map(|zone| Zone::from_stored(zone.value()));
         let entry = self.checksums.get(block.0)?;
         let entry = entry.and_then(|entry| Entry::from_stored(entry.value()));
@@ -374,7 +382,7 @@ impl<'txn> ZoneWriter<'txn> {
     }
 
     fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {
-        self.zones.insert((self.table, block.0), entry.zone.stored())?;
+        self.zones.insert((self.table.name(), block.0), entry.zone.stored())?;
         self.checksums.insert(block.0, entry.stored().as_slice())?;
         Ok(())
     }
@@ -386,7 +394,7 @@ impl<'txn> ZoneWriter<'txn> {
         from: Block,
         at_most: usize,
     ) -> Result<Vec<Noted>> {
-        let noted = checksum::noted(self.table, &self.zones, Some(&self.checksums), from)?;
+        let noted = checksum::noted(self.table.name(), &self.zones, Some(&self.checksums), from)?;
         let noted = noted.ok_or_else(|| Error::Storage("the zones are out of order".into()))?;
         let is_old = |zone: Zone| zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment);
         let may_be_old = |noted: &Noted| noted.believed().is_none_or(is_old);
@@ -396,7 +404,7 @@ impl<'txn> ZoneWriter<'txn> {
     /// Takes note that so many rows of a block are gone, and what is left.
     pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
         if left.zone.rows == 0 {
-            self.zones.remove((self.table, block.0))?;
+            self.zones.remove((self.table.name(), block.0))?;
             self.checksums.remove(block.0)?;
         } else {
             self.insert(block, left)?;
@@ -406,7 +414,7 @@ impl<'txn> ZoneWriter<'txn> {
     }
 
     fn forget(&mut self) -> Result<()> {
-        let of_table = (self.table, i64::MIN)..=(self.table, i64::MAX);
+        let of_table = (self.table.name(), i64::MIN)..=(self.table.name(), i64::MAX);
         self.zones.retain_in(of_table, |_, _| false)?;
         self.checksums.retain(|_, _| false)?;
         self.mark = Mark::NONE;

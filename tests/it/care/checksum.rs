@@ -2,6 +2,7 @@
 //!
 //! With `NETSKY_LONG_TESTS=1` thousands of changed bits are tried.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,12 +14,14 @@ use std::thread;
 use std::time::Duration;
 
 use arrow::util::pretty::pretty_format_batches;
-use netsky_db::{Db, Error, OpenOptions, SessionEvent, TABLES, times_as_text};
+use netsky_db::{Db, Error, Fault, OpenOptions, SessionEvent, TABLES, Table, times_as_text};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::care::{Dice, IDS, ZONES, at, check, faults, past_the_crate, record_messages};
 use crate::cli::Home;
-use crate::support::{TestStore, message, store, store_past_the_crate, stored_rows, value};
+use crate::support::{
+    TestStore, full_row, message, rows, store, store_past_the_crate, stored_rows, to_json, value,
+};
 
 const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
 const MESSAGES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages");
@@ -164,6 +167,63 @@ fn rows_of_an_older_netsky_raise_no_alarm_and_are_covered_later() {
     assert!(check(&store.path).is_clean());
 }
 
+#[test]
+fn rows_that_others_add_or_remove_raise_no_alarm() {
+    let mut dice = Dice(5);
+    for round in 0..12 {
+        let store = messages(1);
+        let mut ids = BTreeSet::from([1]);
+        for step in 0..14 {
+            let last = ids.last().copied().unwrap_or(0);
+            let did = dice.below(6);
+            match did {
+                0 => {
+                    let rows = dice.below(1_500) as i64;
+                    let new = store.db.record_all((0..rows).map(|n| message(at(n), "body")));
+                    ids.extend(new.unwrap());
+                }
+                1 => ids.extend([store.db.record(&message(at(last), "body")).unwrap()]),
+                2 => {
+                    // The last row stays, so that ids go on after it.
+                    let gone = dice.below(last as u64) as i64..last.min(last / 2 + 700);
+                    past_the_crate(&store.path, |txn| {
+                        let mut rows = txn.open_table(MESSAGES).unwrap();
+                        rows.retain_in(gone.clone(), |_, _| false).unwrap();
+                    });
+                    ids.retain(|id| !gone.contains(id));
+                }
+                3 => {
+                    let id = last + 1 + dice.below(900) as i64;
+                    let row = to_json(&full_row(Table::find("messages", TABLES).unwrap(), id));
+                    store_past_the_crate(&store.path, "messages", id, row.as_bytes());
+                    ids.insert(id);
+                }
+                4 => past_the_crate(&store.path, |txn| {
+                    txn.delete_table(ZONES).unwrap();
+                    txn.delete_table(MARKS).unwrap();
+                }),
+                _ => {
+                    let before = at(dice.below(600) as i64);
+                    store.db.prune(before, Some("messages")).unwrap();
+                    let left = rows(&store.db, "SELECT id FROM messages");
+                    ids = left.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+                }
+            }
+            let at = format!("round {round}, step {step}, kind {did}");
+            let db = &store.db;
+            assert_eq!(value(db, "SELECT count(*) FROM messages"), ids.len(), "{at}");
+            assert_eq!(value(db, "SELECT count(source) FROM messages"), ids.len(), "{at}");
+            let changed = |fault: &&Fault| matches!(fault, Fault::ChangedRows { .. });
+            assert_eq!(check(&store.path).faults.iter().find(changed), None, "{at}");
+            if ids.is_empty() {
+                break;
+            }
+        }
+        store.db.migrate().unwrap();
+        assert!(check(&store.path).faults.iter().all(|f| matches!(f, Fault::IdsBehind { .. })));
+    }
+}
+
 /// Changes the note of a block, whose zone is given.
 type Change = fn(&WriteTransaction, (u64, i64, i64));
 
@@ -207,6 +267,20 @@ fn zones_that_contradict_their_checksums_are_not_believed() {
         let old = store.db.would_prune(at(1_600), Some("messages")).unwrap();
         assert_eq!(old[0].rows, 1_600);
     }
+}
+
+#[test]
+fn a_row_that_is_recorded_mends_the_damaged_zone_of_its_block() {
+    let store = messages(3_000);
+    past_the_crate(&store.path, |txn| {
+        let mut zones = txn.open_table(ZONES).unwrap();
+        let (rows, low, _) = zones.get(("messages", 2)).unwrap().unwrap().value();
+        zones.insert(("messages", 2), (rows, low, low)).unwrap();
+    });
+    store.db.record(&message(at(0), "late")).unwrap();
+    let sql = "SELECT count(body) FROM messages WHERE ts_utc >= '2023-11-14T23:03:00Z'";
+    assert_eq!(value(&store.db, sql), 20);
+    assert!(check(&store.path).is_clean());
 }
 
 #[test]
