@@ -520,6 +520,10 @@ impl Db {
 /// are missing. It does not compare it if it reads only part of the block: rows by their ids, up to a
 /// limit, or the smallest and the largest id. With
 /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt) no checksum is compared.
+///
+/// Each query runs on threads of its own. A statement has at most 16 MiB, 20,000 operators and
+/// operands in one expression (lists are longer: commas do not count), and 2,000 queries, tables and
+/// joins together; a larger one fails with [`Error::Syntax`].
 impl Db {
     /// Runs a query and returns the answer as an ASCII table.
     ///
@@ -599,6 +603,10 @@ impl Db {
     /// A DataFusion session that has every table and view registered, for analysis of your own. Unlike
     /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
     /// committed when it is planned.
+    ///
+    /// It is DataFusion's own session: queries run on the caller's threads, without a timeout, and
+    /// nothing bounds the size of a statement. Some thousand operators in a row overflow a stack of
+    /// 2 MiB, which ends the process, so do not hand it SQL of others.
     ///
     /// # Errors
     ///

@@ -177,7 +177,7 @@ pub enum Error {
         name: String,
     },
 
-    /// The SQL does not parse. The message says where.
+    /// The SQL does not parse, or is too large. The message says where, or which bound it exceeds.
     #[error("cannot parse the SQL: {message}")]
     Syntax {
         /// What the parser expected, what it found, and the line and column.

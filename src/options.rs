@@ -75,6 +75,10 @@ impl OpenOptions {
 
     /// How long a query may take before it fails with [`Error::TimedOut`](crate::Error::TimedOut); as
     /// long as it wants unless set. It does not hold for a [`session`](crate::Db::session).
+    ///
+    /// The call returns in time, whatever the query is doing. Its threads stop within about a second;
+    /// if a single function works on one batch of rows for longer, such as `levenshtein` on long texts
+    /// or `median` over a window of many rows, they stop after that, and hold up nobody meanwhile.
     #[must_use]
     pub fn query_timeout(self, query_timeout: Duration) -> Self {
         Self { query_timeout: Some(query_timeout), ..self }

@@ -39,8 +39,8 @@ impl Dialect for SqlDialect {
         }
     }
 
-    /// The parser of sqlparser 0.62 takes what follows for the right side, so that `a IS DISTINCT FROM b
-    /// AND c` compares `a` with `b AND c`.
+    /// The parser of sqlparser 0.62 takes all that follows for the right side, so that `a IS DISTINCT
+    /// FROM b AND c` compares `a` with `b AND c` (mended after it, apache/datafusion-sqlparser-rs#2436).
     fn parse_infix(
         &self,
         parser: &mut Parser<'_>,

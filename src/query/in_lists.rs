@@ -3,8 +3,9 @@
 //! DataFusion 55.2 merges lists over one expression as if they were sets of constants, and forgets
 //! that a comparison with a null is neither true nor false. It drops the right side of
 //! `x IN (1, 2) AND x NOT IN (3, NULL)` and of `x IN (a, 1) AND x NOT IN (b, 2)`, and takes
-//! `x NOT IN (1, 2) OR x NOT IN (3, 4)` for true where `x` is null. The last test here fails once
-//! DataFusion does it right; this rule goes then.
+//! `x NOT IN (1, 2) OR x NOT IN (3, 4)` for true where `x` is null. Mended in part upstream after 55.2
+//! (apache/datafusion#24258). The test here fails once a case of it is right; then look whether this
+//! rule can go.
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
@@ -158,7 +159,7 @@ mod tests {
             ),
         ] {
             let rows = SessionContext::new().sql(sql).await.unwrap().count().await.unwrap();
-            assert_ne!(rows, right, "DataFusion is right by now, so that this file can go: {sql}");
+            assert_ne!(rows, right, "DataFusion is right by now; can this file go? {sql}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! of `a OR b OR c` is a level of the tree, and each `UNION` and each use of a `WITH` query is one.
 //! Such trees are walked by recursion, here and in DataFusion, and some steps of planning take time
 //! or memory by the square of their size. So the tokens are counted before a tree is made of them.
-//! The bounds leave a thread's stack (`runtime.rs`) half empty in a build without optimization.
+//! What they let through fits the stack of the threads in `runtime.rs`.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};

@@ -331,6 +331,30 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_whole_whatever_becomes_of_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let sessions = sessions(&directory, OpenOptions::new());
+        // Some of these wait with the end of the answer until the first batches are read.
+        for rows in [8_000, 16_000, 20_000] {
+            let runtime = QueryRuntime::default();
+            let ask =
+                |sql: String| block_on(start(Arc::clone(&sessions), &runtime, sql, Vec::new()));
+            let answers: Vec<_> = (0..4)
+                .map(|_| ask(format!("SELECT id FROM ticks WHERE id <= {rows}")).unwrap())
+                .collect();
+            thread::sleep(Duration::from_millis(300));
+            for _ in 0..4 {
+                drop(ask("SELECT sum(a.id) FROM ticks a, ticks b".to_owned()));
+            }
+            drop(runtime);
+            for answer in answers {
+                let batches: Vec<RecordBatch> = block_on(answer.try_collect()).unwrap();
+                assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows);
+            }
+        }
+    }
+
+    #[test]
     fn a_panic_is_an_error_and_not_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let timeout = std::time::Duration::from_secs(600);
