@@ -90,11 +90,9 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         Ok(_) => Some(Claim::take(path)?),
     };
     from.refuse_damage()?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".netsky-")
-        .tempfile_in(dir)
-        .map_err(Error::io("create a file in", dir))?;
-    let _watched = Watched::new(temporary.path());
+    let (temporary, _watched) =
+        Watched::create(|| tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir))
+            .map_err(Error::io("create a file in", dir))?;
     let rows = write_copy(from.snapshot()?, from.care_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {

@@ -108,7 +108,7 @@ Exit codes:
   3  the store is absent, locked, too old, too new or corrupt
 
   124  the query took longer than --timeout
-  130  Ctrl-C";
+  130  Ctrl-C; 143 is SIGTERM, and 129 SIGHUP";
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoreArgs {

@@ -4,11 +4,11 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use netsky_db::inside::Watched;
 use netsky_db::{Db, Error};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
 use crate::failure::Failure;
-use crate::interrupt::Unfinished;
 
 /// Where output goes that does not go to standard output.
 pub struct Destination {
@@ -19,7 +19,7 @@ pub struct Destination {
 
 enum To {
     /// Beside the path, which it gets in the end.
-    Temporary(NamedTempFile, Unfinished),
+    Temporary(NamedTempFile, Watched),
     /// What stands at the path is no file, such as a pipe or `/dev/null`, and stays what it is.
     Other(File),
 }
@@ -29,7 +29,7 @@ pub struct Whole {
     path: PathBuf,
     replaces: bool,
     /// `None` of what is no file.
-    content: Option<(TempPath, Unfinished)>,
+    content: Option<(TempPath, Watched)>,
     /// The size of the file.
     pub bytes: u64,
 }
@@ -71,9 +71,10 @@ impl Destination {
                 let mut builder = Builder::new();
                 builder.prefix(".netsky-").suffix(".part");
                 permissions.map(|permissions| builder.permissions(permissions));
-                let file = builder.tempfile_in(dir.unwrap_or(Path::new("."))).map_err(failed)?;
-                let unfinished = Unfinished::new(file.path());
-                To::Temporary(file, unfinished)
+                let dir = dir.unwrap_or(Path::new("."));
+                let (file, watched) =
+                    Watched::create(|| builder.tempfile_in(dir)).map_err(failed)?;
+                To::Temporary(file, watched)
             }
         };
         Ok(Self { path, replaces, to: BufWriter::with_capacity(1 << 18, to) })
@@ -83,9 +84,9 @@ impl Destination {
     pub fn close(self) -> Result<Whole, Failure> {
         let failed = |error: io::Error| unwritable(&self.path, &error);
         let (content, bytes) = match self.to.into_inner().map_err(|error| failed(error.into()))? {
-            To::Temporary(file, unfinished) => {
+            To::Temporary(file, watched) => {
                 let bytes = file.as_file().metadata().map_err(failed)?.len();
-                (Some((file.into_temp_path(), unfinished)), bytes)
+                (Some((file.into_temp_path(), watched)), bytes)
             }
             To::Other(_) => (None, 0),
         };
@@ -101,7 +102,7 @@ impl Destination {
 impl Whole {
     /// Gives the file its name.
     pub fn place(self) -> Result<(), Failure> {
-        let Some((content, _unfinished)) = self.content else { return Ok(()) };
+        let Some((content, _watched)) = self.content else { return Ok(()) };
         let placed = match self.replaces {
             true => content.persist(&self.path),
             // Somebody may have made a file there meanwhile.
