@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use netsky_db::{Error, nearest};
 
 use crate::interrupt::EXIT_CODE;
+use crate::output;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -57,7 +58,7 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         if !self.message.is_empty() {
-            eprintln!("netsky: {}", self.message);
+            output::warn(&self.message);
         }
         ExitCode::from(self.code)
     }

@@ -136,7 +136,10 @@ pub fn answer_with(
     match stream.skipped_rows() {
         0 => {}
         rows => {
-            eprintln!("netsky: left out {}, which cannot be decoded", output::counted(rows, "row"));
+            output::warn(format_args!(
+                "left out {}, which cannot be decoded",
+                output::counted(rows, "row")
+            ));
         }
     }
     Ok(())

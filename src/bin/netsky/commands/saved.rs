@@ -89,7 +89,10 @@ fn names(dir: &Path) -> Result<Vec<String>, Failure> {
 fn list(dir: &Path, format: Format) -> Result<(), Failure> {
     let names = names(dir)?;
     if names.is_empty() && format == Format::Table {
-        eprintln!("netsky: no queries yet; write one to {}", dir.join("NAME.sql").display());
+        output::warn(format_args!(
+            "no queries yet; write one to {}",
+            dir.join("NAME.sql").display()
+        ));
         return Ok(());
     }
     let what: Vec<Option<String>> = names

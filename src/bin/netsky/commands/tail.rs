@@ -1,7 +1,7 @@
 //! `netsky tail`
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _, stdout};
+use std::io::{IsTerminal, stdout};
 use std::iter::once;
 use std::thread;
 use std::time::Duration;
@@ -125,10 +125,9 @@ impl Tail<'_> {
     fn print(&self, rows: &RecordBatch) -> Result<(), Failure> {
         match self.args.format {
             None if stdout().is_terminal() => print_lines(rows),
-            // Without a pager, since more may follow.
             format => {
                 let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
-                output::write(format.unwrap_or(Format::Ndjson), answer, stdout())
+                output::print_unpaged(format.unwrap_or(Format::Ndjson), answer)
             }
         }
     }
@@ -151,8 +150,9 @@ fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
             if rows.column(index).is_null(row) {
                 continue;
             }
-            // What a text has of line breaks and escapes would not stay in its line.
+            // Line breaks would not stay in the line.
             let value = column.value(row).to_string().replace(char::is_control, " ");
+            let value = output::visible(&value);
             let _ = match index {
                 0 => write!(line, "{value}"),
                 1 => write!(line, " {}", dim.apply_to(value)),
@@ -161,7 +161,5 @@ fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
         }
         let _ = writeln!(text, "{}", truncate_str(&line, width, "…"));
     }
-    let mut out = stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    output::print(&text)
 }

@@ -62,7 +62,10 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     }
     output::print_batch(args.format, events)?;
     if found == args.limit as usize && stdout().is_terminal() {
-        eprintln!("netsky: there may be more; --limit {} shows as many again", 2 * args.limit);
+        output::warn(format_args!(
+            "there may be more; --limit {} shows as many again",
+            2 * args.limit
+        ));
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ impl OtherScreen {
         let (lines, columns) = (usize::from(lines), usize::from(columns));
         let now = inside::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
         let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
-        for line in text.lines().take(lines.saturating_sub(2)) {
+        for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
             drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
         }
         Ok(self.0.print(&(drawn + "\x1b[J"))?)
