@@ -106,7 +106,7 @@ pub use schema::{
     SCHEMA_VERSION, SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord,
     WatchdogEventRecord, WorkspaceRecord,
 };
-pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
+pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats, UnknownTable};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 pub use temporary::discard_temporary_files;
 pub use view::{View, ViewColumn, ViewType};

@@ -3,8 +3,8 @@
 mod cancellation;
 mod catalog;
 mod dialect;
-mod guarded_filter;
 mod function_memory;
+mod guarded_filter;
 mod in_lists;
 mod interruptible;
 mod json_arrows;

@@ -16,6 +16,7 @@ mod shell;
 mod tail;
 mod timeline;
 mod top;
+mod unknown;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
