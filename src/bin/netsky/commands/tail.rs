@@ -11,6 +11,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use console::{Style, Term, truncate_str};
+use netsky_db::inside::check_condition;
 use netsky_db::{Db, Table, View, times_as_text};
 
 use crate::args::StoreArgs;
@@ -60,6 +61,10 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
             "what is followed has no end, so that -f prints lines or ndjson",
         ));
     }
+    if let Some(condition) = &args.condition {
+        // Else it could leave the query around it, and give rows past the ids that are asked for.
+        check_condition(condition).map_err(|error| Failure::from(error).about("--where"))?;
+    }
     let db = store.open_read_only()?;
     let tail = Tail { table: find_table(&db, &args.table)?, db, args };
     let mut last = tail.last_id()?;
@@ -103,7 +108,6 @@ impl Tail<'_> {
     /// they are limited.
     fn rows(&self, after: i64, to: i64, limit: Option<u32>) -> Result<RecordBatch, Failure> {
         let table = self.table.name();
-        // Whatever the condition is, it cannot reach past the ids.
         let mut sql =
             format!("SELECT * FROM (SELECT * FROM {table} WHERE id > {after} AND id <= {to})");
         if let Some(condition) = &self.args.condition {
