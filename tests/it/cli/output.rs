@@ -310,3 +310,17 @@ fn the_memory_of_an_export_does_not_grow_with_its_rows() {
         assert!(peaks[1] < peaks[0] + (60 << 20), "{format}: bytes {peaks:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_memory_of_a_json_envelope_is_bounded() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let peak = |rows: u32| {
+        let sql = format!("SELECT repeat('text ', 40) || value FROM generate_series(1, {rows})");
+        crate::support::peak_memory(home.command(&["query", "--json", &sql]), "VmHWM:")
+    };
+    let peaks = [peak(200_000), peak(800_000)];
+    // The larger one has 120 MB more of text.
+    assert!(peaks[1] < peaks[0] + (60 << 20), "bytes {peaks:?}");
+}

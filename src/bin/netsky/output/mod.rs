@@ -13,7 +13,7 @@ mod vertical;
 mod visible;
 
 use std::ffi::OsStr;
-use std::io::{BufWriter, IsTerminal, Write, stdout};
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -250,6 +250,16 @@ pub fn write_counted(
 
 fn counting(batches: impl Batches, rows: &mut u64) -> impl Batches {
     batches.inspect(|batch| *rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64))
+}
+
+/// Prints what `write` writes on standard output, which may be a terminal.
+pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(stdout());
+    match stdout().is_terminal() {
+        true => write(&mut Guarded::new(&mut out))?,
+        false => write(&mut out)?,
+    }
+    Ok(out.flush()?)
 }
 
 /// Prints an answer on standard output without a pager, since more may follow.
