@@ -95,7 +95,7 @@ const EXAMPLES: &str = "\
 Examples:
   netsky demo
   netsky query 'SELECT agent, count(*) AS calls FROM mcp_tool_calls GROUP BY agent'
-  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
+  echo '{\"source\":\"cron\",\"detail_json\":\"{}\"}' | netsky record ticks -
   netsky import messages history.ndjson.gz
   netsky export messages messages.parquet
   netsky schema messages";
@@ -215,6 +215,17 @@ mod tests {
                 own += usize::from(name == "netsky" || words.contains(&name));
             }
             assert!(own > 0, "{name} has no example of its own");
+        }
+    }
+
+    #[test]
+    fn no_example_passes_a_row_as_an_argument() {
+        let netsky = command();
+        let helps = netsky.get_subcommands().filter_map(|command| command.get_after_help());
+        for help in helps.map(ToString::to_string).chain([EXAMPLES.to_owned()]) {
+            for words in calls(&help) {
+                assert!(!words.iter().any(|word| word.starts_with('{')), "{words:?}");
+            }
         }
     }
 

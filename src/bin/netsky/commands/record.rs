@@ -11,13 +11,15 @@ use crate::output;
 /// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
 /// Nullable columns may be left out, and so may the time, which is then now. The id is given out by
 /// the store. When the command returns, the row is durable.
+///
+/// Other users of the machine can read the arguments of a command. Pass private rows on standard input.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
-  echo \"$ROW\" | netsky record crashes -"
+  netsky record crashes - < row.json
+  echo '{\"source\":\"cron\",\"detail_json\":\"{}\"}' | netsky record ticks -"
 )]
 pub struct RecordArgs {
     /// The table
