@@ -220,7 +220,8 @@ pub enum Error {
     /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
     /// a file.
     #[error(
-        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW are"
+        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, and SHOW of \
+         tables, columns, functions and settings are"
     )]
     ReadOnlySql {
         /// The kind of statement that was refused, such as `INSERT`.
