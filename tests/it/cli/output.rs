@@ -324,3 +324,48 @@ fn the_memory_of_a_json_envelope_is_bounded() {
     // The larger one has 120 MB more of text.
     assert!(peaks[1] < peaks[0] + (60 << 20), "bytes {peaks:?}");
 }
+
+/// The system calls by which a command gives files their names and makes them durable, or `None` where
+/// strace cannot tell.
+#[cfg(target_os = "linux")]
+fn traced(home: &Home, args: &[&str]) -> Option<Vec<String>> {
+    let trace = home.path("trace");
+    let calls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat";
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-y", "-e", calls, "-o"]).arg(&trace);
+    command.arg(env!("CARGO_BIN_EXE_netsky")).args(args);
+    command.env("HOME", home.path("")).env_remove("NETSKY_DB");
+    let ran = command.output().ok()?;
+    let traced = fs::read_to_string(&trace).ok().filter(|_| ran.status.success())?;
+    Some(traced.lines().map(str::to_owned).collect())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_is_durable_before_it_replaces_another() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let dir = fs::canonicalize(home.path("")).unwrap().display().to_string();
+    let sql = "SELECT source, count(*) AS n FROM ticks GROUP BY source";
+    for (name, args) in [
+        ("x.csv", ["query", sql, "--output"]),
+        ("x.svg", ["query", sql, "--output"]),
+        ("x.png", ["query", sql, "--output"]),
+        ("ticks.parquet", ["export", "ticks", "--force"]),
+    ] {
+        let file = home.file(name, "older");
+        let args: Vec<&str> = args.into_iter().chain([file.as_str()]).collect();
+        let Some(calls) = traced(&home, &args) else {
+            println!("not run: strace is not there, or may not trace");
+            return;
+        };
+        let place = |what: &str, parts: &[&str]| {
+            let found = calls.iter().position(|call| parts.iter().all(|part| call.contains(part)));
+            found.unwrap_or_else(|| panic!("{args:?}: no {what} in\n{}", calls.join("\n")))
+        };
+        let durable = place("sync of the file", &["sync(", ".part>"]);
+        let named = place("rename", &["rename", ".part", name]);
+        let kept = place("sync of the directory", &["sync(", &format!("<{dir}>)")]);
+        assert!(durable < named && named < kept, "{args:?}\n{}", calls.join("\n"));
+    }
+}

@@ -328,7 +328,7 @@ impl Export {
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|error| {
+            output::create_dir(dir).map_err(|error| {
                 Failure::input(format!("cannot write {}: {error}", path.display()))
             })?;
         }

@@ -67,13 +67,11 @@ impl Destination {
                 To::Other(File::options().write(true).open(&path).map_err(failed)?)
             }
             _ => {
-                let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
                 let mut builder = Builder::new();
                 builder.prefix(".netsky-").suffix(".part");
                 permissions.map(|permissions| builder.permissions(permissions));
-                let dir = dir.unwrap_or(Path::new("."));
                 let (file, watched) =
-                    Watched::create(|| builder.tempfile_in(dir)).map_err(failed)?;
+                    Watched::create(|| builder.tempfile_in(dir_of(&path))).map_err(failed)?;
                 To::Temporary(file, watched)
             }
         };
@@ -85,6 +83,9 @@ impl Destination {
         let failed = |error: io::Error| unwritable(&self.path, &error);
         let (content, bytes) = match self.to.into_inner().map_err(|error| failed(error.into()))? {
             To::Temporary(file, watched) => {
+                // The name must never lead to less than the whole, after a power failure either. The
+                // file that is replaced stays on the disk until this one is.
+                file.as_file().sync_all().map_err(failed)?;
                 let bytes = file.as_file().metadata().map_err(failed)?.len();
                 (Some((file.into_temp_path(), watched)), bytes)
             }
@@ -108,13 +109,45 @@ impl Whole {
             // Somebody may have made a file there meanwhile.
             false => content.persist_noclobber(&self.path),
         };
-        placed.map_err(|error| unwritable(&self.path, &error.error))
+        placed.map_err(|error| unwritable(&self.path, &error.error))?;
+        sync_dir(dir_of(&self.path)).map_err(|error| unwritable(&self.path, &error))
     }
+}
+
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a directory and those above it, with durable names.
+pub fn create_dir(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    dir.parent().map_or(Ok(()), create_dir)?;
+    match fs::create_dir(dir) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_dir(dir_of(dir))),
+    }
+}
+
+/// Makes the names in a directory durable. Only on Unix can one be synced.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match File::open(dir) {
+        Ok(dir) => dir.sync_all()?,
+        // Files can be made in it, but nobody can open it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// What a link leads to is replaced, not the link. No database ever is, whether it is the store that the
 /// output comes from or another.
 fn resolved(path: &Path) -> Result<PathBuf, Failure> {
+    #[cfg(unix)]
+    refuse_others_links(path)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if path.is_file() && Db::is_database(&path)? {
         return Err(Failure::input(format!(
@@ -123,6 +156,35 @@ fn resolved(path: &Path) -> Result<PathBuf, Failure> {
         )));
     }
     Ok(path)
+}
+
+/// In a directory where everybody can make files, such as /tmp, another user can leave a link with the
+/// name that somebody will write to. Linux does not follow such a link (`fs.protected_symlinks`), but here
+/// links are read, not followed.
+#[cfg(unix)]
+fn refuse_others_links(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY_FOR_ALL: u32 = 0o1002;
+    /// As many links in a row as Linux follows.
+    const MOST_LINKS: usize = 40;
+
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else { break };
+        let dir = dir_of(&path);
+        let (Ok(link), Ok(place)) = (fs::symlink_metadata(&path), fs::metadata(dir)) else { break };
+        let is_for_all = place.mode() & STICKY_FOR_ALL == STICKY_FOR_ALL;
+        let owners = [nix::unistd::geteuid().as_raw(), place.uid()];
+        if is_for_all && !owners.contains(&link.uid()) {
+            return Err(Failure::input(format!(
+                "{} is a link that another user made in a directory for all\n  name another file",
+                path.display()
+            )));
+        }
+        path = dir.join(target);
+    }
+    Ok(())
 }
 
 fn everybodys() -> Option<Permissions> {

@@ -25,7 +25,7 @@ use indicatif::HumanCount;
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 
-pub use destination::{Destination, Whole};
+pub use destination::{Destination, Whole, create_dir};
 pub use summary::Summary;
 pub use values::Reader;
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
