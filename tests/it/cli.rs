@@ -225,7 +225,7 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
         ("SELECT sorce FROM ticks", "no column named 'sorce'; did you mean 'source'"),
         (
             "SELECT source",
-            "no column named 'source'\n  nothing here has columns; is a FROM missing?",
+            "no column named 'source'; there are none\n  nothing here has columns; is a FROM missing?",
         ),
         ("DROP TABLE ticks", "read-only: DROP is not allowed; SELECT"),
         (

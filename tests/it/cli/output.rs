@@ -369,3 +369,46 @@ fn a_file_is_durable_before_it_replaces_another() {
         assert!(durable < named && named < kept, "{args:?}\n{}", calls.join("\n"));
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_stored_is_no_failure_if_it_cannot_be_told() {
+    let home = Home::new();
+    let file = home.file("ticks.ndjson", TICK);
+    for (args, told) in [
+        (vec!["record", "ticks", TICK], "netsky: the row is stored with id 1; "),
+        (vec!["import", "ticks", &file], "netsky: ticks: 1 row from "),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = home.command(&args).stdout(full).output().unwrap();
+        let error = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{error}");
+        assert!(error.starts_with(told) && error.contains("cannot write the output"), "{error}");
+    }
+    assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n2\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_of_another_user_is_not_followed() {
+    use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let target = home.file("target.csv", "precious");
+    let dir = home.path("for-all");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o1777)).unwrap();
+    let link = dir.join("x.csv");
+    symlink(&target, &link).unwrap();
+    let args = ["query", "SELECT 1 AS it", "--output", &link.display().to_string()];
+    // One's own is.
+    home.ok(&args);
+    assert_eq!(fs::read_to_string(&target).unwrap(), "it\n1\n");
+    fs::write(&target, "precious").unwrap();
+    if lchown(&link, Some(65_534), None).is_err() {
+        println!("not run: only root can give a link to another user");
+        return;
+    }
+    assert!(home.fails(1, &args).contains("a link that another user made"));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+}

@@ -207,6 +207,8 @@ impl Import {
             0 => String::new(),
             lines => format!(", {} left out", output::counted(lines, "invalid line")),
         };
-        output::print_line(&format!("{table}: {rows} from {path}{left_out}"))
+        let done = format!("{table}: {rows} from {path}{left_out}");
+        output::print_done(&done, &done);
+        Ok(())
     }
 }

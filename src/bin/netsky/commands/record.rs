@@ -37,5 +37,6 @@ pub fn run(store: &StoreArgs, args: &RecordArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::unreadable("standard input".as_ref(), &error))?;
     }
     let id = store.open()?.record_json(&args.table, &json)?;
-    output::print_line(&id.to_string())
+    output::print_done(&id.to_string(), format_args!("the row is stored with id {id}"));
+    Ok(())
 }

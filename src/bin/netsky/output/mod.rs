@@ -13,6 +13,7 @@ mod vertical;
 mod visible;
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
@@ -129,6 +130,16 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 pub fn print_line(line: &str) -> Result<(), Failure> {
     Ok(visible::print_line(line)?)
+}
+
+/// Prints what was done. If that cannot be printed it is done all the same, and must not be done again: it
+/// is said on standard error, and is no failure.
+pub fn print_done(line: &str, done: impl Display) {
+    if let Err(failure) = print_line(line)
+        && !failure.is_silent()
+    {
+        warn(format_args!("{done}; {failure}"));
+    }
 }
 
 /// So many of a thing, as in `1 row` and `12,500 rows`.
