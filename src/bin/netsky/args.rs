@@ -1,8 +1,10 @@
 //! What can be typed.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::process;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -12,6 +14,7 @@ use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
+use crate::output::{visible_lines, warn_plain};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
 ///
@@ -77,7 +80,19 @@ pub fn parse() -> Args {
         true => command().try_get_matches_from(typed().chain(["shell".into()])),
         false => parsed,
     };
-    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| error.exit())
+    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| exit(&error))
+}
+
+/// Prints what clap has to say, and ends the process.
+fn exit(error: &clap::Error) -> ! {
+    // Into its colours clap puts the arguments as they are.
+    let is_plain =
+        |arg: OsString| matches!(visible_lines(&arg.to_string_lossy()), Cow::Borrowed(_));
+    if env::args_os().all(is_plain) || !error.use_stderr() {
+        error.exit()
+    }
+    warn_plain(error.render().to_string().trim_end());
+    process::exit(error.exit_code())
 }
 
 /// SQL may begin with a comment, which is no option. With a blank before it, clap does not take it for one.

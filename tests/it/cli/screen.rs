@@ -164,6 +164,7 @@ fn no_command_passes_an_escape_to_the_terminal() {
         (1, &["query", "--file", HOSTILE]),
         (1, &["timeline", &unknown]),
         (1, &["timeline", "nobody"]),
+        (2, &["query", "--format", HOSTILE]),
         (0, &["doctor"]),
         (0, &["query", "--json", everything]),
         (0, &["query", "--format", "json", everything]),
