@@ -1,5 +1,6 @@
 //! What a store needs now and then.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,9 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::TABLES;
-use crate::store::{CheckReport, Compacted, Copied, Existing, OldRows, Store, StoreStats};
+use crate::store::{
+    CheckReport, Compacted, Copied, Existing, OldRows, Store, StoreStats, UnknownTable,
+};
 use crate::table::Table;
 
 /// What pruning has done to a table, or would do.
@@ -107,6 +110,31 @@ impl Db {
     /// [`Error::Storage`].
     pub fn stats(&self) -> Result<StoreStats> {
         self.store().stats(self.tables())
+    }
+
+    /// The tables in the file that this `Db` does not know, by name: other programs have declared them with
+    /// [`tables!`](crate::tables). They cannot be queried or checked here, but a [backup](Self::backup) has
+    /// them, and [`stored_rows`](Self::stored_rows) reads them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`].
+    pub fn unknown_tables(&self) -> Result<Vec<UnknownTable>> {
+        self.store().unknown_tables(self.tables())
+    }
+
+    /// Gives each row of a table to `visit`, by id, until it breaks: the id, and the row as it is stored,
+    /// which is a JSON object unless another program wrote it. The table need not be known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`], also if the table is not one of rows.
+    pub fn stored_rows(
+        &self,
+        table: &str,
+        visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.store().snapshot()?.stored_rows(table, visit)
     }
 
     /// Copies what is committed now to a new file, which is a store itself, readable by its owner

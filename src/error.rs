@@ -8,6 +8,8 @@ use std::time::Duration;
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
+use crate::nearest::Nearest;
+
 /// The result of every fallible call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -145,21 +147,21 @@ pub enum Error {
     },
 
     /// No table has that name. Pick one of `nearest`, or list them with `SHOW TABLES`.
-    #[error("no table named '{name}'{}", nearest_names(nearest))]
+    #[error("no table named '{name}'{nearest}")]
     UnknownTable {
         /// The name that was asked for.
         name: String,
-        /// The names that resemble it, nearest first; all there are if none does.
-        nearest: Vec<String>,
+        /// The names that resemble it, or all there are.
+        nearest: Nearest,
     },
 
     /// No column has that name. Pick one of `nearest`.
-    #[error("no column named '{name}'{}", nearest_names(nearest))]
+    #[error("no column named '{name}'{nearest}")]
     UnknownColumn {
         /// The name that was asked for.
         name: String,
-        /// The names that resemble it, nearest first; all there are if none does.
-        nearest: Vec<String>,
+        /// The names that resemble it, or all there are.
+        nearest: Nearest,
     },
 
     /// The call goes by the rows' times, and the table has no time that every row must have. Name
@@ -220,7 +222,8 @@ pub enum Error {
     /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
     /// a file.
     #[error(
-        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW are"
+        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, and SHOW of \
+         tables, columns, functions and settings are"
     )]
     ReadOnlySql {
         /// The kind of statement that was refused, such as `INSERT`.
@@ -354,16 +357,6 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
-    }
-}
-
-/// `; did you mean ..` for one name or a few, `; there are ..` for many.
-fn nearest_names(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => format!("; did you mean '{name}'?"),
-        [first, second] => format!("; did you mean '{first}' or '{second}'?"),
-        many => format!("; there are: {}", many.join(", ")),
     }
 }
 

@@ -2,5 +2,7 @@
 //! promise: any release may change it.
 
 pub use crate::clock::now;
+pub use crate::query::check_condition;
 pub use crate::row::Decoder;
 pub use crate::store::{caught, is_caught};
+pub use crate::temporary::Watched;

@@ -40,11 +40,11 @@
 //!
 //! | | |
 //! | --- | --- |
+//! | `nearest.rs` | "did you mean" |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
-//! | `nearest.rs` | "did you mean" |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
 //! | `care_progress.rs` | how far checks and copies are |
@@ -95,7 +95,7 @@ pub use care_progress::{CareCounts, CareProgress};
 pub use db::{Db, TableSummary};
 pub use error::{Error, LockHolder, Result};
 pub use import::Imported;
-pub use nearest::nearest;
+pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
 pub use query::{QueryStream, format_table, times_as_text};
@@ -106,7 +106,7 @@ pub use schema::{
     SCHEMA_VERSION, SessionEvent, SessionRecord, TABLES, TickRecord, TokenUsageRecord,
     WatchdogEventRecord, WorkspaceRecord,
 };
-pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats};
+pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats, UnknownTable};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 pub use temporary::discard_temporary_files;
 pub use view::{View, ViewColumn, ViewType};

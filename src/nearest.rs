@@ -1,7 +1,45 @@
-//! "Did you mean": the names that resemble one that does not exist.
+//! "Did you mean": the names to offer for one that does not exist.
 
-/// The candidates that resemble `name`, nearest first; all of them, in order, if none does.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+use std::fmt;
+
+/// The names to offer for one that does not exist.
+///
+/// As text it is the end of a message: `; did you mean 'ticks'?` or `; there are: crashes, ticks`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nearest {
+    /// One or two that resemble it, nearest first.
+    Resembling(Vec<String>),
+    /// All there are, because none resembles it.
+    All(Vec<String>),
+}
+
+/// The most names in a message.
+const TOLD: usize = 20;
+
+impl Nearest {
+    /// The names, whether they resemble it or not.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::Resembling(names) | Self::All(names) => names,
+        }
+    }
+}
+
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resembling(names) => write!(f, "; did you mean '{}'?", names.join("' or '")),
+            Self::All(names) if names.is_empty() => f.write_str("; there are none"),
+            Self::All(names) => {
+                write!(f, "; there are: {}", names[..names.len().min(TOLD)].join(", "))?;
+                if names.len() > TOLD { f.write_str(", ..") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// The candidates to offer for `name`.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Nearest {
     let name = name.to_lowercase();
     let all: Vec<&str> = candidates.into_iter().collect();
     let mut near: Vec<(f64, &str)> = all
@@ -12,9 +50,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.truncate(2);
     if near.is_empty() {
-        return all.into_iter().map(str::to_owned).collect();
+        return Nearest::All(all.into_iter().map(str::to_owned).collect());
     }
-    near.into_iter().map(|(_, candidate)| candidate.to_owned()).collect()
+    Nearest::Resembling(near.into_iter().map(|(_, candidate)| candidate.to_owned()).collect())
 }
 
 #[cfg(test)]
@@ -24,13 +62,18 @@ mod tests {
     #[test]
     fn a_slip_of_the_finger_finds_the_name() {
         let tables = ["messages", "ticks", "token_usage", "sessions"];
-        assert_eq!(nearest("mesages", tables)[0], "messages");
-        assert_eq!(nearest("Token_Usages", tables)[0], "token_usage");
-        assert_eq!(nearest("session", tables)[0], "sessions");
+        assert_eq!(nearest("mesages", tables).names()[0], "messages");
+        assert_eq!(nearest("Token_Usages", tables).names()[0], "token_usage");
+        assert_eq!(nearest("session", tables).names()[0], "sessions");
+        assert_eq!(nearest("mesages", tables).to_string(), "; did you mean 'messages'?");
     }
 
     #[test]
     fn a_name_like_no_other_lists_them_all() {
-        assert_eq!(nearest("xyz", ["ticks", "crashes"]), ["ticks", "crashes"]);
+        let said = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
+        assert_eq!(said(&["ticks", "crashes"]), "; there are: ticks, crashes");
+        assert_eq!(said(&["ticks"]), "; there are: ticks");
+        assert_eq!(said(&[]), "; there are none");
+        assert!(said(&["it"; TOLD + 1]).ends_with("it, .."));
     }
 }

@@ -61,6 +61,28 @@ impl ColumnType {
     }
 }
 
+/// The names of the tables that a store has besides those of rows.
+pub(crate) mod reserved {
+    use super::eq;
+
+    pub(crate) const META: &str = "meta";
+    pub(crate) const IDS: &str = "ids";
+    pub(crate) const ZONES: &str = "zones";
+    pub(crate) const ZONE_MARKS: &str = "zone_marks";
+    const ALL: [&str; 4] = [META, IDS, ZONES, ZONE_MARKS];
+
+    pub(crate) const fn contains(name: &str) -> bool {
+        let mut i = 0;
+        while i < ALL.len() {
+            if eq(name, ALL[i]) {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
 impl Table {
     /// Puts a table together; `tables!` calls it in a constant, so that a faulty declaration does
     /// not compile.
@@ -68,14 +90,11 @@ impl Table {
     /// # Panics
     ///
     /// If a name is not made of lower-case letters, digits and `_`, stands twice, or is one that
-    /// every store uses itself (`meta`, `ids`, `zones`, `zone_marks`; for columns `id`).
+    /// every store uses itself (such as `meta`, `ids` and `zones`; for columns `id`).
     #[doc(hidden)]
     pub const fn new(name: &'static str, doc: &'static str, columns: &'static [Column]) -> Self {
         assert!(is_identifier(name), "a table's name is lower-case letters, digits and _");
-        assert!(
-            !eq(name, "meta") && !eq(name, "ids") && !eq(name, "zones") && !eq(name, "zone_marks"),
-            "every store has tables named meta, ids, zones and zone_marks"
-        );
+        assert!(!reserved::contains(name), "every store has a table of that name itself");
         let mut i = 0;
         while i < columns.len() {
             let column = columns[i].name;

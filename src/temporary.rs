@@ -1,42 +1,47 @@
-//! Temporary files that have names. They stay behind when a process ends without dropping what holds
-//! them, as it does on a signal.
+//! Temporary files with names.
+//!
+//! Each is removed when it is dropped. A process that a signal ends drops nothing, so all of them are also
+//! listed here.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::execution::disk_manager::DiskManager;
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::{SpillFile, TempFileFactory};
+use tempfile::TempDir;
 
-/// A directory into which a query writes can get a new file while it is emptied.
+/// A running query can add a file to a directory while that is emptied.
 const ATTEMPTS: usize = 100;
 
-static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+static LISTED: Mutex<Listed> = Mutex::new(Listed { paths: Vec::new(), is_closed: false });
 
-enum Known {
-    File(PathBuf),
-    /// Directories that come with the first file of a query.
-    Spills(Weak<DiskManager>),
+struct Listed {
+    paths: Vec<PathBuf>,
+    /// Whether they were discarded, and no more may come.
+    is_closed: bool,
 }
 
-fn known() -> MutexGuard<'static, Vec<Known>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+fn listed() -> MutexGuard<'static, Listed> {
+    LISTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Removes the temporary files of this process: those of queries that hold more than a
 /// [`memory_limit`](crate::OpenOptions::memory_limit) allows, and of a backup that is being made.
-/// Queries and backups that still run fail. Call it right before the process ends while there may be
-/// any, as on a signal; files that have served are removed without it.
+///
+/// Call it right before the process ends on a signal; in any other case they are removed without it.
+/// Queries and backups that still run fail, and so do later ones that need temporary files.
 pub fn discard_temporary_files() {
-    for known in known().iter() {
-        match known {
-            Known::File(path) => {
-                let _ = fs::remove_file(path);
-            }
-            Known::Spills(disk) => {
-                let dirs = disk.upgrade().map(|disk| disk.temp_dir_paths());
-                dirs.unwrap_or_default().iter().for_each(|dir| remove_dir(dir));
-            }
+    let mut listed = listed();
+    listed.is_closed = true;
+    for path in &listed.paths {
+        match path.is_dir() {
+            true => remove_dir(path),
+            // It may have got its final name already.
+            false => drop(fs::remove_file(path)),
         }
     }
 }
@@ -50,25 +55,78 @@ fn remove_dir(dir: &Path) {
     }
 }
 
-/// Has the files to which queries spill go with the others.
-pub(crate) fn watch_spills(disk: &Arc<DiskManager>) {
-    let mut known = known();
-    known.retain(|known| !matches!(known, Known::Spills(disk) if disk.strong_count() == 0));
-    known.push(Known::Spills(Arc::downgrade(disk)));
-}
-
-/// As long as it lives, the file goes with the others.
-pub(crate) struct Watched(PathBuf);
+/// Lists a temporary file or directory until it is dropped.
+#[derive(Debug)]
+pub struct Watched(PathBuf);
 
 impl Watched {
-    pub(crate) fn new(path: &Path) -> Self {
-        known().push(Known::File(path.to_owned()));
-        Self(path.to_owned())
+    /// Makes a file or directory and lists it. Both happen under one lock, so that a signal meets it
+    /// listed or not yet made.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`; and any file is refused once the process is about to end.
+    pub fn create<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
+        let mut listed = listed();
+        if listed.is_closed {
+            return Err(io::Error::other("the process is ending"));
+        }
+        let made = make()?;
+        listed.paths.push(made.as_ref().to_owned());
+        let watched = Self(made.as_ref().to_owned());
+        Ok((made, watched))
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        known().retain(|known| !matches!(known, Known::File(path) if *path == self.0));
+        listed().paths.retain(|path| *path != self.0);
+    }
+}
+
+/// Makes the files to which queries spill.
+///
+/// They lie in a directory that only its owner can enter, which is made with the first of them.
+/// DataFusion's own directories let others see the names and sizes of the files.
+#[derive(Default)]
+pub(crate) struct Spills(Mutex<Option<SpillDir>>);
+
+struct SpillDir {
+    files: Arc<DiskManager>,
+    _dir: TempDir,
+    _watched: Watched,
+}
+
+impl SpillDir {
+    fn new() -> Result<Self> {
+        let (dir, watched) = Watched::create(private_dir)?;
+        let mode = DiskManagerMode::Directories(vec![dir.path().to_owned()]);
+        let files = Arc::new(DiskManagerBuilder::default().with_mode(mode).build()?);
+        Ok(Self { files, _dir: dir, _watched: watched })
+    }
+}
+
+fn private_dir() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".netsky-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
+}
+
+impl TempFileFactory for Spills {
+    fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>> {
+        let mut dir = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = match &mut *dir {
+            Some(dir) => dir,
+            none => none.insert(SpillDir::new()?),
+        };
+        dir.files.create_tmp_file(description)
+    }
+}
+
+impl fmt::Debug for Spills {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spills").finish_non_exhaustive()
     }
 }

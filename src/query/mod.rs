@@ -24,6 +24,7 @@ mod time_text;
 mod unique_sort_key;
 
 pub use output::{format_table, times_as_text};
+pub use statement::check_condition;
 pub use stream::QueryStream;
 
 pub(crate) use parameters::scalar;

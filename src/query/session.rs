@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
@@ -32,7 +33,7 @@ use crate::query::time_text;
 use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
-use crate::temporary;
+use crate::temporary::Spills;
 
 /// Makes sessions that have the tables of one store.
 #[derive(Debug)]
@@ -136,7 +137,8 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
-    let mut runtime = RuntimeEnvBuilder::new();
+    let spills = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills::default()));
+    let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(spills);
     // A fair pool, because what groups for a sort must leave something to it. With a greedy one of 24
     // MiB, groupings of 75 MiB failed that spill with this.
     match memory {
@@ -150,7 +152,6 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         Memory::Unknown => {}
     }
     let runtime = runtime.build_arc()?;
-    temporary::watch_spills(&runtime.disk_manager);
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)

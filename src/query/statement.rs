@@ -5,7 +5,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -51,6 +52,22 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
             message: format!("one statement at a time, please; here are {}", more + 1),
         }),
     }
+}
+
+/// Refuses a condition that is not one expression. Text that closes a bracket, or goes on after the
+/// condition, would change the query around it.
+///
+/// # Errors
+///
+/// [`Error::Syntax`], and [`Error::Query`] if it is too deep.
+pub fn check_condition(condition: &str) -> Result<()> {
+    statement_size::check_length(condition)?;
+    let tokens = Tokenizer::new(&SqlDialect, condition).tokenize_with_location();
+    let tokens = tokens.map_err(|error| Error::Syntax { message: error.to_string() })?;
+    statement_size::check_depth(&tokens)?;
+    let mut parser = Parser::new(&SqlDialect).with_tokens_with_locations(tokens);
+    let parsed = parser.parse_expr().and_then(|_| parser.expect_token(&Token::EOF));
+    parsed.map(|_| ()).map_err(|error| Error::Syntax { message: error.to_string() })
 }
 
 /// The kind of the statement, or of the one that it explains, unless that only reads.

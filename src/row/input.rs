@@ -70,11 +70,7 @@ fn refuse_unknown_keys(table: &Table, members: Members<'_, '_>) -> Result<(), St
     let names = || table.columns().iter().map(|column| column.name);
     for (key, _) in members {
         if key != "id" && !names().any(|name| name == key) {
-            let near = nearest(key, names());
-            return Err(match near.as_slice() {
-                [first] | [first, _] => format!("unknown key '{key}'; did you mean '{first}'?"),
-                all => format!("unknown key '{key}'; the columns are {}", all.join(", ")),
-            });
+            return Err(format!("unknown key '{key}'{}", nearest(key, names())));
         }
     }
     Ok(())

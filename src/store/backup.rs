@@ -26,6 +26,9 @@ pub struct Copied {
     pub kept: Option<PathBuf>,
 }
 
+/// The kind of file that a replaced store is kept as.
+const KEPT: &str = "before-restore";
+
 /// What becomes of a file that stands where the copy is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
@@ -89,18 +92,19 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         }
         Ok(_) => Some(Claim::take(path)?),
     };
+    if let (Some(_), Existing::Keep) = (&claim, existing) {
+        kept::check_name(path, KEPT)?;
+    }
     from.refuse_damage()?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".netsky-")
-        .tempfile_in(dir)
-        .map_err(Error::io("create a file in", dir))?;
-    let _watched = Watched::new(temporary.path());
+    let (temporary, _watched) =
+        Watched::create(|| tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir))
+            .map_err(Error::io("create a file in", dir))?;
     let rows = write_copy(from.snapshot()?, from.care_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
-            let kept = kept::keep(path, &mut file, "before-restore")?;
+            let kept = kept::keep(path, &mut file, KEPT)?;
             // After a loss of power, too, the old file has its second name before it loses the first.
             file::sync_dir(path)?;
             Some(kept)

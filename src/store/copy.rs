@@ -18,8 +18,8 @@ use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::store::checksum;
 use crate::store::repair::raise_ids;
-use crate::store::zone::{MARKS, ZONES, ZoneWriter};
-use crate::store::{IDS, META, Snapshot, rows_of};
+use crate::store::zone::ZoneWriter;
+use crate::store::{IDS, META, Snapshot, is_own, rows_of};
 use crate::table::Table;
 
 /// So much goes into the copy in one transaction. redb keeps in memory what it has changed in one, up
@@ -48,9 +48,7 @@ impl Snapshot {
         if let Some(foreign) = self.txn.list_multimap_tables()?.next() {
             return Err(foreign_table(foreign.name()));
         }
-        let own = [META.name(), IDS.name(), ZONES.name(), MARKS.name()];
         let (mut tables, mut total) = (Vec::new(), 0);
-        let is_own = |name: &str| own.contains(&name) || checksum::is_name(name);
         for table in self.txn.list_tables()?.filter(|table| !is_own(table.name())) {
             let rows = match self.txn.open_table(rows_named(table.name())) {
                 Ok(rows) => rows,
@@ -74,7 +72,7 @@ impl Snapshot {
     }
 }
 
-fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+pub(super) fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
     TableDefinition::new(table)
 }
 

@@ -46,6 +46,17 @@ pub(super) fn names(store: &Path, kind: &str, endings: &[&str]) -> Result<Vec<Pa
     Ok(names)
 }
 
+/// Fails if the name that the store would be kept under is longer than the file system allows.
+pub(super) fn check_name(store: &Path, kind: &str) -> Result<()> {
+    let name = free_name(store, kind);
+    match fs::symlink_metadata(&name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("keep the old store as", &name)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Gives the store's file, which `file` is open on, a second name, under which it stays when another
 /// takes the first. Returns that name. If one of the kind has the same content already, it serves.
 pub(super) fn keep(store: &Path, file: &mut File, kind: &str) -> Result<PathBuf> {

@@ -22,6 +22,7 @@ mod repair;
 mod snapshot;
 mod stats;
 mod times;
+mod unknown;
 mod unwind;
 mod upgrade;
 mod writer;
@@ -37,7 +38,7 @@ use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::SCHEMA_VERSION;
-use crate::table::Table;
+use crate::table::{Table, reserved};
 
 pub use backup::Copied;
 pub(crate) use backup::Existing;
@@ -47,6 +48,7 @@ pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
+pub use unknown::UnknownTable;
 pub use unwind::{caught, is_caught};
 pub(crate) use zone::{Zone, ZoneMap};
 
@@ -57,14 +59,19 @@ use handle::{Access, Handle};
 use zone::ZoneWriter;
 
 /// Single numbers of the store: `schema_version`.
-const META: TableDefinition<'_, &str, i64> = TableDefinition::new("meta");
+const META: TableDefinition<'_, &str, i64> = TableDefinition::new(reserved::META);
 /// The last id given out, by table.
-const IDS: TableDefinition<'_, &str, i64> = TableDefinition::new("ids");
+const IDS: TableDefinition<'_, &str, i64> = TableDefinition::new(reserved::IDS);
 
 const SCHEMA_VERSION_KEY: &str = "schema_version";
 
 fn rows_of(table: &Table) -> TableDefinition<'static, i64, &'static [u8]> {
     TableDefinition::new(table.name())
+}
+
+/// Whether a redb table of that name is not one of rows: it has what the store notes of them.
+fn is_own(redb_table: &str) -> bool {
+    reserved::contains(redb_table) || checksum::is_name(redb_table)
 }
 
 /// An open store. Clones share it.

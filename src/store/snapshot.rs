@@ -223,14 +223,16 @@ impl Snapshot {
 }
 
 /// A row where redb found it.
-struct Row {
-    id: i64,
-    json: AccessGuard<'static, &'static [u8]>,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) json: AccessGuard<'static, &'static [u8]>,
 }
 
 impl Row {
     /// Reads the id, and finds the JSON once, so that doing it again cannot panic.
-    fn new((id, json): (AccessGuard<'static, i64>, AccessGuard<'static, &'static [u8]>)) -> Self {
+    pub(super) fn new(
+        (id, json): (AccessGuard<'static, i64>, AccessGuard<'static, &'static [u8]>),
+    ) -> Self {
         let _found = json.value();
         Self { id: id.value(), json }
     }

@@ -19,14 +19,15 @@ use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction}
 use crate::error::{Error, Result};
 use crate::row::Decoder;
 use crate::store::checksum::{self, Checksum, ChecksumsTable, Entry, Expected, Noted};
-use crate::table::Table;
+use crate::table::{Table, reserved};
 
 /// By table and block: rows, smallest time, largest time. Where the times are not known, the
 /// smallest is larger than the largest.
 pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
-    TableDefinition::new("zones");
+    TableDefinition::new(reserved::ZONES);
 /// By table: the highest id that zones know of, and how many rows there are up to it.
-pub(super) const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
+pub(super) const MARKS: TableDefinition<'_, &str, (i64, u64)> =
+    TableDefinition::new(reserved::ZONE_MARKS);
 
 const BLOCK_BITS: u32 = 10;
 

@@ -16,6 +16,7 @@ mod shell;
 mod tail;
 mod timeline;
 mod top;
+mod unknown;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -224,9 +225,13 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
         ("SELECT sorce FROM ticks", "no column named 'sorce'; did you mean 'source'"),
         (
             "SELECT source",
-            "no column named 'source'\n  nothing here has columns; is a FROM missing?",
+            "no column named 'source'; there are none\n  nothing here has columns; is a FROM missing?",
         ),
         ("DROP TABLE ticks", "read-only: DROP is not allowed; SELECT"),
+        (
+            "SHOW CREATE TABLE ticks",
+            "SHOW CREATE is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, and SHOW of tables",
+        ),
         ("SELECT lenght(source) FROM ticks", "Did you mean 'length'"),
         ("SELECT source + 1 FROM ticks", "Utf8View + Int64"),
     ] {

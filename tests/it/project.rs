@@ -14,8 +14,8 @@ use crate::support::store;
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
 const LAYERS: [&str; 20] = [
     "clock",
-    "error",
     "nearest",
+    "error",
     "table",
     "schema",
     "view",

@@ -491,7 +491,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
     ] {
         match store.db.query(sql) {
             Err(Error::UnknownTable { name, nearest }) => {
-                assert_eq!((name.as_str(), nearest[0].as_str()), (unknown, near), "{sql}");
+                assert_eq!((name.as_str(), nearest.names()[0].as_str()), (unknown, near), "{sql}");
             }
             other => panic!("{sql}: {other:?}"),
         }
@@ -504,7 +504,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
         match store.db.query(sql) {
             Err(Error::UnknownColumn { name, nearest }) => {
                 assert_eq!(name, unknown, "{sql}");
-                assert!(nearest.iter().any(|name| name == near), "{sql}: {nearest:?}");
+                assert!(nearest.names().iter().any(|name| name == near), "{sql}: {nearest:?}");
             }
             other => panic!("{sql}: {other:?}"),
         }

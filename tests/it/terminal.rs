@@ -18,8 +18,10 @@ pub struct Terminal {
     keys: Box<dyn Write + Send>,
     output: Arc<Mutex<Output>>,
     reader: Option<JoinHandle<()>>,
+    /// How the terminal treats keys, before anything ran in it.
+    mode: String,
     // A terminal that is closed ends what runs in it.
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
 }
 
 struct Output {
@@ -52,6 +54,7 @@ impl Home {
         for (name, value) in environment {
             command.env(name, value);
         }
+        let mode = mode(&*pty.master);
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let (lines, columns) = (NonZeroU16::new(lines).unwrap(), NonZeroU16::new(columns).unwrap());
@@ -71,8 +74,15 @@ impl Home {
             }
         });
         let keys = pty.master.take_writer().unwrap();
-        Terminal { child, keys, output, reader: Some(reader), _master: pty.master }
+        Terminal { child, keys, output, reader: Some(reader), mode, master: pty.master }
     }
+}
+
+fn mode(master: &dyn MasterPty) -> String {
+    #[cfg(unix)]
+    return format!("{:?}", master.get_termios().unwrap().local_flags);
+    #[cfg(not(unix))]
+    String::new()
 }
 
 impl Terminal {
@@ -85,6 +95,15 @@ impl Terminal {
     pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Whether keys are treated as before anything ran here.
+    pub fn has_its_mode(&self) -> bool {
+        mode(&*self.master) == self.mode
     }
 
     /// What stands on the screen, line by line, without the blanks at their ends.

@@ -1,8 +1,10 @@
 //! What can be typed.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::process;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -12,6 +14,7 @@ use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
+use crate::output::{visible_lines, warn_plain};
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
 ///
@@ -77,7 +80,19 @@ pub fn parse() -> Args {
         true => command().try_get_matches_from(typed().chain(["shell".into()])),
         false => parsed,
     };
-    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| error.exit())
+    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| exit(&error))
+}
+
+/// Prints what clap has to say, and ends the process.
+fn exit(error: &clap::Error) -> ! {
+    // Into its colours clap puts the arguments as they are.
+    let is_plain =
+        |arg: OsString| matches!(visible_lines(&arg.to_string_lossy()), Cow::Borrowed(_));
+    if env::args_os().all(is_plain) || !error.use_stderr() {
+        error.exit()
+    }
+    warn_plain(error.render().to_string().trim_end());
+    process::exit(error.exit_code())
 }
 
 /// SQL may begin with a comment, which is no option. With a blank before it, clap does not take it for one.
@@ -95,7 +110,7 @@ const EXAMPLES: &str = "\
 Examples:
   netsky demo
   netsky query 'SELECT agent, count(*) AS calls FROM mcp_tool_calls GROUP BY agent'
-  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
+  echo '{\"source\":\"cron\",\"detail_json\":\"{}\"}' | netsky record ticks -
   netsky import messages history.ndjson.gz
   netsky export messages messages.parquet
   netsky schema messages";
@@ -108,7 +123,7 @@ Exit codes:
   3  the store is absent, locked, too old, too new or corrupt
 
   124  the query took longer than --timeout
-  130  Ctrl-C";
+  130  Ctrl-C; 143 is SIGTERM, and 129 SIGHUP";
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoreArgs {
@@ -215,6 +230,17 @@ mod tests {
                 own += usize::from(name == "netsky" || words.contains(&name));
             }
             assert!(own > 0, "{name} has no example of its own");
+        }
+    }
+
+    #[test]
+    fn no_example_passes_a_row_as_an_argument() {
+        let netsky = command();
+        let helps = netsky.get_subcommands().filter_map(|command| command.get_after_help());
+        for help in helps.map(ToString::to_string).chain([EXAMPLES.to_owned()]) {
+            for words in calls(&help) {
+                assert!(!words.iter().any(|word| word.starts_with('{')), "{words:?}");
+            }
         }
     }
 

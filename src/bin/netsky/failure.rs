@@ -5,10 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use netsky_db::{Error, nearest};
+use netsky_db::{Error, Nearest};
 
 use crate::interrupt::EXIT_CODE;
+use crate::output;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -51,13 +53,18 @@ impl Failure {
         self.code == EXIT_CODE
     }
 
+    /// Whether there is nothing to say, because nobody reads our output any more.
+    pub fn is_silent(&self) -> bool {
+        self.message.is_empty()
+    }
+
     /// Says what went wrong. Nothing, if that is only that nobody reads our output any more.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
             return ExitCode::SUCCESS;
         }
         if !self.message.is_empty() {
-            eprintln!("netsky: {}", self.message);
+            output::warn(&self.message);
         }
         ExitCode::from(self.code)
     }
@@ -86,6 +93,9 @@ impl From<Error> for Failure {
 
 const LINES: &str =
     "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
+
+const SPILLING: &str =
+    "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`";
 
 fn code(error: &Error) -> u8 {
     match error {
@@ -128,10 +138,10 @@ fn next_step(error: &Error) -> &'static str {
         }
         Error::InUse { .. } => "end the programs that have it open, then try again",
         Error::FileExists { .. } => "name another file, or replace it with --force",
-        Error::UnknownColumn { nearest, .. } if nearest.is_empty() => {
+        Error::UnknownColumn { nearest, .. } if nearest.names().is_empty() => {
             "nothing here has columns; is a FROM missing?"
         }
-        Error::UnknownColumn { nearest, .. } if nearest.len() > 2 => {
+        Error::UnknownColumn { nearest: Nearest::All(_), .. } => {
             "a text stands in single quotes, as in source = 'cron'"
         }
         Error::NoTimeColumn { .. } => "name another table, or none",
@@ -156,28 +166,17 @@ fn next_step(error: &Error) -> &'static str {
         // DataFusion's own next step.
         Error::Query(error) if error.to_string().contains("Did you mean") => "",
         Error::Query(error) => match error.find_root() {
+            DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
+                SPILLING
+            }
             DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
                 "a WHERE, nullif or try_cast leaves out the values that it fails at"
             }
-            DataFusionError::IoError(_) => {
-                "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`"
-            }
+            DataFusionError::IoError(_) => SPILLING,
             _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
         },
         Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
         _ => "",
-    }
-}
-
-/// The names that resemble one that is not there.
-pub fn did_you_mean(name: &str, names: &[&str]) -> String {
-    const TOLD: usize = 20;
-    match &nearest(name, names.iter().copied())[..] {
-        [] => "; there is none yet".to_owned(),
-        [one] => format!("; did you mean '{one}'?"),
-        [one, other] => format!("; did you mean '{one}' or '{other}'?"),
-        many if many.len() > TOLD => format!("; there are: {}, ..", many[..TOLD].join(", ")),
-        many => format!("; there are: {}", many.join(", ")),
     }
 }
 
@@ -192,10 +191,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl From<arrow::error::ArrowError> for Failure {
-    fn from(error: arrow::error::ArrowError) -> Self {
+impl From<ArrowError> for Failure {
+    fn from(error: ArrowError) -> Self {
         match error {
-            arrow::error::ArrowError::IoError(_, error) => error.into(),
+            ArrowError::IoError(_, error) => error.into(),
             other => Self::from(Error::from(other)),
         }
     }
@@ -215,7 +214,7 @@ mod tests {
     fn errors() -> Vec<Error> {
         let path = || PathBuf::from("meta.db");
         let text = || "it".to_owned();
-        let nearest = || vec!["ticks".to_owned()];
+        let nearest = || Nearest::Resembling(vec!["ticks".to_owned()]);
         let time = Duration::from_secs(1);
         vec![
             Error::HomeDirMissing,
@@ -251,6 +250,19 @@ mod tests {
             Error::Query(Box::new(DataFusionError::Plan(text()))),
             Error::QueryAborted { reason: text() },
         ]
+    }
+
+    #[test]
+    fn a_full_disk_is_not_taken_for_a_wrong_value() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let in_arrow = ArrowError::IoError(full.to_string(), full);
+        for error in [
+            DataFusionError::ArrowError(Box::new(in_arrow), None),
+            DataFusionError::IoError(io::ErrorKind::StorageFull.into()),
+        ] {
+            let said = Failure::from(Error::Query(Box::new(error))).to_string();
+            assert!(said.contains("$TMPDIR"), "{said}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod output;
 mod process;
 mod progress;
 mod store;
+mod terminal;
 
 use std::panic;
 use std::process::ExitCode;
@@ -34,12 +35,13 @@ use netsky_db::inside;
 
 fn main() -> ExitCode {
     print_only_uncaught_panics();
-    interrupt::handle();
     let args = args::parse();
     if args.command.limits_memory() {
         process::give_back_memory();
         process::open_many_files();
     }
+    // Not before the program may have been started again, since a signal that was taken is lost then.
+    interrupt::handle();
     let result = match &args.command {
         Command::Query(query) => query::run(&args.store, query),
         Command::Shell(shell) => shell::run(&args.store, shell),
@@ -66,9 +68,10 @@ fn main() -> ExitCode {
         Command::Completions(completions) => completions::run(completions),
         Command::Man(man) => man::run(man),
     };
+    interrupt::wait_for_end();
     let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
     // A query that was left while it ran can have some still.
-    interrupt::discard_files();
+    netsky_db::discard_temporary_files();
     code
 }
 

@@ -7,6 +7,7 @@ use netsky_db::{Db, Error, OpenOptions};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
+use crate::output;
 
 impl StoreArgs {
     /// The store's path, whether there is one or not.
@@ -36,7 +37,10 @@ impl StoreArgs {
     /// How the store is opened, as far as every command has a say.
     pub fn options(&self) -> OpenOptions {
         OpenOptions::new().busy_timeout(self.busy_timeout).on_repair(|progress| {
-            eprintln!("netsky: repairing what a killed program left: {:.0} %", 100.0 * progress);
+            output::warn(format_args!(
+                "repairing what a killed program left: {:.0} %",
+                100.0 * progress
+            ));
         })
     }
 
@@ -75,19 +79,19 @@ pub fn open_path(options: &OpenOptions, path: &Path) -> Result<Db, Failure> {
 fn announced(db: Db) -> Db {
     let path = db.path().display();
     if let Some(archive) = db.archived() {
-        eprintln!("netsky: moved the SQLite file at {path} to {}", archive.display());
+        output::warn(format_args!("moved the SQLite file at {path} to {}", archive.display()));
     }
     if let Some(backup) = db.upgraded_from() {
         let backup = backup.display();
-        eprintln!(
-            "netsky: upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"
-        );
+        output::warn(format_args!(
+            "upgraded the store of netsky-db 0.1.6 at {path}, and kept the old file as {backup}"
+        ));
     }
     if matches!(db.is_exclusive(), Ok(true)) {
-        eprintln!(
-            "netsky: where {path} lies, no parts of files can be locked, so other processes must wait \
+        output::warn(format_args!(
+            "where {path} lies, no parts of files can be locked, so other processes must wait \
              while this one has the store open; a store on a local file system is shared"
-        );
+        ));
     }
     db
 }

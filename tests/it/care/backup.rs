@@ -250,3 +250,22 @@ fn a_restore_syncs_each_name_before_the_next_step() {
     let copied = steps.iter().position(|step| *step == "sync the copy");
     assert!(copied.is_some_and(|at| steps.get(at + 1..) == Some(&kept)), "{steps:?}\n{calls}");
 }
+
+#[test]
+fn a_name_too_long_to_keep_fails_before_the_copy() {
+    let home = Home::new();
+    let tick = r#"{"source":"unmistakable","detail_json":"{}"}"#;
+    let long = home.path(&format!("{}.db", "m".repeat(240))).display().to_string();
+    let backup = home.path("backup.db");
+    home.ok(&["--db", &long, "record", "ticks", tick]);
+    home.ok(&["--db", &long, "backup", &backup.display().to_string()]);
+    let restore = ["--db", &long, "restore", &backup.display().to_string(), "--force"];
+    // The pages of a backup are verified before they are copied.
+    damage(&backup, b"unmistakable");
+    let error = home.fails(3, &restore);
+    assert!(error.contains("cannot keep the old store as"), "{error}");
+    assert_eq!(
+        home.ok(&["--db", &long, "query", "--format", "csv", "SELECT id FROM ticks"]),
+        "id\n1\n"
+    );
+}

@@ -103,3 +103,16 @@ fn what_was_left_behind_is_told_with_the_command_that_removes_it() {
     assert!(!home.ok(&["doctor"]).contains("warn"));
     assert!(home.path(".netsky/notes.bak").exists());
 }
+
+#[test]
+fn the_store_itself_is_never_to_be_removed() {
+    let home = Home::new();
+    for name in ["meta.before-restore-20260415230000.bak", "meta.tmp", ".netsky-aBc", "meta.bak"] {
+        let store = home.path(name).display().to_string();
+        home.ok(&["--db", &store, "record", "ticks", TICK]);
+        let report = home.ok(&["--db", &store, "doctor"]);
+        let removes = |line: &str| line.contains("rm ") && line.contains(&store);
+        assert!(!report.lines().any(removes), "{report}");
+        fs::remove_file(&store).unwrap();
+    }
+}

@@ -310,3 +310,105 @@ fn the_memory_of_an_export_does_not_grow_with_its_rows() {
         assert!(peaks[1] < peaks[0] + (60 << 20), "{format}: bytes {peaks:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_memory_of_a_json_envelope_is_bounded() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let peak = |rows: u32| {
+        let sql = format!("SELECT repeat('text ', 40) || value FROM generate_series(1, {rows})");
+        crate::support::peak_memory(home.command(&["query", "--json", &sql]), "VmHWM:")
+    };
+    let peaks = [peak(200_000), peak(800_000)];
+    // The larger one has 120 MB more of text.
+    assert!(peaks[1] < peaks[0] + (60 << 20), "bytes {peaks:?}");
+}
+
+/// The system calls by which a command gives files their names and makes them durable, or `None` where
+/// strace cannot tell.
+#[cfg(target_os = "linux")]
+fn traced(home: &Home, args: &[&str]) -> Option<Vec<String>> {
+    let trace = home.path("trace");
+    let calls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat";
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-y", "-e", calls, "-o"]).arg(&trace);
+    command.arg(env!("CARGO_BIN_EXE_netsky")).args(args);
+    command.env("HOME", home.path("")).env_remove("NETSKY_DB");
+    let ran = command.output().ok()?;
+    let traced = fs::read_to_string(&trace).ok().filter(|_| ran.status.success())?;
+    Some(traced.lines().map(str::to_owned).collect())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_is_durable_before_it_replaces_another() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let dir = fs::canonicalize(home.path("")).unwrap().display().to_string();
+    let sql = "SELECT source, count(*) AS n FROM ticks GROUP BY source";
+    for (name, args) in [
+        ("x.csv", ["query", sql, "--output"]),
+        ("x.svg", ["query", sql, "--output"]),
+        ("x.png", ["query", sql, "--output"]),
+        ("ticks.parquet", ["export", "ticks", "--force"]),
+    ] {
+        let file = home.file(name, "older");
+        let args: Vec<&str> = args.into_iter().chain([file.as_str()]).collect();
+        let Some(calls) = traced(&home, &args) else {
+            println!("not run: strace is not there, or may not trace");
+            return;
+        };
+        let place = |what: &str, parts: &[&str]| {
+            let found = calls.iter().position(|call| parts.iter().all(|part| call.contains(part)));
+            found.unwrap_or_else(|| panic!("{args:?}: no {what} in\n{}", calls.join("\n")))
+        };
+        let durable = place("sync of the file", &["sync(", ".part>"]);
+        let named = place("rename", &["rename", ".part", name]);
+        let kept = place("sync of the directory", &["sync(", &format!("<{dir}>)")]);
+        assert!(durable < named && named < kept, "{args:?}\n{}", calls.join("\n"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_stored_is_no_failure_if_it_cannot_be_told() {
+    let home = Home::new();
+    let file = home.file("ticks.ndjson", TICK);
+    for (args, told) in [
+        (vec!["record", "ticks", TICK], "netsky: the row is stored with id 1; "),
+        (vec!["import", "ticks", &file], "netsky: ticks: 1 row from "),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = home.command(&args).stdout(full).output().unwrap();
+        let error = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{error}");
+        assert!(error.starts_with(told) && error.contains("cannot write the output"), "{error}");
+    }
+    assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n2\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_of_another_user_is_not_followed() {
+    use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+    let home = Home::new();
+    home.ok(&["record", "ticks", TICK]);
+    let target = home.file("target.csv", "precious");
+    let dir = home.path("for-all");
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o1777)).unwrap();
+    let link = dir.join("x.csv");
+    symlink(&target, &link).unwrap();
+    let args = ["query", "SELECT 1 AS it", "--output", &link.display().to_string()];
+    // One's own is.
+    home.ok(&args);
+    assert_eq!(fs::read_to_string(&target).unwrap(), "it\n1\n");
+    fs::write(&target, "precious").unwrap();
+    if lchown(&link, Some(65_534), None).is_err() {
+        println!("not run: only root can give a link to another user");
+        return;
+    }
+    assert!(home.fails(1, &args).contains("a link that another user made"));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+}

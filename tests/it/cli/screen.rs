@@ -122,12 +122,72 @@ fn a_terminal_gets_no_character_that_it_would_obey() {
     );
     for format in ["json", "ndjson", "csv", "tsv", "markdown"] {
         let printed = printed(&home, (80, 24), &["query", "--format", format, sql]);
-        assert!(!printed.contains(['\x1b', '\x07', '\u{9b}']), "{format}: {printed}");
+        assert!(!printed.contains(['\x1b', '\x07', '\u{9b}', '\u{202e}']), "{format}: {printed}");
     }
     // Elsewhere a value is what it is.
     assert!(
         home.ok(&["query", "--format", "csv", sql]).contains("\x1b[31m\x07\u{9b}\n\t\u{202e}x")
     );
+}
+
+/// A title, a colour, a C1 sequence, a change of direction, DEL and BS.
+const HOSTILE: &str = "\x1b]0;title\x07\x1b[31m\u{9b}31m\u{202e}\x7f\x08x";
+
+#[test]
+fn no_command_passes_an_escape_to_the_terminal() {
+    let home = home();
+    let row = json!({"source": HOSTILE, "detail_json": "{}"}).to_string();
+    home.ok(&["record", "ticks", &row]);
+    let message = json!({"source": "agent", "direction": "inbound", "from_agent": HOSTILE});
+    home.ok(&["record", "messages", &message.to_string()]);
+    let lines = home.file(
+        "lines.ndjson",
+        format!("{}\n", json!({HOSTILE: 1, "source": "x", "detail_json": "{}"})),
+    );
+    let csv = home.file("ticks.csv", format!("source,{HOSTILE}\na,b\n"));
+    home.file(&format!(".netsky/.netsky-{HOSTILE}"), "");
+    fs::create_dir_all(home.path("dir/ticks")).unwrap();
+    home.file(&format!("dir/ticks/{HOSTILE}.ndjson"), "{}\n");
+    let dir = home.path("dir").display().to_string();
+    let unknown = format!("{HOSTILE}y");
+    let cast = "SELECT source::int FROM ticks WHERE id = 2";
+    let condition = "source::int = 1";
+    let everything = "SELECT * FROM ticks";
+    for (code, args) in [
+        (1, &["query", cast][..]),
+        (1, &["query", "SELECT to_timestamp(source) FROM ticks WHERE id = 2"]),
+        (1, &["tail", "ticks", "--where", condition]),
+        (1, &["import", "ticks", &lines]),
+        (0, &["import", "ticks", "--skip-invalid", &lines]),
+        (1, &["import", "ticks", &csv]),
+        (1, &["import", &dir]),
+        (1, &["query", "--file", HOSTILE]),
+        (1, &["timeline", &unknown]),
+        (1, &["timeline", "nobody"]),
+        (2, &["query", "--format", HOSTILE]),
+        (0, &["doctor"]),
+        (0, &["query", "--json", everything]),
+        (0, &["query", "--format", "json", everything]),
+        (0, &["query", "--all", everything]),
+        (0, &["tail", "ticks"]),
+        (0, &["tail", "ticks", "--format", "ndjson"]),
+        (0, &["tail", "ticks", "--format", "csv"]),
+        (0, &["tail", "ticks", "--format", "table"]),
+        (0, &["export", "ticks", "-"]),
+        (0, &["export", "ticks", "-", "--format", "csv"]),
+    ] {
+        let mut terminal = home.terminal_with(&PLAIN, (200, 40), args);
+        let ended = terminal.end();
+        let printed = terminal.printed();
+        assert_eq!(ended, code, "{args:?}: {printed}");
+        let obeyed =
+            |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t') || c == '\u{202e}';
+        assert!(!printed.contains(obeyed), "{args:?}: {printed:?}");
+        assert!(printed.contains("31m"), "{args:?} shows nothing of it: {printed}");
+    }
+    // Elsewhere a value is what it is.
+    let csv = home.ok(&["export", "ticks", "-", "--format", "csv"]);
+    assert!(csv.contains(HOSTILE), "{csv}");
 }
 
 #[test]

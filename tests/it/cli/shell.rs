@@ -143,7 +143,7 @@ fn commands_describe_tables_and_change_how_answers_look() {
     assert!(terminal.enter(".tables").contains("ticks,1,2026-04-15"));
     assert!(terminal.enter(".help").contains(".schema [TABLE]"));
     let screen = terminal.enter(".tabels");
-    assert!(screen.contains("no command .tabels; did you mean .tables?"), "{screen}");
+    assert!(screen.contains("no command .tabels; did you mean '.tables'?"), "{screen}");
     terminal.press("\\q\r");
     assert_eq!(terminal.end(), 0);
 }

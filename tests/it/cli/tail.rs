@@ -32,6 +32,18 @@ fn the_last_rows_come_in_the_order_of_recording() {
 
     let error = home.fails(1, &["tail", "ticks", "--where", "true) OR (true"]);
     assert!(error.starts_with("netsky: --where: cannot parse the SQL"), "{error}");
+    for outside in [
+        "false UNION ALL SELECT * FROM ticks WHERE id < 3",
+        "false) UNION ALL SELECT * FROM ticks WHERE (id < 3",
+        "true LIMIT 1",
+        "true; SELECT 1",
+        "",
+    ] {
+        let error = home.fails(1, &["tail", "ticks", "-n", "1", "--where", outside]);
+        assert!(error.starts_with("netsky: --where: cannot parse the SQL"), "{error}");
+    }
+    let nested = "id IN (SELECT max(id) FROM ticks) AND source = 'c'";
+    assert_eq!(ids(&["--where", nested]), [4]);
     assert!(home.fails(1, &["tail", "tick"]).contains("did you mean 'ticks'?"));
     assert!(home.fails(1, &["tail", "v_timeline"]).contains("is a view"));
     assert!(home.fails(2, &["tail", "-f", "ticks", "--format", "csv"]).contains("ndjson"));

@@ -50,5 +50,5 @@ fn a_timeline_ends_with_the_newest_of_all_tables() {
         "netsky: no agent named 'dve1'; did you mean 'dev1'?\n"
     );
     // A name is a value, not SQL.
-    assert!(home.fails(1, &["timeline", "' OR true --"]).contains("'dev1' or 'dev2'?"));
+    assert!(home.fails(1, &["timeline", "' OR true --"]).contains("there are: dev1, dev2"));
 }

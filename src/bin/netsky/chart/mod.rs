@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use console::Term;
 
 use crate::failure::Failure;
-use crate::output::{Answer, Batches, Shown, counted};
+use crate::output::{self, Answer, Batches, Shown, counted};
 
 use data::Data;
 
@@ -93,7 +93,7 @@ impl<'a> Picture<'a> {
         };
         std::io::stdout().lock().write_all(text.as_bytes())?;
         if left_out > 0 {
-            eprintln!("netsky: left out {} without a number", counted(left_out, "row"));
+            output::warn(format_args!("left out {} without a number", counted(left_out, "row")));
         }
         Ok(Shown { rows, shown: rows })
     }

@@ -8,7 +8,7 @@ use netsky_db::{CareProgress, Copied};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::{counted, print_line};
+use crate::output::{self, counted, print_line};
 use crate::progress::Progress;
 
 /// Copy the store to a file while others record
@@ -77,7 +77,7 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     }?;
     drop(progress);
     if let Some(kept) = &copied.kept {
-        eprintln!("netsky: the store that was there is now {}", kept.display());
+        output::warn(format_args!("the store that was there is now {}", kept.display()));
     }
     print_copied(&copied, &path)
 }

@@ -47,8 +47,18 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     if more > 0 {
         print_line(&format!("and {} more", HumanCount(more)))?;
     }
+    // Where pages are damaged, nothing of a table can be told.
+    let unknown = if is_damaged(&report) { Vec::new() } else { db.unknown_tables()? };
+    for table in &unknown {
+        let (name, rows) = (&table.name, counted(table.rows, "row"));
+        print_line(&format!("not checked: {name}, {rows}, since its columns are not known"))?;
+    }
+    let not_checked = match unknown.len() as u64 {
+        0 => String::new(),
+        tables => format!("; {} not checked", counted(tables, "table")),
+    };
     print_line(&format!(
-        "{} and {} in {} tables: {}",
+        "{} and {} in {} tables: {}{not_checked}",
         counted(report.rows, "row"),
         counted(report.zones, "zone"),
         report.tables,
@@ -57,8 +67,7 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     if report.is_clean() {
         return Ok(());
     }
-    let damaged = report.faults.iter().any(|fault| matches!(fault, Fault::Pages { .. }));
-    let next = if damaged {
+    let next = if is_damaged(&report) {
         "put a backup in its place: netsky restore FILE --force"
     } else if report.faults.iter().any(can_be_repaired) {
         "netsky check --repair makes zones and ids true, and takes changed rows as they are; corrupt rows \
@@ -72,6 +81,10 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
 fn check(db: &Db, care: &CareProgress) -> Result<CheckReport, Failure> {
     let _progress = Progress::of_care("checking", care.clone());
     Ok(db.check()?)
+}
+
+fn is_damaged(report: &CheckReport) -> bool {
+    report.faults.iter().any(|fault| matches!(fault, Fault::Pages { .. }))
 }
 
 /// Whether it is of what is noted of rows, and not of the rows.

@@ -14,7 +14,7 @@ use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION};
 use crate::args::StoreArgs;
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
-use crate::output::{counted, print_line};
+use crate::output::{counted, print, visible};
 
 /// Look over what netsky works with, and say what to mend
 ///
@@ -85,7 +85,7 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
         };
         // What an error says can have two lines.
         let what = finding.what.replace("\n  ", "; ");
-        print_line(&format!("{verdict}  {:<11}  {what}", finding.about))?;
+        print(&format!("{verdict}  {:<11}  {}\n", finding.about, visible(&what)))?;
     }
     let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
     match failed {
@@ -224,9 +224,14 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
     let stem =
         path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
     let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
+    // The store can have any name, also one that a file has that was left behind.
+    let store = fs::canonicalize(path).ok();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && store.is_some() && fs::canonicalize(entry.path()).ok() == store {
+            continue;
+        }
         if is_file && name.starts_with(&stem) && name.ends_with(".bak") {
             kept.push(entry.path());
         } else if is_file

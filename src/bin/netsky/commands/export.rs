@@ -1,5 +1,7 @@
 //! `netsky export`
 
+mod unknown;
+
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs;
@@ -75,6 +77,9 @@ pub struct ExportArgs {
 const SORT_BYTES: [usize; 4] = [32 << 20, 128 << 20, 512 << 20, usize::MAX];
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
+    if unknown::run(store, args)? {
+        return Ok(());
+    }
     let exports = exports(args)?;
     if !args.force {
         // Before there is any work to lose.
@@ -84,7 +89,17 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
             }
         }
     }
-    exports.iter().try_for_each(|export| export.run(store, args))
+    exports.iter().try_for_each(|export| export.run(store, args))?;
+    if args.file.is_none() {
+        for table in store.open_read_only()?.unknown_tables()? {
+            output::warn(format_args!(
+                "left out {0}, {1}, since its columns are not known: netsky export {0} FILE.ndjson",
+                table.name,
+                output::counted(table.rows, "row")
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Rows that come sorted.
@@ -283,7 +298,7 @@ impl Export {
         let mut removed = 0;
         let Ok(entries) = fs::read_dir(dir) else { return Ok(0) };
         for entry in entries {
-            let name = entry?.file_name();
+            let name = entry.map_err(|error| Failure::unreadable(dir, &error))?.file_name();
             let day = name.to_str().and_then(|name| name.strip_prefix("date=")?.parse().ok());
             let Some(day) = day.filter(|day| !written.contains(day)) else { continue };
             let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
@@ -313,7 +328,7 @@ impl Export {
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|error| {
+            output::create_dir(dir).map_err(|error| {
                 Failure::input(format!("cannot write {}: {error}", path.display()))
             })?;
         }

@@ -136,9 +136,7 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         if entry.file_type().map_err(unreadable)?.is_symlink() {
-            let link = entry.path();
-            let link = link.display().to_string();
-            eprintln!("netsky: passed over {}, a symbolic link", output::visible(&link));
+            output::warn(format_args!("passed over {}, a symbolic link", entry.path().display()));
         } else {
             paths.push(entry.path());
         }
@@ -185,7 +183,7 @@ impl Import {
             let mut named = 0;
             db.import_valid(table, &mut rows, |line, reason| {
                 if named < MAX_NAMED_LINES {
-                    progress.suspend(|| eprintln!("{}", places.locate(line, reason)));
+                    progress.suspend(|| output::warn_plain(places.locate(line, reason)));
                 }
                 named += 1;
             })
@@ -209,6 +207,8 @@ impl Import {
             0 => String::new(),
             lines => format!(", {} left out", output::counted(lines, "invalid line")),
         };
-        output::print_line(&format!("{table}: {rows} from {path}{left_out}"))
+        let done = format!("{table}: {rows} from {path}{left_out}");
+        output::print_done(&done, &done);
+        Ok(())
     }
 }

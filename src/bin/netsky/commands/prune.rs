@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::args::StoreArgs;
 use crate::failure::Failure;
-use crate::output::{counted, print_line};
+use crate::output::{self, counted, print_line};
 
 /// Delete rows that are older than a moment
 ///
@@ -46,10 +46,10 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
             print_line(&format!("{name}: {}", counted(pruned.rows, "row")))?;
         }
         if pruned.undated > 0 {
-            eprintln!(
-                "netsky: {} of {name} without a readable time left as they are; `netsky check` names them",
+            output::warn(format_args!(
+                "{} of {name} without a readable time left as they are; `netsky check` names them",
                 counted(pruned.undated, "row")
-            );
+            ));
         }
     }
     print_line(&format!(

@@ -1,7 +1,7 @@
 //! `netsky query`
 
 use std::fs;
-use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
+use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write, stderr, stdin, stdout};
 use std::iter::from_fn;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -136,7 +136,10 @@ pub fn answer_with(
     match stream.skipped_rows() {
         0 => {}
         rows => {
-            eprintln!("netsky: left out {}, which cannot be decoded", output::counted(rows, "row"));
+            output::warn(format_args!(
+                "left out {}, which cannot be decoded",
+                output::counted(rows, "row")
+            ));
         }
     }
     Ok(())
@@ -251,17 +254,30 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
 }
 
 /// The object that `netsky query --json` of netsky 0.2.0 prints.
+///
+/// The number of rows comes before them, and nothing is printed if the query fails. So the rows wait in a
+/// temporary file, and memory is bounded.
 fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Shown, Failure> {
-    let mut rows = Vec::new();
-    let row_count = output::write_counted(Format::Json, answer, &mut rows)?;
+    let unusable = |error| Failure::input(format!("cannot use a temporary file: {error}"));
+    let mut rows = tempfile::tempfile().map_err(unusable)?;
+    let mut buffer = BufWriter::new(&mut rows);
+    let row_count = output::write_counted(Format::Json, answer, &mut buffer)?;
+    buffer.flush().map_err(unusable)?;
+    drop(buffer);
+    // Without the line break at its end.
+    let bytes = rows.stream_position().map_err(unusable)?.saturating_sub(1);
+    rows.rewind().map_err(unusable)?;
     let text = |text: &str| serde_json::Value::from(text).to_string();
-    let line = format!(
-        "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
-         \"generated_at\":{},\"data\":{{\"sql\":{},\"row_count\":{row_count},\"rows\":{}}}}}",
-        text(&inside::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        text(sql),
-        String::from_utf8_lossy(rows.trim_ascii_end()),
-    );
-    output::print_line(&line)?;
+    output::print_all(|out| {
+        write!(
+            out,
+            "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
+             \"generated_at\":{},\"data\":{{\"sql\":{},\"row_count\":{row_count},\"rows\":",
+            text(&inside::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            text(sql),
+        )?;
+        io::copy(&mut rows.take(bytes), out)?;
+        writeln!(out, "}}}}")
+    })?;
     Ok(Shown { rows: row_count, shown: row_count })
 }

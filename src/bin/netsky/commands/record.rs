@@ -11,13 +11,15 @@ use crate::output;
 /// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
 /// Nullable columns may be left out, and so may the time, which is then now. The id is given out by
 /// the store. When the command returns, the row is durable.
+///
+/// Other users of the machine can read the arguments of a command. Pass private rows on standard input.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  netsky record ticks '{\"source\":\"cron\",\"detail_json\":\"{}\"}'
-  echo \"$ROW\" | netsky record crashes -"
+  netsky record crashes - < row.json
+  echo '{\"source\":\"cron\",\"detail_json\":\"{}\"}' | netsky record ticks -"
 )]
 pub struct RecordArgs {
     /// The table
@@ -35,5 +37,6 @@ pub fn run(store: &StoreArgs, args: &RecordArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::unreadable("standard input".as_ref(), &error))?;
     }
     let id = store.open()?.record_json(&args.table, &json)?;
-    output::print_line(&id.to_string())
+    output::print_done(&id.to_string(), format_args!("the row is stored with id {id}"));
+    Ok(())
 }

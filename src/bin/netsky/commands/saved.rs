@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use netsky_db::{Db, Value};
+use netsky_db::{Db, Value, nearest};
 
 use crate::args::StoreArgs;
 use crate::commands::query::{self, AnswerArgs};
-use crate::failure::{Failure, did_you_mean};
+use crate::failure::Failure;
 use crate::output::{self, Format};
 
 /// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
@@ -64,7 +64,7 @@ fn path(dir: &Path, name: &str) -> Option<PathBuf> {
 
 fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
     let names = names(dir)?;
-    let near = did_you_mean(name, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let near = nearest(name, names.iter().map(String::as_str));
     let path = dir.join(format!("{name}.sql"));
     let hint = format!("\n  to have it, write its SQL to {}", path.display());
     Ok(Failure::input(format!("no query named '{name}'{near}{hint}")))
@@ -89,7 +89,10 @@ fn names(dir: &Path) -> Result<Vec<String>, Failure> {
 fn list(dir: &Path, format: Format) -> Result<(), Failure> {
     let names = names(dir)?;
     if names.is_empty() && format == Format::Table {
-        eprintln!("netsky: no queries yet; write one to {}", dir.join("NAME.sql").display());
+        output::warn(format_args!(
+            "no queries yet; write one to {}",
+            dir.join("NAME.sql").display()
+        ));
         return Ok(());
     }
     let what: Vec<Option<String>> = names

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use chrono::{DateTime, Utc};
+use netsky_db::{TableStats, UnknownTable};
 
 use crate::args::StoreArgs;
 use crate::commands::tables::times;
@@ -33,24 +35,68 @@ pub struct StatsArgs {
 const WHOLE_FILE: &str = "(file)";
 
 pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
-    let stats = store.open_read_only()?.stats()?;
-    let tables = &stats.tables;
-    let names = tables.iter().map(|table| table.table.name()).chain([WHOLE_FILE]);
-    let sum = |count: fn(&netsky_db::TableStats) -> u64| tables.iter().map(count).sum::<u64>();
-    let numbers = |count: fn(&netsky_db::TableStats) -> u64, whole: u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(tables.iter().map(count).chain([whole])))
+    let db = store.open_read_only()?;
+    let (stats, unknown) = (db.stats()?, db.unknown_tables()?);
+    let mut lines: Vec<Line> = stats.tables.iter().map(Line::of).collect();
+    lines.extend(unknown.iter().map(Line::of_unknown));
+    let sum = |count: fn(&Line) -> u64| lines.iter().map(count).sum();
+    let spans = || lines.iter().filter_map(|line| line.span);
+    let first = spans().map(|(first, _)| first).min();
+    let last = spans().map(|(_, last)| last).max();
+    let whole = Line {
+        name: WHOLE_FILE,
+        rows: sum(|line| line.rows),
+        row_bytes: sum(|line| line.row_bytes),
+        file_bytes: stats.file_bytes,
+        zones: sum(|line| line.zones),
+        span: first.zip(last),
     };
-    let spans = || tables.iter().map(|table| table.span);
-    let first = spans().flatten().map(|(first, _)| first).min();
-    let last = spans().flatten().map(|(_, last)| last).max();
+    lines.push(whole);
+    let numbers = |count: fn(&Line) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(lines.iter().map(count)))
+    };
+    let names = lines.iter().map(|line| line.name);
     let columns: [(&str, ArrayRef); 7] = [
         ("table", Arc::new(StringArray::from_iter_values(names))),
-        ("rows", numbers(|table| table.rows, sum(|table| table.rows))),
-        ("row_bytes", numbers(|table| table.row_bytes, sum(|table| table.row_bytes))),
-        ("file_bytes", numbers(|table| table.page_bytes, stats.file_bytes)),
-        ("zones", numbers(|table| table.zones, sum(|table| table.zones))),
-        ("first", times(spans().map(|span| span.map(|(first, _)| first)).chain([first]))),
-        ("last", times(spans().map(|span| span.map(|(_, last)| last)).chain([last]))),
+        ("rows", numbers(|line| line.rows)),
+        ("row_bytes", numbers(|line| line.row_bytes)),
+        ("file_bytes", numbers(|line| line.file_bytes)),
+        ("zones", numbers(|line| line.zones)),
+        ("first", times(lines.iter().map(|line| line.span.map(|(first, _)| first)))),
+        ("last", times(lines.iter().map(|line| line.span.map(|(_, last)| last)))),
     ];
     output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
+}
+
+struct Line<'a> {
+    name: &'a str,
+    rows: u64,
+    row_bytes: u64,
+    file_bytes: u64,
+    zones: u64,
+    span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl<'a> Line<'a> {
+    fn of(stats: &TableStats) -> Self {
+        Self {
+            name: stats.table.name(),
+            rows: stats.rows,
+            row_bytes: stats.row_bytes,
+            file_bytes: stats.page_bytes,
+            zones: stats.zones,
+            span: stats.span,
+        }
+    }
+
+    fn of_unknown(table: &'a UnknownTable) -> Self {
+        Self {
+            name: &table.name,
+            rows: table.rows,
+            row_bytes: table.row_bytes,
+            file_bytes: table.page_bytes,
+            zones: 0,
+            span: None,
+        }
+    }
 }

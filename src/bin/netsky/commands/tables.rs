@@ -12,7 +12,9 @@ use crate::output::{self, Format};
 
 /// List the tables with their row counts
 ///
-/// FIRST and LAST are the times of the row recorded first and of the row recorded last.
+/// FIRST and LAST are the times of the row recorded first and of the row recorded last. Tables that other
+/// programs have declared in the store come last. Their columns are not known here, so they cannot be
+/// queried; `netsky export TABLE FILE.ndjson` writes their rows as they are stored.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -68,11 +70,16 @@ pub struct SchemaArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
-    let summaries = store.open_read_only()?.summaries()?;
+    let db = store.open_read_only()?;
+    let (summaries, unknown) = (db.summaries()?, db.unknown_tables()?);
     let names = summaries.iter().map(|summary| summary.table.name());
+    let names = names.chain(unknown.iter().map(|table| table.name.as_str()));
     let rows = summaries.iter().map(|summary| summary.rows);
+    let rows = rows.chain(unknown.iter().map(|table| table.rows));
+    let no_time = || unknown.iter().map(|_| None);
     let first = summaries.iter().map(|summary| summary.first_and_last.map(|(first, _)| first));
     let last = summaries.iter().map(|summary| summary.first_and_last.map(|(_, last)| last));
+    let (first, last) = (first.chain(no_time()), last.chain(no_time()));
     let columns: [(&str, ArrayRef); 4] = [
         ("table", Arc::new(StringArray::from_iter_values(names))),
         ("rows", Arc::new(UInt64Array::from_iter_values(rows))),

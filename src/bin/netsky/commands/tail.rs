@@ -1,7 +1,7 @@
 //! `netsky tail`
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _, stdout};
+use std::io::{IsTerminal, stdout};
 use std::iter::once;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use console::{Style, Term, truncate_str};
+use netsky_db::inside::check_condition;
 use netsky_db::{Db, Table, View, times_as_text};
 
 use crate::args::StoreArgs;
@@ -60,6 +61,10 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
             "what is followed has no end, so that -f prints lines or ndjson",
         ));
     }
+    if let Some(condition) = &args.condition {
+        // Else it could leave the query around it, and give rows past the ids that are asked for.
+        check_condition(condition).map_err(|error| Failure::from(error).about("--where"))?;
+    }
     let db = store.open_read_only()?;
     let tail = Tail { table: find_table(&db, &args.table)?, db, args };
     let mut last = tail.last_id()?;
@@ -103,7 +108,6 @@ impl Tail<'_> {
     /// they are limited.
     fn rows(&self, after: i64, to: i64, limit: Option<u32>) -> Result<RecordBatch, Failure> {
         let table = self.table.name();
-        // Whatever the condition is, it cannot reach past the ids.
         let mut sql =
             format!("SELECT * FROM (SELECT * FROM {table} WHERE id > {after} AND id <= {to})");
         if let Some(condition) = &self.args.condition {
@@ -125,10 +129,9 @@ impl Tail<'_> {
     fn print(&self, rows: &RecordBatch) -> Result<(), Failure> {
         match self.args.format {
             None if stdout().is_terminal() => print_lines(rows),
-            // Without a pager, since more may follow.
             format => {
                 let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
-                output::write(format.unwrap_or(Format::Ndjson), answer, stdout())
+                output::print_unpaged(format.unwrap_or(Format::Ndjson), answer)
             }
         }
     }
@@ -151,8 +154,9 @@ fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
             if rows.column(index).is_null(row) {
                 continue;
             }
-            // What a text has of line breaks and escapes would not stay in its line.
+            // Line breaks would not stay in the line.
             let value = column.value(row).to_string().replace(char::is_control, " ");
+            let value = output::visible(&value);
             let _ = match index {
                 0 => write!(line, "{value}"),
                 1 => write!(line, " {}", dim.apply_to(value)),
@@ -161,7 +165,5 @@ fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
         }
         let _ = writeln!(text, "{}", truncate_str(&line, width, "…"));
     }
-    let mut out = stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    output::print(&text)
 }

@@ -4,11 +4,11 @@ use std::io::{IsTerminal, stdout};
 
 use arrow::array::AsArray;
 use chrono::{DateTime, Utc};
-use netsky_db::{Db, Value};
+use netsky_db::{Db, Value, nearest};
 
 use crate::args::StoreArgs;
 use crate::commands::query::rows;
-use crate::failure::{Failure, did_you_mean};
+use crate::failure::Failure;
 use crate::output::{self, Format};
 
 /// Show what an agent did and what happened to it, newest last
@@ -62,7 +62,10 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     }
     output::print_batch(args.format, events)?;
     if found == args.limit as usize && stdout().is_terminal() {
-        eprintln!("netsky: there may be more; --limit {} shows as many again", 2 * args.limit);
+        output::warn(format_args!(
+            "there may be more; --limit {} shows as many again",
+            2 * args.limit
+        ));
     }
     Ok(())
 }
@@ -75,5 +78,5 @@ fn check_agent(db: &Db, agent: &str) -> Result<(), Failure> {
     if agents.contains(&agent) {
         return Ok(());
     }
-    Err(Failure::input(format!("no agent named '{agent}'{}", did_you_mean(agent, &agents))))
+    Err(Failure::input(format!("no agent named '{agent}'{}", nearest(agent, agents))))
 }

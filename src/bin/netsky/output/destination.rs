@@ -4,11 +4,11 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use netsky_db::inside::Watched;
 use netsky_db::{Db, Error};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
 use crate::failure::Failure;
-use crate::interrupt::Unfinished;
 
 /// Where output goes that does not go to standard output.
 pub struct Destination {
@@ -19,7 +19,7 @@ pub struct Destination {
 
 enum To {
     /// Beside the path, which it gets in the end.
-    Temporary(NamedTempFile, Unfinished),
+    Temporary(NamedTempFile, Watched),
     /// What stands at the path is no file, such as a pipe or `/dev/null`, and stays what it is.
     Other(File),
 }
@@ -29,7 +29,7 @@ pub struct Whole {
     path: PathBuf,
     replaces: bool,
     /// `None` of what is no file.
-    content: Option<(TempPath, Unfinished)>,
+    content: Option<(TempPath, Watched)>,
     /// The size of the file.
     pub bytes: u64,
 }
@@ -67,13 +67,12 @@ impl Destination {
                 To::Other(File::options().write(true).open(&path).map_err(failed)?)
             }
             _ => {
-                let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
                 let mut builder = Builder::new();
                 builder.prefix(".netsky-").suffix(".part");
                 permissions.map(|permissions| builder.permissions(permissions));
-                let file = builder.tempfile_in(dir.unwrap_or(Path::new("."))).map_err(failed)?;
-                let unfinished = Unfinished::new(file.path());
-                To::Temporary(file, unfinished)
+                let (file, watched) =
+                    Watched::create(|| builder.tempfile_in(dir_of(&path))).map_err(failed)?;
+                To::Temporary(file, watched)
             }
         };
         Ok(Self { path, replaces, to: BufWriter::with_capacity(1 << 18, to) })
@@ -83,9 +82,12 @@ impl Destination {
     pub fn close(self) -> Result<Whole, Failure> {
         let failed = |error: io::Error| unwritable(&self.path, &error);
         let (content, bytes) = match self.to.into_inner().map_err(|error| failed(error.into()))? {
-            To::Temporary(file, unfinished) => {
+            To::Temporary(file, watched) => {
+                // The name must never lead to less than the whole, after a power failure either. The
+                // file that is replaced stays on the disk until this one is.
+                file.as_file().sync_all().map_err(failed)?;
                 let bytes = file.as_file().metadata().map_err(failed)?.len();
-                (Some((file.into_temp_path(), unfinished)), bytes)
+                (Some((file.into_temp_path(), watched)), bytes)
             }
             To::Other(_) => (None, 0),
         };
@@ -101,19 +103,51 @@ impl Destination {
 impl Whole {
     /// Gives the file its name.
     pub fn place(self) -> Result<(), Failure> {
-        let Some((content, _unfinished)) = self.content else { return Ok(()) };
+        let Some((content, _watched)) = self.content else { return Ok(()) };
         let placed = match self.replaces {
             true => content.persist(&self.path),
             // Somebody may have made a file there meanwhile.
             false => content.persist_noclobber(&self.path),
         };
-        placed.map_err(|error| unwritable(&self.path, &error.error))
+        placed.map_err(|error| unwritable(&self.path, &error.error))?;
+        sync_dir(dir_of(&self.path)).map_err(|error| unwritable(&self.path, &error))
     }
+}
+
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a directory and those above it, with durable names.
+pub fn create_dir(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    dir.parent().map_or(Ok(()), create_dir)?;
+    match fs::create_dir(dir) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        made => made.and_then(|()| sync_dir(dir_of(dir))),
+    }
+}
+
+/// Makes the names in a directory durable. Only on Unix can one be synced.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match File::open(dir) {
+        Ok(dir) => dir.sync_all()?,
+        // Files can be made in it, but nobody can open it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// What a link leads to is replaced, not the link. No database ever is, whether it is the store that the
 /// output comes from or another.
 fn resolved(path: &Path) -> Result<PathBuf, Failure> {
+    #[cfg(unix)]
+    refuse_others_links(path)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if path.is_file() && Db::is_database(&path)? {
         return Err(Failure::input(format!(
@@ -122,6 +156,35 @@ fn resolved(path: &Path) -> Result<PathBuf, Failure> {
         )));
     }
     Ok(path)
+}
+
+/// In a directory where everybody can make files, such as /tmp, another user can leave a link with the
+/// name that somebody will write to. Linux does not follow such a link (`fs.protected_symlinks`), but here
+/// links are read, not followed.
+#[cfg(unix)]
+fn refuse_others_links(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY_FOR_ALL: u32 = 0o1002;
+    /// As many links in a row as Linux follows.
+    const MOST_LINKS: usize = 40;
+
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else { break };
+        let dir = dir_of(&path);
+        let (Ok(link), Ok(place)) = (fs::symlink_metadata(&path), fs::metadata(dir)) else { break };
+        let is_for_all = place.mode() & STICKY_FOR_ALL == STICKY_FOR_ALL;
+        let owners = [nix::unistd::geteuid().as_raw(), place.uid()];
+        if is_for_all && !owners.contains(&link.uid()) {
+            return Err(Failure::input(format!(
+                "{} is a link that another user made in a directory for all\n  name another file",
+                path.display()
+            )));
+        }
+        path = dir.join(target);
+    }
+    Ok(())
 }
 
 fn everybodys() -> Option<Permissions> {

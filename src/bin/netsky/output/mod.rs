@@ -10,9 +10,11 @@ mod table;
 mod text;
 mod values;
 mod vertical;
+mod visible;
 
 use std::ffi::OsStr;
-use std::io::{BufWriter, Write, stdout};
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -24,13 +26,14 @@ use indicatif::HumanCount;
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 
-pub use destination::{Destination, Whole};
+pub use destination::{Destination, Whole, create_dir};
 pub use summary::Summary;
-pub use values::{Reader, visible};
+pub use values::Reader;
+pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
 use pager::Paged;
 use rows::Rows;
-use screen::{Guarded, Screen};
+use screen::Screen;
 use table::Layout;
 use vertical::Vertical;
 
@@ -118,8 +121,25 @@ pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
     show_with(format, answer, None, "").map(|_| ())
 }
 
+/// Prints text as it is, with its colours. What of it others wrote must be [`visible`].
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
 pub fn print_line(line: &str) -> Result<(), Failure> {
-    Ok(writeln!(stdout().lock(), "{line}")?)
+    Ok(visible::print_line(line)?)
+}
+
+/// Prints what was done. If that cannot be printed it is done all the same, and must not be done again: it
+/// is said on standard error, and is no failure.
+pub fn print_done(line: &str, done: impl Display) {
+    if let Err(failure) = print_line(line)
+        && !failure.is_silent()
+    {
+        warn(format_args!("{done}; {failure}"));
+    }
 }
 
 /// So many of a thing, as in `1 row` and `12,500 rows`.
@@ -241,6 +261,24 @@ pub fn write_counted(
 
 fn counting(batches: impl Batches, rows: &mut u64) -> impl Batches {
     batches.inspect(|batch| *rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64))
+}
+
+/// Prints what `write` writes on standard output, which may be a terminal.
+pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(stdout());
+    match stdout().is_terminal() {
+        true => write(&mut Guarded::new(&mut out))?,
+        false => write(&mut out)?,
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints an answer on standard output without a pager, since more may follow.
+pub fn print_unpaged(format: Format, answer: Answer<impl Batches>) -> Result<(), Failure> {
+    match stdout().is_terminal() {
+        true => write(format, answer, Guarded::new(stdout())),
+        false => write(format, answer, stdout()),
+    }
 }
 
 /// Writes an answer as it is written where no terminal is. Only the table needs all of it before it

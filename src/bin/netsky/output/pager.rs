@@ -6,8 +6,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use console::measure_text_width;
 
-use crate::interrupt::{self, Meaning};
+use crate::interrupt::{self, Lent};
 use crate::output::screen::Screen;
+use crate::terminal;
 
 /// What is longer than this is longer than any screen, even if it is one line.
 const MAX_HELD: usize = 1 << 18;
@@ -22,8 +23,7 @@ enum To {
     /// What has been printed so far, as long as it fits on the screen.
     Held(Held),
     Screen(Stdout),
-    /// To it, Ctrl-C is a key.
-    Pager(Child, ChildStdin, Meaning),
+    Pager(Child, ChildStdin, Lent),
 }
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Paged {
         let To::Held(held) = &mut self.to else { return Ok(()) };
         let bytes = std::mem::take(&mut held.bytes);
         self.to = match start() {
-            Some((pager, input)) => To::Pager(pager, input, interrupt::leave()),
+            Some((pager, input, lent)) => To::Pager(pager, input, lent),
             None => To::Screen(stdout()),
         };
         self.write_all(&bytes)
@@ -99,7 +99,7 @@ impl Write for Paged {
 impl Drop for Paged {
     /// Whatever became of the answer, the terminal is the pager's until it is left.
     fn drop(&mut self) {
-        if let To::Pager(mut pager, input, _leave) =
+        if let To::Pager(mut pager, input, _lent) =
             std::mem::replace(&mut self.to, To::Held(Held::default()))
         {
             drop(input);
@@ -109,7 +109,7 @@ impl Drop for Paged {
 }
 
 /// The pager, if one is wanted and there is one.
-fn start() -> Option<(Child, ChildStdin)> {
+fn start() -> Option<(Child, ChildStdin, Lent)> {
     let chosen = env::var("NETSKY_PAGER").or_else(|_| env::var("PAGER")).ok();
     let mut command = match chosen.as_deref().map(str::trim) {
         Some("" | "cat") => return None,
@@ -121,9 +121,11 @@ fn start() -> Option<(Child, ChildStdin)> {
         // Colours pass, the answer stays on the screen afterwards, and one that fits is just printed.
         command.env("LESS", "FRX");
     }
+    let remembered = terminal::remember("");
     let mut pager = command.stdin(Stdio::piped()).spawn().ok()?;
     let input = pager.stdin.take()?;
-    Some((pager, input))
+    let lent = interrupt::lend_terminal(&pager, remembered);
+    Some((pager, input, lent))
 }
 
 fn with_args(program: &str, args: &[&str]) -> Command {

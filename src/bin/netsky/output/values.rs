@@ -1,6 +1,5 @@
 //! Single values as text, where Arrow's own text is not what people or other programs read.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use arrow::array::{Array, ArrayRef, AsArray, UnionArray};
@@ -238,25 +237,6 @@ pub fn is_null(column: &ArrayRef) -> impl Fn(usize) -> bool + use<> {
     move |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
 }
 
-/// The text without what a terminal would obey, or would show in another order than it is in.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            c if is_hidden(c) => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    Cow::Owned(shown)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,12 +283,5 @@ mod tests {
         assert_eq!(span(0, 0, time + 1_500_000), ["03:04:05.001500", "03:04:05.001"]);
         assert_eq!(span(0, 0, 12_000), ["00:00:00.000012"; 2]);
         assert_eq!(span(0, 0, 100 * 3_600 * SECOND), ["100:00:00"; 2]);
-    }
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_stays_in_a_text() {
-        assert_eq!(visible("é 🦀 \\n |"), "é 🦀 \\n |");
-        assert_eq!(visible("a\nb\tc\r"), "a\\nb\\tc\\r");
-        assert_eq!(visible("\u{1b}[2J\u{7}\u{9b}\u{202e}x"), "\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}x");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::ValueEnum;
+use netsky_db::{Nearest, nearest};
 
 use crate::failure::Failure;
 use crate::output::Format;
@@ -135,14 +136,14 @@ pub fn named(name: &str) -> Option<&'static Command> {
 
 /// The name that was likely meant, else where they all are.
 fn instead_of(name: &str) -> String {
-    let bare = name.trim_start_matches(['.', '\\']).to_lowercase();
-    let near = COMMANDS.iter().map(|command| {
-        let own = command.names[0];
-        (strsim::jaro_winkler(&bare, &own[1..]), own)
-    });
-    match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((similarity, own)) if similarity > 0.8 => format!("; did you mean {own}?"),
-        _ => "; .help lists them".to_owned(),
+    let bare = name.trim_start_matches(['.', '\\']);
+    match nearest(bare, COMMANDS.iter().map(|command| &command.names[0][1..])) {
+        Nearest::Resembling(mut names) => {
+            names.truncate(1);
+            names[0].insert(0, '.');
+            Nearest::Resembling(names).to_string()
+        }
+        Nearest::All(_) => "; .help lists them".to_owned(),
     }
 }
 

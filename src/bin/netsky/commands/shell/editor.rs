@@ -20,6 +20,7 @@ use crate::commands::shell::highlight::highlight;
 use crate::commands::shell::lexer::{Piece, pieces};
 use crate::commands::shell::names::Names;
 use crate::failure::Failure;
+use crate::terminal;
 
 const PROMPT: &str = "netsky> ";
 /// In ~/.netsky. It can be read by its owner alone, as the store.
@@ -73,6 +74,8 @@ impl Editor {
             // Others may have made the store or a table since.
             help.names = OnceCell::new();
         }
+        // The editor has the terminal send what is pasted between marks.
+        let _remembered = terminal::remember("\x1b[?2004l\n");
         match self.editor.readline(PROMPT) {
             Ok(text) => {
                 self.keep(&text);

@@ -19,7 +19,7 @@ use crate::commands::query::{self, AnswerArgs};
 use crate::commands::tables::{self, SchemaArgs, TablesArgs, ViewsArgs};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{Format, print_line};
+use crate::output::{self, Format, print_line};
 use commands::{Action, Command};
 pub use editor::HISTORY_FILE;
 use editor::{Editor, Input};
@@ -74,7 +74,7 @@ pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
 /// Says what went wrong, where the shell goes on.
 fn tell(failure: Failure) {
     match failure.is_interrupt() {
-        true => eprintln!("netsky: interrupted"),
+        true => output::warn(format_args!("interrupted")),
         false => {
             failure.report();
         }

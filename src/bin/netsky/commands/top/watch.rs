@@ -1,6 +1,6 @@
 //! `netsky top --watch`: the list, drawn again and again.
 
-use std::io::{IsTerminal, Write, stdin, stdout};
+use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use crate::commands::top::{WELL, readable};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{self, Answer, Format};
+use crate::terminal::{self, Remembered};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -22,27 +23,53 @@ pub fn run(db: &Db) -> Result<(), Failure> {
             "--watch draws on a terminal and takes keys from it; here is none",
         ));
     }
+    let screen = OtherScreen::open()?;
     let (keys, terminal, mut troubles) = (keys(), Term::stdout(), Troubles::default());
     let _caught = interrupt::catch();
-    // Another screen, so that what was there before comes back.
-    print("\x1b[?1049h\x1b[?25l")?;
     loop {
         // A store that is busy now may not be so the next time.
         let text = match troubles.look(db) {
             Ok(()) => list(&troubles)?,
             Err(failure) => failure.to_string(),
         };
-        let drawn = draw(&terminal, &text);
-        let pressed = keys.recv_timeout(PAUSE);
-        let signalled = interrupt::pressed();
-        if drawn.is_err() || signalled || pressed != Err(RecvTimeoutError::Timeout) {
-            print("\x1b[?25h\x1b[?1049l")?;
-            return match pressed {
-                Ok(Pressed::Interrupt) => Err(Failure::interrupted()),
-                _ if signalled => Err(Failure::interrupted()),
-                _ => drawn,
-            };
+        screen.draw(&terminal, &text)?;
+        match keys.recv_timeout(PAUSE) {
+            Ok(Pressed::Quit) => return Ok(()),
+            Ok(Pressed::Interrupt) => return Err(Failure::interrupted()),
+            _ if interrupt::pressed() => return Err(Failure::interrupted()),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
         }
+    }
+}
+
+/// The terminal's second screen, so that what was there before comes back, without a cursor. Keys are
+/// read one by one meanwhile.
+struct OtherScreen(Remembered);
+
+impl OtherScreen {
+    fn open() -> Result<Self, Failure> {
+        let screen = Self(terminal::remember("\x1b[?25h\x1b[?1049l"));
+        screen.0.print("\x1b[?1049h\x1b[?25l")?;
+        Ok(screen)
+    }
+
+    /// Draws as much of the text as there is room for, without a moment in which the screen is empty.
+    fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
+        let (lines, columns) = terminal.size();
+        let (lines, columns) = (usize::from(lines), usize::from(columns));
+        let now = inside::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
+        let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
+        for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
+            drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
+        }
+        Ok(self.0.print(&(drawn + "\x1b[J"))?)
+    }
+}
+
+impl Drop for OtherScreen {
+    fn drop(&mut self) {
+        terminal::restore();
     }
 }
 
@@ -56,24 +83,6 @@ fn list(troubles: &Troubles) -> Result<String, Failure> {
     let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
     output::write(Format::Table, answer, &mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// Draws as much of the text as there is room for, without a moment in which the screen is empty.
-fn draw(terminal: &Term, text: &str) -> Result<(), Failure> {
-    let (lines, columns) = terminal.size();
-    let (lines, columns) = (usize::from(lines), usize::from(columns));
-    let now = inside::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
-    let mut screen = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
-    for line in text.lines().take(lines.saturating_sub(2)) {
-        screen += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
-    }
-    print(&(screen + "\x1b[J"))
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
 }
 
 #[derive(Debug, PartialEq, Eq)]

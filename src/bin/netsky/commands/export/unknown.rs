@@ -1,0 +1,125 @@
+//! Export of a table whose columns are not known: each row as it is stored.
+
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
+use std::ops::ControlFlow;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use indicatif::HumanBytes;
+use netsky_db::{Db, TABLES, Table, UnknownTable};
+use serde::de::IgnoredAny;
+
+use super::ExportArgs;
+use crate::args::StoreArgs;
+use crate::failure::Failure;
+use crate::files::format::{FileFormat, TableFormat};
+use crate::output::{self, Destination, Guarded};
+
+/// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
+/// none at all.
+pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<bool, Failure> {
+    let name = args.target.to_string_lossy();
+    if Table::find(&name, TABLES).is_ok() {
+        return Ok(false);
+    }
+    // Without a store there is no table, and that is told by those who look for it.
+    let Ok(db) = store.open_read_only() else { return Ok(false) };
+    let Some(table) = db.unknown_tables()?.into_iter().find(|table| table.name == name) else {
+        return Ok(false);
+    };
+    export(&db, &table, args).map(|()| true)
+}
+
+fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failure> {
+    let name = &table.name;
+    let Some(file) = &args.file else {
+        return Err(Failure::input(format!(
+            "name the file that {name} goes to: netsky export {name} {name}.ndjson, or - for standard output"
+        )));
+    };
+    let to_stdout = file.as_os_str() == "-";
+    let named = if to_stdout { None } else { FileFormat::of(file) };
+    let format = args.format.or(named.map(|named| named.format)).unwrap_or(TableFormat::Ndjson);
+    if format != TableFormat::Ndjson || args.by_day || args.since.is_some() || args.until.is_some()
+    {
+        return Err(Failure::input(format!(
+            "the columns of {name} are not known, so all its rows are exported as they are stored, as \
+             NDJSON: netsky export {name} {name}.ndjson"
+        )));
+    }
+    if to_stdout {
+        let out = BufWriter::new(stdout());
+        return match stdout().is_terminal() {
+            true => write_rows(db, name, Guarded::new(out)),
+            false => write_rows(db, name, out),
+        }
+        .map(|_| ());
+    }
+    let mut file_out = Destination::create_private(file, args.force)?;
+    let rows = match named.is_some_and(|named| named.gzipped) {
+        true => {
+            let mut out = GzEncoder::new(&mut file_out, Compression::default());
+            let rows = write_rows(db, name, &mut out)?;
+            out.finish()?;
+            rows
+        }
+        false => write_rows(db, name, &mut file_out)?,
+    };
+    let whole = file_out.close()?;
+    let bytes = HumanBytes(whole.bytes);
+    whole.place()?;
+    let rows = output::counted(rows, "row");
+    output::print_line(&format!("{name}: {rows} to {}, {bytes}", file.display()))
+}
+
+/// Returns how many there are.
+fn write_rows(db: &Db, table: &str, mut out: impl Write) -> Result<u64, Failure> {
+    let (mut rows, mut failed) = (0, None);
+    db.stored_rows(table, |id, json| match write_row(id, json, &mut out) {
+        Ok(true) => {
+            rows += 1;
+            ControlFlow::Continue(())
+        }
+        Ok(false) => {
+            failed = Some(Failure::store(format!(
+                "row {id} of {table} is not a JSON object, so it cannot be exported\n  a backup of the \
+                 store has it as it is"
+            )));
+            ControlFlow::Break(())
+        }
+        Err(error) => {
+            failed = Some(error.into());
+            ControlFlow::Break(())
+        }
+    })?;
+    match failed {
+        Some(failure) => Err(failure),
+        None => {
+            out.flush()?;
+            Ok(rows)
+        }
+    }
+}
+
+/// Writes the row as a line. `false` if it is not a JSON object.
+fn write_row(id: i64, json: &[u8], out: &mut impl Write) -> io::Result<bool> {
+    /// Rows have their id; others than netsky may have left it out.
+    #[derive(serde::Deserialize)]
+    struct Row {
+        id: Option<IgnoredAny>,
+    }
+    let Some(columns) = json.trim_ascii().strip_prefix(b"{") else { return Ok(false) };
+    let Ok(row) = serde_json::from_slice::<Row>(json) else { return Ok(false) };
+    let columns = columns.trim_ascii_start();
+    out.write_all(b"{")?;
+    if row.id.is_none() {
+        let comma = if columns == b"}" { "" } else { "," };
+        write!(out, "\"id\":{id}{comma}")?;
+    }
+    // Other programs may have written it in more than one line.
+    let line: Vec<u8> =
+        columns.iter().map(|b| if b.is_ascii_whitespace() { b' ' } else { *b }).collect();
+    out.write_all(&line)?;
+    out.write_all(b"\n")?;
+    Ok(true)
+}

@@ -1,0 +1,104 @@
+//! The terminal as it was before a command changed it, for a signal that ends the process meanwhile.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
+
+#[cfg(unix)]
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+#[cfg(unix)]
+use nix::unistd::{getpgrp, tcgetpgrp};
+
+static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
+
+/// A terminal that takes no output, as after Ctrl-S, keeps the lock. It is waited for so often.
+const ATTEMPTS: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+struct Changed {
+    /// `None` if the process has no terminal of its own, as after `setsid`.
+    terminal: Option<File>,
+    #[cfg(unix)]
+    mode: Option<Termios>,
+    /// What takes back what was printed to change it.
+    undo: &'static str,
+}
+
+impl Changed {
+    fn restore(self) {
+        // The terminal may be gone. Then there is nothing to restore.
+        let Some(mut terminal) = self.terminal else {
+            drop(io::stdout().write_all(self.undo.as_bytes()));
+            return;
+        };
+        #[cfg(unix)]
+        if let Some(mode) = &self.mode {
+            // A process in the background is stopped if it sets the mode, and then it never ends.
+            if tcgetpgrp(&terminal) == Ok(getpgrp()) {
+                let _ = tcsetattr(&terminal, SetArg::TCSANOW, mode);
+            }
+        }
+        let _ = terminal.write_all(self.undo.as_bytes());
+    }
+}
+
+fn changed() -> MutexGuard<'static, Option<Changed>> {
+    CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Until it is dropped, [`restore`] gives the terminal the mode that it has now, and prints `undo`.
+#[derive(Debug)]
+pub struct Remembered(());
+
+/// Remembers how the terminal is.
+pub fn remember(undo: &'static str) -> Remembered {
+    let terminal = File::options().read(true).write(true).open("/dev/tty").ok();
+    #[cfg(unix)]
+    let mode = terminal.as_ref().and_then(|terminal| tcgetattr(terminal).ok());
+    *changed() = Some(Changed {
+        terminal,
+        #[cfg(unix)]
+        mode,
+        undo,
+    });
+    Remembered(())
+}
+
+impl Remembered {
+    /// Prints on standard output, but nothing once the terminal is restored.
+    pub fn print(&self, text: &str) -> io::Result<()> {
+        let changed = changed();
+        if changed.is_some() {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        *changed() = None;
+    }
+}
+
+/// Restores the terminal if a command has changed it.
+pub fn restore() {
+    for _ in 0..ATTEMPTS {
+        let changed = match CHANGED.try_lock() {
+            Ok(mut changed) => changed.take(),
+            Err(TryLockError::Poisoned(changed)) => changed.into_inner().take(),
+            Err(TryLockError::WouldBlock) => {
+                thread::sleep(PAUSE);
+                continue;
+            }
+        };
+        if let Some(changed) = changed {
+            changed.restore();
+        }
+        return;
+    }
+}

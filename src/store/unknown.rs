@@ -1,0 +1,79 @@
+//! Tables in the file whose columns are not known: a program that uses the library has declared them.
+
+use std::ops::ControlFlow;
+
+use redb::{ReadableTableMetadata, TableHandle};
+
+use crate::error::Result;
+use crate::store::copy::rows_named;
+use crate::store::snapshot::{Row, absent_as_none};
+use crate::store::unwind::Guarded;
+use crate::store::{Snapshot, Store, is_own};
+use crate::table::Table;
+
+/// A table in the file whose columns this [`Db`](crate::Db) does not know, so that it cannot be queried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownTable {
+    /// Its name in the file.
+    pub name: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The bytes of its rows as they are stored.
+    pub row_bytes: u64,
+    /// The bytes of the pages that the rows lie in.
+    pub page_bytes: u64,
+}
+
+impl Store {
+    /// The tables of rows in the file that are not among `known`, by name.
+    pub(crate) fn unknown_tables(&self, known: &[&'static Table]) -> Result<Vec<UnknownTable>> {
+        self.snapshot()?.unknown_tables(known)
+    }
+}
+
+impl Snapshot {
+    fn unknown_tables(&self, known: &[&'static Table]) -> Result<Vec<UnknownTable>> {
+        self.guard(|| {
+            let mut unknown = Vec::new();
+            for table in self.txn.list_tables()? {
+                let name = table.name().to_owned();
+                if is_own(&name) || known.iter().any(|table| table.name() == name) {
+                    continue;
+                }
+                let table = self.txn.open_untyped_table(table)?;
+                let tree = table.stats()?;
+                let row_bytes = tree.stored_bytes();
+                unknown.push(UnknownTable {
+                    name,
+                    rows: table.len()?,
+                    row_bytes,
+                    page_bytes: row_bytes + tree.metadata_bytes() + tree.fragmented_bytes(),
+                });
+            }
+            unknown.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(unknown)
+        })
+    }
+
+    /// Gives the rows of any table to `visit` as they are stored, by id, until it breaks.
+    pub(crate) fn stored_rows(
+        &self,
+        table: &str,
+        mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let rows = self.guard(|| {
+            let rows = absent_as_none(self.txn.open_table(rows_named(table)))?;
+            rows.map(|rows| Ok(Guarded::new(rows.range::<i64>(..)?))).transpose()
+        })?;
+        let Some(mut rows) = rows else { return Ok(()) };
+        let mut next = || self.guard(|| rows.next().map(|row| Ok(Row::new(row?))).transpose());
+        while let Some(row) = next()? {
+            // Outside of the guard: a panic of `visit` has nothing to do with the file.
+            if visit(row.id, row.json.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
