@@ -9,6 +9,7 @@
 //!   queries each is asked.
 //! - `PROPTEST_RNG_SEED` sets the seed. Without it, tables and queries are the same in each run, so
 //!   that a change fails on what it changed.
+//! - `NETSKY_ORACLE_STORE` asks one store only, by the number that a failure names.
 
 mod answer;
 mod choices;
@@ -48,7 +49,8 @@ fn the_store_answers_as_the_oracles_do() {
     };
     let stores = number("NETSKY_ORACLE_STORES", STORES);
     let queries = number("NETSKY_ORACLE_QUERIES", QUERIES_PER_STORE);
-    let first = seed.wrapping_mul(1_000_000);
+    let first = number("NETSKY_ORACLE_STORE", seed.wrapping_mul(1_000_000));
+    let stores = if std::env::var_os("NETSKY_ORACLE_STORE").is_some() { 1 } else { stores };
     let (next, asked, answered, by_sqlite, failed) =
         <(AtomicU64, AtomicU64, AtomicU64, AtomicU64, AtomicU64)>::default();
     let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);

@@ -140,8 +140,10 @@ fn cells(array: &ArrayRef) -> Vec<Cell> {
         let text = |value: &str| Cell::Text(value.to_owned());
         return values.iter().map(|value| cell(value.map(text))).collect();
     }
+    // Arithmetic of unsigned integers, such as row numbers, gives decimals without a fraction.
     let integers =
-        matches!(array.data_type(), DataType::Timestamp(..)) || array.data_type().is_integer();
+        matches!(array.data_type(), DataType::Timestamp(..) | DataType::Decimal128(_, 0))
+            || array.data_type().is_integer();
     if integers && let Ok(values) = arrow::compute::cast(array, &DataType::Int64) {
         let values = values.as_primitive::<Int64Type>();
         return values.iter().map(|value| cell(value.map(Cell::Int))).collect();

@@ -13,6 +13,8 @@ pub enum Type {
     Time,
     /// An instant or a local time as DataFusion's functions give it.
     Moment,
+    /// A number of a row among others, which is unsigned.
+    Rank,
     /// What can be sorted by, and nothing else.
     Other,
     /// What can only be put out.
@@ -73,6 +75,8 @@ pub enum Expression {
         high: Box<Expression>,
         negated: bool,
     },
+    /// `CAST(.. AS BIGINT)`.
+    Signed(Box<Expression>),
     Case {
         when: Box<Expression>,
         then: Box<Expression>,
@@ -169,7 +173,10 @@ impl Expression {
                 Vec::new()
             }
             Self::Binary(left, _, right) => vec![left, right],
-            Self::Not(operand) | Self::IsNull { operand, .. } | Self::InQuery { operand, .. } => {
+            Self::Not(operand)
+            | Self::Signed(operand)
+            | Self::IsNull { operand, .. }
+            | Self::InQuery { operand, .. } => {
                 vec![operand]
             }
             Self::In { operand, list, .. } => {
@@ -196,7 +203,7 @@ impl Expression {
             Self::Binary(left, "AND" | "OR" | "+" | "-" | "*" | "/" | "%", right) => {
                 vec![(**left).clone(), (**right).clone()]
             }
-            Self::Not(operand) => vec![(**operand).clone()],
+            Self::Not(operand) | Self::Signed(operand) => vec![(**operand).clone()],
             Self::Case { then, otherwise, .. } => vec![(**then).clone(), (**otherwise).clone()],
             Self::Call { name: "coalesce" | "nullif" | "abs", arguments } => arguments.clone(),
             Self::In { operand, list, negated } if list.len() > 1 => (0..list.len())
@@ -333,6 +340,11 @@ impl Expression {
                 low.print_operand(sql, Binding::Sum);
                 sql.push(" AND ");
                 high.print_operand(sql, Binding::Sum);
+            }
+            Self::Signed(operand) => {
+                sql.push("CAST(");
+                operand.print(sql);
+                sql.push(" AS BIGINT)");
             }
             Self::Case { when, then, otherwise } => {
                 sql.push("CASE WHEN ");

@@ -559,7 +559,14 @@ impl<'a> Generator<'a> {
             order.insert(at, key);
         }
         let frame = if framed { " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW" } else { "" };
-        (Expression::Window { name, arguments, partition, order, frame }, ty, Vec::new())
+        let window = Expression::Window { name, arguments, partition, order, frame };
+        // What is unsigned turns into decimals, and those round averages.
+        let unsigned = matches!(name, "row_number" | "rank" | "dense_rank" | "ntile");
+        match unsigned && self.choices.one_in(2) {
+            true => (Expression::Signed(Box::new(window)), ty, Vec::new()),
+            false if unsigned => (window, Type::Rank, Vec::new()),
+            false => (window, ty, Vec::new()),
+        }
     }
 
     fn column(&mut self, scope: &Scope) -> (Expression, Type, Vec<Literal>) {
@@ -695,6 +702,7 @@ impl<'a> Generator<'a> {
                 moments::condition(&mut self.choices, &scope.times())
             }
             Type::Moment => moments::condition(&mut self.choices, &scope.times()),
+            Type::Rank => self.comparison(scope, column, Type::Int, &values, negated),
             Type::Bool if self.choices.one_in(2) => column,
             Type::Text | Type::Time | Type::Bool => {
                 self.comparison(scope, column, ty, &values, negated)
