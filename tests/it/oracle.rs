@@ -15,6 +15,7 @@ mod answer;
 mod choices;
 mod expression;
 mod generator;
+mod known;
 mod memtable;
 mod moments;
 mod queries;
@@ -24,6 +25,8 @@ mod sqlite;
 mod subject;
 mod tables;
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -53,6 +56,7 @@ fn the_store_answers_as_the_oracles_do() {
     let stores = if std::env::var_os("NETSKY_ORACLE_STORE").is_some() { 1 } else { stores };
     let (next, asked, answered, by_sqlite, failed) =
         <(AtomicU64, AtomicU64, AtomicU64, AtomicU64, AtomicU64)>::default();
+    let known = Mutex::<BTreeMap<&str, u64>>::default();
     let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
@@ -77,6 +81,9 @@ fn the_store_answers_as_the_oracles_do() {
                                     count(&answered);
                                     by_sqlite.fetch_add(sqlite.into(), Ordering::Relaxed);
                                 }
+                                Outcome::Known(reason) => {
+                                    *known.lock().unwrap().entry(reason).or_default() += 1;
+                                }
                                 Outcome::Unanswered => {}
                             }
                             Ok(())
@@ -92,6 +99,9 @@ fn the_store_answers_as_the_oracles_do() {
     let [asked, answered, by_sqlite, failed] =
         [asked, answered, by_sqlite, failed].map(AtomicU64::into_inner);
     println!("{asked} queries, {answered} of them answered, {by_sqlite} by SQLite too");
+    for (reason, times) in known.into_inner().unwrap() {
+        println!("{times} known: {reason}");
+    }
     assert_eq!(failed, 0, "stores with a wrong answer");
     assert!(answered * 10 > asked * 9, "too few of the queries make sense");
     assert!(by_sqlite * 4 > asked, "too few of the queries are asked of SQLite");

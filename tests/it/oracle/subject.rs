@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::answer::Answer;
 use super::expression::{Literal, TimeForm, Type};
+use super::known::Failure;
 use super::memtable::MemTables;
 use super::query::{Query, Settled};
 use super::sql::Dialect;
@@ -24,6 +25,9 @@ use super::sqlite::Sqlite;
 use super::tables::{self, ORACLE_TABLES};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// What is said of DataFusion without the store, if its answer is the oracle's.
+const RIGHT: &str = "is right";
 
 pub struct Subject {
     db: Db,
@@ -61,8 +65,10 @@ pub struct Column {
 /// How a query came out.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// So many oracles agree.
+    /// The oracles agree: the first, and the second if it understands the query.
     Answered { by_sqlite: bool },
+    /// They do not, for a reason that is known.
+    Known(&'static str),
     /// The oracle has no answer either.
     Unanswered,
 }
@@ -135,17 +141,21 @@ impl Subject {
         let for_memtable = query.sql(Dialect::MemTable).text;
         let failed = |what: String| {
             let alone = self.alone(&sql, &for_memtable, query.settled() == Settled::Sequence);
+            let failure = Failure { sql: &sql, what: &what, alone_is_right: alone == RIGHT };
+            if let Some(reason) = failure.reason() {
+                return Ok(Outcome::Known(reason));
+            }
             let way = ["a stream", "a session", "batches", "batches"][way % 4];
-            format!(
+            Err(format!(
                 "{sql}\nBy {way}: {what}\nThe oracle was asked\n{for_memtable}\n\
                  DataFusion alone {alone}"
-            )
+            ))
         };
         let answer = self.answer(&sql, way);
         let expected = self.memtables.answer(&for_memtable);
         let (mut answer, mut expected) = match (answer, expected) {
             (_, Err(_)) => return Ok(Outcome::Unanswered),
-            (Err(error), Ok(_)) => return Err(failed(error)),
+            (Err(error), Ok(_)) => return failed(error),
             (Ok(answer), Ok(expected)) => (answer, expected),
         };
         if query.settled() == Settled::Count {
@@ -157,16 +167,16 @@ impl Subject {
             };
             if answer.rows.len() != expected.rows.len() {
                 let (found, expected) = (answer.rows.len(), expected.rows.len());
-                return Err(failed(format!("{found} rows, expected {expected}")));
+                return failed(format!("{found} rows, expected {expected}"));
             }
             return match answer.not_among(&all) {
-                Some(difference) => Err(failed(difference)),
+                Some(difference) => failed(difference),
                 None => Ok(Outcome::Answered { by_sqlite: false }),
             };
         }
         let ordered = query.settled() == Settled::Sequence;
         if let Some(difference) = answer.difference(&mut expected, ordered) {
-            return Err(failed(difference));
+            return failed(difference);
         }
         let for_sqlite = query.sql(Dialect::Sqlite);
         if for_sqlite.native {
