@@ -327,13 +327,7 @@ impl Select {
         match &self.distinct {
             Distinct::No => {}
             Distinct::Rows => add(&|select| select.distinct = Distinct::No),
-            Distinct::On(items) if items.len() > 1 => {
-                for at in 0..items.len() {
-                    let mut items = items.clone();
-                    items.remove(at);
-                    add(&|select| select.distinct = Distinct::On(items.clone()));
-                }
-            }
+            // Its items are the first keys of the order.
             Distinct::On(_) => {}
         }
         for from in self.from.simpler() {
