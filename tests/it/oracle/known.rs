@@ -33,26 +33,6 @@ impl Failure<'_> {
 
 static FAULTS: &[Fault] = &[
     Fault {
-        reason: "DataFusion 55.2 takes a sort key that stands twice in DISTINCT ON for another",
-        is: |failure| failure.asks("DISTINCT ON") && !failure.alone_is_right,
-    },
-    Fault {
-        reason: "DataFusion 55.2 drops a key that stands twice in the ORDER BY of an aggregate from \
-                 the state of its parts, and not from the state's type",
-        is: |failure| {
-            failure.says("column types must match schema types")
-                || failure.says("must match number of fields")
-        },
-    },
-    Fault {
-        reason: "sqlparser takes all that follows IS DISTINCT FROM, AND and OR included, for its operand",
-        is: |failure| failure.asks("DISTINCT FROM") && !failure.alone_is_right,
-    },
-    Fault {
-        reason: "DataFusion 55.2 merges x IN (1) AND x NOT IN (NULL) as if there were no null",
-        is: |failure| failure.asks("NULL)") && !failure.alone_is_right,
-    },
-    Fault {
         reason: "DataFusion 55.2 turns LIKE without a wildcard into an equality of another text type, \
                  and takes it and another equality for a contradiction",
         is: |failure| failure.asks("LIKE") && failure.asks(" = ") && !failure.alone_is_right,

@@ -193,7 +193,7 @@ impl Subject {
     /// What DataFusion makes of the same SQL over the same rows in memory: to tell whose fault a
     /// difference is.
     fn alone(&self, sql: &str, for_memtable: &str, ordered: bool) -> String {
-        match (self.memtables.answer(sql), self.memtables.answer(for_memtable)) {
+        match (self.memtables.plain_answer(sql), self.memtables.answer(for_memtable)) {
             (Ok(mut answer), Ok(mut expected)) => match answer.difference(&mut expected, ordered) {
                 Some(_) => "is wrong, too".to_owned(),
                 None => "is right".to_owned(),
