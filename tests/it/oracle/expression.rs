@@ -150,6 +150,10 @@ impl Expression {
             || self.clone().operands().into_iter().any(|operand| operand.has_query())
     }
 
+    pub fn is_distinct_from(&self) -> bool {
+        matches!(self, Self::Binary(_, "IS DISTINCT FROM" | "IS NOT DISTINCT FROM", _))
+    }
+
     fn binding(&self) -> Binding {
         match self {
             Self::Binary(_, "OR", _) => Binding::Or,
@@ -275,7 +279,8 @@ impl Expression {
     fn print_operand(&self, sql: &mut Sql, binding: Binding) {
         let own = self.binding();
         let bare = match sql.dialect {
-            Dialect::Store => own >= binding,
+            Dialect::Session if self.is_distinct_from() => false,
+            Dialect::Store | Dialect::Session => own >= binding,
             Dialect::MemTable | Dialect::Sqlite => own == Binding::Primary,
         };
         if bare {
@@ -415,7 +420,7 @@ impl Key {
             sql.push(" DESC");
         }
         // DataFusion has nulls first in a descending order; SQLite in an ascending one.
-        if sql.dialect != Dialect::Store || self.nulls_first != self.descending {
+        if !sql.dialect.is_stores() || self.nulls_first != self.descending {
             sql.push(if self.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
         }
     }

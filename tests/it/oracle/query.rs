@@ -95,7 +95,7 @@ impl Query {
         }
         match &self.body {
             Body::Select(select) => match &select.distinct {
-                Distinct::On(items) if sql.dialect != Dialect::Store => {
+                Distinct::On(items) if !sql.dialect.is_stores() => {
                     return self.print_first_of_each(select, items, sql);
                 }
                 _ => select.print(sql),
@@ -127,7 +127,7 @@ impl Query {
             _ if bare => ("", ""),
             // It takes no parentheses there.
             Dialect::Sqlite => ("SELECT * FROM (", ")"),
-            Dialect::Store | Dialect::MemTable => ("(", ")"),
+            _ => ("(", ")"),
         };
         sql.push(before);
         self.print(sql);
@@ -260,7 +260,7 @@ impl Select {
             return;
         }
         sql.push(" WHERE ");
-        if sql.dialect == Dialect::Store {
+        if sql.dialect.is_stores() {
             for (index, condition) in self.conditions.iter().enumerate() {
                 sql.push(if index > 0 { " AND " } else { "" });
                 condition.print_conjunct(sql);
@@ -349,7 +349,8 @@ impl Item {
 impl Expression {
     /// Between `AND`s.
     fn print_conjunct(&self, sql: &mut Sql) {
-        let or = matches!(self, Self::Binary(_, "OR", _));
+        let or = matches!(self, Self::Binary(_, "OR", _))
+            || sql.dialect == Dialect::Session && self.is_distinct_from();
         sql.push(if or { "(" } else { "" });
         self.print(sql);
         sql.push(if or { ")" } else { "" });

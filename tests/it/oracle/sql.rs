@@ -8,9 +8,19 @@ use super::expression::{Literal, TimeForm};
 pub enum Dialect {
     /// As somebody would write it.
     Store,
+    /// The same for `Db::session`, where DataFusion's own parser takes all that follows `IS DISTINCT
+    /// FROM`, `AND` and `OR` included, for its operand.
+    Session,
     /// DataFusion's, with as little as possible for its optimizer to do.
     MemTable,
     Sqlite,
+}
+
+impl Dialect {
+    /// Whether it is one that the store is asked in.
+    pub fn is_stores(self) -> bool {
+        matches!(self, Self::Store | Self::Session)
+    }
 }
 
 #[derive(Debug)]
@@ -48,7 +58,7 @@ impl Sql {
             Literal::Time(nanos, form) => match self.dialect {
                 Dialect::Sqlite => nanos.to_string(),
                 Dialect::MemTable => time(*nanos, TimeForm::Utc),
-                Dialect::Store => time(*nanos, *form),
+                Dialect::Store | Dialect::Session => time(*nanos, *form),
             },
         };
         self.push(&text);

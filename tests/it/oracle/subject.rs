@@ -137,7 +137,8 @@ impl Subject {
 
     /// The error says how the store's answer differs from an oracle's.
     pub fn check(&self, query: &Query, way: usize) -> Result<Outcome, String> {
-        let sql = query.sql(Dialect::Store).text;
+        let dialect = if way % 4 == 1 { Dialect::Session } else { Dialect::Store };
+        let sql = query.sql(dialect).text;
         let for_memtable = query.sql(Dialect::MemTable).text;
         let failed = |what: String| {
             let alone = self.alone(&sql, &for_memtable, query.settled() == Settled::Sequence);
