@@ -58,11 +58,6 @@ static FAULTS: &[Fault] = &[
     },
     // From here on, faults that this project can mend, and has not yet.
     Fault {
-        reason: "a filter or a join's own filter above two columns of one name is pushed to the wrong \
-                 scan: DataFusion 55.2 looks for columns by name there",
-        is: |failure| failure.alone_is_right && failure.asks(" JOIN ") && failure.says("expected:"),
-    },
-    Fault {
         reason: "the rule about IN lists changes the name of an expression in DISTINCT ON",
         is: |failure| failure.says("set_apart"),
     },
@@ -73,9 +68,8 @@ static FAULTS: &[Fault] = &[
     Fault {
         reason: "a computed sort key with a limit refers to columns that the scan has left out",
         is: |failure| {
-            failure.alone_is_right
-                && (failure.says("PhysicalExpr Column references column")
-                    || failure.says("Invalid comparison operation"))
+            failure.says("PhysicalExpr Column references column")
+                || failure.says("Invalid comparison operation")
         },
     },
     Fault {
