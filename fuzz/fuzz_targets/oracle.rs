@@ -1,39 +1,58 @@
-//! Random queries about random tables: the provider answers as a `MemTable` of the same rows does.
+//! Random queries about random tables: the store answers as the oracles of the tests do. The bytes are
+//! the choices that make a query, so that what the fuzzer learns of one helps it with the next.
 
 #![no_main]
 
+#[path = "../../tests/it/oracle/answer.rs"]
+mod answer;
+#[path = "../../tests/it/oracle/choices.rs"]
+mod choices;
+#[path = "../../tests/it/oracle/expression.rs"]
+mod expression;
+#[path = "../../tests/it/oracle/generator.rs"]
+mod generator;
+#[path = "../../tests/it/oracle/known.rs"]
+mod known;
+#[path = "../../tests/it/oracle/memtable.rs"]
+mod memtable;
+#[path = "../../tests/it/oracle/moments.rs"]
+mod moments;
+#[path = "../../tests/it/oracle/query.rs"]
+mod query;
+#[path = "../../tests/it/oracle/sql.rs"]
+mod sql;
+#[path = "../../tests/it/oracle/sqlite.rs"]
+mod sqlite;
 #[path = "../../tests/it/oracle/subject.rs"]
 mod subject;
+#[path = "../../tests/it/oracle/tables.rs"]
+mod tables;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use choices::Choices;
+use generator::Generator;
 use subject::Subject;
 
 thread_local! {
-    /// To make a table takes longer than to ask about it.
+    /// To make a store takes longer than to ask about it.
     static SUBJECTS: RefCell<HashMap<u8, Subject>> = RefCell::default();
 }
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((&seed, choices)) = input.split_first() else { return Corpus::Reject };
-    // The bytes are a seed: to let proptest draw them themselves (`RngAlgorithm::PassThrough`) hangs
-    // once they are used up, and it halves them at every nested choice.
-    let mut seed_of_query = [0; 32];
-    for (byte, choice) in seed_of_query.iter_mut().zip(choices) {
-        *byte = *choice;
-    }
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed_of_query);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     SUBJECTS.with_borrow_mut(|subjects| {
+        // Each holds a store and two copies of its rows.
+        let seed = seed % 32;
         let subject = subjects.entry(seed).or_insert_with(|| Subject::new(seed.into()));
-        let Ok(query) = subject.queries().new_tree(&mut runner) else { return Corpus::Reject };
-        if let Err(error) = subject.check(&query.current()) {
-            panic!("table {seed}, {} rows: {error}", subject.rows());
+        let mut generator = Generator::new(Choices::of_bytes(choices), &subject.relations);
+        let query = generator.query();
+        let way = generator.choices.below(4);
+        if let Err(error) = subject.check(&query, way) {
+            panic!("{}: {error}", subject.description);
         }
         Corpus::Keep
     })

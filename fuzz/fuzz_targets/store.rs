@@ -1,5 +1,5 @@
-//! Any course of recording, opening anew and other programs' doings: every row is there once, under
-//! its id, and every way to ask for rows agrees.
+//! Any course of recording, pruning, repairing, copying, opening anew and other programs' doings,
+//! through two handles: every row is there once, under its id, and every way to ask for rows agrees.
 
 #![no_main]
 
@@ -26,6 +26,18 @@ enum Step {
     },
     OpenAnew,
     Migrate,
+    /// The other handle of the store takes over.
+    Swap,
+    /// Deletes the rows before a time.
+    PruneBefore {
+        minute: i16,
+    },
+    /// After it, a check finds nothing.
+    Repair,
+    /// Goes on with a backup, or with what is restored of it.
+    Copy {
+        restored: bool,
+    },
     /// Another program takes rows away, and knows nothing of zones.
     Prune {
         first: u16,
@@ -51,11 +63,12 @@ type Model = BTreeMap<i64, i64>;
 
 fuzz_target!(|steps: Vec<Step>| {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = dir.path().join("meta.db");
+    let mut path = dir.path().join("meta.db");
     let mut db = Db::open_path(&path).expect("a new store");
+    let mut other = Db::open_path(&path).expect("a second handle");
     let mut model = Model::new();
     let mut highest = 0;
-    for step in steps.into_iter().take(24) {
+    for (index, step) in steps.into_iter().take(24).enumerate() {
         match step {
             Step::Record { minute, source } => {
                 let id = db.record(&tick(minute, &source)).expect("a row");
@@ -75,6 +88,31 @@ fuzz_target!(|steps: Vec<Step>| {
                 db = Db::open_path(&path).expect("the store");
             }
             Step::Migrate => db.migrate().expect("the store's zones"),
+            Step::Swap => std::mem::swap(&mut db, &mut other),
+            Step::PruneBefore { minute } => {
+                let before = DateTime::from_timestamp_millis(millis(minute)).expect("a time");
+                let pruned = db.prune(before, Some("ticks")).expect("a store that takes changes");
+                let rows = model.len();
+                model.retain(|_, time| *time >= millis(minute));
+                assert_eq!(pruned[0].rows, (rows - model.len()) as u64);
+            }
+            Step::Repair => {
+                db.repair().expect("a sound store");
+                let report = other.check().expect("a readable store");
+                assert!(report.faults.is_empty(), "{:?}", report.faults);
+            }
+            Step::Copy { restored } => {
+                let copy = dir.path().join(format!("copy-{index}.db"));
+                db.backup(&copy).expect("a copy");
+                path = copy;
+                if restored {
+                    let restored = dir.path().join(format!("restored-{index}.db"));
+                    Db::restore(&path, &restored).expect("a copy of the copy");
+                    path = restored;
+                }
+                db = Db::open_path(&path).expect("the copy");
+                other = Db::open_path(&path).expect("the copy again");
+            }
             Step::Prune { first, count } => {
                 let ids = i64::from(first)..i64::from(first) + i64::from(count);
                 // The next id follows the highest there is: what was last stays.

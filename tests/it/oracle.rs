@@ -1,49 +1,108 @@
-//! The oracle: whatever is asked of whatever table, the provider answers as a `MemTable` of the same
-//! rows does, to which nothing is pushed down.
+//! The oracles: whatever is asked of whatever tables, the store answers as DataFusion does over the
+//! same rows in memory, to which nothing is pushed down, and as SQLite does, where both understand the
+//! question.
 //!
-//! Tables are random: nulls, equal times, late rows, times before 1970, gaps in the ids, rows that
-//! another program added or took away. So are queries: projections, filters, order, limits,
-//! aggregates and joins.
+//! Tables are random: nulls, equal times, late rows, times before 1970 and about changes of clocks,
+//! gaps in the ids, rows that another program added, took away or damaged. So are queries.
+//!
+//! - `NETSKY_ORACLE_STORES` and `NETSKY_ORACLE_QUERIES` set how many stores are made and how many
+//!   queries each is asked.
+//! - `PROPTEST_RNG_SEED` sets the seed. Without it, tables and queries are the same in each run, so
+//!   that a change fails on what it changed.
+//! - `NETSKY_ORACLE_STORE` asks one store only, by the number that a failure names.
 
+mod answer;
+mod choices;
+mod expression;
+mod generator;
+mod known;
+mod memtable;
+mod moments;
+mod queries;
+mod query;
+mod sql;
+mod sqlite;
 mod subject;
+mod tables;
 
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use subject::Subject;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
-/// Set `PROPTEST_RNG_SEED` to try other tables and other queries. They are the same in each run
-/// otherwise, so that a change fails on what it changed.
+use queries::Queries;
+use subject::{Outcome, Subject};
+
 const SEED: u64 = 1;
-const TABLES_TRIED: u64 = 30;
-const QUERIES_PER_TABLE: u32 = 40;
+const STORES: u64 = 40;
+const QUERIES_PER_STORE: u64 = 40;
+
+fn number(variable: &str, default: u64) -> u64 {
+    let Ok(text) = std::env::var(variable) else { return default };
+    text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text}"))
+}
 
 #[test]
-fn the_provider_answers_as_a_table_in_memory_does() {
+fn the_store_answers_as_the_oracles_do() {
     let seed = match Config::default().rng_seed {
         RngSeed::Fixed(seed) => seed,
         RngSeed::Random => SEED,
     };
-    let seeds: Vec<u64> = (0..TABLES_TRIED)
-        .map(|table| seed.wrapping_mul(TABLES_TRIED).wrapping_add(table))
-        .collect();
-    std::thread::scope(|scope| {
-        for half in seeds.chunks(seeds.len().div_ceil(2)) {
-            scope.spawn(move || {
-                for &seed in half {
+    let stores = number("NETSKY_ORACLE_STORES", STORES);
+    let queries = number("NETSKY_ORACLE_QUERIES", QUERIES_PER_STORE);
+    let first = number("NETSKY_ORACLE_STORE", seed.wrapping_mul(1_000_000));
+    let stores = if std::env::var_os("NETSKY_ORACLE_STORE").is_some() { 1 } else { stores };
+    let (next, asked, answered, by_sqlite, failed) =
+        <(AtomicU64, AtomicU64, AtomicU64, AtomicU64, AtomicU64)>::default();
+    let known = Mutex::<BTreeMap<&str, u64>>::default();
+    let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while let store = count(&next)
+                    && store < stores
+                {
+                    let seed = first.wrapping_add(store);
                     let subject = Subject::new(seed);
                     let config = Config {
-                        cases: QUERIES_PER_TABLE,
+                        cases: u32::try_from(queries).unwrap(),
                         rng_seed: RngSeed::Fixed(seed),
                         failure_persistence: None,
+                        max_shrink_iters: 4_000,
                         ..Config::default()
                     };
-                    let outcome = TestRunner::new(config)
-                        .run(&subject.queries(), |query| subject.check(&query));
-                    outcome.unwrap_or_else(|error| {
-                        panic!("table {seed}, {} rows: {error}", subject.rows())
-                    });
+                    let outcome =
+                        TestRunner::new(config).run(&Queries(&subject), |(query, way)| {
+                            count(&asked);
+                            match subject.check(&query, way).map_err(TestCaseError::fail)? {
+                                Outcome::Answered { by_sqlite: sqlite } => {
+                                    count(&answered);
+                                    by_sqlite.fetch_add(sqlite.into(), Ordering::Relaxed);
+                                }
+                                Outcome::Known(reason) => {
+                                    *known.lock().unwrap().entry(reason).or_default() += 1;
+                                }
+                                Outcome::Unanswered => {}
+                            }
+                            Ok(())
+                        });
+                    if let Err(proptest::test_runner::TestError::Fail(reason, _)) = outcome {
+                        count(&failed);
+                        eprintln!("{}: {reason}\n", subject.description);
+                    }
                 }
             });
         }
     });
+    let [asked, answered, by_sqlite, failed] =
+        [asked, answered, by_sqlite, failed].map(AtomicU64::into_inner);
+    println!("{asked} queries, {answered} of them answered, {by_sqlite} by SQLite too");
+    for (reason, times) in known.into_inner().unwrap() {
+        println!("{times} known: {reason}");
+    }
+    assert_eq!(failed, 0, "stores with a wrong answer");
+    assert!(answered * 10 > asked * 9, "too few of the queries make sense");
+    assert!(by_sqlite * 4 > asked, "too few of the queries are asked of SQLite");
 }

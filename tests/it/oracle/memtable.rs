@@ -1,0 +1,127 @@
+//! The first oracle: DataFusion over the same rows in memory, with nothing pushed down, and with
+//! every comparison inside a call of a function that the optimizer does not know. So the optimizer
+//! learns nothing from filters, and what it gets wrong shows in the store's answer only.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::{Volatility, create_udf};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use netsky_db::{ColumnType, Table, VIEWS};
+use tokio::runtime::{Builder, Runtime};
+
+use super::answer::Answer;
+use super::expression::Literal;
+
+pub struct MemTables {
+    session: SessionContext,
+    /// DataFusion as it comes, over the same rows.
+    plain: SessionContext,
+    runtime: Runtime,
+}
+
+impl MemTables {
+    pub fn new(tables: &[(&'static Table, Vec<Vec<Literal>>)]) -> Self {
+        let mut config = SessionConfig::new().with_target_partitions(1);
+        config.options_mut().optimizer.enable_dynamic_filter_pushdown = false;
+        config.options_mut().optimizer.enable_sort_pushdown = false;
+        let session = context(config);
+        session.register_udf(create_udf(
+            "opaque",
+            vec![DataType::Boolean],
+            DataType::Boolean,
+            Volatility::Immutable,
+            Arc::new(|arguments| Ok(arguments[0].clone())),
+        ));
+        // So that small tables are spread over partitions as large ones are.
+        let plain = context(SessionConfig::new().with_target_partitions(4).with_batch_size(64));
+        for (table, rows) in tables {
+            let batch = batch(table, rows);
+            let table_in_memory = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
+            let table_in_memory = Arc::new(table_in_memory);
+            plain.register_table(table.name(), Arc::clone(&table_in_memory) as _).unwrap();
+            session.register_table(table.name(), table_in_memory).unwrap();
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        for view in VIEWS {
+            let sql = format!("CREATE VIEW {} AS {}", view.name(), view.sql());
+            for session in [&session, &plain] {
+                runtime.block_on(session.sql(&sql)).unwrap();
+            }
+        }
+        Self { session, plain, runtime }
+    }
+
+    pub fn answer(&self, sql: &str) -> Result<Answer, String> {
+        self.ask(&self.session, sql)
+    }
+
+    /// What DataFusion as it comes makes of SQL that is not written for the oracle.
+    pub fn plain_answer(&self, sql: &str) -> Result<Answer, String> {
+        self.ask(&self.plain, sql)
+    }
+
+    fn ask(&self, session: &SessionContext, sql: &str) -> Result<Answer, String> {
+        let answer = || self.runtime.block_on(async { session.sql(sql).await?.collect().await });
+        match catch_unwind(AssertUnwindSafe(answer)) {
+            Ok(batches) => batches.map(|batches| Answer::of(&batches)).map_err(|e| e.to_string()),
+            Err(_) => Err("the oracle panicked".to_owned()),
+        }
+    }
+}
+
+fn context(mut config: SessionConfig) -> SessionContext {
+    config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    SessionContext::new_with_config(config)
+}
+
+fn batch(table: &Table, rows: &[Vec<Literal>]) -> RecordBatch {
+    let ids: Int64Array = rows.iter().map(|row| integer(&row[0])).collect();
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(ids)];
+    let mut fields = vec![Field::new("id", DataType::Int64, false)];
+    for (index, column) in table.columns().iter().enumerate() {
+        let values = rows.iter().map(|row| &row[index + 1]);
+        let array: ArrayRef = match column.ty {
+            ColumnType::Int => Arc::new(values.map(integer).collect::<Int64Array>()),
+            ColumnType::Time => {
+                let times: TimestampNanosecondArray = values.map(integer).collect();
+                Arc::new(times.with_timezone("UTC"))
+            }
+            ColumnType::Bool => Arc::new(values.map(boolean).collect::<BooleanArray>()),
+            ColumnType::Text => Arc::new(values.map(text).collect::<StringViewArray>()),
+        };
+        let ty = match column.ty {
+            ColumnType::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            _ => array.data_type().clone(),
+        };
+        fields.push(Field::new(column.name, ty, column.nullable));
+        columns.push(array);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+fn integer(value: &Literal) -> Option<i64> {
+    match value {
+        Literal::Int(value) | Literal::Time(value, _) => Some(*value),
+        _ => None,
+    }
+}
+
+fn boolean(value: &Literal) -> Option<bool> {
+    match value {
+        Literal::Bool(value) => Some(*value),
+        _ => None,
+    }
+}
+
+fn text(value: &Literal) -> Option<&str> {
+    match value {
+        Literal::Text(text) => Some(text),
+        _ => None,
+    }
+}

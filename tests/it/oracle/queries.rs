@@ -1,0 +1,62 @@
+//! Random queries as proptest takes them: with a way to make one that fails simpler.
+
+use proptest::prelude::Rng;
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use super::choices::Choices;
+use super::generator::Generator;
+use super::query::Query;
+use super::subject::Subject;
+
+/// Queries about a subject, each with a way to ask it.
+#[derive(Clone, Copy)]
+pub struct Queries<'a>(pub &'a Subject);
+
+impl std::fmt::Debug for Queries<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.description)
+    }
+}
+
+impl Strategy for Queries<'_> {
+    type Tree = Shrinking;
+    type Value = (Query, usize);
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let choices = Choices::of_seed(runner.rng().next_u64());
+        let mut generator = Generator::new(choices, &self.0.relations);
+        let query = generator.query();
+        let way = generator.choices.below(4);
+        Ok(Shrinking { current: query.clone(), best: query, way, simpler: Vec::new().into_iter() })
+    }
+}
+
+/// A query that fails, and what to try in its place.
+pub struct Shrinking {
+    current: Query,
+    best: Query,
+    way: usize,
+    simpler: std::vec::IntoIter<Query>,
+}
+
+impl ValueTree for Shrinking {
+    type Value = (Query, usize);
+
+    fn current(&self) -> Self::Value {
+        (self.current.clone(), self.way)
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.best = self.current.clone();
+        self.simpler = self.best.simpler().into_iter();
+        self.complicate()
+    }
+
+    fn complicate(&mut self) -> bool {
+        let next = self.simpler.next();
+        let more = next.is_some();
+        self.current = next.unwrap_or_else(|| self.best.clone());
+        more
+    }
+}
