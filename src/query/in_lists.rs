@@ -7,6 +7,8 @@
 //! (apache/datafusion#24258). The test here fails once a case of it is right; then look whether this
 //! rule can go.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -15,8 +17,8 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
-    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SortExpr, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -30,17 +32,18 @@ impl AnalyzerRule for SeparateInLists {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let mut nullable_lists = 0;
+        let mut lists = NullableLists::default();
         plan.transform_up_with_subqueries(|node| {
             let inputs: Vec<&LogicalPlan> = node.inputs();
             let schema = merge_schema(&inputs);
+            if let LogicalPlan::Distinct(Distinct::On(distinct)) = node {
+                let distinct = separate_in_distinct(distinct, &schema, &mut lists)?;
+                return Ok(distinct.update_data(|d| LogicalPlan::Distinct(Distinct::On(d))));
+            }
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
                 let name = names.save(&expr);
-                let separated = expr.transform_up(|expr| match expr {
-                    Expr::InList(list) => separate(list, &schema, &mut nullable_lists),
-                    other => Ok(Transformed::no(other)),
-                })?;
+                let separated = separate_all(expr, &schema, &mut lists)?;
                 Ok(separated.update_data(|expr| name.restore(expr)))
             })
         })
@@ -48,15 +51,77 @@ impl AnalyzerRule for SeparateInLists {
     }
 }
 
+/// The lists over expressions that may be null, each once: an expression stays equal to the same
+/// expression elsewhere, as an `ORDER BY` has to be to its `DISTINCT ON`.
+#[derive(Default)]
+struct NullableLists(HashMap<InList, usize>);
+
+impl NullableLists {
+    /// Which one it is, counted from 1.
+    fn number(&mut self, list: &InList) -> usize {
+        let next = self.0.len() + 1;
+        *self.0.entry(list.clone()).or_insert(next)
+    }
+}
+
+/// The keys lose nothing by another name, and the columns keep theirs.
+fn separate_in_distinct(
+    distinct: DistinctOn,
+    schema: &DFSchema,
+    lists: &mut NullableLists,
+) -> Result<Transformed<DistinctOn>> {
+    let names: Vec<_> = distinct
+        .schema
+        .iter()
+        .map(|(table, field)| (table.cloned(), field.name().clone()))
+        .collect();
+    let mut changed = false;
+    let mut separated = |expr: Expr| {
+        let separated = separate_all(expr, schema, lists)?;
+        changed |= separated.transformed;
+        Ok(separated.data)
+    };
+    let DistinctOn { on_expr, select_expr, sort_expr, input, .. } = distinct;
+    let on_expr = on_expr.into_iter().map(&mut separated).collect::<Result<_>>()?;
+    let select_expr = select_expr.into_iter().zip(names).map(|(expr, (table, name))| {
+        let before = expr.clone();
+        let expr = separated(expr)?;
+        Ok(if expr == before { expr } else { expr.unalias().alias_qualified(table, name) })
+    });
+    let select_expr = select_expr.collect::<Result<_>>()?;
+    let sort_expr = sort_expr.map(|keys| {
+        let keys = keys.into_iter().map(|key| Ok(SortExpr { expr: separated(key.expr)?, ..key }));
+        keys.collect::<Result<Vec<_>>>()
+    });
+    let distinct = DistinctOn::try_new(on_expr, select_expr, sort_expr.transpose()?, input)?;
+    Ok(Transformed::new_transformed(distinct, changed))
+}
+
+fn separate_all(
+    expr: Expr,
+    schema: &DFSchema,
+    lists: &mut NullableLists,
+) -> Result<Transformed<Expr>> {
+    expr.transform_up(|expr| match expr {
+        Expr::InList(list) => separate(list, schema, lists),
+        other => Ok(Transformed::no(other)),
+    })
+}
+
 fn separate(
     list: InList,
     schema: &DFSchema,
-    nullable_lists: &mut usize,
+    lists: &mut NullableLists,
 ) -> Result<Transformed<Expr>> {
     // Of a volatile expression there may be only one. A single subquery is a query with many rows.
     if list.expr.is_volatile() || list.list.len() == 1 && !is_constant(&list.list[0]) {
         return Ok(Transformed::no(Expr::InList(list)));
     }
+    // A type that cannot be told is somebody else's to complain about.
+    let number = match list.expr.nullable(schema).unwrap_or(false) {
+        true => lists.number(&list),
+        false => 1,
+    };
     let InList { mut expr, list, negated } = list;
     let (constants, others): (Vec<_>, Vec<_>) = list.into_iter().partition(is_constant);
     let mut changed = !others.is_empty();
@@ -66,15 +131,9 @@ fn separate(
     };
     let mut parts: Vec<Expr> = others.into_iter().map(compare).collect();
     if !constants.is_empty() {
-        // A type that cannot be told is somebody else's to complain about.
-        if expr.nullable(schema).unwrap_or(false) {
-            *nullable_lists += 1;
-            if *nullable_lists > 1 {
-                expr = Box::new(
-                    ScalarUDF::new_from_impl(SetApart::new(*nullable_lists)).call(vec![*expr]),
-                );
-                changed = true;
-            }
+        if number > 1 {
+            expr = Box::new(ScalarUDF::new_from_impl(SetApart::new(number)).call(vec![*expr]));
+            changed = true;
         }
         parts.push(Expr::InList(InList { expr, list: constants, negated }));
     }

@@ -11,9 +11,11 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan, SortExpr};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// Leaves the first of equal keys. Those after it decide nothing.
+/// Leaves the first of equal keys. Those after it decide nothing. Keys can become equal when they are
+/// simplified, so this is a rule for before that, as DataFusion plans no `DISTINCT ON (a, a)`, and for
+/// after it.
 #[derive(Debug)]
 pub(super) struct DropRepeatedKeys;
 
@@ -23,35 +25,56 @@ impl AnalyzerRule for DropRepeatedKeys {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| match node {
-            LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
-                let shorter = drop_repeated(&mut distinct.on_expr, |expr| expr)
-                    | drop_repeated_sorts(distinct.sort_expr.as_mut());
-                if shorter {
-                    let DistinctOn { on_expr, select_expr, sort_expr, input, .. } = distinct;
-                    distinct = DistinctOn::try_new(on_expr, select_expr, sort_expr, input)?;
-                }
-                let node = LogicalPlan::Distinct(Distinct::On(distinct));
-                Ok(Transformed::new_transformed(node, shorter))
+        plan.transform_up_with_subqueries(drop_repeated_keys).data()
+    }
+}
+
+impl OptimizerRule for DropRepeatedKeys {
+    fn name(&self) -> &'static str {
+        "drop_repeated_keys"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        _: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        drop_repeated_keys(plan)
+    }
+}
+
+fn drop_repeated_keys(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+            let shorter = drop_repeated(&mut distinct.on_expr, |expr| expr)
+                | drop_repeated_sorts(distinct.sort_expr.as_mut());
+            if shorter {
+                let DistinctOn { on_expr, select_expr, sort_expr, input, .. } = distinct;
+                distinct = DistinctOn::try_new(on_expr, select_expr, sort_expr, input)?;
             }
-            node => {
-                let names = NamePreserver::new(&node);
-                node.map_expressions(|expr| {
-                    let name = names.save(&expr);
-                    let expr = expr.transform_up(|mut expr| {
-                        let shorter = match &mut expr {
-                            Expr::AggregateFunction(function) => {
-                                drop_repeated_sorts(Some(&mut function.params.order_by))
-                            }
-                            _ => false,
-                        };
-                        Ok(Transformed::new_transformed(expr, shorter))
-                    })?;
-                    Ok(expr.update_data(|expr| name.restore(expr)))
-                })
-            }
-        })
-        .data()
+            let node = LogicalPlan::Distinct(Distinct::On(distinct));
+            Ok(Transformed::new_transformed(node, shorter))
+        }
+        node => {
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let expr = expr.transform_up(|mut expr| {
+                    let shorter = match &mut expr {
+                        Expr::AggregateFunction(function) => {
+                            drop_repeated_sorts(Some(&mut function.params.order_by))
+                        }
+                        _ => false,
+                    };
+                    Ok(Transformed::new_transformed(expr, shorter))
+                })?;
+                Ok(expr.update_data(|expr| name.restore(expr)))
+            })
+        }
     }
 }
 
@@ -63,7 +86,8 @@ fn drop_repeated_sorts(keys: Option<&mut Vec<SortExpr>>) -> bool {
 fn drop_repeated<T>(keys: &mut Vec<T>, expr: impl Fn(&T) -> &Expr) -> bool {
     let before = keys.len();
     let mut seen = HashSet::new();
-    keys.retain(|key| seen.insert(expr(key).clone()));
+    // What is simplified keeps its name as an alias, which makes no difference to an order.
+    keys.retain(|key| seen.insert(expr(key).clone().unalias_nested().data));
     keys.len() < before
 }
 

@@ -9,6 +9,9 @@ use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
@@ -21,6 +24,7 @@ use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::aggregate_statistics::OwnStatistics;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::empty_inputs::PropagateEmptyInputs;
 use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
 use crate::query::guarded_filter::GuardedFilter;
@@ -28,8 +32,10 @@ use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
+use crate::query::plain_like::PlainLike;
 use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
+use crate::query::topk_keys::CompleteTopKKeys;
 use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -158,8 +164,8 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_default_features()
         .with_analyzer_rule(Arc::new(SeparateInLists))
         .with_analyzer_rule(Arc::new(DropRepeatedKeys))
-        .with_optimizer_rule(Arc::new(HideLossyCasts))
-        .with_optimizer_rule(Arc::new(DropKeysAfterId))
+        .with_analyzer_rule(Arc::new(PlainLike))
+        .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_rules())
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
@@ -172,14 +178,32 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
     Ok(state)
 }
 
-/// DataFusion's rules and ours.
+/// DataFusion's rules of logical plans, and ours.
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    let distinct = ReplaceDistinctWithAggregate::new();
+    let distinct = rules.iter().position(|rule| rule.name() == distinct.name());
+    rules.insert(distinct.unwrap_or(0), Arc::new(DropRepeatedKeys));
+    for rule in &mut rules {
+        if rule.name() == PropagateEmptyRelation::new().name() {
+            *rule = Arc::new(PropagateEmptyInputs::default());
+        }
+    }
+    rules.push(Arc::new(HideLossyCasts));
+    rules.push(Arc::new(DropKeysAfterId));
+    rules
+}
+
+/// DataFusion's rules of physical plans, and ours.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
     // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
     // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.
     let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
-    rules.insert(sorts.unwrap_or(rules.len()), Arc::new(LimitedScan));
+    let sorts = sorts.unwrap_or(rules.len());
+    rules.insert(sorts, Arc::new(CompleteTopKKeys));
+    rules.insert(sorts, Arc::new(LimitedScan));
     rules.push(Arc::new(LimitedScan));
     rules.push(Arc::new(GuardedFilter));
     for rule in &mut rules {

@@ -163,6 +163,43 @@ fn a_key_within_another_key_is_not_mistaken() {
 }
 
 #[test]
+fn a_limited_sort_of_a_union_goes_by_all_keys() {
+    let store = ticks_and_calls();
+    let source = "(SELECT 'tick' AS kind, ts_utc AS t, id FROM ticks WHERE id > 5000
+                   UNION ALL SELECT 'call', ts_utc_start, id FROM mcp_tool_calls
+                   UNION ALL SELECT 'again', ts_utc, id FROM ticks WHERE id > 9990) u";
+    for order in ["kind, t, id", "kind DESC, t, id DESC", "kind, t DESC, kind, id", "t, kind, id"] {
+        let sql = format!("SELECT kind, id FROM {source} ORDER BY {order}");
+        let all = rows(&store.db, &sql);
+        assert_eq!(rows(&store.db, &format!("{sql} LIMIT 20")), all[..20], "{order}");
+    }
+}
+
+#[test]
+fn keys_of_one_value_are_planned() {
+    let store = ticks_and_calls();
+    for (sql, count) in [
+        ("SELECT id, 7 AS x FROM ticks WHERE source = 'odd' ORDER BY source, x, id % 3, id", 5_000),
+        (
+            "SELECT * FROM (SELECT source, count(*) - count(detail_json) AS n, max(id) AS m FROM ticks GROUP BY 1
+             UNION ALL SELECT tool, 1, 2 FROM mcp_tool_calls) u WHERE n IN (1) ORDER BY m, source, n",
+            3_000,
+        ),
+        ("SELECT 1 AS a, 2 AS b, source FROM ticks UNION ALL SELECT id, id AS b2, tool FROM mcp_tool_calls ORDER BY a, b, source NULLS FIRST", 13_000),
+    ] {
+        assert_eq!(rows(&store.db, sql).len(), count, "{sql}");
+    }
+}
+
+#[test]
+fn inputs_of_a_union_may_be_empty() {
+    let store = ticks_and_calls();
+    let sql = "SELECT source FROM ticks WHERE id IN (1) AND id IN (2)
+               UNION ALL (SELECT tool FROM mcp_tool_calls ORDER BY id DESC LIMIT 1)";
+    assert_eq!(rows(&store.db, sql)[0]["source"], "Bash");
+}
+
+#[test]
 fn an_aggregate_of_an_aggregate_is_its_own() {
     let store = ticks_and_calls();
     for (sql, answer) in [

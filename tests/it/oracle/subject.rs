@@ -142,7 +142,7 @@ impl Subject {
         let for_memtable = query.sql(Dialect::MemTable).text;
         let failed = |what: String| {
             let alone = self.alone(&sql, &for_memtable, query.settled() == Settled::Sequence);
-            let failure = Failure { sql: &sql, what: &what, alone_is_right: alone == RIGHT };
+            let failure = Failure { what: &what, alone_is_right: alone == RIGHT };
             if let Some(reason) = failure.reason() {
                 return Ok(Outcome::Known(reason));
             }
