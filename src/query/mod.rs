@@ -16,6 +16,7 @@ mod lossy_cast;
 mod output;
 mod parameters;
 mod plain_like;
+mod planner;
 mod repeated_keys;
 mod runtime;
 mod session;
@@ -24,6 +25,7 @@ mod statement_size;
 mod stream;
 mod time_text;
 mod topk_keys;
+mod ungrouped_filter;
 mod unique_sort_key;
 
 pub use output::{format_table, times_as_text};

@@ -10,6 +10,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -33,9 +34,11 @@ use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
 use crate::query::plain_like::PlainLike;
+use crate::query::planner::Planner;
 use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
 use crate::query::topk_keys::CompleteTopKKeys;
+use crate::query::ungrouped_filter::PushDownGroupedFilter;
 use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -167,6 +170,7 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_analyzer_rule(Arc::new(PlainLike))
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_rules())
+        .with_query_planner(Arc::new(Planner::default()))
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
         .with_table_factories(HashMap::new());
@@ -187,6 +191,8 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for rule in &mut rules {
         if rule.name() == PropagateEmptyRelation::new().name() {
             *rule = Arc::new(PropagateEmptyInputs::default());
+        } else if rule.name() == PushDownFilter::new().name() {
+            *rule = Arc::new(PushDownGroupedFilter::default());
         }
     }
     rules.push(Arc::new(HideLossyCasts));

@@ -13,13 +13,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
-use datafusion::error::DataFusionError;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
@@ -289,35 +284,13 @@ impl Query {
         let session = sessions.of_snapshot(&snapshot, &skipped)?;
         let plan = parameters::bind(statement::plan(&session, &sql).await?, parameters)?;
         cancellation.check()?;
-        let (plan, context) = physical_plan(session.state(), plan).await?;
+        let query = DataFrame::new(session.state(), plan);
+        let context = query.task_ctx();
+        let plan = query.create_physical_plan().await?;
         cancellation.check()?;
         let progress = QueryProgress::of(&plan);
         let plan = interruptible(plan, &cancellation)?;
         Ok((execute_stream(plan, Arc::new(context))?, progress))
-    }
-}
-
-/// The plan that is executed, and what with.
-///
-/// DataFusion 55.2 loses sight of keys that have one value while it plans sorts of several partitions
-/// or of the inputs of a union, and refuses some of its own plans. Those are made again with one sort
-/// for all.
-async fn physical_plan(
-    state: SessionState,
-    plan: LogicalPlan,
-) -> Result<(Arc<dyn ExecutionPlan>, TaskContext)> {
-    let query = DataFrame::new(state.clone(), plan.clone());
-    let context = query.task_ctx();
-    match query.create_physical_plan().await {
-        Err(DataFusionError::Context(rule, _)) if rule == SanityCheckPlan::new().name() => {
-            let config = state.config().clone().with_target_partitions(1);
-            let config = config.with_repartition_sorts(false);
-            let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
-            let query = DataFrame::new(state, plan);
-            let context = query.task_ctx();
-            Ok((query.create_physical_plan().await?, context))
-        }
-        planned => Ok((planned?, context)),
     }
 }
 

@@ -213,6 +213,11 @@ fn an_aggregate_of_an_aggregate_is_its_own() {
         ),
         ("SELECT sum(n) FILTER (WHERE n > 4) FROM (SELECT count(*) AS n FROM ticks) t", 10_000),
         ("SELECT max(n) FROM (SELECT count(*) AS n FROM ticks UNION ALL SELECT 7) t", 10_000),
+        ("SELECT count(*) FROM (SELECT 1 AS a, count(*) AS n FROM ticks) t WHERE a IN (2)", 0),
+        (
+            "SELECT count(*) FROM (SELECT count(DISTINCT source) AS n FROM ticks) t WHERE n NOT IN (5, NULL)",
+            0,
+        ),
     ] {
         assert_eq!(value(&store.db, sql), answer, "{sql}");
     }

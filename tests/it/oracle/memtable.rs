@@ -9,8 +9,11 @@ use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::MemTable;
-use datafusion::logical_expr::{Volatility, create_udf};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::{LogicalPlan, Volatility, create_udf};
+use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use netsky_db::{ColumnType, Table, VIEWS};
 use tokio::runtime::{Builder, Runtime};
@@ -30,12 +33,20 @@ impl MemTables {
         let mut config = SessionConfig::new().with_target_partitions(1);
         config.options_mut().optimizer.enable_dynamic_filter_pushdown = false;
         config.options_mut().optimizer.enable_sort_pushdown = false;
+        // The inputs of a union, sorted one by one, share a limit by keys that not all of them have.
+        config.options_mut().optimizer.repartition_sorts = false;
         let session = context(config);
+        let mut rules = Optimizer::new().rules;
+        let pushdown = rules.iter_mut().find(|rule| rule.name() == "push_down_filter").unwrap();
+        *pushdown = Arc::new(FiltersAboveAggregates(Arc::clone(pushdown)));
+        let state = SessionStateBuilder::new_from_existing(session.state());
+        let session = SessionContext::new_with_state(state.with_optimizer_rules(rules).build());
         session.register_udf(create_udf(
             "opaque",
             vec![DataType::Boolean],
             DataType::Boolean,
-            Volatility::Immutable,
+            // Whatever may change stays where it is written.
+            Volatility::Volatile,
             Arc::new(|arguments| Ok(arguments[0].clone())),
         ));
         // So that small tables are spread over partitions as large ones are.
@@ -78,6 +89,34 @@ impl MemTables {
 fn context(mut config: SessionConfig) -> SessionContext {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     SessionContext::new_with_config(config)
+}
+
+/// DataFusion's rule takes what is false for every row below an aggregate without groups, too, which has
+/// a row all the same.
+#[derive(Debug)]
+struct FiltersAboveAggregates(Arc<dyn OptimizerRule + Send + Sync>);
+
+impl OptimizerRule for FiltersAboveAggregates {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> datafusion::common::Result<Transformed<LogicalPlan>> {
+        match &plan {
+            LogicalPlan::Filter(filter) if matches!(*filter.input, LogicalPlan::Aggregate(_)) => {
+                Ok(Transformed::no(plan))
+            }
+            _ => self.0.rewrite(plan, config),
+        }
+    }
 }
 
 fn batch(table: &Table, rows: &[Vec<Literal>]) -> RecordBatch {
