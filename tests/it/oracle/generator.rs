@@ -374,7 +374,7 @@ impl<'a> Generator<'a> {
                 }
                 let guarded = Expression::binary(
                     quotient(scope),
-                    *self.choices.of(&COMPARISONS),
+                    self.choices.of::<&str>(&COMPARISONS),
                     Expression::int(self.choices.between(-2, 300)),
                 );
                 vec![guard, guarded]
@@ -736,10 +736,10 @@ impl<'a> Generator<'a> {
             }
             3 if self.choices.one_in(3) => {
                 let other = self.column_of(scope, ty).unwrap_or_else(|| self.literal(ty, values));
-                Expression::binary(*operand, *self.choices.of(&COMPARISONS), other)
+                Expression::binary(*operand, self.choices.of::<&str>(&COMPARISONS), other)
             }
             _ => {
-                let operator = *self.choices.of(&COMPARISONS);
+                let operator = self.choices.of::<&str>(&COMPARISONS);
                 let literal = self.literal(ty, values);
                 match self.choices.one_in(5) {
                     true => Expression::binary(literal, operator, *operand),

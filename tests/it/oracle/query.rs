@@ -13,6 +13,7 @@ pub struct Query {
     pub offset: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     Select(Select),

@@ -1,7 +1,7 @@
 //! A store of random rows, and the oracles that have the same rows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
@@ -372,7 +372,7 @@ fn damage(path: &Path, rng: &mut Rng) {
 }
 
 /// The rows of each table as serde_json reads them; `None` for one that is corrupt.
-fn stored_rows(path: &PathBuf) -> Vec<(&'static Table, Vec<Option<Vec<Literal>>>)> {
+fn stored_rows(path: &Path) -> Vec<(&'static Table, Vec<Option<Vec<Literal>>>)> {
     let db = open_past_the_crate(path);
     let txn = db.begin_read().unwrap();
     let tables = TABLES.iter().chain(ORACLE_TABLES).copied();
