@@ -132,7 +132,7 @@ fn separate(
     let mut parts: Vec<Expr> = others.into_iter().map(compare).collect();
     if !constants.is_empty() {
         if number > 1 {
-            expr = Box::new(ScalarUDF::new_from_impl(SetApart::new(number)).call(vec![*expr]));
+            expr = Box::new(SetApart::new(number).around(*expr));
             changed = true;
         }
         parts.push(Expr::InList(InList { expr, list: constants, negated }));
@@ -160,6 +160,11 @@ fn joined(mut parts: Vec<Expr>, and: bool) -> Expr {
     parts.pop().unwrap_or_else(|| datafusion::logical_expr::lit(and))
 }
 
+/// The expression, of which the optimizer knows nothing any more.
+pub(super) fn set_apart(expr: Expr) -> Expr {
+    SetApart::new(0).around(expr)
+}
+
 /// `set_apart(x)`: `x`, as another expression than the `x` of another list.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SetApart {
@@ -170,6 +175,10 @@ struct SetApart {
 impl SetApart {
     fn new(number: usize) -> Self {
         Self { number, signature: Signature::any(1, Volatility::Immutable) }
+    }
+
+    fn around(self, expr: Expr) -> Expr {
+        ScalarUDF::new_from_impl(self).call(vec![expr])
     }
 }
 

@@ -13,6 +13,7 @@ use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
+use crate::query::in_lists::set_apart;
 use crate::query::time_text::is_utc_time;
 
 /// Writes casts in filters in a form that gives the same values, and that the analysis passes by.
@@ -49,6 +50,7 @@ fn hide(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match loss(&from, to) {
         Loss::None => Transformed::no(Expr::Cast(Cast { expr, field })),
         Loss::Silent => Transformed::yes(Expr::TryCast(TryCast { expr, field })),
+        Loss::Shift => Transformed::yes(set_apart(Expr::Cast(Cast { expr, field }))),
         Loss::Fraction if is_truncated(&expr) => Transformed::no(Expr::Cast(Cast { expr, field })),
         Loss::Fraction => {
             let expr = Box::new(functions::math::trunc().call(vec![*expr]));
@@ -62,6 +64,9 @@ enum Loss {
     None,
     /// It never fails, so that `TRY_CAST` is the same.
     Silent,
+    /// It adds the offset of a zone, and fails at a time that its clocks pass over. `TRY_CAST` would give
+    /// null then.
+    Shift,
     /// It drops a fraction, and fails if the whole part is too large. `TRY_CAST` would give null then.
     Fraction,
 }
@@ -77,6 +82,7 @@ fn loss(from: &DataType, to: &DataType) -> Loss {
         | (Date64, Date32) => Loss::Silent,
         // Units are ordered from the second to the nanosecond.
         (Timestamp(from_unit, _), Timestamp(to_unit, _)) if from_unit > to_unit => Loss::Silent,
+        (Timestamp(_, None), Timestamp(_, Some(_))) if !is_utc_time(to) => Loss::Shift,
         // An hour that clocks show twice.
         (Timestamp(_, Some(_)), Timestamp(_, None)) if !is_utc_time(from) => Loss::Silent,
         _ => Loss::None,
