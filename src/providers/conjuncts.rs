@@ -11,8 +11,8 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr,
-    LikeExpr, Literal, NotExpr, TryCastExpr,
+    BinaryExpr, CaseExpr, CastExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr,
+    IsNullExpr, LikeExpr, Literal, NotExpr, TryCastExpr,
 };
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 
@@ -21,7 +21,9 @@ use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conju
 pub(crate) enum Turn {
     /// It gives true, false or null for every row.
     NeverFails,
-    /// It may divide by zero, overflow, or meet a value that a function or a cast refuses.
+    /// It calls a function, most of which take every value.
+    SeldomFails,
+    /// It may divide by zero, or meet a value that a cast refuses.
     MayFail,
     /// It changes while the query runs.
     Dynamic,
@@ -33,8 +35,10 @@ impl Turn {
             Self::Dynamic
         } else if never_fails(condition) {
             Self::NeverFails
-        } else {
+        } else if condition.exists(|part| Ok(divides_or_casts(part))).unwrap_or(true) {
             Self::MayFail
+        } else {
+            Self::SeldomFails
         }
     }
 }
@@ -67,7 +71,7 @@ pub(super) fn can_be_moved(filter: &Arc<dyn PhysicalExpr>) -> bool {
 
 fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
     let is_known = match expr.downcast_ref::<BinaryExpr>() {
-        Some(binary) => compares(*binary.op()),
+        Some(binary) => is_safe(*binary.op()),
         None => {
             expr.is::<Column>()
                 || expr.is::<Literal>()
@@ -83,7 +87,14 @@ fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
     is_known && expr.children().into_iter().all(never_fails)
 }
 
-fn compares(operator: Operator) -> bool {
+fn divides_or_casts(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let operator = expr.downcast_ref::<BinaryExpr>().map(|binary| *binary.op());
+    matches!(operator, Some(Operator::Divide | Operator::Modulo)) || expr.is::<CastExpr>()
+}
+
+/// Sums, differences and products of numbers wrap around. Those of times may overflow, which no condition
+/// guards against.
+fn is_safe(operator: Operator) -> bool {
     matches!(
         operator,
         Operator::And
@@ -96,5 +107,12 @@ fn compares(operator: Operator) -> bool {
             | Operator::GtEq
             | Operator::IsDistinctFrom
             | Operator::IsNotDistinctFrom
+            | Operator::RegexMatch
+            | Operator::RegexIMatch
+            | Operator::RegexNotMatch
+            | Operator::RegexNotIMatch
+            | Operator::Plus
+            | Operator::Minus
+            | Operator::Multiply
     )
 }

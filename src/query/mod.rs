@@ -3,6 +3,7 @@
 mod aggregate_statistics;
 mod cancellation;
 mod catalog;
+mod common_subexpressions;
 mod dialect;
 mod empty_inputs;
 mod filter_pushdown;

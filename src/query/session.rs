@@ -9,6 +9,7 @@ use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
 use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
@@ -25,6 +26,7 @@ use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
 use crate::query::aggregate_statistics::OwnStatistics;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::common_subexpressions::CommonSubexpressions;
 use crate::query::empty_inputs::PropagateEmptyInputs;
 use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
@@ -191,6 +193,8 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     for rule in &mut rules {
         if rule.name() == PropagateEmptyRelation::new().name() {
             *rule = Arc::new(PropagateEmptyInputs::default());
+        } else if rule.name() == CommonSubexprEliminate::new().name() {
+            *rule = Arc::new(CommonSubexpressions::default());
         } else if rule.name() == PushDownFilter::new().name() {
             *rule = Arc::new(PushDownGroupedFilter::default());
         }

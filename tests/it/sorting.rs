@@ -88,6 +88,21 @@ fn a_condition_protects_what_is_sorted_by() {
         // Of several conditions the optimizer puts comparisons with a value last.
         ("mcp_tool_calls", "tool LIKE 'B%' AND duration_ms > 0 AND 3000 / duration_ms > 1", 1_000),
         ("mcp_tool_calls", "3000 / duration_ms > 1 AND duration_ms <> 0 AND tool LIKE 'B%'", 1_000),
+        (
+            "mcp_tool_calls",
+            "duration_ms > 0 AND 3000 / duration_ms > 1 AND 3000 / duration_ms < 9",
+            778,
+        ),
+        (
+            "(SELECT * FROM ticks ORDER BY id) t",
+            "source ~ '^[0-9]+$' AND source::int > 5 AND source::int < 9",
+            0,
+        ),
+        (
+            "(SELECT source, count(*) - count(agent) AS n FROM mcp_tool_calls GROUP BY 1) c",
+            "n NOT IN (833) AND n NOT IN (47) AND n - n <> 0 AND 10 / (n - n) > 1",
+            0,
+        ),
         // No scan takes on these.
         (
             "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",

@@ -329,6 +329,12 @@ impl Expression {
                 query.print(sql);
                 sql.push(")");
             }
+            // SQLite 3.51 makes a join of it, which had some rows more than once.
+            Self::Exists { query, negated } if sql.dialect == Dialect::Sqlite => {
+                sql.push("(SELECT count(*) FROM (");
+                query.print(sql);
+                sql.push(&format!(")) {} 0", if *negated { "=" } else { ">" }));
+            }
             Self::Exists { query, negated } => {
                 sql.push(&format!("{}EXISTS (", not(negated)));
                 query.print(sql);

@@ -1,0 +1,57 @@
+//! Leaves in a filter what may fail.
+//!
+//! DataFusion takes an expression that stands in a filter twice out of it, and computes it for every row
+//! below. With `n <> 0 AND 10 / n > 1 AND 10 / n < 5` that is a division by zero, and `x ~ '^[0-9]+$' AND
+//! x::int > 5 AND x::int < 9` fails at a text that is no number.
+
+use std::collections::HashSet;
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+/// DataFusion's rule, for plans without such a filter. It walks a plan by itself, so that it cannot be
+/// kept from some of it.
+#[derive(Debug, Default)]
+pub(super) struct CommonSubexpressions(CommonSubexprEliminate);
+
+impl OptimizerRule for CommonSubexpressions {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        let mut is_risky = false;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::Filter(filter) = node {
+                is_risky |= has_twice_what_may_fail(&filter.predicate)?;
+            }
+            Ok(if is_risky { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        match is_risky {
+            true => Ok(Transformed::no(plan)),
+            false => self.0.rewrite(plan, config),
+        }
+    }
+}
+
+fn has_twice_what_may_fail(predicate: &Expr) -> Result<bool> {
+    let mut seen = HashSet::new();
+    predicate.exists(|expr| Ok(may_fail(expr) && !seen.insert(expr.clone())))
+}
+
+fn may_fail(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+            matches!(op, Operator::Divide | Operator::Modulo)
+        }
+        Expr::Cast(_) | Expr::ScalarFunction(_) => true,
+        _ => false,
+    }
+}
