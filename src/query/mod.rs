@@ -1,4 +1,13 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
+//!
+//! [`stream`] takes a query from its text to its batches. [`statement`] parses and plans it, in a session
+//! that [`session`] puts together from DataFusion's rules and those here:
+//!
+//! - [`limited_scan`] and [`unique_sort_key`] let scans stop early;
+//! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
+//! - the others work around faults of DataFusion 55.2, each of which its file names:
+//!   [`aggregate_statistics`], [`empty_inputs`], [`filter_pushdown`], [`in_lists`], [`lossy_cast`],
+//!   [`plain_like`], [`planner`], [`repeated_keys`], [`topk_keys`] and [`ungrouped_filter`].
 
 mod aggregate_statistics;
 mod cancellation;
