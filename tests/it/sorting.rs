@@ -239,6 +239,19 @@ fn an_aggregate_of_an_aggregate_is_its_own() {
 }
 
 #[test]
+fn a_largest_value_hides_no_row_from_a_filtered_aggregate() {
+    let store = ticks_and_calls();
+    let session = many_partitions(&store);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sql = "SELECT max(id), min(source) FILTER (WHERE id IN (3)), max(id) FILTER (WHERE id < 9) FROM ticks
+               WHERE detail_json LIKE '%}'";
+    let answer =
+        runtime.block_on(async { session.sql(sql).await.unwrap().collect().await }).unwrap();
+    assert_eq!(answer[0].column(1).as_string_view().value(0), "odd");
+    assert_eq!(answer[0].column(2).as_primitive::<Int64Type>().value(0), 8);
+}
+
+#[test]
 fn a_computed_key_is_planned_on_many_partitions() {
     let store = ticks_and_calls();
     let session = many_partitions(&store);
