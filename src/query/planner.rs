@@ -20,7 +20,8 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 /// - It has scans leave out rows that are no larger than a `max` that is known, also if an aggregate
 ///   beside it has a `FILTER` and has not seen a row that passes.
 /// - It loses sight of keys that have one value while it plans sorts of several partitions or of the
-///   inputs of a union, and the plan fails its check. With one sort for all it does not.
+///   inputs of a union, and the plan fails its check. With one partition, or one sort for all, it does
+///   not.
 #[derive(Default)]
 pub(super) struct Planner(DefaultPhysicalPlanner);
 
@@ -39,16 +40,33 @@ impl QueryPlanner for Planner {
             let options = state.config_mut().options_mut();
             options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
         }
-        match self.0.create_physical_plan(plan, &state).await {
-            Err(DataFusionError::Context(rule, _)) if rule == SanityCheckPlan::new().name() => {
-                let options = state.config_mut().options_mut();
-                options.execution.target_partitions = 1;
-                options.optimizer.repartition_sorts = false;
-                self.0.create_physical_plan(plan, &state).await
-            }
-            planned => planned,
+        let planned = self.0.create_physical_plan(plan, &state).await;
+        if !is_refused(&planned) {
+            return planned;
         }
+        state.config_mut().options_mut().execution.target_partitions = 1;
+        let planned = self.0.create_physical_plan(plan, &state).await;
+        // Above a limit that leaves rows out first, one sort for all confuses the two.
+        if !is_refused(&planned) || has_offset(plan)? {
+            return planned;
+        }
+        state.config_mut().options_mut().optimizer.repartition_sorts = false;
+        self.0.create_physical_plan(plan, &state).await
     }
+}
+
+fn is_refused(planned: &Result<Arc<dyn ExecutionPlan>>) -> bool {
+    let check = SanityCheckPlan::new();
+    matches!(planned, Err(DataFusionError::Context(rule, _)) if rule == check.name())
+}
+
+fn has_offset(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Limit(limit) if limit.skip.is_some());
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
 }
 
 fn has_filtered_aggregate(plan: &LogicalPlan) -> Result<bool> {
