@@ -12,7 +12,7 @@ use redb::{
 use crate::error::{Error, Result};
 use crate::store::checksum::{self, Expected, Noted, Verifier};
 use crate::store::handle::Handle;
-use crate::store::unwind::Guarded;
+use crate::store::unwind::{self, Guarded};
 use crate::store::zone::{self, Block, MARKS, Mark, ZONES, ZoneMap};
 use crate::store::{META, rows_of};
 use crate::table::Table;
@@ -193,27 +193,23 @@ impl Snapshot {
         falling: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let range = self.guard(|| {
-            let Some(rows) = self.rows(table)? else { return Ok(None) };
-            Ok(Some(Guarded::new(rows.range(ids.clone())?)))
-        })?;
-        let Some(mut range) = range else { return Ok(()) };
         let mut verifier = expected.map(Verifier::new);
-        loop {
-            let row = self.guard(|| {
-                let row = if falling { range.next_back() } else { range.next() };
-                row.map(|row| Ok(Row::new(row?))).transpose()
-            })?;
-            let Some(row) = row else { break };
-            let json = row.json.value();
-            if let Some(verifier) = &mut verifier {
-                verifier.push(row.id, json);
+        let ended = self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(false) };
+            let mut range = Guarded::new(rows.range(ids.clone())?);
+            while let Some(row) = if falling { range.next_back() } else { range.next() } {
+                let (id, json) = row?;
+                let (id, json) = (id.value(), json.value());
+                if let Some(verifier) = &mut verifier {
+                    verifier.push(id, json);
+                }
+                if unwind::outside(|| visit(id, json))?.is_break() {
+                    return Ok(false);
+                }
             }
-            // Outside of the guard: a panic of `visit` has nothing to do with the file.
-            if visit(row.id, json)?.is_break() {
-                return Ok(());
-            }
-        }
+            Ok(true)
+        })?;
+        let verifier = verifier.filter(|_| ended);
         verifier.map_or(Ok(()), |verifier| verifier.finish(self.path(), table, ids))
     }
 

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -30,15 +30,24 @@ pub fn is_caught() -> bool {
 ///
 /// The panic's text, in one line.
 pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    struct Entered;
-    impl Drop for Entered {
-        fn drop(&mut self) {
-            DEPTH.set(DEPTH.get() - 1);
-        }
-    }
-    DEPTH.set(DEPTH.get() + 1);
-    let _entered = Entered;
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| text_of(&*panic))
+    let depth = DEPTH.get();
+    DEPTH.set(depth + 1);
+    let called = catch_unwind(AssertUnwindSafe(call));
+    let is_outside = DEPTH.replace(depth) == 0;
+    called.map_err(|panic| match is_outside {
+        true => resume_unwind(panic),
+        false => text_of(&*panic),
+    })
+}
+
+/// Calls what has nothing to do with the file from within [`guard`]: if it panics, the panic goes on, and
+/// says so. Entering and leaving a guard for each row of a scan instead took a sixth of its time.
+pub(super) fn outside<T>(call: impl FnOnce() -> T) -> T {
+    let depth = DEPTH.replace(0);
+    let value = call();
+    // Not after a panic, by which `guard` knows where it came from.
+    DEPTH.set(depth);
+    value
 }
 
 /// Calls into redb for the store at `path`. A panic becomes [`Error::Damaged`], and so do the errors
@@ -140,6 +149,22 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(!is_caught());
+    }
+
+    #[test]
+    fn a_panic_from_outside_goes_on() {
+        let path = Path::new("meta.db");
+        let unwound = catch_unwind(|| {
+            guard(path, || -> Result<()> {
+                assert_eq!(outside(|| 1), 1);
+                assert!(is_caught());
+                outside(|| panic!("the visitor's"))
+            })
+        });
+        let panic = unwound.expect_err("it is nobody's damage");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the visitor's"));
+        assert!(!is_caught());
+        assert!(matches!(guard(path, || panic!("redb's")), Err::<(), _>(Error::Damaged { .. })));
     }
 
     #[test]
