@@ -224,7 +224,7 @@ mod tests {
             Err(failure) => failure.to_string(),
             Ok((command, _)) => panic!("{line} is {command:?}"),
         };
-        assert_eq!(told(".tabels"), "no command .tabels; did you mean .tables?");
+        assert_eq!(told(".tabels"), "no command .tabels; did you mean '.tables'?");
         assert_eq!(told("\\xyz"), "no command \\xyz; .help lists them");
         assert!(told(".read").contains(".read report.sql"));
         assert!(told(".tables ticks").contains("takes nothing"));
