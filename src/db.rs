@@ -279,7 +279,7 @@ impl Db {
             row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
             rows.push(&row)?;
         }
-        self.append(R::TABLE, rows)
+        self.store().append_rows(R::TABLE, rows)
     }
 
     /// Records one row of the named table, given as a JSON object, and returns its id.
@@ -316,7 +316,7 @@ impl Db {
         let rows = import::read_rows(table, lines, |line, reason| {
             Err(Error::InvalidLine { line, reason })
         })?;
-        self.append(table, rows)
+        self.store().append_rows(table, rows)
     }
 
     /// As [`import`](Self::import), but leaves out the lines that are no rows of the table.
@@ -338,15 +338,7 @@ impl Db {
             on_invalid(line, &reason);
             Ok(())
         })?;
-        Ok(Imported { ids: self.append(table, rows)?, skipped })
-    }
-
-    fn append(&self, table: &'static Table, mut rows: EncodedRows) -> Result<Range<i64>> {
-        self.store().append(table, move |appender| {
-            let first = appender.next_id();
-            rows.read(|row| appender.push(row).map(|_| ()))?;
-            Ok(first..appender.next_id())
-        })
+        Ok(Imported { ids: self.store().append_rows(table, rows)?, skipped })
     }
 }
 

@@ -69,7 +69,9 @@ pub(crate) mod reserved {
     pub(crate) const IDS: &str = "ids";
     pub(crate) const ZONES: &str = "zones";
     pub(crate) const ZONE_MARKS: &str = "zone_marks";
-    const ALL: [&str; 4] = [META, IDS, ZONES, ZONE_MARKS];
+    pub(crate) const IMPORTS: &str = ".imports";
+    pub(crate) const STAGED: &str = ".staged";
+    const ALL: [&str; 6] = [META, IDS, ZONES, ZONE_MARKS, IMPORTS, STAGED];
 
     pub(crate) const fn contains(name: &str) -> bool {
         let mut i = 0;

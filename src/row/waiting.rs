@@ -17,6 +17,7 @@ const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
 pub(crate) struct EncodedRows {
     rows: SpooledTempFile,
     count: u64,
+    json_bytes: u64,
     order: Order,
 }
 
@@ -43,6 +44,7 @@ impl EncodedRows {
         Self {
             rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES),
             count: 0,
+            json_bytes: 0,
             order: Order::Rising { last: None },
         }
     }
@@ -67,7 +69,18 @@ impl EncodedRows {
             .and_then(|()| self.rows.write_all(&row.json))
             .map_err(Error::io("write rows to a temporary file in", std::env::temp_dir()))?;
         self.count += 1;
+        self.json_bytes += header.length;
         Ok(())
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The bytes of the rows' JSON.
+    pub(crate) fn json_bytes(&self) -> u64 {
+        self.json_bytes
     }
 
     /// Gives the rows to `visit`: in the order of the ids that they had, if each had one of its own,

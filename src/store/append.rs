@@ -8,7 +8,7 @@ use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 use crate::error::{Error, Result};
 use crate::row::{self, EncodedRow};
 use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, Store, rows_of};
+use crate::store::{IDS, Store, rows_of, staging};
 use crate::table::Table;
 
 impl Store {
@@ -19,7 +19,13 @@ impl Store {
         table: &'static Table,
         mut fill: impl FnMut(&mut Appender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write(move |txn| append(txn, table, &mut fill))
+        let (filled, is_import_left) = self.write(move |txn| {
+            Ok((append(txn, table, &mut fill)?, staging::has_left_import(txn).unwrap_or(false)))
+        })?;
+        if is_import_left {
+            self.help_left_import();
+        }
+        Ok(filled)
     }
 
     /// Appends rows of any tables in one durable transaction, those of a table in their order.
@@ -27,7 +33,7 @@ impl Store {
         &self,
         rows: Vec<Arc<Vec<(&'static Table, EncodedRow)>>>,
     ) -> Result<()> {
-        self.write(move |txn| {
+        let is_import_left = self.write(move |txn| {
             let mut of_table: BTreeMap<&str, (&'static Table, Vec<&EncodedRow>)> = BTreeMap::new();
             for (table, row) in rows.iter().flat_map(|rows| rows.iter()) {
                 of_table.entry(table.name()).or_insert((table, Vec::new())).1.push(row);
@@ -37,8 +43,12 @@ impl Store {
                     rows.iter().try_for_each(|row| appender.push(row).map(|_| ()))
                 })?;
             }
-            Ok(())
-        })
+            Ok(staging::has_left_import(txn).unwrap_or(false))
+        })?;
+        if is_import_left {
+            self.help_left_import();
+        }
+        Ok(())
     }
 }
 
@@ -47,20 +57,22 @@ fn append<T>(
     table: &'static Table,
     mut fill: impl FnMut(&mut Appender<'_>) -> Result<T>,
 ) -> Result<T> {
-    let mut ids = txn.open_table(IDS)?;
-    let rows = txn.open_table(rows_of(table))?;
-    let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
-    // A program that wrote rows and not their ids must not have them overwritten.
-    let highest = rows.last()?.map_or(0, |(id, _)| id.value());
-    let last_id = given_out.max(highest);
-    let zones = ZoneWriter::open(txn, table, &rows)?;
-    let mut appender = Appender { rows, zones, last_id, row: Vec::new() };
+    let given_out = last_id(txn, table)?;
+    let mut appender = Appender::after(txn, table, given_out)?;
     let filled = fill(&mut appender)?;
-    appender.zones.write(&appender.rows)?;
-    if appender.last_id != given_out {
-        ids.insert(table.name(), appender.last_id)?;
+    let last_id = appender.finish()?;
+    if last_id != given_out {
+        txn.open_table(IDS)?.insert(table.name(), last_id)?;
     }
     Ok(filled)
+}
+
+/// The highest id that was given out. A program that wrote rows and not their ids must not have them
+/// overwritten.
+pub(super) fn last_id(txn: &WriteTransaction, table: &Table) -> Result<i64> {
+    let given_out = txn.open_table(IDS)?.get(table.name())?.map_or(0, |id| id.value());
+    let highest = txn.open_table(rows_of(table))?.last()?.map_or(0, |(id, _)| id.value());
+    Ok(given_out.max(highest))
 }
 
 /// Appends rows to one table within a transaction.
@@ -71,7 +83,24 @@ pub(crate) struct Appender<'txn> {
     row: Vec<u8>,
 }
 
-impl Appender<'_> {
+impl<'txn> Appender<'txn> {
+    /// Appends rows with the ids that follow `last_id`, which no row may have.
+    pub(super) fn after(
+        txn: &'txn WriteTransaction,
+        table: &'static Table,
+        last_id: i64,
+    ) -> Result<Self> {
+        let rows = txn.open_table(rows_of(table))?;
+        let zones = ZoneWriter::open(txn, table, &rows)?;
+        Ok(Self { rows, zones, last_id, row: Vec::new() })
+    }
+
+    /// Writes what is noted of the rows, and returns the last one's id.
+    pub(super) fn finish(mut self) -> Result<i64> {
+        self.zones.write(&self.rows)?;
+        Ok(self.last_id)
+    }
+
     /// The id that the next row gets.
     pub(crate) fn next_id(&self) -> i64 {
         self.last_id.saturating_add(1)
@@ -79,6 +108,11 @@ impl Appender<'_> {
 
     /// Appends a row and returns the id it got.
     pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<i64> {
+        self.insert(row.time(), row.json())
+    }
+
+    /// Appends a row with that time, in nanoseconds, and JSON without its id.
+    pub(super) fn insert(&mut self, time: Option<i64>, json: &[u8]) -> Result<i64> {
         let id = self.next_id();
         // The largest number is no id of ours, so that the end of a range of ids can be said.
         if id == i64::MAX {
@@ -86,9 +120,9 @@ impl Appender<'_> {
         }
         self.row.clear();
         row::id_prefix(id, &mut self.row);
-        self.row.extend_from_slice(row.json());
+        self.row.extend_from_slice(json);
         self.rows.insert(id, self.row.as_slice())?;
-        self.zones.add(id, row.time(), &self.row, &self.rows)?;
+        self.zones.add(id, time, &self.row, &self.rows)?;
         self.last_id = id;
         Ok(id)
     }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
-use redb::ReadableTable;
 
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
@@ -218,20 +217,21 @@ impl Snapshot {
         let mut zones = self.zone_check(table)?;
         let mut row_check = RowCheck::new(table)?;
         let mut block = None;
-        for row in rows.iter()? {
-            let (id, json) = row?;
-            let (id, json) = (id.value(), json.value());
+        let pending: Vec<_> = rows.pending().collect();
+        let _ = rows.visit(i64::MIN..=i64::MAX, false, |id, json| {
             if block.is_some_and(|block| block != Block::of(id)) {
                 row_check.finish_block(&mut zones, report)?;
             }
             block = Some(Block::of(id));
-            row_check.push(id, json, zones.covers(id), report)?;
+            let zoned = zones.covers(id) && !pending.iter().any(|ids| ids.contains(&id));
+            row_check.push(id, json, zoned, report)?;
             progress.add_row(json);
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         row_check.finish_block(&mut zones, report)?;
         zones.finish(table, report);
 
-        let highest = rows.last()?.map_or(0, |(id, _)| id.value());
+        let highest = rows.first(i64::MIN..=i64::MAX, true, |id, _| id)?.unwrap_or(0);
         let ids = absent_as_none(self.txn.open_table(IDS))?;
         let given_out = match ids {
             Some(ids) => ids.get(table.name())?.map_or(0, |id| id.value()),

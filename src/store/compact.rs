@@ -24,6 +24,7 @@ impl Store {
     /// when it begins.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         self.refuse_damage()?;
+        self.finish_imports(&self.connection.tables())?;
         // Whoever writes now may end; redb itself would wait without a bound.
         self.write(|_| Ok(()))?;
         unwind::guard(self.path(), || self.compact_alone())

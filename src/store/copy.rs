@@ -6,20 +6,22 @@
 //! waits, zones are made anew, and ids are brought up to the rows, so that a copy is right where its
 //! original was not. Rows are copied as they are, corrupt ones too.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use redb::{
-    Builder, Database, MultimapTableHandle, ReadOnlyTable, ReadableTable, ReadableTableMetadata,
-    TableDefinition, TableError, TableHandle, WriteTransaction,
+    Builder, Database, MultimapTableHandle, ReadableTable, TableDefinition, TableError,
+    TableHandle, WriteTransaction,
 };
 
 use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
 use crate::store::checksum;
 use crate::store::repair::raise_ids;
+use crate::store::rows::Rows;
 use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, META, Snapshot, is_own, rows_of};
+use crate::store::{IDS, META, Snapshot, is_own, rows_named, rows_of};
 use crate::table::Table;
 
 /// So much goes into the copy in one transaction. redb keeps in memory what it has changed in one, up
@@ -50,13 +52,12 @@ impl Snapshot {
         }
         let (mut tables, mut total) = (Vec::new(), 0);
         for table in self.txn.list_tables()?.filter(|table| !is_own(table.name())) {
-            let rows = match self.txn.open_table(rows_named(table.name())) {
-                Ok(rows) => rows,
-                Err(TableError::TableTypeMismatch { .. }) => {
-                    return Err(foreign_table(table.name()));
-                }
-                Err(error) => return Err(error.into()),
-            };
+            if let Err(TableError::TableTypeMismatch { .. }) =
+                self.txn.open_table(rows_named(table.name()))
+            {
+                return Err(foreign_table(table.name()));
+            }
+            let Some(rows) = self.rows_named(table.name())? else { continue };
             total += rows.len()?;
             tables.push((table, rows));
         }
@@ -70,10 +71,6 @@ impl Snapshot {
         drop(self);
         copy.close()
     }
-}
-
-pub(super) fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
-    TableDefinition::new(table)
 }
 
 fn foreign_table(name: &str) -> Error {
@@ -100,29 +97,29 @@ impl Copy {
     fn rows(
         &mut self,
         definition: TableDefinition<'_, i64, &'static [u8]>,
-        from: &ReadOnlyTable<i64, &'static [u8]>,
+        from: &Rows,
         progress: &CareProgress,
     ) -> Result<()> {
-        let mut rows = from.iter()?.peekable();
-        loop {
+        let mut next = Some(i64::MIN);
+        while let Some(first) = next.take() {
             let txn = self.begin()?;
-            let mut bytes = 0;
             let mut to = txn.open_table(definition)?;
-            while bytes < TRANSACTION_BYTES
-                && let Some(row) = rows.next()
-            {
-                let (id, json) = row?;
-                to.insert(id.value(), json.value())?;
-                bytes += json.value().len();
+            let mut bytes = 0;
+            let _ = from.visit(first..=i64::MAX, false, |id, json| {
+                to.insert(id, json)?;
+                bytes += json.len();
                 self.rows += 1;
-                progress.add_row(json.value());
-            }
+                progress.add_row(json);
+                if bytes < TRANSACTION_BYTES {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                next = id.checked_add(1);
+                Ok(ControlFlow::Break(()))
+            })?;
             drop(to);
             txn.commit()?;
-            if rows.peek().is_none() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// What is not rows goes last, and the file is no store without it.

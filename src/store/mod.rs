@@ -14,12 +14,17 @@ mod creation;
 mod faults;
 mod file;
 mod handle;
+#[cfg(test)]
+mod interleavings;
 mod kept;
 mod legacy;
 mod pages;
 mod prune;
 mod repair;
+mod rows;
 mod snapshot;
+mod staged;
+mod staging;
 mod stats;
 mod times;
 mod unknown;
@@ -66,7 +71,11 @@ const IDS: TableDefinition<'_, &str, i64> = TableDefinition::new(reserved::IDS);
 const SCHEMA_VERSION_KEY: &str = "schema_version";
 
 fn rows_of(table: &Table) -> TableDefinition<'static, i64, &'static [u8]> {
-    TableDefinition::new(table.name())
+    rows_named(table.name())
+}
+
+fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+    TableDefinition::new(table)
 }
 
 /// Whether a redb table of that name is not one of rows: it has what the store notes of them.

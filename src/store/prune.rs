@@ -47,6 +47,7 @@ impl Store {
         if self.is_read_only() {
             return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         }
+        self.finish_imports(&[table])?;
         let mut pruned = OldRows::default();
         // Without this look, a table that has nothing old would cost a transaction.
         let mut from = match self.snapshot()?.old_rows(table, before)? {

@@ -12,6 +12,7 @@ impl Store {
     /// tables.
     pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
         self.refuse_damage()?;
+        self.finish_imports(tables)?;
         for table in tables.iter().copied() {
             self.write(move |txn| {
                 let rows = txn.open_table(rows_of(table))?;

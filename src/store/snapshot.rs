@@ -2,24 +2,25 @@
 
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use redb::{
-    AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableError,
-    TableHandle,
-};
+use redb::{ReadOnlyTable, ReadTransaction, TableError, TableHandle};
 
 use crate::error::{Error, Result};
 use crate::store::checksum::{self, Expected, Noted, Verifier};
 use crate::store::handle::Handle;
-use crate::store::unwind::{self, Guarded};
+use crate::store::rows::{Rows, RowsTable};
+use crate::store::staged::{IMPORTS, Import, STAGED};
+use crate::store::unwind::Guarded;
 use crate::store::zone::{self, Block, MARKS, Mark, ZONES, ZoneMap};
-use crate::store::{META, rows_of};
+use crate::store::{META, rows_named};
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
 pub(crate) struct Snapshot {
     pub(super) txn: Guarded<ReadTransaction>,
+    /// What imports have staged, once somebody has asked.
+    imports: OnceLock<Vec<Import>>,
     /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
     handle: Arc<Handle>,
 }
@@ -32,7 +33,7 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     pub(super) fn new(handle: Arc<Handle>) -> Result<Self> {
-        Ok(Self { txn: handle.begin_read()?, handle })
+        Ok(Self { txn: handle.begin_read()?, imports: OnceLock::new(), handle })
     }
 
     /// The store, for errors to name.
@@ -69,7 +70,7 @@ impl Snapshot {
         self.guard(|| {
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
             for table in tables {
-                let Some(rows) = self.rows(table)? else { return Ok(false) };
+                let Some(rows) = self.open_rows(table.name())? else { return Ok(false) };
                 if !zone::is_complete(table, &rows, &marks)? {
                     return Ok(false);
                 }
@@ -91,13 +92,14 @@ impl Snapshot {
             };
             let zones = absent_as_none(self.txn.open_table(ZONES))?;
             let marks = absent_as_none(self.txn.open_table(MARKS))?;
-            match zones.zip(marks) {
+            let known = match zones.zip(marks) {
                 Some((zones, marks)) => {
                     let checksums = self.checksums(table)?;
-                    ZoneMap::read(table, &rows, &zones, &marks, checksums.as_ref())
+                    ZoneMap::read(table, rows.table(), &zones, &marks, checksums.as_ref())
                 }
-                None => ZoneMap::unknown(&rows),
-            }
+                None => ZoneMap::unknown(rows.table()),
+            };
+            Ok(known?.with_pending(rows.pending()))
         })
     }
 
@@ -123,7 +125,7 @@ impl Snapshot {
     /// changed in the file, and to make the table anew would hide that.
     pub(super) fn refuse_lost(&self, table: &Table) -> Result<()> {
         self.guard(|| {
-            if self.rows(table)?.is_some() {
+            if self.open_rows(table.name())?.is_some() {
                 return Ok(());
             }
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
@@ -140,7 +142,7 @@ impl Snapshot {
 
     /// How many rows the table has. Takes no longer for more.
     pub(crate) fn count(&self, table: &Table) -> Result<u64> {
-        self.guard(|| Ok(self.rows(table)?.map_or(Ok(0), |rows| rows.len())?))
+        self.guard(|| self.rows(table)?.map_or(Ok(0), |rows| rows.len()))
     }
 
     /// Gives the row of the lowest id and the row of the highest to `read`; nothing if there is none.
@@ -149,14 +151,12 @@ impl Snapshot {
         table: &Table,
         mut read: impl FnMut(i64, &[u8]) -> Result<T>,
     ) -> Result<Option<(T, T)>> {
-        let ends = self.guard(|| {
+        self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(None) };
-            let (Some(first), Some(last)) = (rows.first()?, rows.last()?) else { return Ok(None) };
-            Ok(Some([first, last].map(|(id, json)| (id.value(), json.value().to_vec()))))
-        })?;
-        let Some([(first_id, first), (last_id, last)]) = ends else { return Ok(None) };
-        let first = read(first_id, &first)?;
-        Ok(Some((first, read(last_id, &last)?)))
+            let mut end =
+                |falling| rows.first(i64::MIN..=i64::MAX, falling, &mut read)?.transpose();
+            Ok(end(false)?.zip(end(true)?))
+        })
     }
 
     /// The lowest and the highest id in a run of ids; `None` if there is no row.
@@ -167,14 +167,8 @@ impl Snapshot {
     ) -> Result<Option<(i64, i64)>> {
         self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(None) };
-            let mut range = rows.range(ids)?;
-            let Some(first) = range.next() else { return Ok(None) };
-            let first = first?.0.value();
-            let last = match range.next_back() {
-                Some(last) => last?.0.value(),
-                None => first,
-            };
-            Ok(Some((first, last)))
+            let end = |falling| rows.first(ids.clone(), falling, |id, _| id);
+            Ok(end(false)?.zip(end(true)?))
         })
     }
 
@@ -194,43 +188,60 @@ impl Snapshot {
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let mut verifier = expected.map(Verifier::new);
-        let ended = self.guard(|| {
-            let Some(rows) = self.rows(table)? else { return Ok(false) };
-            let mut range = Guarded::new(rows.range(ids.clone())?);
-            while let Some(row) = if falling { range.next_back() } else { range.next() } {
-                let (id, json) = row?;
-                let (id, json) = (id.value(), json.value());
+        let flow = self.guard(|| {
+            let Some(rows) = self.rows(table)? else { return Ok(ControlFlow::Break(())) };
+            rows.visit(ids.clone(), falling, |id, json| {
                 if let Some(verifier) = &mut verifier {
                     verifier.push(id, json);
                 }
-                if unwind::outside(|| visit(id, json))?.is_break() {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+                visit(id, json)
+            })
         })?;
-        let verifier = verifier.filter(|_| ended);
+        let verifier = verifier.filter(|_| flow.is_continue());
         verifier.map_or(Ok(()), |verifier| verifier.finish(self.path(), table, ids))
     }
 
-    pub(super) fn rows(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
-        absent_as_none(self.txn.open_table(rows_of(table)))
+    /// The table's rows; `None` if the store never had the table.
+    pub(super) fn rows(&self, table: &Table) -> Result<Option<Rows>> {
+        self.rows_named(table.name())
     }
-}
 
-/// A row where redb found it.
-pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) json: AccessGuard<'static, &'static [u8]>,
-}
+    pub(super) fn rows_named(&self, table: &str) -> Result<Option<Rows>> {
+        let Some(rows) = self.open_rows(table)? else { return Ok(None) };
+        let imports = self.imports()?;
+        let chunks = match imports {
+            [] => None,
+            _ => absent_as_none(self.txn.open_table(STAGED))?,
+        };
+        Ok(Some(Rows::new(table, rows, imports, chunks)?))
+    }
 
-impl Row {
-    /// Reads the id, and finds the JSON once, so that doing it again cannot panic.
-    pub(super) fn new(
-        (id, json): (AccessGuard<'static, i64>, AccessGuard<'static, &'static [u8]>),
-    ) -> Self {
-        let _found = json.value();
-        Self { id: id.value(), json }
+    /// The redb table of rows, which lacks what is staged.
+    fn open_rows(&self, table: &str) -> Result<Option<RowsTable>> {
+        absent_as_none(self.txn.open_table(rows_named(table)))
+    }
+
+    /// How many rows of the table are staged, and not yet in its redb table.
+    pub(super) fn pending_rows(&self, table: &str) -> Result<u64> {
+        let of_table = self.imports()?.iter().filter(|import| import.table == table);
+        Ok(of_table.map(Import::pending_rows).sum())
+    }
+
+    /// Whether imports have staged anything.
+    pub(super) fn has_imports(&self) -> Result<bool> {
+        self.guard(|| Ok(!self.imports()?.is_empty()))
+    }
+
+    /// What imports have staged.
+    fn imports(&self) -> Result<&[Import]> {
+        if let Some(imports) = self.imports.get() {
+            return Ok(imports);
+        }
+        let imports = match absent_as_none(self.txn.open_table(IMPORTS))? {
+            Some(imports) => Import::read_all(&imports)?,
+            None => Vec::new(),
+        };
+        Ok(self.imports.get_or_init(|| imports))
     }
 }
 

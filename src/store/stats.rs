@@ -28,7 +28,8 @@ pub struct TableStats {
     pub table: &'static Table,
     /// How many rows it has.
     pub rows: u64,
-    /// The bytes of its rows as they are stored: JSON, and 8 for the id.
+    /// The bytes of its rows as they are stored: JSON, and 8 for the id. The rows of an import that has
+    /// just been published count once they have been moved to their table.
     pub row_bytes: u64,
     /// The bytes of the pages that the rows lie in.
     pub page_bytes: u64,
@@ -58,7 +59,7 @@ impl Snapshot {
         let mut stats =
             TableStats { table, rows: 0, row_bytes: 0, page_bytes: 0, span: None, zones: 0 };
         let Some(rows) = self.rows(table)? else { return Ok(stats) };
-        let tree = rows.stats()?;
+        let tree = rows.table().stats()?;
         stats.rows = rows.len()?;
         stats.row_bytes = tree.stored_bytes();
         stats.page_bytes = tree.stored_bytes() + tree.metadata_bytes() + tree.fragmented_bytes();

@@ -5,9 +5,6 @@ use std::ops::ControlFlow;
 use redb::{ReadableTableMetadata, TableHandle};
 
 use crate::error::Result;
-use crate::store::copy::rows_named;
-use crate::store::snapshot::{Row, absent_as_none};
-use crate::store::unwind::Guarded;
 use crate::store::{Snapshot, Store, is_own};
 use crate::table::Table;
 
@@ -45,8 +42,8 @@ impl Snapshot {
                 let tree = table.stats()?;
                 let row_bytes = tree.stored_bytes();
                 unknown.push(UnknownTable {
+                    rows: table.len()? + self.pending_rows(&name)?,
                     name,
-                    rows: table.len()?,
                     row_bytes,
                     page_bytes: row_bytes + tree.metadata_bytes() + tree.fragmented_bytes(),
                 });
@@ -62,18 +59,10 @@ impl Snapshot {
         table: &str,
         mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
-        let rows = self.guard(|| {
-            let rows = absent_as_none(self.txn.open_table(rows_named(table)))?;
-            rows.map(|rows| Ok(Guarded::new(rows.range::<i64>(..)?))).transpose()
+        let _ = self.guard(|| match self.rows_named(table)? {
+            Some(rows) => rows.visit(i64::MIN..=i64::MAX, false, |id, json| Ok(visit(id, json))),
+            None => Ok(ControlFlow::Continue(())),
         })?;
-        let Some(mut rows) = rows else { return Ok(()) };
-        let mut next = || self.guard(|| rows.next().map(|row| Ok(Row::new(row?))).transpose());
-        while let Some(row) = next()? {
-            // Outside of the guard: a panic of `visit` has nothing to do with the file.
-            if visit(row.id, row.json.value()).is_break() {
-                break;
-            }
-        }
         Ok(())
     }
 }

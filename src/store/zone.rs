@@ -236,6 +236,45 @@ impl ZoneMap {
         Ok(Self { runs })
     }
 
+    /// With the rows that an import has still staged, by runs of ids. Their times are not known.
+    pub(super) fn with_pending(
+        self,
+        pending: impl Iterator<Item = RangeInclusive<i64>> + Clone,
+    ) -> Self {
+        if pending.clone().next().is_none() {
+            return self;
+        }
+        let mut runs = Vec::with_capacity(self.runs.len());
+        for run in self.runs {
+            let mut parts = Vec::new();
+            let (first, last) = run.ids.into_inner();
+            let mut next = first;
+            for ids in pending.clone().filter(|ids| first <= *ids.end() && *ids.start() <= last) {
+                parts.extend(ids.start().checked_sub(1).map(|before| next..=before));
+                next = ids.end().saturating_add(1);
+            }
+            parts.push(next..=last);
+            parts.retain(|ids| !ids.is_empty());
+            // If all of the block's rows lie in one part, what is known of them is known of the part.
+            let is_whole = parts.len() == 1;
+            let (zone, expected) =
+                (run.zone.filter(|_| is_whole), run.expected.filter(|_| is_whole));
+            runs.extend(parts.into_iter().map(|ids| ZoneRun { ids, zone, expected }));
+        }
+        for ids in pending {
+            // Cut like other rows, so that scans of several threads can share them.
+            for block in Block::of(*ids.start()).0..=Block::of(*ids.end()).0 {
+                let (first, last) = Block(block).ids().into_inner();
+                let part = first.max(*ids.start())..=last.min(*ids.end());
+                let rows = part.end().abs_diff(*part.start()) + 1;
+                let (zone, expected) = (Zone { rows, times: None }, Expected::rows(rows));
+                runs.push(ZoneRun { ids: part, zone: Some(zone), expected: Some(expected) });
+            }
+        }
+        runs.sort_unstable_by_key(|run| *run.ids.start());
+        Self { runs }
+    }
+
     /// Nothing is known of any row but their number.
     pub(super) fn unknown(rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<Self> {
         Ok(Self::of_one_run(Expected::rows(rows.len()?)))
@@ -313,7 +352,8 @@ impl<'txn> ZoneWriter<'txn> {
         self.write(rows)
     }
 
-    /// Takes note of a row, which is the last of the rows.
+    /// Takes note of a row that was inserted. It need not be the last: the rows of an import come below
+    /// those that were recorded while it was moved.
     pub(super) fn add(
         &mut self,
         id: i64,
@@ -338,7 +378,8 @@ impl<'txn> ZoneWriter<'txn> {
         let (_, gained) = self.gained.get_or_insert((block, Entry::default()));
         gained.zone.add(entry.zone);
         gained.checksum.add(entry.checksum);
-        self.mark = Mark { id: last_id, rows: self.mark.rows + entry.zone.rows };
+        let id = self.mark.id.max(last_id);
+        self.mark = Mark { id, rows: self.mark.rows + entry.zone.rows };
         Ok(())
     }
 

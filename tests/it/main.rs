@@ -6,6 +6,7 @@ mod contract;
 mod fleet;
 mod format;
 mod joins;
+mod large_imports;
 mod limits;
 mod opening;
 mod oracle;

@@ -1,0 +1,411 @@
+//! Imports that stop at every stage, between all else that happens to a store: whoever reads sees what
+//! was published, in any order of the steps.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::staged::{Import, STAGED};
+use super::staging::{advance, begin, delete, publish, state_of};
+use super::*;
+use crate::row::{EncodedRow, EncodedRows};
+use crate::schema::TickRecord;
+use crate::table::Record;
+
+const TICKS: &Table = TickRecord::TABLE;
+
+/// A step of somebody.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Rows in one transaction, with a text of that length.
+    Append(u64, usize),
+    /// The rows of a new import, which is not published.
+    Stage(u64, usize),
+    Publish(Part),
+    /// Rows of a published import that find their place.
+    Move(Part, u64),
+    /// An unpublished import is deleted.
+    Abandon(Part),
+    /// Another program writes a row with the id after the last in the redb table, and does not note it.
+    Foreign,
+    Prune(Part),
+    Repair,
+    /// The store goes on from a copy.
+    Copy,
+}
+
+/// A share of something: of none at 0, up to the last.
+#[derive(Debug, Clone, Copy)]
+struct Part(u16);
+
+impl Part {
+    fn index(self, size: usize) -> usize {
+        usize::from(self.0) * size / 65_536
+    }
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    any::<u16>().prop_map(Part)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Long texts, so that an import has many chunks.
+    let bytes = || prop_oneof![Just(10_usize), Just(3_000), Just(40_000)];
+    prop_oneof![
+        3 => (1..4_u64, bytes()).prop_map(|(rows, bytes)| Step::Append(rows, bytes)),
+        1 => Just(Step::Append(1_030, 0)),
+        3 => (1..40_u64, bytes()).prop_map(|(rows, bytes)| Step::Stage(rows, bytes)),
+        1 => (1_000..2_100_u64).prop_map(|rows| Step::Stage(rows, 0)),
+        3 => part().prop_map(Step::Publish),
+        4 => (part(), prop_oneof![1..8_u64, 500..3_000_u64])
+            .prop_map(|(import, rows)| Step::Move(import, rows)),
+        1 => part().prop_map(Step::Abandon),
+        1 => Just(Step::Foreign),
+        1 => part().prop_map(Step::Prune),
+        1 => Just(Step::Repair),
+        1 => Just(Step::Copy),
+    ]
+}
+
+/// A store, and what must be in it.
+struct Model {
+    _dirs: Vec<TempDir>,
+    store: Store,
+    /// By id: the second that the row is dated.
+    rows: BTreeMap<i64, i64>,
+    last_id: i64,
+    next_second: i64,
+    /// Imports that are not published, with the seconds of their rows.
+    staged: Vec<(i64, Vec<i64>)>,
+    published: Vec<i64>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("meta.db"), &OpenOptions::new()).unwrap();
+        store.create_tables(&[TICKS]).unwrap();
+        Self {
+            _dirs: vec![dir],
+            store,
+            rows: BTreeMap::new(),
+            last_id: 0,
+            next_second: 0,
+            staged: Vec::new(),
+            published: Vec::new(),
+        }
+    }
+
+    fn encoded(&mut self, count: u64, bytes: usize) -> (EncodedRows, Vec<i64>) {
+        let (mut rows, mut seconds) = (EncodedRows::new(), Vec::new());
+        let text = "a".repeat(bytes);
+        for _ in 0..count {
+            // Times rise in steps, so that a moment parts blocks and rows.
+            let second = self.next_second + self.next_second % 7;
+            self.next_second += 1;
+            rows.push(&row(second, &text)).unwrap();
+            seconds.push(second);
+        }
+        (rows, seconds)
+    }
+
+    fn gain(&mut self, first: i64, seconds: &[i64]) {
+        assert_eq!(first, self.last_id + 1, "ids have a gap");
+        self.rows.extend((first..).zip(seconds.iter().copied()));
+        self.last_id += seconds.len() as i64;
+    }
+
+    fn import(&self, number: i64) -> Option<Import> {
+        self.store.write(move |txn| state_of(txn, number)).unwrap()
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Append(count, bytes) => {
+                let (rows, seconds) = self.encoded(count, bytes);
+                let ids = self.store.append_rows(TICKS, rows).unwrap();
+                self.gain(ids.start, &seconds);
+            }
+            Step::Stage(count, bytes) => {
+                let (mut rows, seconds) = self.encoded(count, bytes);
+                let number = self.store.write(|txn| begin(txn, TICKS)).unwrap();
+                self.store.stage(number, &mut rows).unwrap();
+                self.staged.push((number, seconds));
+            }
+            Step::Publish(index) if !self.staged.is_empty() => {
+                let (number, seconds) = self.staged.remove(index.index(self.staged.len()));
+                let ids = self.store.write(move |txn| publish(txn, number, TICKS)).unwrap();
+                self.gain(ids.start, &seconds);
+                self.published.push(number);
+            }
+            Step::Move(index, at_most) if !self.published.is_empty() => {
+                let at = index.index(self.published.len());
+                let Some(import) = self.import(self.published[at]) else {
+                    self.published.remove(at);
+                    return;
+                };
+                self.store.write(move |txn| advance(txn, &import, TICKS, at_most)).unwrap();
+            }
+            Step::Abandon(index) if !self.staged.is_empty() => {
+                let (number, _) = self.staged.remove(index.index(self.staged.len()));
+                let import = self.import(number).unwrap();
+                while self
+                    .store
+                    .write({
+                        let import = import.clone();
+                        move |txn| delete(txn, &import)
+                    })
+                    .unwrap()
+                {}
+            }
+            Step::Foreign => self.write_as_another_program(),
+            Step::Prune(index) => {
+                let before = index.index(self.next_second.unsigned_abs() as usize + 1) as i64;
+                self.store.prune(TICKS, before * 1_000_000_000).unwrap();
+                self.rows.retain(|_, second| *second >= before);
+            }
+            Step::Repair => self.store.repair(&[TICKS]).unwrap(),
+            Step::Copy => {
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().join("copy.db");
+                self.store.backup(&path, Existing::Refuse, &[TICKS]).unwrap();
+                self.store = Store::open(&path, &OpenOptions::new()).unwrap();
+                self.store.create_tables(&[TICKS]).unwrap();
+                // What is not published is nobody's, and a copy has all rows in their place.
+                self.staged.clear();
+                self.published.clear();
+                self._dirs.push(dir);
+            }
+            Step::Publish(_) | Step::Move(..) | Step::Abandon(_) => {}
+        }
+    }
+
+    /// Writes a row past all ids that were given out, and tells nobody.
+    fn write_as_another_program(&mut self) {
+        let (id, second) = (self.last_id + 1, self.next_second);
+        self.next_second += 1;
+        let mut json = Vec::new();
+        crate::row::id_prefix(id, &mut json);
+        json.extend_from_slice(row(second, "foreign").json());
+        self.store
+            .write(move |txn| {
+                txn.open_table(rows_of(TICKS))?.insert(id, json.as_slice())?;
+                Ok(())
+            })
+            .unwrap();
+        self.last_id = id;
+        self.rows.insert(id, second);
+    }
+
+    /// Compares all ways to read the store with what must be in it.
+    fn compare(&self, low: Part, high: Part) {
+        let snapshot = self.store.snapshot().unwrap();
+        assert_eq!(snapshot.count(TICKS).unwrap(), self.rows.len() as u64);
+        let end = self.last_id.unsigned_abs() as usize + 2;
+        let ids = low.index(end) as i64..=high.index(end) as i64;
+        for ids in [i64::MIN..=i64::MAX, ids] {
+            let wanted: Vec<(i64, i64)> = match ids.is_empty() {
+                true => Vec::new(),
+                false => self.rows.range(ids.clone()).map(|(id, second)| (*id, *second)).collect(),
+            };
+            let found = read(&snapshot, ids.clone(), None, false);
+            assert_eq!(found, wanted, "{ids:?}");
+            let mut falling = read(&snapshot, ids.clone(), None, true);
+            falling.reverse();
+            assert_eq!(falling, wanted, "{ids:?} falling");
+            let ends = wanted.first().zip(wanted.last()).map(|(first, last)| (first.0, last.0));
+            assert_eq!(snapshot.first_and_last_id(TICKS, ids).unwrap(), ends);
+        }
+        // The zones tell of all rows, each once, and nothing untrue.
+        let (mut all, mut before) = (Vec::new(), None);
+        for run in snapshot.zones(TICKS).unwrap().runs() {
+            assert!(before.is_none_or(|before| before < *run.ids.start()), "runs overlap");
+            before = Some(*run.ids.end());
+            let found = read(&snapshot, run.ids.clone(), run.expected, false);
+            if let Some(zone) = run.zone {
+                assert_eq!(zone.rows, found.len() as u64, "{:?}", run.ids);
+                let nanos = |second: i64| second * 1_000_000_000;
+                let within = |(low, high): (i64, i64)| {
+                    found.iter().all(|(_, second)| (low..=high).contains(&nanos(*second)))
+                };
+                assert!(zone.times.is_none_or(within), "{:?}", run.ids);
+            }
+            all.extend(found);
+        }
+        assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), self.rows);
+        let stats = self.store.stats(&[TICKS]).unwrap();
+        assert_eq!(stats.tables[0].rows, self.rows.len() as u64);
+        let report = self.store.check(&[TICKS]).unwrap();
+        let untrue = |fault: &&Fault| !matches!(fault, Fault::IdsBehind { .. });
+        assert_eq!(report.faults.iter().find(untrue), None);
+    }
+}
+
+fn row(second: i64, text: &str) -> EncodedRow {
+    let ts_utc = chrono::DateTime::from_timestamp(second, 0).unwrap();
+    let mut row = EncodedRow::default();
+    let record = TickRecord { ts_utc, source: "a", detail_json: text };
+    row.encode(TICKS, record.values()).unwrap();
+    row
+}
+
+/// The ids and seconds of the rows.
+fn read(
+    snapshot: &Snapshot,
+    ids: std::ops::RangeInclusive<i64>,
+    expected: Option<Expected>,
+    falling: bool,
+) -> Vec<(i64, i64)> {
+    let mut rows = Vec::new();
+    snapshot
+        .scan(TICKS, ids, expected, falling, |id, json| {
+            let mut decoder = crate::row::Decoder::new(TICKS, &[0, 1]).unwrap();
+            decoder.push(id, json).unwrap();
+            let batch = decoder.finish().unwrap();
+            use arrow::array::AsArray;
+            use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+            assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), id);
+            let time = batch.column(1).as_primitive::<TimestampNanosecondType>().value(0);
+            rows.push((id, time / 1_000_000_000));
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_import_is_seen_whole_or_not_at_all_at_any_step(
+        steps in prop::collection::vec((step(), part(), part()), 1..24),
+    ) {
+        let mut model = Model::new();
+        for (step, low, high) in steps {
+            model.take(step);
+            model.compare(low, high);
+        }
+    }
+}
+
+/// A published import none of whose rows have been moved, after three rows.
+fn published(rows: u64) -> Model {
+    let mut model = Model::new();
+    model.take(Step::Append(3, 10));
+    model.take(Step::Stage(rows, 3_000));
+    model.take(Step::Publish(Part(0)));
+    model
+}
+
+impl Model {
+    fn make_older(&self, number: i64, seconds: i64) {
+        self.store
+            .write(move |txn| {
+                let mut import = state_of(txn, number)?.unwrap();
+                import.changed -= seconds * 1_000;
+                txn.open_table(super::staged::IMPORTS)?
+                    .insert(number, import.stored().as_slice())?;
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn an_append_goes_on_with_an_import_that_stands_still() {
+    let mut model = published(100);
+    let number = model.published[0];
+    model.take(Step::Append(1, 10));
+    assert_eq!(model.import(number).unwrap().moved, 0, "its importer lives");
+    model.make_older(number, 3);
+    model.take(Step::Append(1, 10));
+    assert_eq!(model.import(number), None);
+    model.compare(Part(0), Part(u16::MAX));
+}
+
+#[test]
+fn rows_that_were_never_published_are_deleted_after_a_minute() {
+    let mut model = published(1);
+    model.take(Step::Stage(100, 3_000));
+    let number = model.staged[0].0;
+    model.make_older(number, 50);
+    model.take(Step::Append(1, 10));
+    assert!(model.import(number).is_some());
+    model.make_older(number, 11);
+    model.take(Step::Append(1, 10));
+    model.take(Step::Append(1, 10));
+    assert_eq!(model.import(number), None);
+    let left = model.store.write(|txn| {
+        use redb::ReadableTableMetadata;
+        Ok(txn.open_table(STAGED)?.len()?)
+    });
+    // The other import is still there.
+    assert_eq!(left.unwrap(), 1);
+    // Its importer wakes, and is told.
+    let error = model.store.write(move |txn| publish(txn, number, TICKS)).unwrap_err();
+    assert!(error.to_string().contains("nothing of it is stored"), "{error}");
+}
+
+#[test]
+fn compaction_first_moves_what_was_published() {
+    let model = published(500);
+    let number = model.published[0];
+    model.store.compact().unwrap();
+    assert_eq!(model.import(number), None);
+    model.compare(Part(0), Part(u16::MAX));
+}
+
+#[test]
+fn ids_taken_by_another_program_are_not_overwritten() {
+    let model = published(20);
+    let mut json = Vec::new();
+    crate::row::id_prefix(10, &mut json);
+    json.extend_from_slice(row(5_000, "foreign").json());
+    let json = Arc::new(json);
+    let stored = Arc::clone(&json);
+    model
+        .store
+        .write(move |txn| {
+            txn.open_table(rows_of(TICKS))?.insert(10, stored.as_slice())?;
+            Ok(())
+        })
+        .unwrap();
+    // Two rows have one id, and no answer can be right.
+    assert!(matches!(
+        model.store.snapshot().unwrap().count(TICKS),
+        Err(Error::Damaged { reason, .. }) if reason.contains("ticks with ids 4 to 23")
+    ));
+    model.store.repair(&[TICKS]).unwrap();
+    let rows = read(&model.store.snapshot().unwrap(), i64::MIN..=i64::MAX, None, false);
+    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    assert_eq!(ids, [1, 2, 3, 10].into_iter().chain(24..=43).collect::<Vec<i64>>());
+    assert_eq!(rows[3].1, 5_000);
+    assert!(model.store.check(&[TICKS]).unwrap().is_clean());
+}
+
+#[test]
+fn a_changed_byte_in_staged_rows_is_noticed() {
+    let model = published(20);
+    let import = model.import(model.published[0]).unwrap();
+    model
+        .store
+        .write(move |txn| {
+            let mut staged = txn.open_table(STAGED)?;
+            let key = import.key(0)?;
+            let mut bytes = staged.get(key)?.unwrap().value().to_vec();
+            bytes[200] ^= 4;
+            staged.insert(key, bytes.as_slice())?;
+            Ok(())
+        })
+        .unwrap();
+    let snapshot = model.store.snapshot().unwrap();
+    let read = snapshot.scan(TICKS, 5..=9, None, false, |_, _| Ok(ControlFlow::Continue(())));
+    assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
+    assert!(!model.store.check(&[TICKS]).unwrap().is_clean());
+    // Recording goes on.
+    model.make_older(model.published[0], 3);
+    model.store.append(TICKS, |appender| appender.push(&row(1, "a"))).unwrap();
+}
