@@ -261,11 +261,13 @@ impl Db {
         self.store().append(R::TABLE, move |rows| rows.push(&row))
     }
 
-    /// Records many rows in one transaction, all or none, and returns their ids. Much faster than
-    /// one by one: a transaction costs as much as hundreds of rows.
+    /// Records many rows, all or none, and returns their ids. Much faster than one by one: a
+    /// transaction costs as much as hundreds of rows.
     ///
-    /// The records are encoded before the transaction begins, so a slow iterator keeps nobody
-    /// waiting; beyond some megabytes they wait in a temporary file.
+    /// The records are encoded before the first transaction begins, so a slow iterator keeps nobody
+    /// waiting; beyond some megabytes they wait in a temporary file. More than 50,000 rows or 8 MiB are
+    /// stored in many short transactions, between which others can record. Readers see all of the
+    /// rows from one of these on, and none before.
     ///
     /// # Errors
     ///
@@ -300,7 +302,8 @@ impl Db {
         self.store().append(table, move |rows| rows.push(&encoded))
     }
 
-    /// Records the rows of an NDJSON source in one transaction, all or none, and returns their ids.
+    /// Records the rows of an NDJSON source as [`record_all`](Self::record_all) does, all or none, and
+    /// returns their ids.
     ///
     /// A line is a JSON object with the table's columns as keys. Keys of nullable columns may be
     /// left out, and other keys may not stand there. Rows get fresh ids: where each has an `id` of its

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend
 
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
-use crate::row::EncodedRow;
+use crate::row::{EncodedRow, EncodedRows};
 use crate::schema::TickRecord;
 use crate::store::connection::Connection;
 use crate::store::handle::Handle;
@@ -239,5 +239,89 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
         assert!(operations > 20, "the disk never failed");
         assert!(uncertain > 0, "no commit failed");
         println!("{fault:?}: {operations} faults, {uncertain} of them in a commit");
+    }
+}
+
+/// How many rows the import has on a disk that fails.
+const IMPORTED: usize = 100;
+
+/// What became of an import, and whether the disk outlasted it.
+type Attempt = (Result<Range<i64>>, bool);
+
+/// Imports until the disk fails, and records a row with the same store when it works again. `None` if the
+/// store could not even be opened.
+fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let left = Arc::new(AtomicUsize::new(operations));
+    let of_disk = Arc::clone(&left);
+    let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left: of_disk };
+    let store = store(path, backend).ok()?;
+    let mut rows = EncodedRows::new();
+    for name in 0..IMPORTED {
+        // More than one transaction stages, and more than one chunk is moved.
+        let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();
+        let (source, detail_json) = (&name.to_string(), &"a".repeat(2_000));
+        let mut row = EncodedRow::default();
+        row.encode(TickRecord::TABLE, TickRecord { ts_utc, source, detail_json }.values()).unwrap();
+        rows.push(&row).unwrap();
+    }
+    let imported = store.import(TickRecord::TABLE, &mut rows);
+    let lasted = left.swap(usize::MAX, Ordering::SeqCst) > 0;
+    let last = row(LAST);
+    store.append(TickRecord::TABLE, move |appender| appender.push(&last)).unwrap();
+    Some((imported, lasted))
+}
+
+#[test]
+fn an_import_on_a_failing_disk_is_there_whole_or_not_at_all() {
+    let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
+    for fault in faults {
+        let (mut operations, mut stored, mut uncertain) = (0, 0, 0);
+        loop {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("meta.db");
+            let tables = &[TickRecord::TABLE];
+            Store::open(&path, &OpenOptions::new()).unwrap().create_tables(tables).unwrap();
+            let imported = import(&path, fault, operations);
+
+            let at = format!("{fault:?} after {operations} operations");
+            let store = Store::open(&path, &OpenOptions::new())
+                .unwrap_or_else(|error| panic!("{at}: {error}"));
+            store.create_tables(tables).unwrap();
+            let others = u64::from(imported.is_some());
+            let count = || store.snapshot().unwrap().count(TickRecord::TABLE).unwrap() - others;
+            let found = count();
+            match &imported {
+                None => assert_eq!(found, 0, "{at}"),
+                Some((Ok(ids), _)) => {
+                    assert_eq!((ids.start, found), (1, IMPORTED as u64), "{at}");
+                    stored += 1;
+                }
+                Some((Err(Error::CommitUncertain(_)), _)) => {
+                    assert!(found == 0 || found == IMPORTED as u64, "{at}: {found}");
+                    uncertain += 1;
+                }
+                Some((Err(Error::Storage(_) | Error::Damaged { .. }), _)) => {
+                    assert_eq!(found, 0, "{at}");
+                }
+                Some((Err(other), _)) => panic!("{at}: {other:?}"),
+            }
+            assert_eq!(store.check(tables).unwrap().faults, [], "{at}");
+            // What is left to be moved is moved, and nothing changes by it.
+            store.repair(tables).unwrap();
+            assert_eq!(count(), found, "{at}");
+            assert_eq!(store.check(tables).unwrap().faults, [], "{at}");
+            let id = store.append(TickRecord::TABLE, |appender| appender.push(&row(99))).unwrap();
+            assert_eq!(id.unsigned_abs(), found + others + 1, "{at}");
+            if imported.is_some_and(|(_, lasted)| lasted) {
+                break;
+            }
+            operations += if matches!(fault, Fault::Panics | Fault::ReadsPanic) { 11 } else { 3 };
+        }
+        println!(
+            "{fault:?}: {operations} operations, {stored} imports stored, {uncertain} uncertain"
+        );
+        // The disk also failed while rows were moved that were stored already.
+        assert!(stored > 3 && uncertain > 0, "the disk never failed where it matters");
     }
 }

@@ -53,7 +53,7 @@ fn part() -> impl Strategy<Value = Part> {
 
 fn step() -> impl Strategy<Value = Step> {
     // Long texts, so that an import has many chunks.
-    let bytes = || prop_oneof![Just(10_usize), Just(3_000), Just(40_000)];
+    let bytes = || prop_oneof![Just(10_usize), Just(1_500), Just(10_000)];
     prop_oneof![
         3 => (1..4_u64, bytes()).prop_map(|(rows, bytes)| Step::Append(rows, bytes)),
         1 => Just(Step::Append(1_030, 0)),

@@ -40,10 +40,10 @@ use crate::table::{Table, reserved};
 const MAX_ROWS_AT_ONCE: u64 = 50_000;
 const MAX_BYTES_AT_ONCE: u64 = 8 << 20;
 
-/// A chunk is read as a whole for each row that is looked up by its id.
-const CHUNK_BYTES: usize = 256 << 10;
+/// A chunk is read as a whole for each row that is looked up by its id. Tests have small ones, and many.
+const CHUNK_BYTES: usize = if cfg!(test) { 8 << 10 } else { 256 << 10 };
 /// So much is staged in one transaction.
-const STAGED_BYTES: usize = 2 << 20;
+const STAGED_BYTES: usize = 8 * CHUNK_BYTES;
 /// What is moved in one transaction, whichever limit is reached first.
 const MOVED_ROWS: u64 = 8_000;
 const MOVED_FOR: Duration = Duration::from_millis(50);
@@ -76,7 +76,11 @@ impl Store {
         })
     }
 
-    fn import(&self, table: &'static Table, rows: &mut EncodedRows) -> Result<Range<i64>> {
+    pub(super) fn import(
+        &self,
+        table: &'static Table,
+        rows: &mut EncodedRows,
+    ) -> Result<Range<i64>> {
         let number = self.write(move |txn| begin(txn, table)).map_err(nothing_stored)?;
         let staged = self.stage(number, rows).map_err(nothing_stored);
         let published = staged.and_then(|()| self.write(move |txn| publish(txn, number, table)));

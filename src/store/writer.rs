@@ -230,6 +230,10 @@ impl Shared {
                 self.failed.store(true, Ordering::Relaxed);
             }
             if let Err(error) = self.flattened(done) {
+                if is_of_disk(&error) {
+                    // redb does nothing more with a file of which an operation has failed.
+                    self.failed.store(true, Ordering::Relaxed);
+                }
                 let undone = caught(|| txn.abort().map_err(Error::from));
                 if let Some(failed) = jobs.remove(index) {
                     failed.ticket.finish(Err(error));
@@ -389,6 +393,13 @@ impl std::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
     }
+}
+
+/// Whether an operation of the disk has failed, as when a file cannot grow.
+fn is_of_disk(error: &Error) -> bool {
+    let Error::Storage(inner) = error else { return false };
+    let redb_error = inner.downcast_ref::<redb::Error>();
+    matches!(redb_error, Some(redb::Error::Io(_) | redb::Error::PreviousIo))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
