@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::ops::Bound;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -167,6 +168,70 @@ impl Recorder {
     }
 }
 
+/// Every command that opens the store, as it can be called beside others. None of them changes ticks.
+const COMMANDS: [&[&str]; 24] = [
+    &["query", "SELECT count(*) FROM ticks", "--format", "csv"],
+    &["shell"],
+    &["tables"],
+    &["views"],
+    &["schema", "ticks"],
+    &["top"],
+    &["tail", "ticks"],
+    &["timeline", "a"],
+    &["cost"],
+    &["record", "crashes", r#"{"kind":"k","agent":"a","detail_json":"{}"}"#],
+    &["import", "crashes", "crashes.ndjson"],
+    &["export", "ticks", "ticks.parquet", "--force"],
+    &["export", "crashes", "crashes.csv", "--force"],
+    &["stats"],
+    &["check"],
+    &["check", "--repair"],
+    &["doctor"],
+    &["prune", "--before", "2000-01-01"],
+    &["prune", "--before", "2000-01-01", "--dry-run"],
+    &["backup", "backup.db", "--force"],
+    &["restore", "backup.db", "--force"],
+    &["compact"],
+    &["migrate"],
+    &["query", "SELECT source, count(*) FROM ticks GROUP BY source", "--output", "a.csv"],
+];
+
+/// Runs commands on the store until it is told to end, kills every third, and says what went wrong with
+/// the others.
+fn run_commands(path: &Path, seed: u64, ended: &AtomicBool) -> (usize, Vec<String>) {
+    let home = Home::new();
+    home.file(
+        "crashes.ndjson",
+        r#"{"kind":"k","agent":"a","detail_json":"{}","ts_utc":"2026-01-01T00:00:00Z"}"#,
+    );
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (mut runs, mut wrong) = (0, Vec::new());
+    while !ended.load(Ordering::Relaxed) {
+        let args = COMMANDS[rng.usize(..COMMANDS.len())];
+        // To restore over the store would take back what was acknowledged.
+        let db = if args[0] == "restore" { Path::new("restored.db") } else { path };
+        let mut command = home.command(&["--db", db.to_str().unwrap(), "--busy-timeout", "60s"]);
+        command.args(args).current_dir(home.path("."));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        runs += 1;
+        if rng.u8(..3) == 0 {
+            thread::sleep(Duration::from_micros(rng.u64(..100_000)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            continue;
+        }
+        let ran = ran(child.wait_with_output().unwrap());
+        // There may be no store or no backup yet, and what wants the store for itself does not get it.
+        let refused = ["no store at", "is in use", "cannot open"];
+        let is_refused = ran.code == 3 && refused.iter().any(|text| ran.err.contains(text));
+        if (ran.code != 0 && !is_refused) || ran.err.contains("panicked") {
+            wrong.push(format!("{args:?}: {} {}{}", ran.code, ran.out, ran.err));
+        }
+    }
+    (runs, wrong)
+}
+
 #[test]
 fn what_was_acknowledged_outlives_processes_that_are_killed() {
     let (recorders, kills) = match env::var_os("NETSKY_LONG_TESTS") {
@@ -180,6 +245,11 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
     let mut rng = fastrand::Rng::with_seed(1);
     let start = || Recorder::start(&path, &acknowledged);
     let mut running: Vec<Recorder> = (0..recorders).map(|_| start()).collect();
+    let ended = Arc::new(AtomicBool::new(false));
+    let commands = {
+        let (path, ended) = (path.clone(), Arc::clone(&ended));
+        thread::spawn(move || run_commands(&path, 2, &ended))
+    };
     for _ in 0..kills {
         let is_begun = acknowledged.lock().unwrap().len() > 100;
         thread::sleep(Duration::from_millis(rng.u64(if is_begun { 20..150 } else { 2..60 })));
@@ -201,6 +271,9 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
         thread::sleep(Duration::from_millis(20));
     }
     running.into_iter().for_each(Recorder::kill);
+    ended.store(true, Ordering::Relaxed);
+    let (runs, wrong) = commands.join().unwrap();
+    assert!(wrong.is_empty(), "{} of {runs} commands: {}", wrong.len(), wrong.join("\n"));
     // The last commit of a process that was killed within it may be finished by the next that writes.
     // So one writes first.
     let db = Db::open_path(&path).unwrap();
@@ -212,7 +285,11 @@ fn what_was_acknowledged_outlives_processes_that_are_killed() {
         .collect();
     let acknowledged = acknowledged.lock().unwrap();
     assert!(acknowledged.len() > 20, "{} rows are too few to tell", acknowledged.len());
-    println!("{kills} kills, {} rows acknowledged, {} found", acknowledged.len(), found.len());
+    println!(
+        "{kills} kills beside {runs} commands, {} rows acknowledged, {} found",
+        acknowledged.len(),
+        found.len()
+    );
     for (name, id) in &*acknowledged {
         assert_eq!(found.get(id), Some(name), "row {id}");
     }
