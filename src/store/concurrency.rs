@@ -8,6 +8,9 @@ use redb::{ConcurrencyMode, DatabaseError, StorageError};
 
 /// How often a file that another process has for itself is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// What is left of the caller's patience when it is not tried any more, so that a busy machine has the time to
+/// say why it failed.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 
 /// Opens so that other processes can open the file as well, which takes locks on parts of a file. If
 /// the file system or the platform has none, the file is opened alone. `true` says that it is alone.
@@ -27,7 +30,7 @@ pub(super) fn open_shared_or_alone<T>(
         };
         match opened {
             Err(DatabaseError::DatabaseAlreadyOpen)
-                if deadline.is_none_or(|deadline| Instant::now() + PAUSE < deadline) =>
+                if deadline.is_none_or(|deadline| Instant::now() + TIME_TO_ANSWER < deadline) =>
             {
                 thread::sleep(PAUSE);
             }
