@@ -150,7 +150,9 @@ fn cells(array: &ArrayRef) -> Vec<Cell> {
     }
     let options = FormatOptions::new();
     let formatter = ArrayFormatter::try_new(array, &options).unwrap();
-    let text = |row: usize| match array.is_null(row) {
+    // Of an array of nulls alone, `is_null` says that nothing is.
+    let nulls = array.logical_nulls();
+    let text = |row: usize| match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
         true => Cell::Null,
         false => Cell::Text(formatter.value(row).to_string()),
     };
