@@ -15,7 +15,6 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::import::{self, Imported};
 use crate::options::OpenOptions;
-use crate::providers::StoreTable;
 use crate::query::{self, QueryRuntime, QueryStream, Sessions};
 use crate::row::{Decoder, EncodedRow, EncodedRows, InputRow};
 use crate::schema::{
@@ -613,6 +612,12 @@ impl Db {
     /// The provider of a table, to register in a session of your own. Each scan sees what is
     /// committed when it is planned.
     ///
+    /// Your session plans queries by its own rules. Those of [`session`](Self::session) avoid faults of
+    /// DataFusion that change answers; without them, a table answers as one in memory does. A scan
+    /// evaluates conditions itself, and reads no further than a limit needs if rows are sorted by the id
+    /// or the time. But `min` and `max` of these read all rows, as does a limited sort above a union or
+    /// above computed columns, and a join does not look up the keys of its other side.
+    ///
     /// ```
     /// # use datafusion::prelude::SessionContext;
     /// # #[tokio::main(flavor = "current_thread")]
@@ -632,7 +637,7 @@ impl Db {
     /// [`Error::UnknownTable`].
     pub fn table(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
         let table = self.find_table(name)?;
-        Ok(Arc::new(StoreTable::latest(table, self.store().clone())))
+        Ok(Arc::new(self.sessions.latest_of(table).for_any_session()))
     }
 
     /// Every table with its row count and the times of its first and last row, without reading the

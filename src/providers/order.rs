@@ -8,10 +8,11 @@ use crate::providers::segments::Segment;
 /// Ids are unique, so that an order by id is an order of rows. Times may stand still and rows may
 /// come late, so that an order by time is one of blocks alone: whoever wants rows in it has to sort,
 /// and can stop early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
+    /// By id, too, but a plan must not count on it.
+    Any,
     /// By id.
-    #[default]
     Rising,
     /// By id, the highest first.
     Falling,
@@ -22,16 +23,11 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// Whether a scan in this order is made for somebody who may stop early.
-    pub(super) fn is_by_time(self) -> bool {
-        matches!(self, Self::NewestFirst | Self::OldestFirst)
-    }
-
     /// The segments in this order. Those of unknown times come first: any row may be in them.
     pub(super) fn arrange(self, segments: &[Segment]) -> Vec<Segment> {
         let mut segments = segments.to_vec();
         match self {
-            Self::Rising => {}
+            Self::Any | Self::Rising => {}
             Self::Falling => segments.reverse(),
             Self::NewestFirst => segments
                 .sort_by_key(|segment| Reverse(segment.times.map_or(i64::MAX, |(_, high)| high))),
@@ -46,7 +42,7 @@ impl Order {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Rising => "",
+            Self::Any | Self::Rising => "",
             Self::Falling => ", order=id DESC",
             Self::NewestFirst => ", order=newest blocks",
             Self::OldestFirst => ", order=oldest blocks",

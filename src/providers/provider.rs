@@ -1,22 +1,42 @@
 //! A table of the store as DataFusion's planner sees it.
+//!
+//! Filters come to a scan in two ways. DataFusion's logical rules hand them over with the scan, each about
+//! the columns that it names. Its physical rules hand over more, such as what a limited sort has found so
+//! far, but they look columns up by name alone, and so take filters of a join to the wrong table (55.2).
+//! Our sessions have a rule that keeps them from it; a session of somebody else's does not.
+//!
+//! - A provider for such a session takes on all filters from the logical rules. Its scans refuse those of
+//!   the physical rules, but for the one that certainly is theirs.
+//! - In our sessions the logical rules hand over ranges only, and the physical rules the rest. Until then
+//!   the filters stand in the plan and tell the optimizer how many rows to expect.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
 
+use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::{KeyRange, Ranges};
 use crate::providers::skipped::SkippedRows;
-use crate::providers::source::RowSource;
+use crate::providers::source::{RowSource, ScanRequest};
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+
+/// The name of the rule by which filters that physical rules push down are about the columns that they
+/// are pushed to.
+pub(crate) const FILTER_PUSHDOWN: &str = "unambiguous_filter_pushdown";
 
 /// The provider of one table.
 #[derive(Debug)]
@@ -24,6 +44,8 @@ pub(crate) struct StoreTable {
     table: &'static Table,
     schema: SchemaRef,
     rows: Rows,
+    /// Whether logical rules hand over all filters, or only ranges.
+    takes_all_filters: bool,
     /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
     skipped: Option<Arc<SkippedRows>>,
 }
@@ -49,12 +71,21 @@ impl Rows {
 impl StoreTable {
     /// Every scan sees what is committed when it is planned.
     pub(crate) fn latest(table: &'static Table, store: Store) -> Self {
-        Self { table, schema: table.schema(), rows: Rows::Latest(store), skipped: None }
+        Self::new(table, Rows::Latest(store))
     }
 
     /// Every scan sees the snapshot.
     pub(crate) fn of_snapshot(table: &'static Table, snapshot: Arc<Snapshot>) -> Self {
-        Self { table, schema: table.schema(), rows: Rows::Of(snapshot), skipped: None }
+        Self::new(table, Rows::Of(snapshot))
+    }
+
+    fn new(table: &'static Table, rows: Rows) -> Self {
+        Self { table, schema: table.schema(), rows, takes_all_filters: false, skipped: None }
+    }
+
+    /// For a session that may lack our rules.
+    pub(crate) fn for_any_session(self) -> Self {
+        Self { takes_all_filters: true, ..self }
     }
 
     /// Rows that cannot be decoded are left out and counted.
@@ -73,13 +104,16 @@ impl TableProvider for StoreTable {
         TableType::Base
     }
 
-    /// The scan alone decides filters that become exact ranges.
+    /// The scan alone decides filters that become exact ranges, or all.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
         let pushdown = |filter| match KeyRange::of(filter, self.table) {
             Some(range) if range.is_exact => TableProviderFilterPushDown::Exact,
+            _ if self.takes_all_filters && can_be_evaluated(filter) => {
+                TableProviderFilterPushDown::Exact
+            }
             Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
         };
@@ -88,7 +122,7 @@ impl TableProvider for StoreTable {
 
     async fn scan(
         &self,
-        _session: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -97,13 +131,64 @@ impl TableProvider for StoreTable {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
-        let ranges = Ranges::of_all(filters, self.table);
+        let request = ScanRequest {
+            projection,
+            ranges: Ranges::of_all(filters, self.table),
+            predicate: self.predicate(filters, session)?,
+            fetch: limit,
+            is_ours: is_ours(session),
+        };
         let (table, rows, skipped) = (self.table, self.rows.clone(), self.skipped.clone());
-        let source = on_blocking_thread(move || {
-            RowSource::new(table, rows.snapshot()?, projection, ranges, limit, skipped)
-        });
+        let source =
+            on_blocking_thread(move || RowSource::new(table, rows.snapshot()?, request, skipped));
         Ok(DataSourceExec::from_data_source(source.await?))
     }
+}
+
+impl StoreTable {
+    /// What of the filters is for the scan to decide and is no range.
+    fn predicate(&self, filters: &[Expr], session: &dyn Session) -> Result<Predicate> {
+        let mut predicate = Predicate::default();
+        if !self.takes_all_filters {
+            return Ok(predicate);
+        }
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let is_exact_range =
+            |filter| KeyRange::of(filter, self.table).is_some_and(|range| range.is_exact);
+        for filter in filters.iter().filter(|filter| !is_exact_range(filter)) {
+            let context = PhysicalPlanningContext::default();
+            let filter = create_physical_expr(filter, &schema, session.execution_props(), &context);
+            predicate = predicate.and(filter?, &columns)?;
+        }
+        Ok(predicate)
+    }
+}
+
+/// Whether the filter is about a row, and its value follows from the row at once. That of a subquery does
+/// not, and that of an asynchronous function has to be waited for. What is about no row is left to the
+/// optimizer, which drops the scan if it is false.
+fn can_be_evaluated(filter: &Expr) -> bool {
+    let needs_more = |expr: &Expr| match expr {
+        Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_)
+        | Expr::ScalarSubquery(_)
+        | Expr::OuterReferenceColumn(..)
+        | Expr::Placeholder(_) => Ok(true),
+        Expr::ScalarFunction(function) => Ok(function.func.as_async().is_some()),
+        _ => Ok(false),
+    };
+    !filter.column_refs().is_empty() && !filter.exists(needs_more).unwrap_or(true)
+}
+
+/// Whether the session has our rules. They are looked for, because whatever else marks a session may be
+/// copied to one without them.
+fn is_ours(session: &dyn Session) -> bool {
+    let state = session.as_any().downcast_ref::<SessionState>();
+    state.is_some_and(|state| {
+        state.physical_optimizers().iter().any(|rule| rule.name() == FILTER_PUSHDOWN)
+    })
 }
 
 /// Runs work that reads the file. To take a snapshot may even wait for another process, and this is

@@ -48,6 +48,10 @@ impl Ranges {
         Self { ids: RangeSet::all(), times: RangeSet::all() }
     }
 
+    pub(super) fn are_all(&self) -> bool {
+        self.ids.is_all() && self.times.is_all()
+    }
+
     /// Those whose key is in the set.
     pub(super) fn of(key: Key, set: RangeSet) -> Self {
         match key {

@@ -38,7 +38,7 @@ pub(super) fn open(
     metrics.blocks_total.add(source.segments.blocks);
     metrics.blocks_skipped.add(source.segments.skipped);
 
-    let may_end_early = source.fetch.is_some() || source.order.is_by_time();
+    let may_end_early = source.fetch.is_some() || !source.sorted_by.is_empty();
     let segments = source.order.arrange(&source.segments.segments);
     let chunks = chunks(&segments, config.batch_size(), may_end_early);
     // What ends early should not read ahead before it is known to need more.

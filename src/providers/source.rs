@@ -11,7 +11,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source::DataSource;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{
     EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr,
@@ -33,6 +33,16 @@ use crate::providers::statistics::Totals;
 use crate::store::Snapshot;
 use crate::table::Table;
 
+/// What a query wants of a table.
+#[derive(Debug)]
+pub(super) struct ScanRequest {
+    pub(super) projection: Vec<usize>,
+    pub(super) ranges: Ranges,
+    pub(super) predicate: Predicate,
+    pub(super) fetch: Option<usize>,
+    pub(super) is_ours: bool,
+}
+
 /// A scan of one table in one snapshot.
 #[derive(Debug, Clone)]
 pub(super) struct RowSource {
@@ -48,10 +58,15 @@ pub(super) struct RowSource {
     /// What else rows must pass.
     pub(super) predicate: Predicate,
     pub(super) order: Order,
+    /// What the sort goes by that has asked for the order and still stands above.
+    pub(super) sorted_by: Vec<Arc<dyn PhysicalExpr>>,
     /// The scan ends after so many rows.
     pub(super) fetch: Option<usize>,
     /// Counts the corrupt rows that are left out. `None` if the scan fails at one.
     pub(super) skipped: Option<Arc<SkippedRows>>,
+    /// Whether the session has our rules, which mend what DataFusion makes of a scan. Without them a
+    /// scan promises no more than one of a table in memory does.
+    pub(super) is_ours: bool,
     pub(super) metrics: ExecutionPlanMetricsSet,
 }
 
@@ -60,11 +75,10 @@ impl RowSource {
     pub(super) fn new(
         table: &'static Table,
         snapshot: Arc<Snapshot>,
-        projection: Vec<usize>,
-        ranges: Ranges,
-        fetch: Option<usize>,
+        request: ScanRequest,
         skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
+        let ScanRequest { projection, ranges, predicate, fetch, is_ours } = request;
         let mut source = Self {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
@@ -73,16 +87,29 @@ impl RowSource {
             snapshot,
             projection,
             totals: None,
-            predicate: Predicate::default(),
-            order: Order::default(),
+            predicate,
+            order: if is_ours { Order::Rising } else { Order::Any },
+            sorted_by: Vec::new(),
             fetch,
             skipped,
+            is_ours,
             metrics: ExecutionPlanMetricsSet::new(),
         };
         // The optimizer asks for them in every plan, on a thread that must not wait for a disk. A row
         // that cannot be read is for the scan to report, if it gets there.
         source.totals = Totals::of(&source).unwrap_or_default();
         Ok(source)
+    }
+
+    /// Whether the filter is that of the sort right above, which has asked for the order: it has the
+    /// very expressions that the sort goes by. An operator in between, which could have mistaken their
+    /// columns, would have made others.
+    fn is_of_sort_above(&self, filter: &Arc<dyn PhysicalExpr>) -> bool {
+        let keys = filter.children();
+        filter.is::<DynamicFilterPhysicalExpr>()
+            && !keys.is_empty()
+            && keys.len() == self.sorted_by.len()
+            && keys.iter().zip(&self.sorted_by).all(|(key, by)| Arc::ptr_eq(key, by))
     }
 }
 
@@ -125,7 +152,9 @@ impl DataSource for RowSource {
         let descending = match self.order {
             Order::Rising => false,
             Order::Falling => true,
-            Order::NewestFirst | Order::OldestFirst => return EquivalenceProperties::new(schema),
+            Order::Any | Order::NewestFirst | Order::OldestFirst => {
+                return EquivalenceProperties::new(schema);
+            }
         };
         let Some(id) = self.projection.iter().position(|&index| index == 0) else {
             return EquivalenceProperties::new(schema);
@@ -180,13 +209,19 @@ impl DataSource for RowSource {
 
     /// Takes on every filter, so that none stands between the scan and an order or a limit. It knows
     /// more than a filter above could: blocks in which no row can pass are not read.
+    ///
+    /// In a session without our rules most filters may be about columns of other tables that have the same
+    /// names.
     fn try_pushdown_filters(
         &self,
         filters: Vec<Arc<dyn PhysicalExpr>>,
         _config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
         // After a limit, a filter would have other rows to choose from.
-        let takes = |filter| self.fetch.is_none() && !is_volatile(filter) && can_be_moved(filter);
+        let takes = |filter| {
+            let is_its_own = self.is_ours || self.is_of_sort_above(filter);
+            is_its_own && self.fetch.is_none() && !is_volatile(filter) && can_be_moved(filter)
+        };
         let taken: Vec<bool> = filters.iter().map(takes).collect();
         let answers =
             taken.iter().map(|&taken| if taken { PushedDown::Yes } else { PushedDown::No });
@@ -203,38 +238,39 @@ impl DataSource for RowSource {
 
     fn try_pushdown_sort(
         &self,
-        order: &[PhysicalSortExpr],
+        keys: &[PhysicalSortExpr],
     ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
         // A limit has chosen its rows by the order that there was; another would choose others.
-        let Some(first) = order.first().filter(|_| self.fetch.is_none()) else {
+        let Some(first) = keys.first().filter(|_| self.fetch.is_none()) else {
             return Ok(SortOrderPushdownResult::Unsupported);
         };
         let column = first.expr.downcast_ref::<Column>().map(Column::index);
         let column = column.and_then(|index| self.projection.get(index).copied());
         let descending = first.options.descending;
-        let ordered = |order| -> Arc<dyn DataSource> { Arc::new(Self { order, ..self.clone() }) };
-        Ok(match column {
-            Some(0) => {
-                let inner = ordered(if descending { Order::Falling } else { Order::Rising });
-                // No two rows have the same id, so rows by id are also sorted by whatever comes after
-                // it. DataFusion does not know, and refuses a plan without a sort. It would know by a
-                // constraint, but a projection gives that to another column (55.2).
-                match order.len() {
-                    1 => SortOrderPushdownResult::Exact { inner },
-                    _ => SortOrderPushdownResult::Inexact { inner },
-                }
-            }
-            Some(index) if self.table.time_index() == Some(index) => {
-                SortOrderPushdownResult::Inexact {
-                    inner: ordered(if descending {
-                        Order::NewestFirst
-                    } else {
-                        Order::OldestFirst
-                    }),
-                }
-            }
-            _ => SortOrderPushdownResult::Unsupported,
-        })
+        let order = match column {
+            Some(0) if descending => Order::Falling,
+            Some(0) => Order::Rising,
+            Some(index) if self.table.time_index() == Some(index) => match descending {
+                true => Order::NewestFirst,
+                false => Order::OldestFirst,
+            },
+            _ => return Ok(SortOrderPushdownResult::Unsupported),
+        };
+        // No two rows have the same id, so rows by id are also sorted by whatever comes after it.
+        // DataFusion does not know, and refuses a plan without a sort. It would know by a constraint, but
+        // a projection gives that to another column (55.2).
+        //
+        // If a sort of several partitions is taken out, DataFusion may lose the merge as well, and refuse
+        // the plan. A rule of ours sees to it that there is one partition. Elsewhere the sort stays: when
+        // it runs and finds its input in order, it passes the rows on, up to its limit.
+        let by_id = matches!(order, Order::Rising | Order::Falling);
+        let ordered = Self { order, ..self.clone() };
+        if by_id && keys.len() == 1 && self.is_ours {
+            return Ok(SortOrderPushdownResult::Exact { inner: Arc::new(ordered) });
+        }
+        let sorted_by = keys.iter().map(|key| Arc::clone(&key.expr)).collect();
+        let inner = Arc::new(Self { sorted_by, ..ordered });
+        Ok(SortOrderPushdownResult::Inexact { inner })
     }
 
     /// The producer of a filter that changes looks for it here; if it is not found, it stays as it is.

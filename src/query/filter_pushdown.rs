@@ -23,7 +23,10 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-/// DataFusion's rule, on those parts of a plan in which names tell columns apart.
+use crate::providers::FILTER_PUSHDOWN;
+
+/// DataFusion's rule, on those parts of a plan in which names tell columns apart. By its name our scans
+/// know that they can take on filters.
 #[derive(Debug)]
 pub(super) struct UnambiguousFilterPushdown(
     pub(super) Arc<dyn PhysicalOptimizerRule + Send + Sync>,
@@ -31,7 +34,7 @@ pub(super) struct UnambiguousFilterPushdown(
 
 impl PhysicalOptimizerRule for UnambiguousFilterPushdown {
     fn name(&self) -> &str {
-        self.0.name()
+        FILTER_PUSHDOWN
     }
 
     fn optimize(

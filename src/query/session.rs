@@ -75,10 +75,12 @@ impl Sessions {
 
     /// A session whose every scan sees what is committed when it is planned.
     pub(crate) fn latest(&self) -> Result<SessionContext> {
-        self.session(|table| {
-            let table = StoreTable::latest(table, self.store.clone());
-            self.policed(table, &Arc::default())
-        })
+        self.session(|table| self.latest_of(table))
+    }
+
+    /// A table whose every scan sees what is committed when it is planned.
+    pub(crate) fn latest_of(&self, table: &'static Table) -> StoreTable {
+        self.policed(StoreTable::latest(table, self.store.clone()), &Arc::default())
     }
 
     /// A session whose tables all show the same snapshot. `skipped` counts the corrupt rows that are

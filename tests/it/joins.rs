@@ -1,10 +1,11 @@
-//! Joins of tables whose columns have the same names: no condition is taken to the wrong one.
+//! Joins of tables whose columns have the same names: no condition is taken to the wrong one, in whatever
+//! session.
 
 use chrono::{DateTime, TimeDelta};
 use netsky_db::TickRecord;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{TestStore, rows, store, value};
+use crate::support::{self, Row, TestStore, foreign_rows, foreign_session, store};
 
 const ROWS: i64 = 10_000;
 
@@ -20,6 +21,20 @@ fn ticks() -> TestStore {
     store
 }
 
+/// The store's answer, which is also that of a session of somebody else's.
+fn rows(store: &TestStore, sql: &str) -> Vec<Row> {
+    let rows = support::rows(&store.db, sql);
+    for partitions in [1, 4] {
+        let foreign = foreign_rows(&foreign_session(&store.db, partitions), sql);
+        assert_eq!(foreign, rows, "in a foreign session: {sql}");
+    }
+    rows
+}
+
+fn value(store: &TestStore, sql: &str) -> Value {
+    rows(store, sql)[0].values().next().unwrap().clone()
+}
+
 #[test]
 fn rows_without_a_partner_are_found() {
     let store = ticks();
@@ -30,7 +45,7 @@ fn rows_without_a_partner_are_found() {
         ("ticks b FULL JOIN ticks a ON a.id = b.id + 4000", "a.id IS NULL"),
     ] {
         let sql = format!("SELECT count(*) FROM {join} WHERE {condition}");
-        assert_eq!(value(&store.db, &sql), 4_000, "{sql}");
+        assert_eq!(value(&store, &sql), 4_000, "{sql}");
     }
 }
 
@@ -52,7 +67,7 @@ fn conditions_on_either_table_go_to_their_own() {
         ),
     ] {
         let sql = format!("SELECT count(*) FROM {join} WHERE {condition}");
-        assert_eq!(value(&store.db, &sql), count, "{sql}");
+        assert_eq!(value(&store, &sql), count, "{sql}");
     }
 }
 
@@ -65,15 +80,15 @@ fn a_limited_sort_goes_by_the_column_that_it_names() {
         ("ticks a JOIN ticks b ON a.id + b.id = 10001", "a.id DESC"),
     ] {
         let sql = format!("SELECT a.id AS x, b.id AS y FROM {from} ORDER BY {order} LIMIT 2");
-        let found = rows(&store.db, &sql);
+        let found = rows(&store, &sql);
         assert_eq!((&found[0]["x"], &found[1]["y"]), (&json!(10_000), &json!(2)), "{sql}");
     }
     let sql = "SELECT id, n FROM (SELECT id, id % 100 AS n FROM ticks
                UNION ALL SELECT id % 100 AS n, id FROM ticks) ORDER BY id DESC, n LIMIT 2";
-    let found = rows(&store.db, sql);
+    let found = rows(&store, sql);
     assert_eq!((&found[0]["id"], &found[1]["id"]), (&json!(10_000), &json!(9_999)));
     let sql = "SELECT a.id, a.n FROM (SELECT id, id % 100 AS n FROM ticks) a
                LEFT SEMI JOIN (SELECT id % 100 AS id, id AS n FROM ticks) b ON a.n = b.id AND a.id = b.n
                ORDER BY a.n DESC, a.id DESC LIMIT 1";
-    assert_eq!(rows(&store.db, sql)[0]["id"], 9_999);
+    assert_eq!(rows(&store, sql)[0]["id"], 9_999);
 }

@@ -4,6 +4,7 @@ mod care;
 mod cli;
 mod contract;
 mod fleet;
+mod foreign;
 mod format;
 mod joins;
 mod large_imports;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
+use datafusion::prelude::{SessionConfig, SessionContext};
 use netsky_db::{ColumnType, Db, Direction, MessageRecord, Table, times_as_text};
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::{Map, Value, json};
@@ -27,20 +29,48 @@ pub type Row = Map<String, Value>;
 
 /// The rows of an answer, times in their stored form.
 pub fn rows(db: &Db, sql: &str) -> Vec<Row> {
-    let batches = db.query_batches(sql).unwrap_or_else(|error| panic!("{sql}\n{error}"));
+    to_rows(&db.query_batches(sql).unwrap_or_else(|error| panic!("{sql}\n{error}")))
+}
+
+fn to_rows(batches: &[RecordBatch]) -> Vec<Row> {
     let mut writer = arrow::json::writer::WriterBuilder::new()
         .with_explicit_nulls(true)
         .build::<_, arrow::json::writer::JsonArray>(Vec::new());
-    for batch in &batches {
+    for batch in batches {
         writer.write(&times_as_text(batch).unwrap()).unwrap();
     }
     writer.finish().unwrap();
     serde_json::from_slice(&writer.into_inner()).unwrap()
 }
 
+/// A session that DataFusion makes, with the store's tables and with so many partitions.
+pub fn foreign_session(db: &Db, partitions: usize) -> SessionContext {
+    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(256);
+    let session = SessionContext::new_with_config(config);
+    for table in db.tables() {
+        session.register_table(table.name(), db.table(table.name()).unwrap()).unwrap();
+    }
+    session
+}
+
+/// The rows of an answer in a session of somebody else's.
+pub fn foreign_rows(session: &SessionContext, sql: &str) -> Vec<Row> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(async { session.sql(sql).await?.collect().await });
+    to_rows(&answer.unwrap_or_else(|error| panic!("{sql}\n{error}")))
+}
+
 /// The only value of an answer.
 pub fn value(db: &Db, sql: &str) -> Value {
-    let rows = rows(db, sql);
+    only_value(&rows(db, sql), sql)
+}
+
+/// The only value of an answer in a session of somebody else's.
+pub fn foreign_value(session: &SessionContext, sql: &str) -> Value {
+    only_value(&foreign_rows(session, sql), sql)
+}
+
+fn only_value(rows: &[Row], sql: &str) -> Value {
     assert_eq!((rows.len(), rows[0].len()), (1, 1), "{sql}");
     rows[0].values().next().unwrap().clone()
 }
