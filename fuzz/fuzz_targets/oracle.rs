@@ -35,7 +35,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 
 use choices::Choices;
 use generator::Generator;
-use subject::Subject;
+use subject::{Subject, Way};
 
 thread_local! {
     /// To make a store takes longer than to ask about it.
@@ -50,7 +50,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         let subject = subjects.entry(seed).or_insert_with(|| Subject::new(seed.into()));
         let mut generator = Generator::new(Choices::of_bytes(choices), &subject.relations);
         let query = generator.query();
-        let way = generator.choices.below(4);
+        let way = *generator.choices.of(&Way::ALL);
         if let Err(error) = subject.check(&query, way) {
             panic!("{}: {error}", subject.description);
         }

@@ -47,8 +47,7 @@ impl MemTables {
             Volatility::Volatile,
             Arc::new(|arguments| Ok(arguments[0].clone())),
         ));
-        // So that small tables are spread over partitions as large ones are.
-        let plain = context(SessionConfig::new().with_target_partitions(4).with_batch_size(64));
+        let plain = plain_session();
         for (table, rows) in tables {
             let batch = batch(table, rows);
             let table_in_memory = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
@@ -57,11 +56,8 @@ impl MemTables {
             session.register_table(table.name(), table_in_memory).unwrap();
         }
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        for view in VIEWS {
-            let sql = format!("CREATE VIEW {} AS {}", view.name(), view.sql());
-            for session in [&session, &plain] {
-                runtime.block_on(session.sql(&sql)).unwrap();
-            }
+        for session in [&session, &plain] {
+            runtime.block_on(create_views(session));
         }
         Self { session, plain, runtime }
     }
@@ -86,6 +82,24 @@ impl MemTables {
             Ok(batches) => batches.map(|batches| Answer::of(&batches)).map_err(|e| e.to_string()),
             Err(_) => Err("the oracle panicked".to_owned()),
         }
+    }
+}
+
+/// A session as DataFusion makes it, in which small tables are spread over partitions as large ones
+/// are.
+///
+/// Joins stay as they are written. Else DataFusion chooses their sides by the size of tables, which it
+/// knows in memory only, and of two plans with the same fault one may be right by luck.
+pub fn plain_session() -> SessionContext {
+    let mut config = SessionConfig::new().with_target_partitions(4).with_batch_size(64);
+    config.options_mut().optimizer.join_reordering = false;
+    context(config)
+}
+
+pub async fn create_views(session: &SessionContext) {
+    for view in VIEWS {
+        let sql = format!("CREATE VIEW {} AS {}", view.name(), view.sql());
+        session.sql(&sql).await.unwrap();
     }
 }
 

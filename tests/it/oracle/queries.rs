@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 use super::choices::Choices;
 use super::generator::Generator;
 use super::query::Query;
-use super::subject::Subject;
+use super::subject::{Subject, Way};
 
 /// Queries about a subject, each with a way to ask it.
 #[derive(Clone, Copy)]
@@ -21,13 +21,13 @@ impl std::fmt::Debug for Queries<'_> {
 
 impl Strategy for Queries<'_> {
     type Tree = Shrinking;
-    type Value = (Query, usize);
+    type Value = (Query, Way);
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let choices = Choices::of_seed(runner.rng().next_u64());
         let mut generator = Generator::new(choices, &self.0.relations);
         let query = generator.query();
-        let way = generator.choices.below(4);
+        let way = *generator.choices.of(&Way::ALL);
         Ok(Shrinking { current: query.clone(), best: query, way, simpler: Vec::new().into_iter() })
     }
 }
@@ -36,12 +36,12 @@ impl Strategy for Queries<'_> {
 pub struct Shrinking {
     current: Query,
     best: Query,
-    way: usize,
+    way: Way,
     simpler: std::vec::IntoIter<Query>,
 }
 
 impl ValueTree for Shrinking {
-    type Value = (Query, usize);
+    type Value = (Query, Way);
 
     fn current(&self) -> Self::Value {
         (self.current.clone(), self.way)

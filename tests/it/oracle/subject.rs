@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use super::answer::Answer;
 use super::expression::{Literal, TimeForm, Type};
 use super::known::Failure;
-use super::memtable::MemTables;
+use super::memtable::{MemTables, create_views, plain_session};
 use super::query::{Query, Settled};
 use super::sql::Dialect;
 use super::sqlite::Sqlite;
@@ -34,6 +34,8 @@ pub struct Subject {
     /// DataFusion's session with batches and partitions of unusual sizes, so that small tables make
     /// large tables' plans.
     session: SessionContext,
+    /// A session that DataFusion makes, in which the store's tables are registered.
+    foreign: SessionContext,
     memtables: MemTables,
     sqlite: Sqlite,
     pub relations: Vec<Relation>,
@@ -60,6 +62,21 @@ pub struct Column {
     pub ty: Type,
     /// Some of its values.
     pub values: Vec<Literal>,
+}
+
+/// How the store is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Stream,
+    Batches,
+    /// In the session that the store makes.
+    Session,
+    /// In one that DataFusion makes, in which the store's tables are registered.
+    Foreign,
+}
+
+impl Way {
+    pub const ALL: [Self; 4] = [Self::Stream, Self::Batches, Self::Session, Self::Foreign];
 }
 
 /// How a query came out.
@@ -119,7 +136,7 @@ impl Subject {
         let corrupt = stored.iter().map(|(table, rows)| {
             (table.name(), rows.iter().filter(|row| row.is_none()).count() as u64)
         });
-        let corrupt = corrupt.collect();
+        let corrupt: Vec<_> = corrupt.collect();
         let rows: Vec<(&'static Table, Vec<Vec<Literal>>)> = stored
             .into_iter()
             .map(|(table, rows)| (table, rows.into_iter().flatten().collect()))
@@ -132,23 +149,26 @@ impl Subject {
             counts.map(|relation| format!("{} {}", relation.rows, relation.name)).collect();
         description += &format!(" ({})", counts.join(", "));
         let (memtables, sqlite) = (MemTables::new(&rows), Sqlite::new(&rows));
-        Self { db, session, memtables, sqlite, relations, corrupt, description, _dir: dir }
+        let foreign = foreign_session(&db);
+        Self { db, session, foreign, memtables, sqlite, relations, corrupt, description, _dir: dir }
     }
 
     /// The error says how the store's answer differs from an oracle's.
-    pub fn check(&self, query: &Query, way: usize) -> Result<Outcome, String> {
-        let dialect = if way % 4 == 1 { Dialect::Session } else { Dialect::Store };
+    pub fn check(&self, query: &Query, way: Way) -> Result<Outcome, String> {
+        let dialect = match way {
+            Way::Session | Way::Foreign => Dialect::Session,
+            Way::Stream | Way::Batches => Dialect::Store,
+        };
         let sql = query.sql(dialect).text;
         let for_memtable = query.sql(Dialect::MemTable).text;
         let failed = |what: String| {
-            let alone = self.alone(&sql, &for_memtable, query.settled() == Settled::Sequence);
-            let failure = Failure { what: &what, alone_is_right: alone == RIGHT };
+            let alone = self.alone(&sql, query);
+            let failure = Failure { what: &what, alone_is_right: alone == RIGHT, way };
             if let Some(reason) = failure.reason() {
                 return Ok(Outcome::Known(reason));
             }
-            let way = ["a stream", "a session", "batches", "batches"][way % 4];
             Err(format!(
-                "{sql}\nBy {way}: {what}\nThe oracle was asked\n{for_memtable}\n\
+                "{sql}\nBy {way:?}: {what}\nThe oracle was asked\n{for_memtable}\n\
                  DataFusion alone {alone}"
             ))
         };
@@ -159,67 +179,69 @@ impl Subject {
             (Err(error), Ok(_)) => return failed(error),
             (Ok(answer), Ok(expected)) => (answer, expected),
         };
-        if query.settled() == Settled::Count {
-            let unlimited = Query { limit: None, offset: 0, ..query.clone() };
-            let unlimited = unlimited.sql(Dialect::MemTable).text;
+        match self.difference(query, &mut answer, &mut expected) {
             // With fewer rows it may not have met the one that it fails at.
-            let Ok(all) = self.memtables.answer(&unlimited) else {
-                return Ok(Outcome::Unanswered);
-            };
-            if answer.rows.len() != expected.rows.len() {
-                let (found, expected) = (answer.rows.len(), expected.rows.len());
-                return failed(format!("{found} rows, expected {expected}"));
-            }
-            return match answer.not_among(&all) {
-                Some(difference) => failed(difference),
-                None => Ok(Outcome::Answered { by_sqlite: false }),
-            };
-        }
-        let ordered = query.settled() == Settled::Sequence;
-        if let Some(difference) = answer.difference(&mut expected, ordered) {
-            return failed(difference);
+            Err(_) => return Ok(Outcome::Unanswered),
+            Ok(Some(difference)) => return failed(difference),
+            Ok(None) => {}
         }
         let for_sqlite = query.sql(Dialect::Sqlite);
-        if for_sqlite.native {
+        if for_sqlite.native || query.settled() == Settled::Count {
             return Ok(Outcome::Answered { by_sqlite: false });
         }
         let failed = |what: String| format!("{sql}\n{what}\nSQLite was asked\n{}", for_sqlite.text);
         let mut expected = self.sqlite.answer(&for_sqlite.text).map_err(&failed)?;
-        match answer.difference(&mut expected, ordered) {
+        match answer.difference(&mut expected, query.settled() == Settled::Sequence) {
             Some(difference) => Err(failed(difference)),
             None => Ok(Outcome::Answered { by_sqlite: true }),
         }
     }
 
+    /// How an answer differs from the oracle's, as far as the query settles it. Fails if the oracle has
+    /// no answer without the query's limit.
+    fn difference(
+        &self,
+        query: &Query,
+        answer: &mut Answer,
+        expected: &mut Answer,
+    ) -> Result<Option<String>, String> {
+        if query.settled() != Settled::Count {
+            return Ok(answer.difference(expected, query.settled() == Settled::Sequence));
+        }
+        let unlimited = Query { limit: None, offset: 0, ..query.clone() };
+        let all = self.memtables.answer(&unlimited.sql(Dialect::MemTable).text)?;
+        let (found, expected) = (answer.rows.len(), expected.rows.len());
+        Ok(match found == expected {
+            true => answer.not_among(&all),
+            false => Some(format!("{found} rows, expected {expected}")),
+        })
+    }
+
     /// What DataFusion makes of the same SQL over the same rows in memory: to tell whose fault a
     /// difference is.
-    fn alone(&self, sql: &str, for_memtable: &str, ordered: bool) -> String {
-        match (self.memtables.plain_answer(sql), self.memtables.answer(for_memtable)) {
-            (Ok(mut answer), Ok(mut expected)) => match answer.difference(&mut expected, ordered) {
-                Some(_) => "is wrong, too".to_owned(),
-                None => "is right".to_owned(),
-            },
+    fn alone(&self, sql: &str, query: &Query) -> String {
+        let expected = self.memtables.answer(&query.sql(Dialect::MemTable).text);
+        match (self.memtables.plain_answer(sql), expected) {
+            (Ok(mut answer), Ok(mut expected)) => {
+                match self.difference(query, &mut answer, &mut expected) {
+                    Ok(None) => RIGHT.to_owned(),
+                    Ok(Some(_)) => "is wrong, too".to_owned(),
+                    Err(_) => "has an answer".to_owned(),
+                }
+            }
             (Err(error), _) => format!("fails: {}", error.lines().next().unwrap_or_default()),
             (Ok(_), Err(_)) => "has an answer".to_owned(),
         }
     }
 
-    /// The store's answer, by one of the ways to ask for it.
-    fn answer(&self, sql: &str, way: usize) -> Result<Answer, String> {
-        let batches = match way % 4 {
-            0 => RUNTIME.block_on(self.stream(sql)),
-            1 => self.in_session(sql),
-            _ => self.db.query_batches(sql).map_err(|error| error.to_string()),
+    fn answer(&self, sql: &str, way: Way) -> Result<Answer, String> {
+        let batches = match way {
+            Way::Stream => RUNTIME.block_on(self.stream(sql)),
+            Way::Session => in_session(&self.session, sql),
+            Way::Foreign => in_session(&self.foreign, sql),
+            Way::Batches => self.db.query_batches(sql).map_err(|error| error.to_string()),
         };
         batches.map(|batches| Answer::of(&batches))
-    }
-
-    fn in_session(&self, sql: &str) -> Result<Vec<RecordBatch>, String> {
-        let answer = || RUNTIME.block_on(async { self.session.sql(sql).await?.collect().await });
-        match catch_unwind(AssertUnwindSafe(answer)) {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err("the session panicked".to_owned()),
-        }
     }
 
     async fn stream(&self, sql: &str) -> Result<Vec<RecordBatch>, String> {
@@ -237,6 +259,23 @@ impl Subject {
         }
         Ok(batches)
     }
+}
+
+fn in_session(session: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
+    let answer = || RUNTIME.block_on(async { session.sql(sql).await?.collect().await });
+    match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("the session panicked".to_owned()),
+    }
+}
+
+fn foreign_session(db: &Db) -> SessionContext {
+    let session = plain_session();
+    for table in TABLES.iter().chain(ORACLE_TABLES) {
+        session.register_table(table.name(), db.table(table.name()).unwrap()).unwrap();
+    }
+    RUNTIME.block_on(create_views(&session));
+    session
 }
 
 fn relation(table: &Table, rows: &[Vec<Literal>], rng: &mut Rng) -> Relation {
