@@ -103,6 +103,22 @@ fn a_condition_protects_what_is_sorted_by() {
             "n NOT IN (833) AND n NOT IN (47) AND n - n <> 0 AND 10 / (n - n) > 1",
             0,
         ),
+        // What stands there twice is not computed of the rows that the other condition leaves out.
+        (
+            "mcp_tool_calls",
+            "3000 / duration_ms > 1 AND 3000 / duration_ms < 9 AND duration_ms <> 0",
+            778,
+        ),
+        (
+            "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",
+            "3000 / duration_ms > 3 AND 3000 / duration_ms < 9 AND duration_ms <> 0",
+            278,
+        ),
+        (
+            "(SELECT * FROM ticks ORDER BY id LIMIT 900) t",
+            "source::int > 5 AND source::int < 9 AND source ~ '^[0-9]+$'",
+            0,
+        ),
         // No scan takes on these.
         (
             "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",

@@ -370,6 +370,9 @@ fn a_key_may_stand_twice_in_an_order() {
         ("DISTINCT ON (a) a, b", "ORDER BY a, a, b DESC"),
         ("DISTINCT ON (a) a, b", "ORDER BY a, a DESC, b DESC, b"),
         ("DISTINCT ON (a) a, b", "ORDER BY a, b DESC, a"),
+        // These become equal when they are simplified.
+        ("DISTINCT ON (a) a, b", "ORDER BY a, a + 0, b DESC"),
+        ("a, last_value(b ORDER BY b, b * 1 DESC) AS b", "GROUP BY a ORDER BY a"),
         ("a, last_value(b ORDER BY b, b DESC) AS b", "GROUP BY a ORDER BY a, a"),
         ("a, first_value(b ORDER BY b DESC, b) AS b", "GROUP BY a ORDER BY a, a"),
     ] {
