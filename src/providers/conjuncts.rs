@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
@@ -23,8 +24,10 @@ pub(crate) enum Turn {
     NeverFails,
     /// It calls a function, most of which take every value.
     SeldomFails,
-    /// It may divide by zero, or meet a value that a cast refuses.
-    MayFail,
+    /// It may meet a value that a cast refuses.
+    Casts,
+    /// It may divide by zero. What is divided by may itself be a cast, which another condition guards.
+    Divides,
     /// It changes while the query runs.
     Dynamic,
 }
@@ -35,8 +38,10 @@ impl Turn {
             Self::Dynamic
         } else if never_fails(condition) {
             Self::NeverFails
-        } else if condition.exists(|part| Ok(divides_or_casts(part))).unwrap_or(true) {
-            Self::MayFail
+        } else if condition.exists(|part| Ok(may_divide_by_zero(part))).unwrap_or(true) {
+            Self::Divides
+        } else if condition.exists(|part| Ok(part.is::<CastExpr>())).unwrap_or(true) {
+            Self::Casts
         } else {
             Self::SeldomFails
         }
@@ -71,7 +76,7 @@ pub(super) fn can_be_moved(filter: &Arc<dyn PhysicalExpr>) -> bool {
 
 fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
     let is_known = match expr.downcast_ref::<BinaryExpr>() {
-        Some(binary) => is_safe(*binary.op()),
+        Some(binary) => is_safe(binary),
         None => {
             expr.is::<Column>()
                 || expr.is::<Literal>()
@@ -87,16 +92,33 @@ fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
     is_known && expr.children().into_iter().all(never_fails)
 }
 
-fn divides_or_casts(expr: &Arc<dyn PhysicalExpr>) -> bool {
-    let operator = expr.downcast_ref::<BinaryExpr>().map(|binary| *binary.op());
-    matches!(operator, Some(Operator::Divide | Operator::Modulo)) || expr.is::<CastExpr>()
+fn may_divide_by_zero(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.downcast_ref::<BinaryExpr>().is_some_and(|binary| divides(binary) && !is_safe(binary))
+}
+
+fn divides(binary: &BinaryExpr) -> bool {
+    matches!(binary.op(), Operator::Divide | Operator::Modulo)
+}
+
+/// Whether a number is divided by a value, and that is neither zero nor -1, by which the smallest number
+/// cannot be divided.
+fn has_safe_divisor(binary: &BinaryExpr) -> bool {
+    let divisor = binary.right().downcast_ref::<Literal>();
+    divisor.is_some_and(|divisor| match divisor.value() {
+        ScalarValue::Int64(Some(value)) => !matches!(value, 0 | -1),
+        ScalarValue::Float64(Some(_)) => true,
+        _ => false,
+    })
 }
 
 /// Sums, differences and products of numbers wrap around. Those of times may overflow, which no condition
 /// guards against.
-fn is_safe(operator: Operator) -> bool {
+fn is_safe(binary: &BinaryExpr) -> bool {
+    if divides(binary) {
+        return has_safe_divisor(binary);
+    }
     matches!(
-        operator,
+        binary.op(),
         Operator::And
             | Operator::Or
             | Operator::Eq

@@ -6,13 +6,14 @@
 //! - [`limited_scan`] and [`unique_sort_key`] let scans stop early;
 //! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
 //! - the others work around faults of DataFusion 55.2, each of which its file names:
-//!   [`aggregate_statistics`], [`empty_inputs`], [`filter_pushdown`], [`in_lists`], [`lossy_cast`],
-//!   [`plain_like`], [`planner`], [`repeated_keys`], [`topk_keys`] and [`ungrouped_filter`].
+//!   [`aggregate_statistics`], [`comparisons`], [`empty_inputs`], [`filter_pushdown`], [`in_lists`],
+//!   [`lossy_cast`], [`planner`], [`repeated_keys`], [`topk_keys`] and [`ungrouped_filter`].
 
 mod aggregate_statistics;
 mod cancellation;
 mod catalog;
 mod common_subexpressions;
+mod comparisons;
 mod dialect;
 mod empty_inputs;
 mod filter_pushdown;
@@ -25,7 +26,6 @@ mod limited_scan;
 mod lossy_cast;
 mod output;
 mod parameters;
-mod plain_like;
 mod planner;
 mod repeated_keys;
 mod runtime;

@@ -27,6 +27,7 @@ use crate::providers::{SkippedRows, StoreTable};
 use crate::query::aggregate_statistics::OwnStatistics;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::common_subexpressions::CommonSubexpressions;
+use crate::query::comparisons::CanonicalComparisons;
 use crate::query::empty_inputs::PropagateEmptyInputs;
 use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
@@ -35,7 +36,6 @@ use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
-use crate::query::plain_like::PlainLike;
 use crate::query::planner::Planner;
 use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
@@ -171,7 +171,7 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_default_features()
         .with_analyzer_rule(Arc::new(SeparateInLists))
         .with_analyzer_rule(Arc::new(DropRepeatedKeys))
-        .with_analyzer_rule(Arc::new(PlainLike))
+        .with_analyzer_rule(Arc::new(CanonicalComparisons))
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_rules())
         .with_query_planner(Arc::new(Planner::default()))

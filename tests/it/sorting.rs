@@ -119,6 +119,18 @@ fn a_condition_protects_what_is_sorted_by() {
             "source::int > 5 AND source::int < 9 AND source ~ '^[0-9]+$'",
             0,
         ),
+        // A remainder of a number that is not zero does not fail, and a cast may guard a division.
+        (
+            "(SELECT id % 5 AS n FROM ticks) t",
+            "n BETWEEN 28904 AND 1 AND n > 0 AND 1000000 / n >= 119",
+            0,
+        ),
+        (
+            "mcp_tool_calls",
+            "437 >= 1000 / nullif(duration_ms, 0) AND duration_ms::double < 0.0 \
+             AND 1000000 / duration_ms < 218",
+            0,
+        ),
         // No scan takes on these.
         (
             "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",

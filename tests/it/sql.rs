@@ -363,6 +363,26 @@ fn distinct_from_binds_as_a_comparison() {
 }
 
 #[test]
+fn a_value_may_stand_on_either_side() {
+    let store = with_ticks(&THREE_TIMES);
+    let all = value(&store.db, "SELECT count(*) FROM ticks WHERE source = 'cron'");
+    assert_ne!(all, 0);
+    for (condition, right) in [
+        ("'cron' = source AND source = 'cron'", &all),
+        ("source = 'cron' AND 'cron' = source", &all),
+        ("'cron' = source AND source LIKE 'cron'", &all),
+        ("source <= 'cron' AND 'cron' > source", &json!(0)),
+        ("'cron' < source AND source >= 'cron'", &json!(0)),
+        ("1 = id AND id = 1", &json!(1)),
+    ] {
+        let sql = format!("SELECT count(*) FROM ticks WHERE {condition}");
+        assert_eq!(value(&store.db, &sql), *right, "{condition}");
+    }
+    let named = rows(&store.db, "SELECT 1 < id FROM ticks LIMIT 1");
+    assert_eq!(named[0].keys().next().unwrap(), "Int64(1) < ticks.id");
+}
+
+#[test]
 fn a_key_may_stand_twice_in_an_order() {
     let store = store();
     let table = "(VALUES (1, 2), (1, 3), (2, 1)) t(a, b)";
