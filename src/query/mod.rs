@@ -7,7 +7,7 @@
 //! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
 //! - the others work around faults of DataFusion 55.2, each of which its file names:
 //!   [`aggregate_statistics`], [`comparisons`], [`empty_inputs`], [`filter_pushdown`], [`in_lists`],
-//!   [`lossy_cast`], [`planner`], [`repeated_keys`], [`topk_keys`] and [`ungrouped_filter`].
+//!   [`lossy_cast`], [`offset`], [`planner`], [`repeated_keys`], [`topk_keys`] and [`ungrouped_filter`].
 
 mod aggregate_statistics;
 mod cancellation;
@@ -24,6 +24,7 @@ mod interruptible;
 mod json_arrows;
 mod limited_scan;
 mod lossy_cast;
+mod offset;
 mod output;
 mod parameters;
 mod planner;

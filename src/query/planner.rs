@@ -46,8 +46,7 @@ impl QueryPlanner for Planner {
         }
         state.config_mut().options_mut().execution.target_partitions = 1;
         let planned = self.0.create_physical_plan(plan, &state).await;
-        // Above a limit that leaves rows out first, one sort for all confuses the two.
-        if !is_refused(&planned) || has_offset(plan)? {
+        if !is_refused(&planned) {
             return planned;
         }
         state.config_mut().options_mut().optimizer.repartition_sorts = false;
@@ -58,15 +57,6 @@ impl QueryPlanner for Planner {
 fn is_refused(planned: &Result<Arc<dyn ExecutionPlan>>) -> bool {
     let check = SanityCheckPlan::new();
     matches!(planned, Err(DataFusionError::Context(rule, _)) if rule == check.name())
-}
-
-fn has_offset(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        found |= matches!(node, LogicalPlan::Limit(limit) if limit.skip.is_some());
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
 }
 
 fn has_filtered_aggregate(plan: &LogicalPlan) -> Result<bool> {

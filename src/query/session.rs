@@ -16,6 +16,7 @@ use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggreg
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
@@ -36,6 +37,7 @@ use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
 use crate::query::limited_scan::LimitedScan;
 use crate::query::lossy_cast::HideLossyCasts;
+use crate::query::offset::Offsets;
 use crate::query::planner::Planner;
 use crate::query::repeated_keys::DropRepeatedKeys;
 use crate::query::time_text;
@@ -209,6 +211,11 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// DataFusion's rules of physical plans, and ours.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
+    let placing = EnsureRequirements::new();
+    let placing = rules.iter().position(|rule| rule.name() == placing.name());
+    let placing = placing.unwrap_or(0);
+    rules.insert(placing + 1, Arc::new(Offsets::Show));
+    rules.insert(placing, Arc::new(Offsets::Hide));
     // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
     // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
     // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.

@@ -238,6 +238,34 @@ fn keys_of_one_value_are_planned() {
 }
 
 #[test]
+fn an_offset_below_a_sort_skips_only_its_rows() {
+    let store = ticks_and_calls();
+    for (from, order, right) in [
+        ("SELECT id FROM ticks ORDER BY id DESC LIMIT 3 OFFSET 64", "id DESC", [9936, 9935, 9934]),
+        ("SELECT id FROM ticks ORDER BY id LIMIT 3 OFFSET 64", "id, id DESC", [65, 66, 67]),
+        ("SELECT id FROM ticks ORDER BY id LIMIT 3 OFFSET 64", "id DESC", [67, 66, 65]),
+        ("SELECT id FROM ticks ORDER BY id OFFSET 9997", "id DESC", [10_000, 9_999, 9_998]),
+        ("SELECT id FROM ticks ORDER BY id DESC OFFSET 9997", "id DESC", [3, 2, 1]),
+        ("SELECT id FROM ticks ORDER BY id DESC OFFSET 9990", "id DESC LIMIT 3", [10, 9, 8]),
+        ("SELECT id FROM ticks ORDER BY id LIMIT 9 OFFSET 64", "id LIMIT 3", [65, 66, 67]),
+        ("SELECT id, ts_utc FROM ticks ORDER BY ts_utc LIMIT 3 OFFSET 64", "ts_utc", [65, 66, 67]),
+        (
+            "SELECT 2 * id AS id FROM (SELECT id FROM ticks ORDER BY id LIMIT 9 OFFSET 4) \
+             ORDER BY id LIMIT 3 OFFSET 2",
+            "id",
+            [14, 16, 18],
+        ),
+    ] {
+        let sql = format!("SELECT id FROM ({from}) ORDER BY {order}");
+        let ids: Vec<_> = rows(&store.db, &sql).iter().map(|row| row["id"].clone()).collect();
+        assert_eq!(ids, right.map(|id| json!(id)), "{sql}");
+    }
+    let sql = "(SELECT source, source AS s FROM ticks ORDER BY id LIMIT 2 OFFSET 8) \
+               UNION ALL SELECT source, NULL FROM ticks WHERE id < 4 ORDER BY source DESC, s";
+    assert_eq!(rows(&store.db, sql).len(), 5);
+}
+
+#[test]
 fn inputs_of_a_union_may_be_empty() {
     let store = ticks_and_calls();
     let sql = "SELECT source FROM ticks WHERE id IN (1) AND id IN (2)

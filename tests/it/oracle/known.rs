@@ -40,13 +40,6 @@ static FAULTS: &[Fault] = &[
         is: |failure| failure.way == Way::Foreign && failure.says("Divide by zero"),
     },
     Fault {
-        reason: "DataFusion 55.2 loses a key of one value in a sort that it pushes below a union, and one \
-                 sort for all would confuse it with an OFFSET",
-        is: |failure| {
-            !failure.alone_is_right && failure.says("does not satisfy order requirements")
-        },
-    },
-    Fault {
         reason: "DataFusion 55.2 gathers no aggregate from partitions that is sorted by a key twice, and \
                  spreads fewer tables in memory over partitions",
         is: |failure| {
