@@ -9,41 +9,17 @@ use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
-use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
-use datafusion::optimizer::push_down_filter::PushDownFilter;
-use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
-use datafusion::optimizer::{Optimizer, OptimizerRule};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
-use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
-use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::providers::{SkippedRows, StoreTable};
-use crate::query::aggregate_statistics::OwnStatistics;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
-use crate::query::common_subexpressions::CommonSubexpressions;
-use crate::query::comparisons::CanonicalComparisons;
-use crate::query::empty_inputs::PropagateEmptyInputs;
-use crate::query::filter_pushdown::UnambiguousFilterPushdown;
 use crate::query::function_memory;
-use crate::query::guarded_filter::GuardedFilter;
-use crate::query::in_lists::SeparateInLists;
 use crate::query::json_arrows;
-use crate::query::limited_scan::LimitedScan;
-use crate::query::lossy_cast::HideLossyCasts;
-use crate::query::offset::Offsets;
 use crate::query::planner::Planner;
-use crate::query::repeated_keys::DropRepeatedKeys;
+use crate::query::rules;
 use crate::query::time_text;
-use crate::query::topk_keys::CompleteTopKKeys;
-use crate::query::ungrouped_filter::PushDownGroupedFilter;
-use crate::query::unique_sort_key::DropKeysAfterId;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
 use crate::temporary::Spills;
@@ -171,70 +147,21 @@ pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_analyzer_rule(Arc::new(SeparateInLists))
-        .with_analyzer_rule(Arc::new(DropRepeatedKeys))
-        .with_analyzer_rule(Arc::new(CanonicalComparisons))
-        .with_optimizer_rules(optimizer_rules())
-        .with_physical_optimizer_rules(physical_rules())
+        .with_optimizer_rules(rules::optimizer_rules())
+        .with_physical_optimizer_rules(rules::physical_rules())
         .with_query_planner(Arc::new(Planner::default()))
         // No file is ever read or written through SQL.
         .with_file_formats(Vec::new())
         .with_table_factories(HashMap::new());
+    for rule in rules::analyzer_rules() {
+        builder = builder.with_analyzer_rule(rule);
+    }
     // Planners are asked in order, and DataFusion's own answer for `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
     let mut state = json_arrows::register(builder.build())?;
     function_memory::register(&mut state)?;
     time_text::register(&mut state)?;
     Ok(state)
-}
-
-/// DataFusion's rules of logical plans, and ours.
-fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules = Optimizer::new().rules;
-    let distinct = ReplaceDistinctWithAggregate::new();
-    let distinct = rules.iter().position(|rule| rule.name() == distinct.name());
-    rules.insert(distinct.unwrap_or(0), Arc::new(DropRepeatedKeys));
-    for rule in &mut rules {
-        if rule.name() == PropagateEmptyRelation::new().name() {
-            *rule = Arc::new(PropagateEmptyInputs::default());
-        } else if rule.name() == CommonSubexprEliminate::new().name() {
-            *rule = Arc::new(CommonSubexpressions::default());
-        } else if rule.name() == PushDownFilter::new().name() {
-            *rule = Arc::new(PushDownGroupedFilter::default());
-        }
-    }
-    rules.push(Arc::new(HideLossyCasts));
-    rules.push(Arc::new(DropKeysAfterId));
-    rules
-}
-
-/// DataFusion's rules of physical plans, and ours.
-fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules = PhysicalOptimizer::new().rules;
-    let placing = EnsureRequirements::new();
-    let placing = rules.iter().position(|rule| rule.name() == placing.name());
-    let placing = placing.unwrap_or(0);
-    rules.insert(placing + 1, Arc::new(Offsets::Show));
-    rules.insert(placing, Arc::new(Offsets::Hide));
-    // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
-    // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
-    // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.
-    let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
-    let sorts = sorts.unwrap_or(rules.len());
-    rules.insert(sorts, Arc::new(CompleteTopKKeys));
-    rules.insert(sorts, Arc::new(LimitedScan));
-    rules.push(Arc::new(LimitedScan));
-    rules.push(Arc::new(GuardedFilter));
-    for rule in &mut rules {
-        if rule.name() == AggregateStatistics::new().name() {
-            *rule = Arc::new(OwnStatistics);
-        }
-        let pushdowns = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
-        if pushdowns.iter().any(|pushdown| pushdown.name() == rule.name()) {
-            *rule = Arc::new(UnambiguousFilterPushdown(Arc::clone(rule)));
-        }
-    }
-    rules
 }
 
 /// What fits a memory limit that somebody set.

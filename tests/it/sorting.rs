@@ -260,6 +260,9 @@ fn an_offset_below_a_sort_skips_only_its_rows() {
         let ids: Vec<_> = rows(&store.db, &sql).iter().map(|row| row["id"].clone()).collect();
         assert_eq!(ids, right.map(|id| json!(id)), "{sql}");
     }
+    let sql = "SELECT rank() OVER (ORDER BY id DESC, ts_utc DESC) AS n FROM ticks \
+               ORDER BY id LIMIT 2 OFFSET 7";
+    assert_eq!(rows(&store.db, sql)[0]["n"], 9_993);
     let sql = "(SELECT source, source AS s FROM ticks ORDER BY id LIMIT 2 OFFSET 8) \
                UNION ALL SELECT source, NULL FROM ticks WHERE id < 4 ORDER BY source DESC, s";
     assert_eq!(rows(&store.db, sql).len(), 5);

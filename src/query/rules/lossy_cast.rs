@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::query::in_lists::set_apart;
+use crate::query::rules::in_lists::set_apart;
 use crate::query::time_text::is_utc_time;
 
 /// Writes casts in filters in a form that gives the same values, and that the analysis passes by.

@@ -1,0 +1,100 @@
+//! Rules that sessions of the store have besides those of DataFusion.
+//!
+//! - [`limited_scan`] and [`unique_sort_key`] let scans stop early;
+//! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
+//! - the others work around faults of DataFusion 55.2. Each file names its fault, and says when it can go.
+
+mod aggregate_statistics;
+mod common_subexpressions;
+mod comparisons;
+mod empty_inputs;
+mod except;
+mod filter_pushdown;
+mod guarded_filter;
+mod in_lists;
+mod limited_scan;
+mod lossy_cast;
+mod offset;
+mod repeated_keys;
+mod topk_keys;
+mod ungrouped_filter;
+mod unique_sort_key;
+
+use std::sync::Arc;
+
+use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
+use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
+use datafusion::optimizer::{AnalyzerRule, Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
+use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
+
+use aggregate_statistics::OwnStatistics;
+use comparisons::CanonicalComparisons;
+use except::Except;
+use filter_pushdown::UnambiguousFilterPushdown;
+use guarded_filter::GuardedFilter;
+use in_lists::SeparateInLists;
+use limited_scan::LimitedScan;
+use lossy_cast::HideLossyCasts;
+use offset::OffsetsApart;
+use repeated_keys::DropRepeatedKeys;
+use topk_keys::CompleteTopKKeys;
+use unique_sort_key::DropKeysAfterId;
+
+/// Rules for what follows those of DataFusion's analyzer.
+pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
+    [Arc::new(SeparateInLists), Arc::new(DropRepeatedKeys), Arc::new(CanonicalComparisons)]
+}
+
+/// DataFusion's rules of logical plans, and ours.
+pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    let distinct = ReplaceDistinctWithAggregate::new();
+    let distinct = rules.iter().position(|rule| rule.name() == distinct.name());
+    rules.insert(distinct.unwrap_or(0), Arc::new(DropRepeatedKeys));
+    for rule in &mut rules {
+        if rule.name() == PropagateEmptyRelation::new().name() {
+            *rule = Except::new(PropagateEmptyRelation::new(), empty_inputs::is_union);
+        } else if rule.name() == CommonSubexprEliminate::new().name() {
+            let skips = common_subexpressions::computes_twice_what_may_fail;
+            *rule = Except::new(CommonSubexprEliminate::new(), skips);
+        } else if rule.name() == PushDownFilter::new().name() {
+            *rule = Except::new(PushDownFilter::new(), ungrouped_filter::is_above_aggregate);
+        }
+    }
+    rules.push(Arc::new(HideLossyCasts));
+    rules.push(Arc::new(DropKeysAfterId));
+    rules
+}
+
+/// DataFusion's rules of physical plans, and ours.
+pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
+    // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
+    // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.
+    let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
+    let sorts = sorts.unwrap_or(rules.len());
+    rules.insert(sorts, Arc::new(CompleteTopKKeys));
+    rules.insert(sorts, Arc::new(LimitedScan));
+    rules.push(Arc::new(LimitedScan));
+    rules.push(Arc::new(GuardedFilter));
+    for rule in &mut rules {
+        if rule.name() == AggregateStatistics::new().name() {
+            *rule = Arc::new(OwnStatistics);
+        } else if rule.name() == EnsureRequirements::new().name() {
+            *rule = Arc::new(OffsetsApart(Arc::clone(rule)));
+        }
+        let pushdowns = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
+        if pushdowns.iter().any(|pushdown| pushdown.name() == rule.name()) {
+            *rule = Arc::new(UnambiguousFilterPushdown(Arc::clone(rule)));
+        }
+    }
+    rules
+}
