@@ -5,6 +5,8 @@ use super::subject::Way;
 
 /// How the store's answer differs.
 pub struct Failure<'a> {
+    /// The query.
+    pub sql: &'a str,
     /// The error, or the difference.
     pub what: &'a str,
     /// Whether DataFusion answers the same SQL rightly over the same rows in memory.
@@ -40,6 +42,14 @@ static FAULTS: &[Fault] = &[
         is: |failure| failure.way == Way::Foreign && failure.says("Divide by zero"),
     },
     Fault {
+        reason: "DataFusion 55.2 forgets a key of a limited sort above a union if each input has one value \
+                 of it; whether that shows depends on how it spreads the inputs",
+        is: |failure| {
+            let unites = ["UNION", "v_timeline"].iter().any(|text| failure.sql.contains(text));
+            failure.way == Way::Foreign && unites && failure.sql.contains("LIMIT")
+        },
+    },
+    Fault {
         reason: "DataFusion 55.2 gathers no aggregate from partitions that is sorted by a key twice, and \
                  spreads fewer tables in memory over partitions",
         is: |failure| {
@@ -58,9 +68,8 @@ static FAULTS: &[Fault] = &[
     },
     Fault {
         reason: "DataFusion 55.2 compares times of two zones as texts and cannot cast them",
-        is: |failure| {
-            !failure.alone_is_right && failure.says("Cannot cast timezone to different timezone")
-        },
+        // Whether it is right by itself depends on whether a row comes as far as the cast.
+        is: |failure| failure.says("Cannot cast timezone to different timezone"),
     },
     Fault {
         reason: "DataFusion 55.2 reckons the bounds of times past the ends of 64 bits",

@@ -163,7 +163,7 @@ impl Subject {
         let for_memtable = query.sql(Dialect::MemTable).text;
         let failed = |what: String| {
             let alone = self.alone(&sql, query);
-            let failure = Failure { what: &what, alone_is_right: alone == RIGHT, way };
+            let failure = Failure { sql: &sql, what: &what, alone_is_right: alone == RIGHT, way };
             if let Some(reason) = failure.reason() {
                 return Ok(Outcome::Known(reason));
             }
