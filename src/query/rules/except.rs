@@ -15,7 +15,7 @@ pub(super) struct Except<R> {
 }
 
 impl<R: OptimizerRule + Send + Sync + 'static> Except<R> {
-    pub(super) fn new(
+    pub(super) fn shared(
         rule: R,
         skips: fn(&LogicalPlan) -> Result<bool>,
     ) -> Arc<dyn OptimizerRule + Send + Sync> {

@@ -60,12 +60,12 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.insert(distinct.unwrap_or(0), Arc::new(DropRepeatedKeys));
     for rule in &mut rules {
         if rule.name() == PropagateEmptyRelation::new().name() {
-            *rule = Except::new(PropagateEmptyRelation::new(), empty_inputs::is_union);
+            *rule = Except::shared(PropagateEmptyRelation::new(), empty_inputs::is_union);
         } else if rule.name() == CommonSubexprEliminate::new().name() {
             let skips = common_subexpressions::computes_twice_what_may_fail;
-            *rule = Except::new(CommonSubexprEliminate::new(), skips);
+            *rule = Except::shared(CommonSubexprEliminate::new(), skips);
         } else if rule.name() == PushDownFilter::new().name() {
-            *rule = Except::new(PushDownFilter::new(), ungrouped_filter::is_above_aggregate);
+            *rule = Except::shared(PushDownFilter::new(), ungrouped_filter::is_above_aggregate);
         }
     }
     rules.push(Arc::new(HideLossyCasts));
