@@ -8,7 +8,7 @@ use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 use crate::error::{Error, Result};
 use crate::row::{self, EncodedRow};
 use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, Store, rows_of, staging};
+use crate::store::{IDS, Store, rows_of};
 use crate::table::Table;
 
 impl Store {
@@ -19,13 +19,7 @@ impl Store {
         table: &'static Table,
         mut fill: impl FnMut(&mut Appender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (filled, is_import_left) = self.write(move |txn| {
-            Ok((append(txn, table, &mut fill)?, staging::has_left_import(txn).unwrap_or(false)))
-        })?;
-        if is_import_left {
-            self.help_left_import();
-        }
-        Ok(filled)
+        self.write_and_help(move |txn| append(txn, table, &mut fill))
     }
 
     /// Appends rows of any tables in one durable transaction, those of a table in their order.
@@ -33,7 +27,7 @@ impl Store {
         &self,
         rows: Vec<Arc<Vec<(&'static Table, EncodedRow)>>>,
     ) -> Result<()> {
-        let is_import_left = self.write(move |txn| {
+        self.write_and_help(move |txn| {
             let mut of_table: BTreeMap<&str, (&'static Table, Vec<&EncodedRow>)> = BTreeMap::new();
             for (table, row) in rows.iter().flat_map(|rows| rows.iter()) {
                 of_table.entry(table.name()).or_insert((table, Vec::new())).1.push(row);
@@ -43,12 +37,8 @@ impl Store {
                     rows.iter().try_for_each(|row| appender.push(row).map(|_| ()))
                 })?;
             }
-            Ok(staging::has_left_import(txn).unwrap_or(false))
-        })?;
-        if is_import_left {
-            self.help_left_import();
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

@@ -22,7 +22,6 @@
 
 use std::mem;
 use std::ops::Range;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -129,10 +128,7 @@ impl Store {
             Some(import) => advance(txn, &import, table, MOVED_ROWS),
             None => Ok(false),
         };
-        while self.write(step)? {
-            thread::sleep(PAUSE);
-        }
-        Ok(())
+        self.write_in_steps(step)
     }
 
     /// Deletes what an import has staged that is not published.
@@ -141,42 +137,53 @@ impl Store {
             Some(import) if import.first_id.is_none() => delete(txn, &import),
             _ => Ok(false),
         };
-        while self.write(step)? {
+        self.write_in_steps(step)
+    }
+
+    /// Takes a step in a transaction of its own until there is nothing left to do.
+    fn write_in_steps(
+        &self,
+        step: impl Fn(&WriteTransaction) -> Result<bool> + Clone + Send + 'static,
+    ) -> Result<()> {
+        while self.write(step.clone())? {
             thread::sleep(PAUSE);
         }
         Ok(())
     }
 
-    /// Goes on with the import of a killed importer. Whoever does it on the way to something else does
-    /// not fail because of it.
-    pub(super) fn help_left_import(&self) {
-        let known = self.connection.tables();
-        let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_left));
+    /// Does the work as [`write`](Self::write) does, and then goes on with the import of a killed
+    /// importer, if there is one. That is another transaction, so the work does not fail because of it.
+    pub(super) fn write_and_help<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (value, is_import_left) =
+            self.write(move |txn| Ok((work(txn)?, has_left_import(txn).unwrap_or(false))))?;
+        if is_import_left {
+            let known = self.connection.tables();
+            let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_left));
+        }
+        Ok(value)
     }
 
     /// Moves all rows of published imports into the tables, and deletes what importers have left that
     /// were killed.
     pub(super) fn finish_imports(&self, tables: &[&'static Table]) -> Result<()> {
-        let known: Arc<[&'static Table]> = tables.into();
-        // Before all others, so that a store without imports costs no transaction.
-        while self.snapshot()?.has_imports()? {
-            let known = Arc::clone(&known);
-            let step = move |txn: &WriteTransaction| {
-                let published = |import: &Import| import.first_id.is_some();
-                help(txn, &known, MOVED_ROWS, |import| published(import) || is_left(import))
-            };
-            if !self.write(step)? {
-                break;
-            }
-            thread::sleep(PAUSE);
+        // A store without imports costs no transaction.
+        if !self.snapshot()?.has_imports()? {
+            return Ok(());
         }
-        Ok(())
+        let known = tables.to_vec();
+        self.write_in_steps(move |txn| {
+            let published = |import: &Import| import.first_id.is_some();
+            help(txn, &known, MOVED_ROWS, |import| published(import) || is_left(import))
+        })
     }
 }
 
 /// Whether an import is there whose importer seems to have been killed. The question costs an append
 /// about a microsecond in a store that has had no import, and two in others.
-pub(super) fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
+fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
     if txn.open_table(IDS)?.get(reserved::IMPORTS)?.is_none() {
         return Ok(false);
     }

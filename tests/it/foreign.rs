@@ -2,12 +2,11 @@
 //! scan promises there is no more than what DataFusion is known to handle, and a query reads as little
 //! as that allows.
 
-use chrono::{DateTime, TimeDelta};
-use netsky_db::{OpenOptions, TickRecord};
+use netsky_db::OpenOptions;
 use serde_json::json;
 
 use crate::support::{
-    TestStore, foreign_rows, foreign_session, foreign_value, store, store_past_the_crate,
+    TestStore, foreign_rows, foreign_session, foreign_value, store_past_the_crate, ticks_by_second,
 };
 
 /// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
@@ -16,15 +15,7 @@ const ROWS: i64 = BLOCKS * 1_024 - 1;
 
 /// One tick a second from midnight on.
 fn ticks() -> TestStore {
-    let store = store();
-    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
-    let rows = (1..=ROWS).map(|id| TickRecord {
-        ts_utc: start + TimeDelta::seconds(id),
-        source: if id % 2 == 0 { "even" } else { "odd" },
-        detail_json: "{}",
-    });
-    store.db.record_all(rows).unwrap();
-    store
+    ticks_by_second(ROWS)
 }
 
 /// How many rows the scans of a query read, and the plan.

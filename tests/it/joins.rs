@@ -1,24 +1,14 @@
 //! Joins of tables whose columns have the same names: no condition is taken to the wrong one, in whatever
 //! session.
 
-use chrono::{DateTime, TimeDelta};
-use netsky_db::TickRecord;
 use serde_json::{Value, json};
 
-use crate::support::{self, Row, TestStore, foreign_rows, foreign_session, store};
+use crate::support::{self, Row, TestStore, foreign_rows, foreign_session, ticks_by_second};
 
 const ROWS: i64 = 10_000;
 
 fn ticks() -> TestStore {
-    let store = store();
-    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
-    let rows = (1..=ROWS).map(|id| TickRecord {
-        ts_utc: start + TimeDelta::seconds(id),
-        source: if id % 2 == 0 { "even" } else { "odd" },
-        detail_json: "{}",
-    });
-    store.db.record_all(rows).unwrap();
-    store
+    ticks_by_second(ROWS)
 }
 
 /// The store's answer, which is also that of a session of somebody else's.

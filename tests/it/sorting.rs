@@ -4,22 +4,16 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeDelta};
 use datafusion::prelude::SessionContext;
-use netsky_db::{McpToolCallRecord, TickRecord};
+use netsky_db::McpToolCallRecord;
 use serde_json::json;
 
-use crate::support::{TestStore, rows, store, value};
+use crate::support::{TestStore, rows, ticks_by_second, value};
 
 /// Ten thousand ticks, one a second, and calls of tools of which every third took no time.
 fn ticks_and_calls() -> TestStore {
-    let store = store();
+    let store = ticks_by_second(10_000);
     let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
     let time = |id| start + TimeDelta::seconds(id);
-    let ticks = (1..=10_000).map(|id| TickRecord {
-        ts_utc: time(id),
-        source: if id % 2 == 0 { "even" } else { "odd" },
-        detail_json: "{}",
-    });
-    store.db.record_all(ticks).unwrap();
     let calls = (1..=3_000).map(|id| McpToolCallRecord {
         ts_utc_start: time(id),
         ts_utc_end: None,

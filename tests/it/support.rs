@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use arrow::array::RecordBatch;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use netsky_db::{ColumnType, Db, Direction, MessageRecord, Table, times_as_text};
+use netsky_db::{ColumnType, Db, Direction, MessageRecord, Table, TickRecord, times_as_text};
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -23,6 +23,19 @@ pub fn store() -> TestStore {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     TestStore { db: Db::open_path(&path).unwrap(), path, _dir: dir }
+}
+
+/// So many ticks, one a second from midnight on; of those with an even id the source says so.
+pub fn ticks_by_second(count: i64) -> TestStore {
+    let store = store();
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    let rows = (1..=count).map(|id| TickRecord {
+        ts_utc: start + TimeDelta::seconds(id),
+        source: if id % 2 == 0 { "even" } else { "odd" },
+        detail_json: "{}",
+    });
+    store.db.record_all(rows).unwrap();
+    store
 }
 
 pub type Row = Map<String, Value>;

@@ -11,37 +11,23 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::functions;
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Filter, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use crate::query::rules::in_lists::set_apart;
+use crate::query::rules::rewrite::Rewrite;
 use crate::query::time_text::is_utc_time;
 
 /// Writes casts in filters in a form that gives the same values, and that the analysis passes by.
-#[derive(Debug)]
-pub(super) struct HideLossyCasts;
+pub(super) const HIDE_LOSSY_CASTS: Rewrite =
+    Rewrite { name: "hide_lossy_casts", node: hide_lossy_casts };
 
-impl OptimizerRule for HideLossyCasts {
-    fn name(&self) -> &'static str {
-        "hide_lossy_casts"
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::BottomUp)
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        _: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Filter(Filter { predicate, input, .. }) = plan else {
-            return Ok(Transformed::no(plan));
-        };
-        let predicate = predicate.transform_up(|expr| hide(expr, input.schema()))?;
-        let changed = predicate.transformed;
-        let filter = Filter::try_new(predicate.data, input)?;
-        Ok(Transformed::new_transformed(LogicalPlan::Filter(filter), changed))
-    }
+fn hide_lossy_casts(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Filter(Filter { predicate, input, .. }) = plan else {
+        return Ok(Transformed::no(plan));
+    };
+    let predicate = predicate.transform_up(|expr| hide(expr, input.schema()))?;
+    let changed = predicate.transformed;
+    let filter = Filter::try_new(predicate.data, input)?;
+    Ok(Transformed::new_transformed(LogicalPlan::Filter(filter), changed))
 }
 
 fn hide(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

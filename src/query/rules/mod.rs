@@ -16,6 +16,7 @@ mod limited_scan;
 mod lossy_cast;
 mod offset;
 mod repeated_keys;
+mod rewrite;
 mod topk_keys;
 mod ungrouped_filter;
 mod unique_sort_key;
@@ -41,15 +42,15 @@ use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
 use in_lists::SeparateInLists;
 use limited_scan::LimitedScan;
-use lossy_cast::HideLossyCasts;
+use lossy_cast::HIDE_LOSSY_CASTS;
 use offset::OffsetsApart;
-use repeated_keys::DropRepeatedKeys;
+use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::CompleteTopKKeys;
-use unique_sort_key::DropKeysAfterId;
+use unique_sort_key::DROP_KEYS_AFTER_ID;
 
 /// Rules for what follows those of DataFusion's analyzer.
 pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
-    [Arc::new(SeparateInLists), Arc::new(DropRepeatedKeys), Arc::new(CanonicalComparisons)]
+    [Arc::new(SeparateInLists), Arc::new(DROP_REPEATED_KEYS), Arc::new(CanonicalComparisons)]
 }
 
 /// DataFusion's rules of logical plans, and ours.
@@ -57,7 +58,7 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     let distinct = ReplaceDistinctWithAggregate::new();
     let distinct = rules.iter().position(|rule| rule.name() == distinct.name());
-    rules.insert(distinct.unwrap_or(0), Arc::new(DropRepeatedKeys));
+    rules.insert(distinct.unwrap_or(0), Arc::new(DROP_REPEATED_KEYS));
     for rule in &mut rules {
         if rule.name() == PropagateEmptyRelation::new().name() {
             *rule = Except::shared(PropagateEmptyRelation::new(), empty_inputs::is_union);
@@ -68,8 +69,8 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             *rule = Except::shared(PushDownFilter::new(), ungrouped_filter::is_above_aggregate);
         }
     }
-    rules.push(Arc::new(HideLossyCasts));
-    rules.push(Arc::new(DropKeysAfterId));
+    rules.push(Arc::new(HIDE_LOSSY_CASTS));
+    rules.push(Arc::new(DROP_KEYS_AFTER_ID));
     rules
 }
 

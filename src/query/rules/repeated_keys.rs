@@ -7,45 +7,17 @@
 use std::collections::HashSet;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan, SortExpr};
-use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::query::rules::rewrite::Rewrite;
 
 /// Leaves the first of equal keys. Those after it decide nothing. Keys can become equal when they are
 /// simplified, so this is a rule for before that, as DataFusion plans no `DISTINCT ON (a, a)`, and for
 /// after it.
-#[derive(Debug)]
-pub(super) struct DropRepeatedKeys;
-
-impl AnalyzerRule for DropRepeatedKeys {
-    fn name(&self) -> &'static str {
-        "drop_repeated_keys"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(drop_repeated_keys).data()
-    }
-}
-
-impl OptimizerRule for DropRepeatedKeys {
-    fn name(&self) -> &'static str {
-        "drop_repeated_keys"
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::BottomUp)
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        _: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        drop_repeated_keys(plan)
-    }
-}
+pub(super) const DROP_REPEATED_KEYS: Rewrite =
+    Rewrite { name: "drop_repeated_keys", node: drop_repeated_keys };
 
 fn drop_repeated_keys(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     match node {

@@ -9,37 +9,23 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use crate::providers::StoreTable;
+use crate::query::rules::rewrite::Rewrite;
 
 /// Cuts an `ORDER BY` after the id of a table.
-#[derive(Debug)]
-pub(super) struct DropKeysAfterId;
+pub(super) const DROP_KEYS_AFTER_ID: Rewrite =
+    Rewrite { name: "drop_keys_after_id", node: drop_keys_after_id };
 
-impl OptimizerRule for DropKeysAfterId {
-    fn name(&self) -> &'static str {
-        "drop_keys_after_id"
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        Some(ApplyOrder::BottomUp)
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        _: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Sort(mut sort) = plan else { return Ok(Transformed::no(plan)) };
-        let by_id = sort.expr.iter().position(
-            |key| matches!(&key.expr, Expr::Column(column) if is_row_id(&sort.input, column)),
-        );
-        let keys = by_id.map_or(sort.expr.len(), |by_id| by_id + 1);
-        let changed = keys < sort.expr.len();
-        sort.expr.truncate(keys);
-        Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
-    }
+fn drop_keys_after_id(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Sort(mut sort) = plan else { return Ok(Transformed::no(plan)) };
+    let by_id = sort.expr.iter().position(
+        |key| matches!(&key.expr, Expr::Column(column) if is_row_id(&sort.input, column)),
+    );
+    let keys = by_id.map_or(sort.expr.len(), |by_id| by_id + 1);
+    let changed = keys < sort.expr.len();
+    sort.expr.truncate(keys);
+    Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), changed))
 }
 
 /// Whether a column of the plan is the id of a table of which the plan has each row at most once.
