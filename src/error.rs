@@ -316,6 +316,14 @@ pub enum Error {
     #[error("{}", plain_message(.0))]
     Query(#[source] Box<DataFusionError>),
 
+    /// The system refused a thread that the query needs. Run less at the same time, or raise the limit on
+    /// the user's or the container's threads (`ulimit -u`, `pids.max`).
+    #[error("cannot start the query's threads: {reason}")]
+    NoThread {
+        /// The operating system's error.
+        reason: String,
+    },
+
     /// The thread that ran a query ended without an answer. This is a fault of the program: report
     /// it with the query.
     #[error("the query ended without an answer: {reason}")]
@@ -433,6 +441,12 @@ impl Error {
                 }
                 Some(Self::Damaged { path, reason }) => {
                     return Self::Damaged { path: path.clone(), reason: reason.clone() };
+                }
+                Some(Self::NoThread { reason }) => {
+                    return Self::NoThread { reason: reason.clone() };
+                }
+                Some(Self::QueryAborted { reason }) => {
+                    return Self::QueryAborted { reason: reason.clone() };
                 }
                 _ => {}
             }

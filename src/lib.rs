@@ -52,6 +52,7 @@
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temporary.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
+//! | `thread_pool.rs` | threads for work that blocks |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |
@@ -87,6 +88,7 @@ mod schema;
 mod store;
 mod table;
 mod temporary;
+mod thread_pool;
 mod view;
 mod views;
 

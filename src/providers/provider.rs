@@ -19,13 +19,12 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
-use tokio::runtime::Handle;
 
 use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::{KeyRange, Ranges};
@@ -33,6 +32,7 @@ use crate::providers::skipped::SkippedRows;
 use crate::providers::source::{RowSource, ScanRequest};
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
+use crate::thread_pool::run_blocking;
 
 /// The name of the rule by which filters that physical rules push down are about the columns that they
 /// are pushed to.
@@ -139,8 +139,10 @@ impl TableProvider for StoreTable {
             is_ours: is_ours(session),
         };
         let (table, rows, skipped) = (self.table, self.rows.clone(), self.skipped.clone());
+        // To take a snapshot may even wait for another process, and this is the executor of whoever plans
+        // the query.
         let source =
-            on_blocking_thread(move || RowSource::new(table, rows.snapshot()?, request, skipped));
+            run_blocking(move || RowSource::new(table, rows.snapshot()?, request, skipped));
         Ok(DataSourceExec::from_data_source(source.await?))
     }
 }
@@ -189,19 +191,4 @@ fn is_ours(session: &dyn Session) -> bool {
     state.is_some_and(|state| {
         state.physical_optimizers().iter().any(|rule| rule.name() == FILTER_PUSHDOWN)
     })
-}
-
-/// Runs work that reads the file. To take a snapshot may even wait for another process, and this is
-/// the executor of whoever plans the query.
-async fn on_blocking_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match Handle::try_current() {
-        Ok(runtime) => {
-            let done = runtime.spawn_blocking(work).await;
-            done.unwrap_or_else(|error| Err(DataFusionError::ExecutionJoin(Box::new(error))))
-        }
-        // Outside of tokio there is nobody else to keep waiting.
-        Err(_) => work(),
-    }
 }

@@ -19,6 +19,7 @@ use crate::providers::order::Order;
 use crate::providers::reader::RowReader;
 use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
+use crate::thread_pool::run_blocking;
 
 /// How many batches a task may have waiting: with one being read and one being decoded, both sides
 /// are busy.
@@ -142,7 +143,7 @@ impl ChunkOpener {
             self.metrics.clone(),
         )?;
         let computing = self.metrics.baseline.elapsed_compute().clone();
-        stream.spawn_blocking(move || {
+        stream.spawn(run_blocking(move || {
             let mut timer = computing.timer();
             let wanted = || !batches.is_closed();
             let send = |batch| {
@@ -153,7 +154,7 @@ impl ChunkOpener {
                 sent
             };
             Ok(reader.read(&segments, batch_size, limit, wanted, send)?)
-        });
+        }));
         Ok(stream.build())
     }
 }

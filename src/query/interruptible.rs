@@ -2,14 +2,14 @@
 //!
 //! DataFusion's operators look around only where they wait for their input. A join can work for hours
 //! on one batch of it, so each operator's output and each join's condition looks at the query's
-//! [`Cancellation`] as well.
+//! [`Cancellation`] as well. What a projection gives is also counted against the memory limit.
 
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
@@ -30,6 +30,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt};
 
 use crate::query::cancellation::Cancellation;
+use crate::query::computed_columns::ComputedColumns;
 
 /// The same plan, which fails soon after `cancellation`.
 pub(super) fn interruptible(
@@ -149,8 +150,10 @@ impl ExecutionPlan for Interruptible {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
+        let computed = ComputedColumns::of(self.inner.as_ref(), context.memory_pool());
         let inner = self.inner.execute(partition, context)?;
-        Ok(Box::pin(InterruptibleStream { inner, cancellation: self.cancellation.clone() }))
+        let cancellation = self.cancellation.clone();
+        Ok(Box::pin(InterruptibleStream { inner, cancellation, computed }))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -177,6 +180,7 @@ impl ExecutionPlan for Interruptible {
 struct InterruptibleStream {
     inner: SendableRecordBatchStream,
     cancellation: Cancellation,
+    computed: Option<ComputedColumns>,
 }
 
 impl Stream for InterruptibleStream {
@@ -186,7 +190,13 @@ impl Stream for InterruptibleStream {
         if let Err(cancelled) = self.cancellation.check() {
             return Poll::Ready(Some(Err(cancelled)));
         }
-        self.inner.poll_next_unpin(context)
+        let next = ready!(self.inner.poll_next_unpin(context));
+        if let (Some(computed), Some(Ok(batch))) = (&self.computed, &next)
+            && let Err(too_large) = computed.check(batch)
+        {
+            return Poll::Ready(Some(Err(too_large)));
+        }
+        Poll::Ready(next)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod catalog;
+mod computed_columns;
 mod dialect;
 mod function_memory;
 mod interruptible;

@@ -2,18 +2,14 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 use crate::store::caught;
-
-/// The stack of each thread. The parser's and the planner's trees are walked and freed by recursion,
-/// and tokio's 2 MiB end with some 1,800 operators in a row, at 1.2 KB each in a release build. What
-/// `statement_size.rs` lets through needs 12 MiB there, and up to ten times that in a build without
-/// optimization. Pages of a stack take no memory until they are used, but count against `ulimit -v`.
-const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 20 } else { 32 << 20 };
+use crate::thread_pool::{self, STACK_BYTES};
 
 /// How many runtimes without a query are kept. To start one takes a tenth of a millisecond.
 const IDLE_RUNTIMES: usize = 2;
@@ -54,6 +50,10 @@ impl QueryRuntime {
     }
 }
 
+/// How long the start of a runtime may take. It takes less than a millisecond, or for ever: if tokio
+/// cannot have all of its threads, it panics, and the panic waits for those that it has.
+const START_TIME: Duration = Duration::from_secs(10);
+
 fn start() -> Result<Runtime> {
     let build = || {
         Builder::new_multi_thread()
@@ -61,14 +61,21 @@ fn start() -> Result<Runtime> {
             .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
+            .map_err(|error| cannot_start(&error.to_string()))
     };
-    // It returns an error for what else it cannot have, and panics if it cannot have a thread.
-    let reason = match caught(build) {
-        Ok(Ok(runtime)) => return Ok(runtime),
-        Ok(Err(error)) => error.to_string(),
-        Err(panic) => panic,
-    };
-    Err(Error::QueryAborted { reason: format!("cannot start threads for it: {reason}") })
+    let (sender, started) = std::sync::mpsc::channel();
+    // On another thread, which is given up if it waits.
+    thread_pool::spawn(move || drop(sender.send(caught(build))))
+        .map_err(|error| cannot_start(&error.to_string()))?;
+    match started.recv_timeout(START_TIME) {
+        Ok(Ok(started)) => started,
+        Ok(Err(panic)) => Err(cannot_start(&panic)),
+        Err(_) => Err(cannot_start("the system gives fewer than there are cores")),
+    }
+}
+
+fn cannot_start(reason: &str) -> Error {
+    Error::NoThread { reason: reason.to_owned() }
 }
 
 impl QueryThreads {

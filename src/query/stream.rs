@@ -196,9 +196,7 @@ fn watch(
         }
     };
     let watching = thread::Builder::new().name("netsky-timeout".to_owned()).spawn(watch);
-    watching.map(|_| ()).map_err(|error| Error::QueryAborted {
-        reason: format!("cannot start a thread for its timeout: {error}"),
-    })
+    watching.map(drop).map_err(|error| Error::NoThread { reason: error.to_string() })
 }
 
 /// Runs a query to its end and blocks the calling thread, which may belong to a runtime.

@@ -20,8 +20,8 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use rapidhash::v3::{DEFAULT_RAPID_SECRETS, rapidhash_v3_micro_inline};
 use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
 use crate::store::zone::{Block, Zone, ZonesTable};
@@ -54,15 +54,23 @@ pub(super) fn open<'txn>(txn: &'txn WriteTransaction, table: &str) -> Result<Che
     Ok(txn.open_table(named(&name_for(table)))?)
 }
 
+/// The 64 bits of rapidhashMicro v3 with its default secrets.
+///
+/// This variant is the fastest one for texts as long as rows: the messages of the demo, of 340 bytes,
+/// take 15 ns each; rapidhash takes 18 and xxh3 22.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    rapidhash_v3_micro_inline::<true, false>(bytes, &DEFAULT_RAPID_SECRETS)
+}
+
 /// The checksum of some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Checksum(u64);
 
 impl Checksum {
     pub(super) fn of_row(id: i64, json: &[u8]) -> Self {
-        // The id is mixed in afterwards: as a seed it would cost as much again for rows of more than
-        // 240 bytes. The multiplication keeps two rows with exchanged keys from having the same sum.
-        let hash = xxh3_64(json) ^ id.cast_unsigned();
+        // The id is mixed in afterwards, because a hash with another seed needs other secrets. The
+        // multiplication keeps two rows with exchanged keys from having the same sum.
+        let hash = hash(json) ^ id.cast_unsigned();
         let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self(hash ^ (hash >> 29))
     }

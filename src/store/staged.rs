@@ -3,7 +3,7 @@
 //! Two redb tables hold them. They have the type of a table of rows because `netsky backup` of version
 //! 0.3.0 copies such tables and refuses others.
 //!
-//! `.imports` maps an import's number to its state: a hash of the rest, then four little-endian integers
+//! `.imports` maps an import's number to its state: a hash of the rest (see [`checksum::hash`]), then four little-endian integers
 //! of 64 bits and the name of the table. The integers are the time of the last change in milliseconds
 //! since 1970, the id of the first row (the smallest integer if the import is not published), and how
 //! many rows are staged and how many of them were moved. Numbers are given out like ids, from `ids`, so
@@ -17,9 +17,9 @@
 use std::ops::RangeInclusive;
 
 use redb::{ReadableTable, TableDefinition};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
+use crate::store::checksum;
 use crate::table::reserved;
 
 /// By number: the imports that have rows in [`STAGED`].
@@ -201,7 +201,7 @@ const HASH_BYTES: usize = 8;
 /// Writes the hash of what follows into the first bytes.
 fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some((hash, rest)) = bytes.split_first_chunk_mut::<HASH_BYTES>() {
-        *hash = xxh3_64(rest).to_le_bytes();
+        *hash = checksum::hash(rest).to_le_bytes();
     }
     bytes
 }
@@ -209,7 +209,7 @@ fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
 /// What follows the hash, if that is true of it.
 fn verified(bytes: &[u8]) -> Option<&[u8]> {
     let (hash, rest) = bytes.split_first_chunk::<HASH_BYTES>()?;
-    (u64::from_le_bytes(*hash) == xxh3_64(rest)).then_some(rest)
+    (u64::from_le_bytes(*hash) == checksum::hash(rest)).then_some(rest)
 }
 
 /// An error that becomes [`Error::Damaged`] when the call into redb ends.

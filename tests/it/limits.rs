@@ -1,7 +1,7 @@
 //! Queries that would take too long, hold too much, or meet rows that cannot be decoded.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -46,6 +46,47 @@ fn a_query_is_ended_when_its_time_is_up() {
     assert!(block_on(stream.next()).is_none());
 }
 
+/// Few other programs run as these users. Root is not limited, and another user's limit counts everything
+/// that runs as them.
+const UNUSED_USERS: std::ops::Range<u32> = 61_000..61_008;
+
+#[test]
+fn too_few_threads_end_a_query() {
+    let store = with_ticks(20_000);
+    let directory = store.path.parent().unwrap();
+    let allow_all = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    allow_all(directory, 0o777);
+    allow_all(&store.path, 0o666);
+    let sql = "SELECT sum(length(detail_json)) FROM ticks WHERE source = 'x'";
+    let mut running = Vec::new();
+    for (user, threads) in UNUSED_USERS.zip(1..) {
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={user}")).args(["--clear-groups", "prlimit"]);
+        command.arg(format!("--nproc={threads}")).arg(env!("CARGO_BIN_EXE_netsky"));
+        command.arg("--db").arg(&store.path).args(["query", sql]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        match command.spawn() {
+            Ok(child) => running.push(child),
+            Err(error) => return eprintln!("skipped: setpriv cannot be run: {error}"),
+        }
+    }
+    let mut answers = 0;
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        if text.contains("setpriv: ") {
+            return eprintln!("skipped: {text}");
+        }
+        match output.status.code() {
+            Some(0) => answers += 1,
+            code => assert!(code.is_some() && text.contains("thread"), "{code:?}: {text}"),
+        }
+    }
+    assert!(answers > 0);
+}
+
 /// A function of constants, which the planner evaluates. It takes a minute.
 const SLOW_TO_PLAN: &str = "SELECT levenshtein(repeat('a', 100000), repeat('b', 100000))";
 
@@ -62,6 +103,33 @@ fn time_is_up_while_a_query_is_planned_too() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     // Neither holds up another.
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 3);
+}
+
+/// Queries that double a value from one common table expression to the next.
+fn doubling(first: &str, twice: &str, last: &str) -> String {
+    let steps = (0..30).map(|step| format!("t{} AS (SELECT {twice} AS a FROM t{step})", step + 1));
+    let steps = steps.collect::<Vec<_>>().join(", ");
+    format!("WITH t0 AS ({first}), {steps} SELECT {last} FROM t30")
+}
+
+#[test]
+fn doubled_values_count_against_the_memory_limit() {
+    let store = with_ticks(1_000);
+    let db = OpenOptions::new().memory_limit(100 << 20).open_read_only(&store.path).unwrap();
+    for sql in [
+        doubling("SELECT 'xxxx' AS a", "a || a", "length(a)"),
+        doubling("SELECT * FROM (VALUES ('xxxx')) v(a)", "a || a", "length(a)"),
+        doubling("SELECT source AS a FROM ticks", "a || a", "length(a)"),
+        doubling("SELECT source AS a FROM ticks", "concat(a, a)", "max(length(a))"),
+        doubling("SELECT make_array(1) AS a FROM ticks", "array_concat(a, a)", "max(cardinality(a))"),
+        doubling("SELECT make_array(1) AS a FROM ticks", "a || a", "count(a)"),
+        doubling("SELECT arrow_cast(source, 'Utf8View') AS a FROM ticks", "a || a", "max(length(a))"),
+        "WITH RECURSIVE r AS (SELECT 'x' AS a UNION ALL SELECT a || a FROM r) SELECT max(length(a)) FROM r"
+            .to_owned(),
+    ] {
+        let error = db.query(&sql).unwrap_err();
+        assert!(matches!(error, Error::MemoryLimit { .. }), "{sql}: {error}");
+    }
 }
 
 #[test]

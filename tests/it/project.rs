@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use crate::support::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "clock",
     "nearest",
     "error",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 20] = [
     "options",
     "temporary",
     "store",
+    "thread_pool",
     "providers",
     "query",
     "import",

@@ -175,6 +175,9 @@ fn next_step(error: &Error) -> &'static str {
             DataFusionError::IoError(_) => SPILLING,
             _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
         },
+        Error::NoThread { .. } => {
+            "run less at the same time, or raise the limit on threads (`ulimit -u`)"
+        }
         Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
         _ => "",
     }
@@ -248,6 +251,7 @@ mod tests {
             Error::TimedOut { after: time },
             Error::MemoryLimit { message: text() },
             Error::Query(Box::new(DataFusionError::Plan(text()))),
+            Error::NoThread { reason: text() },
             Error::QueryAborted { reason: text() },
         ]
     }
