@@ -1,5 +1,4 @@
-//! What this package's own binary, benches and fuzz targets reach past the public API. It comes with no
-//! promise: any release may change it.
+//! What the command line, benches and fuzz targets use besides the public API. Any release may change it.
 
 pub use crate::clock::now;
 pub use crate::query::check_condition;

@@ -59,13 +59,13 @@
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `care.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
-//! | `demo/` | a synthetic fleet |
-//! | `bin/netsky/` | the command line, on the public API alone |
+//! | `demo/` | a synthetic fleet, with the feature `demo` |
+//!
+//! The command line is a package of its own, `netsky-cli`, on top of all this.
 
-#![warn(missing_docs, missing_debug_implementations, clippy::missing_errors_doc)]
+#![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-#![forbid(unsafe_code)]
 
 mod care;
 mod care_progress;

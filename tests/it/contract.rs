@@ -2,10 +2,9 @@
 //! the next table too.
 
 use netsky_db::{Column, ColumnType, Error, TABLES, Table, VIEWS};
+use netsky_testing::{Row, full_row, rows, sparse_row, store, stored_rows, to_json, value};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-use crate::support::{Row, full_row, rows, sparse_row, store, stored_rows, to_json, value};
 
 fn columns(table: &Table) -> String {
     let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();

@@ -15,9 +15,8 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Timelike, Utc};
 use flate2::read::GzDecoder;
 use netsky_db::{Db, TABLES};
+use netsky_testing::{rows, value};
 use serde_json::{Value, json};
-
-use crate::support::{rows, value};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/fleet");
 const QUESTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/queries/operators.sql");

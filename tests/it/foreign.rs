@@ -3,11 +3,10 @@
 //! as that allows.
 
 use netsky_db::OpenOptions;
-use serde_json::json;
-
-use crate::support::{
+use netsky_testing::{
     TestStore, foreign_rows, foreign_session, foreign_value, store_past_the_crate, ticks_by_second,
 };
+use serde_json::json;
 
 /// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
 const BLOCKS: i64 = 20;

@@ -7,8 +7,7 @@ use netsky_db::{
     HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord, SessionEvent,
     TABLES, TokenUsageRecord, WatchdogEventRecord,
 };
-
-use crate::support::{store, stored_rows};
+use netsky_testing::{store, stored_rows};
 
 fn time(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()

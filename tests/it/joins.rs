@@ -1,9 +1,8 @@
 //! Joins of tables whose columns have the same names: no condition is taken to the wrong one, in whatever
 //! session.
 
+use netsky_testing::{Row, TestStore, foreign_rows, foreign_session, ticks_by_second};
 use serde_json::{Value, json};
-
-use crate::support::{self, Row, TestStore, foreign_rows, foreign_session, ticks_by_second};
 
 const ROWS: i64 = 10_000;
 
@@ -13,7 +12,7 @@ fn ticks() -> TestStore {
 
 /// The store's answer, which is also that of a session of somebody else's.
 fn rows(store: &TestStore, sql: &str) -> Vec<Row> {
-    let rows = support::rows(&store.db, sql);
+    let rows = netsky_testing::rows(&store.db, sql);
     for partitions in [1, 4] {
         let foreign = foreign_rows(&foreign_session(&store.db, partitions), sql);
         assert_eq!(foreign, rows, "in a foreign session: {sql}");

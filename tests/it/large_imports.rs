@@ -10,18 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use netsky_db::{Db, OpenOptions, TickRecord};
+use netsky_db::{Db, OpenOptions};
+use netsky_testing::{rows, store, tick, value};
 use serde_json::json;
-
-use crate::support::{rows, store, value};
 
 /// More than go into one transaction.
 const ROWS: usize = 60_000;
-
-fn tick(source: &str) -> TickRecord<'_> {
-    TickRecord { ts_utc: Utc::now(), source, detail_json: "{}" }
-}
 
 /// Imports so many rows of one source, and returns the first id.
 fn import(db: &Db, source: &str, count: usize) -> i64 {

@@ -1,31 +1,15 @@
 //! Queries that would take too long, hold too much, or meet rows that cannot be decoded.
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::executor::block_on;
 use futures::{StreamExt, TryStreamExt};
-use netsky_db::{Db, Error, OpenOptions, TickRecord};
+use netsky_db::{Db, Error, OpenOptions};
+use netsky_testing::{rows, store_past_the_crate, value, with_large_texts, with_ticks};
 
-use crate::support::{TestStore, rows, store, store_past_the_crate, value};
-
-/// It takes minutes, gives one row, and its joins go on for long between two looks around.
+/// It takes minutes, returns one row, and its joins run for long before they check for the end of the time.
 const ENDLESS: &str = "SELECT sum(a.id * b.id % c.id) FROM ticks a, ticks b, ticks c, ticks d";
-
-fn with_ticks(count: usize) -> TestStore {
-    let store = store();
-    let ticks =
-        (0..count).map(|_| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: "{}" });
-    store.db.record_all(ticks).unwrap();
-    store
-}
-
-fn netsky(store: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_netsky"));
-    command.arg("--db").arg(store).args(args).output().unwrap()
-}
 
 #[test]
 fn a_query_is_ended_when_its_time_is_up() {
@@ -44,47 +28,6 @@ fn a_query_is_ended_when_its_time_is_up() {
     assert_eq!(block_on(stream.next()).unwrap().unwrap().num_rows(), 1);
     std::thread::sleep(Duration::from_millis(400));
     assert!(block_on(stream.next()).is_none());
-}
-
-/// Few other programs run as these users. Root is not limited, and another user's limit counts everything
-/// that runs as them.
-const UNUSED_USERS: std::ops::Range<u32> = 61_000..61_008;
-
-#[test]
-fn too_few_threads_end_a_query() {
-    let store = with_ticks(20_000);
-    let directory = store.path.parent().unwrap();
-    let allow_all = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-    };
-    allow_all(directory, 0o777);
-    allow_all(&store.path, 0o666);
-    let sql = "SELECT sum(length(detail_json)) FROM ticks WHERE source = 'x'";
-    let mut running = Vec::new();
-    for (user, threads) in UNUSED_USERS.zip(1..) {
-        let mut command = Command::new("setpriv");
-        command.arg(format!("--reuid={user}")).args(["--clear-groups", "prlimit"]);
-        command.arg(format!("--nproc={threads}")).arg(env!("CARGO_BIN_EXE_netsky"));
-        command.arg("--db").arg(&store.path).args(["query", sql]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        match command.spawn() {
-            Ok(child) => running.push(child),
-            Err(error) => return eprintln!("skipped: setpriv cannot be run: {error}"),
-        }
-    }
-    let mut answers = 0;
-    for child in running {
-        let output = child.wait_with_output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        if text.contains("setpriv: ") {
-            return eprintln!("skipped: {text}");
-        }
-        match output.status.code() {
-            Some(0) => answers += 1,
-            code => assert!(code.is_some() && text.contains("thread"), "{code:?}: {text}"),
-        }
-    }
-    assert!(answers > 0);
 }
 
 /// A function of constants, which the planner evaluates. It takes a minute.
@@ -261,28 +204,6 @@ fn a_dropped_query_stops_computing() {
 }
 
 #[test]
-fn the_command_line_says_124_when_time_is_up() {
-    let store = with_ticks(3_000);
-    let ran = netsky(&store.path, &["query", "--timeout", "300ms", ENDLESS]);
-    assert_eq!(ran.status.code(), Some(124));
-    assert_eq!(
-        String::from_utf8_lossy(&ran.stderr),
-        "netsky: the query was ended after 0.3 s\n  ask for less, as for a shorter time, or allow more with --timeout\n"
-    );
-}
-
-/// Texts of 200 bytes that no order but sorting brings into order.
-fn with_large_texts(count: usize) -> TestStore {
-    let store = store();
-    let text = |index: usize| format!("{:0>200}", index * 7_919 % count);
-    let texts: Vec<String> = (0..count).map(text).collect();
-    let ticks =
-        texts.iter().map(|text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text });
-    store.db.record_all(ticks).unwrap();
-    store
-}
-
-#[test]
 fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
     const ROWS: usize = 100_000;
     let store = with_large_texts(ROWS);
@@ -299,75 +220,6 @@ fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
         }
     }
     assert_eq!(seen, ROWS);
-}
-
-#[test]
-fn a_query_from_standard_input_can_have_a_memory_limit() {
-    use std::io::Write;
-    let store = with_ticks(3);
-    let mut query = Command::new(env!("CARGO_BIN_EXE_netsky"))
-        .arg("--db")
-        .arg(&store.path)
-        .args(["query", "--memory-limit", "64MiB", "--format", "csv", "-"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    query.stdin.take().unwrap().write_all(b"SELECT count(*) AS n FROM ticks").unwrap();
-    assert_eq!(String::from_utf8_lossy(&query.wait_with_output().unwrap().stdout), "n\n3\n");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_sort_may_open_many_files_and_says_where_it_cannot_have_them() {
-    let store = with_large_texts(100_000);
-    let sort = |limits: &str, directory: &str| {
-        let program = env!("CARGO_BIN_EXE_netsky");
-        let mut command = Command::new("sh");
-        command.env("TMPDIR", directory).args(["-c", &format!("{limits} exec \"$@\""), "sh"]);
-        command.args([program, "--db"]).arg(&store.path);
-        command.args(["query", "--format", "csv", "--memory-limit", "4MiB"]);
-        command.arg("SELECT detail_json FROM ticks ORDER BY detail_json").output().unwrap()
-    };
-    let directory = store.path.parent().unwrap().to_str().unwrap();
-    let sorted = sort("ulimit -S -n 24;", directory);
-    assert!(sorted.status.success(), "{}", String::from_utf8_lossy(&sorted.stderr));
-    assert_eq!(sorted.stdout.iter().filter(|byte| **byte == b'\n').count(), 100_001);
-    for (limits, directory) in [("ulimit -n 24;", directory), ("", "/no/such/directory")] {
-        let refused = sort(limits, directory);
-        let said = String::from_utf8_lossy(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1), "{said}");
-        assert!(said.contains("$TMPDIR") && said.contains("ulimit -n"), "{said}");
-    }
-}
-
-/// With `NETSKY_LONG_TESTS=1` of five million rows under 64 MiB.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_sort_under_a_memory_limit_takes_little_more_memory_than_that() {
-    let (rows, limit, more) = match std::env::var_os("NETSKY_LONG_TESTS") {
-        // With the program's own pages, some 54 MiB, it is 100 MB more.
-        Some(_) => (5_000_000, 64 << 20, 40 << 20),
-        // What the allocator keeps by itself is 20 MiB more.
-        None => (200_000, 16 << 20, 16 << 20),
-    };
-    let store = store();
-    let text = |index: usize| format!("{:0>200}", index * 7_919 % rows);
-    for start in (0..rows).step_by(100_000) {
-        let texts: Vec<String> = (start..rows.min(start + 100_000)).map(text).collect();
-        let tick = |text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text };
-        store.db.record_all(texts.iter().map(|text| tick(text))).unwrap();
-    }
-    let mut query = Command::new(env!("CARGO_BIN_EXE_netsky"));
-    query
-        .arg("--db")
-        .arg(&store.path)
-        .args(["query", "--format", "csv", "--memory-limit", &limit.to_string()])
-        .arg("SELECT * FROM ticks ORDER BY detail_json");
-    // Without the pages of the program itself.
-    let peak = crate::support::peak_memory(query, "RssAnon:");
-    eprintln!("{peak} bytes at the peak with a limit of {limit}");
-    assert!(peak < limit + more, "{peak} bytes with a limit of {limit}");
 }
 
 #[test]
@@ -406,11 +258,6 @@ fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
     let error = db.query(sql).unwrap_err();
     assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 20_000);
-
-    let ran = netsky(&store.path, &["query", "--memory-limit", "1MiB", sql]);
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(1), "{said}");
-    assert!(said.contains("--memory-limit"), "{said}");
 }
 
 #[test]
@@ -447,15 +294,4 @@ fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
         block_on(async { while stream.next().await.is_some() {} });
         assert_eq!(stream.skipped_rows(), 3, "{sql}");
     }
-
-    let ran = netsky(
-        path,
-        &["query", "--skip-corrupt", "--format", "csv", "SELECT id, source FROM ticks"],
-    );
-    assert_eq!(ran.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&ran.stdout), "id,source\n1,x\n3,x\n4,x\n");
-    assert_eq!(
-        String::from_utf8_lossy(&ran.stderr),
-        "netsky: left out 3 rows, which cannot be decoded\n"
-    );
 }

@@ -1,7 +1,6 @@
 //! One binary, because each one links DataFusion.
 
 mod care;
-mod cli;
 mod contract;
 mod fleet;
 mod foreign;
@@ -19,8 +18,6 @@ mod rows;
 mod sharing;
 mod sorting;
 mod sql;
-mod support;
-mod terminal;
 mod time_zones;
 mod upgrade;
 mod views;

@@ -2,27 +2,18 @@
 
 use std::fs;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsky_db::{Db, Error, MessageRecord, OpenOptions, SCHEMA_VERSION, TABLES};
+use netsky_testing::{
+    OLD_SQLITE, OWN_TABLES, assert_archived, message, names_in, rows, set_meta_past_the_crate,
+    sqlite_with_journal, store, store_past_the_crate, stored_rows, value,
+};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
-
-use crate::cli::Home;
-use crate::support::{message, rows, set_meta_past_the_crate, store, stored_rows, value};
-
-pub fn names_in(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
 
 #[test]
 fn a_new_store_has_the_schema_and_every_table() {
@@ -114,47 +105,6 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_refused_by_name() {
-    use std::os::unix::net::UnixListener;
-    let home = Home::new();
-    let (pipe, dir, socket) = (home.path("pipe"), home.path("dir"), home.path("socket"));
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    fs::create_dir(&dir).unwrap();
-    let _listener = UnixListener::bind(&socket).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions();
-    let store = store();
-    let backup = store.path.with_file_name("backup.db");
-    store.db.backup(&backup).unwrap();
-    let kinds = [
-        (Path::new("/dev/null"), "a device"),
-        (&pipe, "a named pipe"),
-        (&dir, "a directory"),
-        (&socket, "a socket"),
-    ];
-    for (path, kind) in kinds {
-        let before = mode(path);
-        let name = path.to_str().unwrap();
-        let refused = |args: &[&str]| {
-            let error = home.fails(3, &[&["--db", name], args].concat());
-            assert!(error.contains(kind), "{args:?}: {error}");
-        };
-        refused(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
-        refused(&["query", "SELECT 1"]);
-        refused(&["migrate"]);
-        refused(&["restore", backup.to_str().unwrap(), "--force"]);
-        for copied in [store.db.backup_over(path), Db::restore_over(path, &backup)] {
-            match copied {
-                Err(Error::NotAStore { reason, .. }) => assert!(reason.contains(kind), "{reason}"),
-                other => panic!("{kind}: {other:?}"),
-            }
-        }
-        assert_eq!(mode(path), before, "{kind}");
-    }
-    assert_eq!(names_in(&home.path(".")), ["dir", "pipe", "socket"]);
-}
-
-#[cfg(unix)]
-#[test]
 fn a_file_that_is_no_store_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
@@ -215,10 +165,6 @@ fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
     }
 }
 
-/// What is left of a SQLite file of netsky if one looks only at its first bytes and its schema.
-pub const OLD_SQLITE: &[u8] = b"SQLite format 3\0 CREATE TABLE messages (id INTEGER) \
-    CREATE TABLE ticks (id INTEGER) CREATE TABLE crashes (id INTEGER)";
-
 #[test]
 fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
@@ -250,53 +196,10 @@ fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
     assert_ne!(archives[0], archives[1]);
 }
 
-/// A SQLite database whose last row lies in its journal alone, as its program left it when it was killed.
-fn sqlite_with_journal(dir: &Path, tables: &[&str]) -> PathBuf {
-    let (live, path) = (dir.join("live.db"), dir.join("meta.db"));
-    let sqlite = rusqlite::Connection::open(&live).unwrap();
-    sqlite.pragma_update(None, "journal_mode", "wal").unwrap();
-    for table in tables {
-        let sql = format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, source TEXT)");
-        sqlite.execute_batch(&sql).unwrap();
-    }
-    sqlite.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    sqlite.execute(&format!("INSERT INTO {} VALUES (1, 'kept')", tables[0]), []).unwrap();
-    for suffix in ["", "-wal", "-shm"] {
-        fs::copy(format!("{}{suffix}", live.display()), format!("{}{suffix}", path.display()))
-            .unwrap();
-    }
-    drop(sqlite);
-    fs::remove_file(live).unwrap();
-    path
-}
-
-fn sources_in(sqlite: &Path, table: &str) -> Vec<String> {
-    let sqlite = rusqlite::Connection::open(sqlite).unwrap();
-    let mut rows = sqlite.prepare(&format!("SELECT source FROM {table}")).unwrap();
-    let rows = rows.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
-const OWN: [&str; 3] = ["ticks", "messages", "crashes"];
-
-/// The store is there and empty, and the archive beside it is whole.
-fn assert_archived(dir: &Path) {
-    let db = Db::open_path(dir.join("meta.db")).unwrap();
-    assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);
-    drop(db);
-    let names = names_in(dir);
-    let archives: Vec<&String> = names.iter().filter(|name| name.ends_with(".bak")).collect();
-    assert_eq!(archives.len(), 1, "{names:?}");
-    let journals = names.iter().filter(|name| name.ends_with("-wal") || name.ends_with("-shm"));
-    assert!(journals.clone().all(|name| name.starts_with(archives[0])), "{names:?}");
-    assert_eq!(journals.count(), 2, "{names:?}");
-    assert_eq!(sources_in(&dir.join(archives[0]), "ticks"), ["kept"]);
-}
-
 #[test]
 fn a_sqlite_file_keeps_what_its_journal_has() {
     let dir = tempfile::tempdir().unwrap();
-    let path = sqlite_with_journal(dir.path(), &OWN);
+    let path = sqlite_with_journal(dir.path(), &OWN_TABLES);
     assert_archived(dir.path());
     assert_eq!(Db::open_path(path).unwrap().archived(), None);
 }
@@ -322,28 +225,10 @@ fn an_archive_that_was_interrupted_is_finished_under_its_name() {
     for done in 0..=steps.len() {
         println!("killed after {done} steps");
         let dir = tempfile::tempdir().unwrap();
-        sqlite_with_journal(dir.path(), &OWN);
+        sqlite_with_journal(dir.path(), &OWN_TABLES);
         steps[..done].iter().for_each(|step| step(dir.path()));
         assert_archived(dir.path());
         assert!(done == 0 || archive(dir.path(), "").exists());
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn an_archive_that_is_killed_at_any_moment_loses_nothing() {
-    let home = Home::new();
-    for moment in 0..24 {
-        let dir = tempfile::tempdir().unwrap();
-        let path = sqlite_with_journal(dir.path(), &OWN);
-        let mut command = home.command(&["--db", path.to_str().unwrap(), "record", "ticks", "{}"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while names_in(dir.path()).len() == 3 && child.try_wait().unwrap().is_none() {}
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_micros(60 * moment) {}
-        let _ = child.kill();
-        child.wait().unwrap();
-        assert_archived(dir.path());
     }
 }
 
@@ -377,7 +262,7 @@ fn a_sqlite_file_of_another_program_is_refused_and_left() {
 #[test]
 fn a_sqlite_file_in_use_is_waited_for_as_long_as_told() {
     let dir = tempfile::tempdir().unwrap();
-    let path = sqlite_with_journal(dir.path(), &OWN);
+    let path = sqlite_with_journal(dir.path(), &OWN_TABLES);
     // SQLite's own locks are on parts of the file, as this is.
     let file = fs::File::options().read(true).write(true).open(&path).unwrap();
     let holder = FileBackend::new(file).unwrap();
@@ -436,55 +321,19 @@ fn a_store_whose_writer_was_killed_opens_for_reading() {
     assert_eq!(value(&reader, "SELECT COUNT(*) FROM ticks"), 1);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_reader_without_rights_learns_why_it_cannot_read() {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
-    let allow = |path: &Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    };
-    allow(dir.path(), 0o755);
-    let store = store();
-    store.db.record_tick(Utc::now(), "a", "{}").unwrap();
-    let left = dir.path().join("left.db");
-    fs::copy(&store.path, &left).unwrap();
-    allow(&left, 0o444);
-    let binary = dir.path().join("netsky");
-    fs::copy(env!("CARGO_BIN_EXE_netsky"), &binary).unwrap();
-    allow(&binary, 0o755);
-    // Rights do not bind the superuser.
-    let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
-    let query = ["--db", left.to_str().unwrap(), "query", "SELECT count(*) FROM ticks"];
-    let Ok(output) = command.args(query).output() else {
-        return println!("not run: there is no setpriv");
-    };
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    if error.contains("setpriv:") {
-        return println!("not run: {error}");
-    }
-    assert_eq!(output.status.code(), Some(3), "{error}");
-    assert!(error.contains("its last writer was killed"), "{error}");
-    // One look by its owner cures it.
-    allow(&left, 0o644);
-    assert_eq!(value(&Db::open_read_only(&left).unwrap(), "SELECT count(*) FROM ticks"), 1);
-    assert_eq!(command.output().unwrap().status.code(), Some(0));
-}
-
 #[test]
 fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
     let store = store();
-    crate::support::store_past_the_crate(&store.path, "ticks", 41, b"{}");
+    store_past_the_crate(&store.path, "ticks", 41, b"{}");
     assert_eq!(store.db.record_tick(Utc::now(), "a", "{}").unwrap(), 42);
-    crate::support::store_past_the_crate(&store.path, "crashes", i64::MAX, b"{}");
+    store_past_the_crate(&store.path, "crashes", i64::MAX, b"{}");
     let error = store.db.record_crash(Utc::now(), "k", "a", "{}").unwrap_err();
     assert!(error.to_string().contains("last id"), "{error}");
     let crash = r#"{"ts_utc":"2026-04-15T23:00:00Z","kind":"k","agent":"a","detail_json":"{}"}"#;
     let error = store.db.import("crashes", crash.as_bytes()).unwrap_err();
     assert!(error.to_string().contains("last id"), "{error}");
     assert!(store.db.import("crashes", &b""[..]).unwrap().is_empty());
-    crate::support::store_past_the_crate(&store.path, "workspaces", i64::MAX - 2, b"{}");
+    store_past_the_crate(&store.path, "workspaces", i64::MAX - 2, b"{}");
     let row = r#"{"ts_utc_created":"2026-04-15T23:00:00Z","name":"n","branch":"b"}"#;
     assert_eq!(store.db.import("workspaces", row.as_bytes()).unwrap(), i64::MAX - 1..i64::MAX);
     assert!(store.db.import("workspaces", row.as_bytes()).is_err());

@@ -1,15 +1,15 @@
-//! What the project promises of itself: its layers, and a README that is true.
+//! What the project promises about itself: its layers, its packages, and a README that is true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 
 use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
-
-use crate::support::store;
+use netsky_testing::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
 const LAYERS: [&str; 21] = [
@@ -36,22 +36,24 @@ const LAYERS: [&str; 21] = [
     "recorder",
 ];
 
+const COMMAND_LINE: &str = "crates/netsky-cli/src";
+
 fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root().join("src")).unwrap().display().to_string();
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
             found.insert(name, fs::read_to_string(&path).unwrap());
         }
     }
 }
 
-fn library() -> BTreeMap<String, String> {
+/// The sources in a directory of the project, by their paths.
+fn sources_in(dir: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    sources(&root().join("src"), &mut found);
-    found.retain(|name, _| !name.starts_with("bin") && name != "lib.rs");
+    sources(&root().join(dir), &mut found);
     found
 }
 
@@ -68,10 +70,11 @@ fn layer_of(module: &str) -> usize {
 
 #[test]
 fn a_file_imports_only_from_the_layers_above_it() {
-    for (name, text) in library() {
-        let module = name.split(['/', '.']).next().unwrap();
-        if module == "demo" {
-            continue; // It sits on top of all, as a program of a user's would.
+    for (name, text) in sources_in("src") {
+        let module = name["src/".len()..].split(['/', '.']).next().unwrap();
+        // The demo is on top of everything, as a program of a user is.
+        if module == "demo" || module == "lib" {
+            continue;
         }
         for line in text.lines().filter(|line| line.starts_with("use crate::")) {
             let imported = line["use crate::".len()..].split([':', ';', '{']).next().unwrap();
@@ -82,7 +85,7 @@ fn a_file_imports_only_from_the_layers_above_it() {
 
 #[test]
 fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
-    for (name, text) in library() {
+    for (name, text) in sources_in("src").into_iter().chain(sources_in(COMMAND_LINE)) {
         let code: String = text
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
@@ -91,11 +94,53 @@ fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
         let only = |word: &str, home: &str| {
             assert!(!code.contains(word) || name.starts_with(home), "{name} names {word}");
         };
-        only("redb::", "store/");
-        only("redb2::", "store/");
-        only("impl TableProvider", "providers/");
-        only("impl DataSource", "providers/");
-        only("clap", "bin/");
+        only("redb::", "src/store/");
+        only("redb2::", "src/store/");
+        only("impl TableProvider", "src/providers/");
+        only("impl DataSource", "src/providers/");
+        only("clap", COMMAND_LINE);
+    }
+}
+
+/// What a package is built with, one line for each dependency and each set of its features.
+fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
+    let format = ["--prefix", "none", "--format", "{p} {f}"];
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["tree", "--offline", "--locked", "--edges"]);
+    let tree = cargo.args(arguments).args(format).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let lines = String::from_utf8(tree.stdout).unwrap();
+    lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+#[test]
+fn the_library_depends_on_no_command_line_crate() {
+    let library = dependencies(&["normal", "--package", "netsky-db", "--all-features"]);
+    let names = |lines: &BTreeSet<String>| -> BTreeSet<String> {
+        lines.iter().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+    };
+    let (library, command_line) =
+        (names(&library), names(&dependencies(&["normal", "--package", "netsky-cli"])));
+    for name in ["clap", "console", "indicatif", "parquet", "plotters", "rustyline"] {
+        assert!(command_line.contains(name) && !library.contains(name), "{name}");
+    }
+}
+
+/// Cargo builds a crate again if it is asked for other features, and DataFusion takes minutes.
+#[test]
+fn every_build_has_the_same_features_of_datafusion() {
+    let library = dependencies(&["normal", "--package", "netsky-db"]);
+    assert!(library.iter().any(|line| line.starts_with("datafusion v")), "{library:?}");
+    for build in [
+        &["normal,dev", "--package", "netsky-db"][..],
+        &["normal", "--package", "netsky-cli"],
+        &["normal,dev", "--package", "netsky-cli"],
+        &["normal"],
+        &["normal,dev"],
+    ] {
+        let other: Vec<String> = library.difference(&dependencies(build)).cloned().collect();
+        let other = other.iter().filter(|line| !line.starts_with("netsky-db v"));
+        assert_eq!(other.collect::<Vec<_>>(), Vec::<&String>::new(), "{build:?}");
     }
 }
 

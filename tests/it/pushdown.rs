@@ -9,9 +9,8 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use futures::executor::block_on;
 use netsky_db::{ScanCounts, TickRecord};
+use netsky_testing::{TestStore, rows, store, store_past_the_crate, value};
 use serde_json::json;
-
-use crate::support::{TestStore, rows, store, store_past_the_crate, value};
 
 /// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
 const BLOCKS: i64 = 20;

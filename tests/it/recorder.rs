@@ -9,16 +9,11 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsky_db::{CrashRecord, Db, Error, OpenOptions, TickRecord};
+use netsky_testing::{open_past_the_crate, rows, store, tick, value};
 use serde_json::json;
-
-use crate::support::{open_past_the_crate, rows, store, value};
 
 /// Longer than any test takes.
 const NEVER: Duration = Duration::from_secs(3_600);
-
-fn tick(source: &str) -> TickRecord<'_> {
-    TickRecord { ts_utc: Utc::now(), source, detail_json: "{}" }
-}
 
 #[test]
 fn a_row_is_held_until_it_is_flushed_and_then_it_is_stored() {

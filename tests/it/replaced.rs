@@ -3,16 +3,13 @@
 
 use std::env;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES};
-
-use crate::cli::{Home, ran};
-use crate::support::{TestStore, open_past_the_crate, store, stored_rows, value};
+use netsky_testing::{TestStore, open_past_the_crate, store, stored_rows, value};
 
 const TICK: &str = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"a","detail_json":"{}"}"#;
 
@@ -114,51 +111,16 @@ fn child_that_changes_its_directory() {
 
 #[test]
 fn a_relative_path_outlives_a_change_of_directory() {
-    let home = Home::new();
-    fs::create_dir(home.path("elsewhere")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("elsewhere")).unwrap();
     let child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "replaced::child_that_changes_its_directory"])
         .env(CHILD, "1")
-        .current_dir(home.path("."))
+        .current_dir(dir.path())
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-    assert_eq!(ticks_at(&home.path("meta.db")), 1);
-    assert!(!home.path("elsewhere/meta.db").exists());
-}
-
-/// Runs an import that has the store open and waits for its input, does `meanwhile`, and gives it a row.
-fn import_during(home: &Home, meanwhile: impl FnOnce()) {
-    let mut command = home.command(&["--db", "meta.db", "import", "ticks", "-"]);
-    command.current_dir(home.path(".")).stdin(Stdio::piped());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    thread::sleep(Duration::from_millis(300));
-    meanwhile();
-    child.stdin.take().unwrap().write_all(TICK.as_bytes()).unwrap();
-    let ran = ran(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.err);
-}
-
-#[test]
-fn an_import_that_waited_is_in_the_store_at_the_path() {
-    let home = Home::new();
-    let (path, other) = (home.path("meta.db"), home.path("other.db"));
-    record(&Db::open_path(&path).unwrap());
-    import_during(&home, || fs::remove_file(&path).unwrap());
-    assert_eq!(ticks_at(&path), 1);
-
-    let made = Db::open_path(&other).unwrap();
-    (0..3).for_each(|_| assert!(record(&made) > 0));
-    drop(made);
-    import_during(&home, || fs::rename(&other, &path).unwrap());
-    assert_eq!(ticks_at(&path), 4);
-
-    // A restore refuses a store that is in use, or the import finds the restored one.
-    let backup = home.path("backup.db");
-    Db::open_read_only(&path).unwrap().backup(&backup).unwrap();
-    import_during(&home, || {
-        let args = ["--db", "meta.db", "restore", "backup.db", "--force"];
-        home.command(&args).current_dir(home.path(".")).output().unwrap();
-    });
-    assert_eq!(ticks_at(&path), 5);
+    assert_eq!(ticks_at(&path("meta.db")), 1);
+    assert!(!path("elsewhere/meta.db").exists());
 }

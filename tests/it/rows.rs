@@ -3,9 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use netsky_db::{Error, TABLES};
+use netsky_testing::{full_row, message, rows, store, store_past_the_crate, to_json, value};
 use serde_json::json;
-
-use crate::support::{full_row, message, rows, store, store_past_the_crate, to_json, value};
 
 const TICK: &str =
     r#"{"id":1,"ts_utc":"2026-04-15T23:00:00.000Z","source":"a","detail_json":"{}"}"#;

@@ -5,9 +5,8 @@ use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeDelta};
 use datafusion::prelude::SessionContext;
 use netsky_db::McpToolCallRecord;
+use netsky_testing::{TestStore, rows, ticks_by_second, value};
 use serde_json::json;
-
-use crate::support::{TestStore, rows, ticks_by_second, value};
 
 /// Ten thousand ticks, one a second, and calls of tools of which every third took no time.
 fn ticks_and_calls() -> TestStore {

@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
 use netsky_db::{Db, Error};
+use netsky_testing::{TestStore, rows, store, store_past_the_crate, value};
 use serde_json::{Value, json};
-
-use crate::support::{TestStore, rows, store, store_past_the_crate, value};
 
 fn with_ticks(times: &[&str]) -> TestStore {
     let store = store();

@@ -3,8 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::TickRecord;
-
-use crate::support::{TestStore, store, value};
+use netsky_testing::{TestStore, store, value};
 
 const ZONES: [&str; 6] = [
     "Europe/Berlin",

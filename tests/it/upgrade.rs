@@ -1,130 +1,16 @@
 //! Stores of netsky-db 0.1.6, written here by the redb that it used: upgraded once, with every row,
 //! and whole at every moment.
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use std::{fs, io};
 
-use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION, TABLES, Table};
-use tempfile::TempDir;
-
-use crate::cli::{Home, Ran, ran};
-use crate::opening::names_in;
-use crate::support::{full_row, rows, sparse_row, stored_rows, to_json, value};
-
-const META: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("meta");
-const IDS: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("ids");
-
-fn rows_of(table: &str) -> redb2::TableDefinition<'_, i64, &'static [u8]> {
-    redb2::TableDefinition::new(table)
-}
-
-/// A row as netsky-db 0.1.6 stores it: the id, then the columns in order, no white space.
-fn old_row(table: &Table, id: i64) -> String {
-    let row = if id % 2 == 0 { sparse_row(table, id) } else { full_row(table, id) };
-    let mut json = format!("{{\"id\":{id}");
-    for column in table.columns() {
-        write!(json, ",\"{}\":{}", column.name, row[column.name]).unwrap();
-    }
-    json + "}"
-}
-
-/// How many rows the tables have: none, a few, and more than fit one block.
-fn count_of(table: &Table) -> i64 {
-    match table.name() {
-        "messages" => 2_500,
-        "mcp_tool_calls" => 1_024,
-        "crashes" | "workspaces" => 0,
-        name => name.len() as i64,
-    }
-}
-
-fn old_rows(table: &Table) -> Vec<(i64, String)> {
-    (1..=count_of(table)).map(|id| (id, old_row(table, id))).collect()
-}
-
-/// Writes a store as netsky-db 0.1.6 does, and leaves it open.
-fn write_old(path: &Path) -> redb2::Database {
-    let db = redb2::Database::create(path).unwrap();
-    let txn = db.begin_write().unwrap();
-    txn.open_table(META).unwrap().insert("schema_version", 2).unwrap();
-    for table in TABLES {
-        txn.open_table(rows_of(table.name())).unwrap();
-    }
-    txn.open_table(IDS).unwrap();
-    txn.commit().unwrap();
-    for table in TABLES.iter().filter(|table| count_of(table) > 0) {
-        add_old(&db, table, &old_rows(table));
-    }
-    db
-}
-
-fn add_old(db: &redb2::Database, table: &Table, added: &[(i64, String)]) {
-    let txn = db.begin_write().unwrap();
-    let mut stored = txn.open_table(rows_of(table.name())).unwrap();
-    for (id, row) in added {
-        stored.insert(id, row.as_bytes()).unwrap();
-    }
-    txn.open_table(IDS).unwrap().insert(table.name(), added.last().unwrap().0).unwrap();
-    drop(stored);
-    txn.commit().unwrap();
-}
-
-/// A store of netsky-db 0.1.6 in a directory of its own.
-struct Old {
-    path: PathBuf,
-    bytes: Vec<u8>,
-    dir: TempDir,
-}
-
-fn old_store() -> Old {
-    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        drop(write_old(file.path()));
-        fs::read(file.path()).unwrap()
-    });
-    old_file(BYTES.clone())
-}
-
-fn old_file(bytes: Vec<u8>) -> Old {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("meta.db");
-    fs::write(&path, &bytes).unwrap();
-    Old { path, bytes, dir }
-}
-
-impl Old {
-    fn backups(&self) -> Vec<PathBuf> {
-        let names = names_in(self.dir.path()).into_iter();
-        let backups = names.filter(|name| name.starts_with("meta.redb-v2-"));
-        backups.map(|name| self.dir.path().join(name)).collect()
-    }
-
-    /// The store is upgraded and has all that it had; what it was lies beside it, and nothing else.
-    fn assert_upgraded(&self) {
-        assert_has_all_rows(&self.path);
-        let backups = self.backups();
-        assert_eq!(backups.len(), 1, "{backups:?}");
-        assert!(backups[0].extension().is_some_and(|extension| extension == "bak"));
-        assert!(fs::read(&backups[0]).unwrap() == self.bytes);
-        assert_eq!(names_in(self.dir.path()).len(), 2, "{:?}", names_in(self.dir.path()));
-    }
-
-    fn assert_untouched(&self) {
-        assert!(fs::read(&self.path).unwrap() == self.bytes);
-        assert_eq!(names_in(self.dir.path()), ["meta.db"]);
-    }
-}
-
-fn assert_has_all_rows(path: &Path) {
-    for table in TABLES {
-        assert!(stored_rows(path, table.name()) == old_rows(table), "{}", table.name());
-    }
-}
+use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION, TABLES};
+use netsky_testing::{
+    Old, add_old, assert_has_all_rows, count_of, full_row, names_in, old_file, old_row, old_rows,
+    old_store, old_table, rows, sparse_row, to_json, value, write_old,
+};
 
 #[test]
 fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_ids() {
@@ -161,7 +47,7 @@ fn the_backup_is_the_old_file_and_netsky_db_0_1_6_can_go_on_with_it() {
     let mut db = redb2::Database::open(backup).unwrap();
     let txn = db.begin_read().unwrap();
     for table in TABLES {
-        let stored = txn.open_table(rows_of(table.name())).unwrap();
+        let stored = txn.open_table(old_table(table.name())).unwrap();
         let stored: Vec<(i64, String)> = redb2::ReadableTable::iter(&stored)
             .unwrap()
             .map(|row| row.unwrap())
@@ -284,87 +170,6 @@ fn a_backup_of_another_day_does_not_serve_for_today() {
     assert!(made != backup(1) && made != backup(2));
 }
 
-/// Runs `netsky migrate`, kills it some time after its first file is there, and says how long it ran
-/// from then on.
-#[cfg(unix)]
-fn migrate_until(old: &Old, patience: Duration) -> Duration {
-    let mut command = Home::new().command(&["--db", old.path.to_str().unwrap(), "migrate"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while names_in(old.dir.path()).len() == 1 && child.try_wait().unwrap().is_none() {}
-    let begun = Instant::now();
-    while begun.elapsed() < patience && child.try_wait().unwrap().is_none() {}
-    let ran = begun.elapsed();
-    let _ = child.kill();
-    child.wait().unwrap();
-    ran
-}
-
-#[cfg(unix)]
-#[test]
-fn an_upgrade_that_is_killed_at_any_moment_loses_nothing() {
-    let whole = migrate_until(&old_store(), Duration::MAX);
-    for moment in 0..16 {
-        let old = old_store();
-        migrate_until(&old, whole * moment / 16);
-        drop(Db::open_path(&old.path).unwrap());
-        old.assert_upgraded();
-    }
-}
-
-/// Runs `netsky migrate` where no file may grow beyond a number of blocks of 512 bytes.
-#[cfg(unix)]
-fn migrate_with_space(old: &Old, blocks: usize) -> Ran {
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --db \"$1\" migrate");
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_netsky")]).arg(&old.path);
-    ran(command.output().unwrap())
-}
-
-#[cfg(unix)]
-#[test]
-fn an_upgrade_without_the_space_for_it_leaves_the_store_as_it_was() {
-    let old = old_store();
-    let failed = migrate_with_space(&old, old.bytes.len() / 1024);
-    assert_eq!((failed.code, failed.out.as_str()), (3, ""), "{}", failed.err);
-    assert!(failed.err.contains("cannot copy the store to"), "{}", failed.err);
-    old.assert_untouched();
-
-    // Nor is there a copy where something else lies.
-    let in_the_way = old.dir.path().join("meta.redb-v3.tmp");
-    fs::create_dir(&in_the_way).unwrap();
-    assert!(matches!(Db::open_path(&old.path), Err(Error::Io { .. })));
-    fs::remove_dir(&in_the_way).unwrap();
-    old.assert_untouched();
-    drop(Db::open_path(&old.path).unwrap());
-    old.assert_upgraded();
-}
-
-#[test]
-fn processes_that_open_an_old_store_at_once_upgrade_it_once() {
-    let old = old_store();
-    let home = Home::new();
-    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
-    let children: Vec<_> = (0..6)
-        .map(|_| {
-            let mut command =
-                home.command(&["--db", old.path.to_str().unwrap(), "record", "ticks", tick]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    let mut ids = Vec::new();
-    let mut told = 0;
-    for child in children {
-        let ran = ran(child.wait_with_output().unwrap());
-        assert_eq!(ran.code, 0, "{}", ran.err);
-        told += ran.err.lines().filter(|line| line.contains("upgraded")).count();
-        ids.push(ran.out.trim().parse::<i64>().unwrap());
-    }
-    ids.sort_unstable();
-    assert_eq!((ids, told), ((6..12).collect(), 1));
-    assert_eq!(old.backups().len(), 1);
-    assert!(fs::read(&old.backups()[0]).unwrap() == old.bytes);
-}
-
 #[test]
 fn threads_that_open_an_old_store_at_once_upgrade_it_once() {
     let old = old_store();
@@ -483,56 +288,6 @@ fn one_changed_byte_in_a_row_of_an_old_file_is_noticed() {
     fs::write(&old.path, &bytes).unwrap();
     assert!(matches!(Db::open_path(&old.path), Err(Error::NotAStore { .. })));
     assert!(fs::read(&old.path).unwrap() == bytes);
-}
-
-#[test]
-fn the_command_line_refuses_to_read_an_old_store_and_upgrades_it_with_a_line_that_says_so() {
-    let home = Home::new();
-    fs::create_dir(home.path(".netsky")).unwrap();
-    let store = home.path(".netsky/meta.db");
-    drop(write_old(&store));
-    let bytes = fs::read(&store).unwrap();
-    for args in [&["query", "SELECT 1"][..], &["tables"]] {
-        let error = home.fails(3, args);
-        assert!(error.contains(&store.display().to_string()), "{error}");
-        assert!(error.contains("`netsky migrate`") && error.lines().count() == 1, "{error}");
-    }
-    assert!(fs::read(&store).unwrap() == bytes);
-    assert_eq!(names_in(&home.path(".netsky")), ["meta.db"]);
-
-    let migrated = home.run(&["migrate"]);
-    let said = format!("{} is up to date: schema version 2\n", store.display());
-    assert_eq!((migrated.code, &migrated.out), (0, &said), "{}", migrated.err);
-    assert_eq!(migrated.err.lines().count(), 1, "{}", migrated.err);
-    let backup = migrated.err.trim_end().rsplit(' ').next().unwrap();
-    assert!(migrated.err.contains("upgraded") && backup.contains("meta.redb-v2-"), "{backup}");
-    assert!(fs::read(backup).unwrap() == bytes);
-
-    assert_eq!(home.ok(&["migrate"]), said);
-    let count = home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM messages"]);
-    assert_eq!(count, "n\n2500\n");
-}
-
-#[test]
-fn recording_upgrades_an_old_store_by_itself() {
-    let home = Home::new();
-    let store = home.path("meta.db");
-    drop(write_old(&store));
-    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
-    let recorded = home.run(&["--db", store.to_str().unwrap(), "record", "ticks", tick]);
-    assert_eq!((recorded.code, recorded.out.as_str()), (0, "6\n"), "{}", recorded.err);
-    assert!(recorded.err.contains("upgraded the store of netsky-db 0.1.6"), "{}", recorded.err);
-}
-
-#[test]
-fn migrate_makes_no_store_and_moves_no_file() {
-    let home = Home::new();
-    let error = home.fails(3, &["migrate"]);
-    assert!(error.starts_with("netsky: no store at "), "{error}");
-    assert_eq!(names_in(&home.path("")), Vec::<String>::new());
-    let sqlite = home.file("sqlite.db", b"SQLite format 3\0rest");
-    assert!(home.fails(3, &["--db", &sqlite, "migrate"]).contains("SQLite"));
-    assert_eq!(names_in(&home.path("")), ["sqlite.db"]);
 }
 
 /// A file in memory that can be written to a number of times.

@@ -5,8 +5,7 @@ mod models;
 mod pushdown;
 
 use netsky_db::{TABLES, VIEWS, ViewType};
-
-use crate::support::{rows, store, value};
+use netsky_testing::{rows, store, value};
 
 #[test]
 fn a_view_has_the_columns_that_it_is_declared_with() {

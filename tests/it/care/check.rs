@@ -4,15 +4,14 @@ use std::fs;
 
 use netsky_db::demo::Fleet;
 use netsky_db::{Db, Error, Fault, TABLES, Table};
+use netsky_testing::{
+    Dice, at, damage, everything, full_row, message, record_messages, store, store_past_the_crate,
+    stored_rows, to_json, value,
+};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::json;
 
-use crate::care::{
-    Dice, IDS, ZONES, at, check, damage, everything, faults, past_the_crate, record_messages,
-    while_recording,
-};
-use crate::cli::Home;
-use crate::support::{full_row, message, store, store_past_the_crate, stored_rows, to_json, value};
+use crate::care::{IDS, ZONES, check, faults, past_the_crate, while_recording};
 
 #[test]
 fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {
@@ -63,7 +62,7 @@ fn a_check_names_each_corrupt_row_and_lists_no_more_than_a_thousand() {
         assert!(named, "{}: {:?}", table.name(), report.faults);
     }
 
-    let store = crate::support::store();
+    let store = netsky_testing::store();
     past_the_crate(&store.path, |txn| {
         let ticks = TableDefinition::<i64, &[u8]>::new("ticks");
         let mut ticks = txn.open_table(ticks).unwrap();
@@ -259,33 +258,4 @@ fn a_check_beside_a_busy_writer_finds_no_fault() {
         }
     });
     assert!(recorded > 0);
-}
-
-#[test]
-fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
-    let home = Home::new();
-    let path = home.path(".netsky/meta.db");
-    assert!(home.fails(3, &["check"]).contains("no store at"));
-    let tick = r#"{"source":"cron","detail_json":"{}"}"#;
-    home.ok(&["record", "ticks", tick]);
-    assert_eq!(home.ok(&["check"]), "1 row and 1 zone in 14 tables: 0 faults\n");
-    store_past_the_crate(&path, "ticks", 2, b"nonsense");
-    store_past_the_crate(&path, "crashes", 7, b"{}");
-    let ran = home.run(&["check"]);
-    assert_eq!(ran.code, 3);
-    let lines: Vec<&str> = ran.out.lines().collect();
-    assert!(lines[0].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
-    assert!(lines[1].starts_with("ids of crashes are behind"), "{}", ran.out);
-    assert!(lines[2].starts_with("corrupt row 2 in ticks: invalid JSON at byte 0"), "{}", ran.out);
-    assert_eq!(lines[4], "3 rows and 1 zone in 14 tables: 4 faults");
-    assert!(ran.err.contains("has faults") && ran.err.contains("check --repair"), "{}", ran.err);
-    let ran = home.run(&["check", "--repair"]);
-    assert_eq!(ran.code, 3, "corrupt rows stay");
-    let lines: Vec<&str> = ran.out.lines().collect();
-    assert_eq!((lines[0], lines.len()), ("2 faults mended", 4), "{}", ran.out);
-    assert!(lines[1].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
-    assert!(ran.err.contains("--skip-corrupt"), "{}", ran.err);
-    let again = home.run(&["check", "--repair"]);
-    assert!(again.out.starts_with("corrupt row 7 in crashes: "), "{}", again.out);
-    assert!(home.ok(&["check", "--help"]).contains("Examples:"));
 }

@@ -15,24 +15,17 @@ use std::time::Duration;
 
 use arrow::util::pretty::pretty_format_batches;
 use netsky_db::{Db, Error, Fault, OpenOptions, SessionEvent, TABLES, Table, times_as_text};
+use netsky_testing::{
+    Dice, TestStore, at, change_row, full_row, message, record_messages, rows, store,
+    store_past_the_crate, stored_rows, to_json, value,
+};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
-use crate::care::{Dice, IDS, ZONES, at, check, faults, past_the_crate, record_messages};
-use crate::cli::Home;
-use crate::support::{
-    TestStore, full_row, message, rows, store, store_past_the_crate, stored_rows, to_json, value,
-};
+use crate::care::{IDS, ZONES, check, faults, past_the_crate, time_text};
 
 const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
 const MESSAGES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages");
 const CHECKSUMS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages.checksums");
-
-/// A row in the place of another, as valid as that one.
-fn change_row(path: &Path, id: i64) {
-    let rows = stored_rows(path, "messages");
-    let (_, row) = rows.iter().find(|(found, _)| *found == id).unwrap();
-    store_past_the_crate(path, "messages", id, row.replace(":\"body\"", ":\"bodz\"").as_bytes());
-}
 
 fn messages(rows: i64) -> TestStore {
     let store = store();
@@ -103,23 +96,6 @@ fn pruning_deletes_nothing_on_the_word_of_changed_rows() {
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_800);
     change_row(&store.path, 1_600);
     reason(&store.db, "SELECT body FROM messages");
-}
-
-#[test]
-fn the_command_says_what_to_do_about_changed_rows() {
-    let home = Home::new();
-    let path = home.path(".netsky/meta.db");
-    let db = Db::open_path(&path).unwrap();
-    record_messages(&db, 0..10);
-    drop(db);
-    change_row(&path, 5);
-    let error = home.fails(3, &["query", "SELECT body FROM messages"]);
-    assert!(error.contains("ids 0 to 10 are not what") && error.contains("check"), "{error}");
-    let ran = home.run(&["check"]);
-    assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("takes changed rows as they are"), "{}", ran.err);
-    assert!(home.ok(&["check", "--repair"]).starts_with("1 fault mended"));
-    home.ok(&["query", "SELECT body FROM messages"]);
 }
 
 /// Records a message as netsky 0.3.0 does, which knows zones and no checksums.
@@ -452,7 +428,7 @@ fn a_changed_bit_gives_the_right_answer_or_an_error() {
     let ticks = (0..1_100).map(|second| {
         format!(
             "{{\"ts_utc\":\"{}\",\"source\":\"s{}\",\"detail_json\":\"{{}}\"}}\n",
-            crate::care::time_text(at(second)),
+            time_text(at(second)),
             second % 7
         )
     });

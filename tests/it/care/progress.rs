@@ -1,13 +1,10 @@
 //! How far checks and copies are, for programs and for people.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use netsky_db::demo::Fleet;
-use netsky_db::{CareCounts, CareProgress, Db, OpenOptions};
-
-use crate::cli::Home;
-use crate::support::{store, store_past_the_crate};
+use netsky_db::{CareCounts, CareProgress, OpenOptions};
+use netsky_testing::{store, store_past_the_crate};
 
 #[test]
 fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
@@ -41,44 +38,4 @@ fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
     assert_eq!(progress.counts().rows_total, 3_000);
     db.backup_over(&copy).unwrap();
     assert_eq!((progress.counts().rows, progress.counts().rows_total), (3_001, 3_001));
-}
-
-/// A bar is shown after half a second, so the store grows until a check and a copy take a few of those.
-fn with_long_care() -> Home {
-    let home = Home::new();
-    let db = Db::open_path(home.path(".netsky/meta.db")).unwrap();
-    loop {
-        Fleet::new(100_000).record(&db).unwrap();
-        let takes_long = |care: &dyn Fn()| {
-            let start = Instant::now();
-            care();
-            start.elapsed() > Duration::from_secs(2)
-        };
-        let copy = home.path("measured.db");
-        if takes_long(&|| assert!(db.check().unwrap().is_clean()))
-            && takes_long(&|| assert!(db.backup_over(&copy).unwrap().rows > 0))
-        {
-            fs::remove_file(copy).unwrap();
-            return home;
-        }
-    }
-}
-
-#[test]
-fn checks_and_copies_that_take_long_show_rows_bytes_and_the_time_left() {
-    let home = with_long_care();
-    let copy = home.path("copy.db").display().to_string();
-    for (args, doing) in [
-        (vec!["check"], "checking rows"),
-        (vec!["backup", &copy], "copying rows"),
-        (vec!["restore", &copy, "--force"], "copying rows"),
-    ] {
-        let mut terminal = home.terminal((80, 24), &args);
-        let screen = terminal.until_shown(doing);
-        let line = screen.lines().find(|line| line.contains(doing)).unwrap();
-        assert!(line.contains(" rows, ") && line.contains("iB, "), "{line}");
-        assert!(line.ends_with(" left"), "{line}");
-        assert_eq!(terminal.end(), 0);
-        assert!(!terminal.screen().contains(doing), "{}", terminal.screen());
-    }
 }

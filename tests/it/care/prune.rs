@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::{Db, Error, TABLES, Table};
+use netsky_testing::{
+    Dice, at, full_row, message, record_messages, rows, sparse_row, store, store_past_the_crate,
+    to_json, value,
+};
 use serde_json::json;
 
-use crate::care::{Dice, ZONES, at, past_the_crate, record_messages, time_text, while_recording};
-use crate::cli::Home;
-use crate::support::{
-    full_row, message, rows, sparse_row, store, store_past_the_crate, to_json, value,
-};
+use crate::care::{ZONES, past_the_crate, time_text, while_recording};
 
 /// What a table should hold: the ids and times of its rows.
 #[derive(Default)]
@@ -203,45 +203,4 @@ fn a_table_without_a_time_is_left_alone_and_refused_if_it_is_named() {
     let reader = Db::open_read_only(&store.path).unwrap();
     assert!(matches!(reader.prune(Utc::now(), None), Err(Error::ReadOnlyStore { .. })));
     assert_eq!(reader.would_prune(Utc::now(), None).unwrap().len(), 14);
-}
-
-#[test]
-fn the_prune_command_says_how_many_rows_go_by_table() {
-    let home = Home::new();
-    assert!(home.fails(3, &["prune", "--before", "7d"]).contains("no store at"));
-    assert!(!home.path(".netsky").exists());
-    for day in 1..=5 {
-        let tick = format!(
-            r#"{{"ts_utc":"2023-04-0{day}T12:00:00Z","source":"cron","detail_json":"{{}}"}}"#
-        );
-        home.ok(&["record", "ticks", &tick]);
-    }
-    home.ok(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
-    home.ok(&["record", "crashes", r#"{"kind":"k","agent":"a","detail_json":"{}"}"#]);
-    assert_eq!(
-        home.ok(&["prune", "--before", "2023-04-03", "--dry-run"]),
-        "ticks: 2 rows\n2 rows from before 2023-04-03T00:00:00Z would be deleted\n"
-    );
-    assert_eq!(
-        home.ok(&["prune", "--before", "2023-04-03", "--table", "crashes"]),
-        "0 rows from before 2023-04-03T00:00:00Z deleted\n"
-    );
-    assert_eq!(
-        home.ok(&["prune", "--before", "2023-04-03T12:00:00.001Z"]),
-        "ticks: 3 rows\n3 rows from before 2023-04-03T12:00:00.001Z deleted\n"
-    );
-    assert!(
-        home.ok(&["prune", "--before", "1h"]).starts_with("ticks: 2 rows\n2 rows from before ")
-    );
-    let left = home.ok(&["query", "--format", "csv", "SELECT id FROM ticks"]);
-    assert_eq!(left, "id\n6\n");
-    for wrong in ["yesterday", "7", "7z", "2023-04-31"] {
-        assert!(
-            home.fails(2, &["prune", "--before", wrong]).contains("an age as in 90s"),
-            "{wrong}"
-        );
-    }
-    home.fails(2, &["prune"]);
-    assert!(home.fails(1, &["prune", "--before", "1h", "--table", "tick"]).contains("'ticks'"));
-    assert!(home.ok(&["prune", "--help"]).contains("Examples:"));
 }

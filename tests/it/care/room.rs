@@ -3,13 +3,12 @@
 use std::fs;
 
 use netsky_db::{Compacted, Db, Error, TABLES, Table};
-use serde_json::json;
-
-use crate::care::{at, record_messages, time_text, while_recording};
-use crate::cli::Home;
-use crate::support::{
-    full_row, open_past_the_crate, store, store_past_the_crate, stored_rows, to_json, value,
+use netsky_testing::{
+    at, full_row, open_past_the_crate, record_messages, store, store_past_the_crate, stored_rows,
+    to_json, value,
 };
+
+use crate::care::{time_text, while_recording};
 
 #[test]
 fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() {
@@ -38,32 +37,6 @@ fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() 
     store_past_the_crate(&store.path, "messages", 4_000, to_json(&row).as_bytes());
     store_past_the_crate(&store.path, "messages", 7, b"nonsense");
     assert_eq!(of("messages").span, Some((at(-50), at(9_999))));
-}
-
-#[test]
-fn the_stats_command_shows_each_table_and_the_whole_file() {
-    let home = Home::new();
-    assert!(home.fails(3, &["stats"]).contains("no store at"));
-    let tick = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"cron","detail_json":"{}"}"#;
-    home.ok(&["record", "ticks", tick]);
-    let bytes = stored_rows(&home.path(".netsky/meta.db"), "ticks")[0].1.len() + 8;
-    let stats: serde_json::Value =
-        serde_json::from_str(&home.ok(&["stats", "--format", "json"])).unwrap();
-    let stats = stats.as_array().unwrap();
-    assert_eq!(stats.len(), 15);
-    let ticks = stats.iter().find(|line| line["table"] == "ticks").unwrap();
-    assert_eq!(
-        (&ticks["rows"], &ticks["row_bytes"], &ticks["zones"]),
-        (&json!(1), &json!(bytes), &json!(1))
-    );
-    let file = fs::metadata(home.path(".netsky/meta.db")).unwrap().len();
-    assert_eq!(
-        stats[14],
-        json!({"table": "(file)", "rows": 1, "row_bytes": bytes, "file_bytes": file, "zones": 1,
-            "first": "2026-04-15T23:00:00.000Z", "last": "2026-04-15T23:00:00.000Z"})
-    );
-    assert!(home.ok(&["stats"]).contains("| (file) "));
-    assert!(home.ok(&["stats", "--help"]).contains("Examples:"));
 }
 
 #[test]
@@ -119,24 +92,4 @@ fn a_compact_waits_for_writers_and_they_for_it() {
     let old = value(&store.db, counts).as_i64().unwrap();
     assert_eq!(old, recorded + 5_000);
     assert_eq!(store.db.check().unwrap().faults, []);
-}
-
-#[test]
-fn the_compact_command_says_how_much_was_gained_or_that_somebody_reads() {
-    let home = Home::new();
-    assert!(home.fails(3, &["compact"]).contains("no store at"));
-    let path = home.path(".netsky/meta.db");
-    fs::create_dir(home.path(".netsky")).unwrap();
-    let db = Db::open_path(&path).unwrap();
-    record_messages(&db, 0..10_000);
-    drop(db);
-    home.ok(&["prune", "--before", "1s"]);
-    let reader = open_past_the_crate(&path);
-    let reading = redb::ReadableDatabase::begin_read(&reader).unwrap();
-    let error = home.fails(3, &["compact"]);
-    assert!(error.contains("in use") && error.contains("try again"), "{error}");
-    drop(reading);
-    let out = home.ok(&["compact"]);
-    assert!(out.contains(" MiB given back: from ") && out.ends_with(" KiB\n"), "{out}");
-    assert!(home.ok(&["compact", "--help"]).contains("Examples:"));
 }

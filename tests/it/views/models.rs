@@ -7,10 +7,9 @@ use netsky_db::{
     CloneDispatchRecord, CrashRecord, McpToolCallRecord, SessionEvent, SessionRecord, TickRecord,
     TokenUsageRecord,
 };
+use netsky_testing::{rows, store};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-use crate::support::{rows, store};
 
 fn time(second: i64) -> DateTime<Utc> {
     let start = DateTime::parse_from_rfc3339("2026-04-03T23:50:00Z").unwrap().to_utc();

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta};
 use netsky_db::VIEWS;
+use netsky_testing::{TestStore, store, value};
 use serde_json::json;
-
-use crate::support::{TestStore, store, value};
 
 const ROWS: i64 = 5_000;
 /// The rows of a block, and a few more, since figures are told in round thousands.

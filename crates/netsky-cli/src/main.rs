@@ -6,7 +6,6 @@
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-#![forbid(unsafe_code)]
 
 mod args;
 mod chart;

@@ -11,6 +11,10 @@ use arrow::array::{
 use chrono::{DateTime, SecondsFormat};
 use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, Db, TABLES, Table};
+use netsky_testing::{
+    Row, full_row, message, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate,
+    stored_rows, to_json,
+};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -18,10 +22,6 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::cli::{Home, ran};
-use crate::support::{
-    Row, full_row, message, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate,
-    stored_rows, to_json,
-};
 use crate::terminal::Terminal;
 
 const FORMATS: [&str; 4] = ["ndjson", "csv", "arrow", "parquet"];

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use netsky_testing::message;
 use serde_json::json;
 
 use crate::cli::Home;
-use crate::support::message;
 
 const BARS: &str = "SELECT * FROM (VALUES ('api', 8), ('worker', 4), ('none', 0)) AS t (name, n)";
 const LINE: &str = "SELECT * FROM (VALUES (to_timestamp('2026-04-15T00:00:00Z'), 1), \

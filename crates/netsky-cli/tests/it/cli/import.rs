@@ -62,7 +62,7 @@ fn a_text_that_many_rows_share_takes_little_memory() {
     let batch = ticks(vec!["x".repeat(1 << 20); 256]);
     let file = write_parquet(&home, "long.parquet", &batch, Compression::SNAPPY);
     assert!(std::fs::metadata(&file).unwrap().len() < 4 << 20);
-    let peak = crate::support::peak_memory(home.command(&["import", "ticks", &file]), "RssAnon:");
+    let peak = netsky_testing::peak_memory(home.command(&["import", "ticks", &file]), "RssAnon:");
     assert!(peak < 128 << 20, "{peak}");
     let sql = "SELECT sum(length(source)) AS chars FROM ticks";
     assert_eq!(home.ok(&["query", sql, "--format", "csv"]), format!("chars\n{}\n", 256 << 20));

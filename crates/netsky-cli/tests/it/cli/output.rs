@@ -302,7 +302,7 @@ fn the_memory_of_an_export_does_not_grow_with_its_rows() {
             let sql = format!("SELECT value, {text} FROM generate_series(1, {rows})");
             let path = home.path("answer");
             let args = ["query", "--format", format, "-o", path.to_str().unwrap(), &sql];
-            crate::support::peak_memory(home.command(&args), "VmHWM:")
+            netsky_testing::peak_memory(home.command(&args), "VmHWM:")
         };
         // A row group of Parquet is held until it is whole, and both have one.
         let peaks = [peak(200_000), peak(800_000)];
@@ -318,7 +318,7 @@ fn the_memory_of_a_json_envelope_is_bounded() {
     home.ok(&["record", "ticks", TICK]);
     let peak = |rows: u32| {
         let sql = format!("SELECT repeat('text ', 40) || value FROM generate_series(1, {rows})");
-        crate::support::peak_memory(home.command(&["query", "--json", &sql]), "VmHWM:")
+        netsky_testing::peak_memory(home.command(&["query", "--json", &sql]), "VmHWM:")
     };
     let peaks = [peak(200_000), peak(800_000)];
     // The larger one has 120 MB more of text.

@@ -284,7 +284,7 @@ mod tests {
                 "{said}"
             );
         }
-        let source = include_str!("../../error.rs");
+        let source = include_str!("../../../src/error.rs");
         let body = source.split("pub enum Error {").nth(1).unwrap().split("\n}").next().unwrap();
         let declared = body.lines().filter_map(|line| {
             let name = line.strip_prefix("    ")?;

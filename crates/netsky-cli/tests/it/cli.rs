@@ -22,10 +22,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use netsky_testing::{OLD_SQLITE, store_past_the_crate};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use crate::support::store_past_the_crate;
 
 /// A home directory with nothing in it.
 pub struct Home(TempDir);
@@ -419,7 +418,7 @@ fn the_demo_answers_questions_in_an_empty_home_and_touches_no_other_store() {
 fn a_sqlite_file_is_moved_aside_with_a_line_that_says_where_to() {
     let home = Home::new();
     std::fs::create_dir(home.path(".netsky")).unwrap();
-    home.file(".netsky/meta.db", crate::opening::OLD_SQLITE);
+    home.file(".netsky/meta.db", OLD_SQLITE);
     assert!(home.fails(3, &["query", "SELECT 1"]).contains("SQLite"));
     let ran = home.run(&["record", "ticks", TICK]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "1\n"));
@@ -429,7 +428,7 @@ fn a_sqlite_file_is_moved_aside_with_a_line_that_says_where_to() {
         "{}",
         ran.err
     );
-    assert_eq!(std::fs::read(Path::new(&archive)).unwrap(), crate::opening::OLD_SQLITE);
+    assert_eq!(std::fs::read(Path::new(&archive)).unwrap(), OLD_SQLITE);
 }
 
 #[test]
@@ -505,7 +504,7 @@ fn the_memory_of_a_scan_does_not_grow_with_the_table() {
         let sql =
             "SELECT source, count(*), max(body), sum(length(body)) FROM messages GROUP BY source";
         let query = home.command(&["--db", path.to_str().unwrap(), "query", sql]);
-        peaks.push(crate::support::peak_memory(query, "VmHWM:"));
+        peaks.push(netsky_testing::peak_memory(query, "VmHWM:"));
     }
     // The larger table has 72 MB more of JSON.
     assert!(peaks[1] < peaks[0] + (24 << 20), "bytes with 20,000 and with 200,000 rows: {peaks:?}");

@@ -3,10 +3,10 @@
 use std::fs;
 
 use netsky_db::Db;
+use netsky_testing::store_past_the_crate;
 use serde_json::{Value, json};
 
 use super::Home;
-use crate::support::store_past_the_crate;
 
 netsky_db::tables! {
     static DEPLOY_TABLES;
