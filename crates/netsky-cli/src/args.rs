@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 use std::process;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -15,6 +13,7 @@ use crate::commands::{
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use crate::output::{visible_lines, warn_plain};
+use crate::store::StoreArgs;
 
 /// The history of a fleet of coding agents: record it, and ask about it in SQL.
 ///
@@ -124,17 +123,6 @@ Exit codes:
 
   124  the query took longer than --timeout
   130  Ctrl-C; 143 is SIGTERM, and 129 SIGHUP";
-
-#[derive(Debug, Clone, clap::Args)]
-pub struct StoreArgs {
-    /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
-    #[arg(long, global = true, value_name = "PATH")]
-    pub db: Option<PathBuf>,
-    /// How long to wait while another process writes, as in 500ms or 1m
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
-        value_parser = humantime::parse_duration)]
-    pub busy_timeout: Duration,
-}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

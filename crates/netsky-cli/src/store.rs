@@ -2,12 +2,23 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use netsky_db::{Db, Error, OpenOptions};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output;
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoreArgs {
+    /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub db: Option<PathBuf>,
+    /// How long to wait while another process writes, as in 500ms or 1m
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
+        value_parser = humantime::parse_duration)]
+    pub busy_timeout: Duration,
+}
 
 impl StoreArgs {
     /// The store's path, whether there is one or not.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use indicatif::HumanBytes;
 use netsky_db::{CareProgress, Copied};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{self, counted, print_line};
 use crate::progress::Progress;
+use crate::store::StoreArgs;
 
 /// Copy the store to a file while others record
 ///

@@ -3,10 +3,10 @@
 use indicatif::HumanCount;
 use netsky_db::{CareProgress, CheckReport, Db, Fault};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
 use crate::progress::Progress;
+use crate::store::StoreArgs;
 
 /// Check that the store is sound, and say what is not
 ///

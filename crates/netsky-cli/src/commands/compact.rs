@@ -2,9 +2,9 @@
 
 use indicatif::HumanBytes;
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::print_line;
+use crate::store::StoreArgs;
 
 /// Make the store's file as small as its rows allow
 ///

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use netsky_db::Value;
 
-use crate::args::StoreArgs;
 use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::figures;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 /// Show what calls of models cost, and the tokens they used
 ///

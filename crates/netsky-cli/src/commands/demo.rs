@@ -6,10 +6,9 @@ use std::{fs, io};
 use netsky_db::Db;
 use netsky_db::demo::{Fleet, QUESTIONS};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
-use crate::store::open_path;
+use crate::store::{StoreArgs, open_path};
 
 /// Make a store of a synthetic fleet and ask it a few questions
 ///

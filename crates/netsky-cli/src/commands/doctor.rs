@@ -11,10 +11,10 @@ use console::{Term, style};
 use indicatif::HumanBytes;
 use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION};
 
-use crate::args::StoreArgs;
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
 use crate::output::{counted, print, visible};
+use crate::store::StoreArgs;
 
 /// Look over what netsky works with, and say what to mend
 ///

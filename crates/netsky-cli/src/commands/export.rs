@@ -17,13 +17,13 @@ use futures::executor::{block_on, block_on_stream};
 use indicatif::HumanBytes;
 use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 use crate::files::days::Days;
 use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Answer, Destination, Format, Whole};
 use crate::progress::Progress;
+use crate::store::StoreArgs;
 
 /// Export tables to NDJSON, CSV, Arrow or Parquet
 ///

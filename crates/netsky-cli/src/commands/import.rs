@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use netsky_db::{Db, Error, TABLES, Table};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::files::format::FileFormat;
 use crate::files::source::Source;
 use crate::output;
 use crate::progress::Progress;
+use crate::store::StoreArgs;
 
 /// Import rows from NDJSON, CSV, Arrow or Parquet
 ///

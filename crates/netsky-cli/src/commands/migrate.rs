@@ -1,8 +1,8 @@
 //! `netsky migrate`
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::print_line;
+use crate::store::StoreArgs;
 
 /// Bring a store of an older netsky up to date
 ///

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{self, counted, print_line};
+use crate::store::StoreArgs;
 
 /// Delete rows that are older than a moment
 ///

@@ -15,13 +15,13 @@ use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
 use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, inside};
 
-use crate::args::StoreArgs;
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::moment::moment;
 use crate::output::{self, Answer, Format, Shown, Summary};
 use crate::progress::Progress;
+use crate::store::StoreArgs;
 
 /// Run one SQL query and print its answer
 ///

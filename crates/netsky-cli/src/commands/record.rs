@@ -2,9 +2,9 @@
 
 use std::io::{Read, stdin};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::store::StoreArgs;
 
 /// Record one row and print its id
 ///

@@ -7,10 +7,10 @@ use std::{fs, io};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use netsky_db::{Db, Value, nearest};
 
-use crate::args::StoreArgs;
 use crate::commands::query::{self, AnswerArgs};
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 /// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
 ///

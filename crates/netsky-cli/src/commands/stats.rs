@@ -6,10 +6,10 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use chrono::{DateTime, Utc};
 use netsky_db::{TableStats, UnknownTable};
 
-use crate::args::StoreArgs;
 use crate::commands::tables::times;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 /// Show the sizes and the times of the store and its tables
 ///

@@ -6,9 +6,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray,
 use chrono::{DateTime, Utc};
 use netsky_db::{TABLES, Table, VIEWS, View};
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 /// List the tables with their row counts
 ///

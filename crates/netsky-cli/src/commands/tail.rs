@@ -14,10 +14,10 @@ use console::{Style, Term, truncate_str};
 use netsky_db::inside::check_condition;
 use netsky_db::{Db, Table, View, times_as_text};
 
-use crate::args::StoreArgs;
 use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::output::{self, Answer, Format};
+use crate::store::StoreArgs;
 
 /// How long to wait before looking for new rows again.
 const PAUSE: Duration = Duration::from_millis(250);

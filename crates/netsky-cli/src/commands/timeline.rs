@@ -6,10 +6,10 @@ use arrow::array::AsArray;
 use chrono::{DateTime, Utc};
 use netsky_db::{Db, Value, nearest};
 
-use crate::args::StoreArgs;
 use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 /// Show what an agent did and what happened to it, newest last
 ///

@@ -9,10 +9,10 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNano
 
 use netsky_db::inside;
 
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::figures;
 use crate::output::{self, Format};
+use crate::store::StoreArgs;
 
 use troubles::{Trouble, Troubles};
 

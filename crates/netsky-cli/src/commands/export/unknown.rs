@@ -10,10 +10,10 @@ use netsky_db::{Db, TABLES, Table, UnknownTable};
 use serde::de::IgnoredAny;
 
 use super::ExportArgs;
-use crate::args::StoreArgs;
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Destination, Guarded};
+use crate::store::StoreArgs;
 
 /// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
 /// none at all.

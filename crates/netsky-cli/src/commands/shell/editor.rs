@@ -14,12 +14,12 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Helper};
 
-use crate::args::StoreArgs;
 use crate::commands::shell::complete;
 use crate::commands::shell::highlight::highlight;
 use crate::commands::shell::lexer::{Piece, pieces};
 use crate::commands::shell::names::Names;
 use crate::failure::Failure;
+use crate::store::StoreArgs;
 use crate::terminal;
 
 const PROMPT: &str = "netsky> ";

@@ -14,12 +14,12 @@ use std::fs;
 use std::io::{self, IsTerminal, stderr, stdin, stdout};
 use std::path::PathBuf;
 
-use crate::args::StoreArgs;
 use crate::commands::query::{self, AnswerArgs};
 use crate::commands::tables::{self, SchemaArgs, TablesArgs, ViewsArgs};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{self, Format, print_line};
+use crate::store::StoreArgs;
 use commands::{Action, Command};
 pub use editor::HISTORY_FILE;
 use editor::{Editor, Input};
