@@ -9,8 +9,10 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use netsky_db::{Error, Nearest};
 
-use crate::interrupt::EXIT_CODE;
 use crate::output;
+
+/// The exit code of a process that Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
 
 #[derive(Debug)]
 pub struct Failure {
@@ -41,7 +43,7 @@ impl Failure {
 
     /// Ctrl-C was pressed, of which nothing need be said.
     pub fn interrupted() -> Self {
-        Self { code: EXIT_CODE, message: String::new() }
+        Self { code: INTERRUPTED, message: String::new() }
     }
 
     /// A file that was named cannot be read.
@@ -50,7 +52,7 @@ impl Failure {
     }
 
     pub fn is_interrupt(&self) -> bool {
-        self.code == EXIT_CODE
+        self.code == INTERRUPTED
     }
 
     /// Whether there is nothing to say, because nobody reads our output any more.

@@ -15,11 +15,8 @@ use std::time::Duration;
 
 use futures::task::AtomicWaker;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 use crate::terminal::{self, Remembered};
-
-/// Of a process that was ended by Ctrl-C.
-pub const EXIT_CODE: u8 = 130;
 
 const ENDS: u8 = 0;
 const IS_CAUGHT: u8 = 1;
@@ -78,7 +75,7 @@ fn pressed_now() {
             PRESSED.store(true, Ordering::SeqCst);
             WAITING.wake();
         }
-        _ => end(EXIT_CODE.into()),
+        _ => end(INTERRUPTED.into()),
     }
 }
 
