@@ -64,8 +64,8 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&args.store, demo),
         Command::Migrate(_) => migrate::run(&args.store),
         Command::Doctor(doctor) => doctor::run(&args.store, doctor),
-        Command::Completions(completions) => completions::run(completions),
-        Command::Man(man) => man::run(man),
+        Command::Completions(completions) => completions::run(completions, args::command()),
+        Command::Man(man) => man::run(man, args::command()),
     };
     interrupt::wait_for_end();
     let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);

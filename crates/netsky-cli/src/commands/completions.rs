@@ -2,9 +2,9 @@
 
 use std::io::{Write, stdout};
 
+use clap::Command;
 use clap_complete::{Shell, generate};
 
-use crate::args;
 use crate::failure::Failure;
 
 /// Print what makes a shell complete netsky's commands
@@ -24,9 +24,10 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+/// `netsky` is the whole command line.
+pub fn run(args: &CompletionsArgs, mut netsky: Command) -> Result<(), Failure> {
     // It is written in one piece, because what writes it cannot be told that nobody reads it.
     let mut script = Vec::new();
-    generate(args.shell, &mut args::command(), "netsky", &mut script);
+    generate(args.shell, &mut netsky, "netsky", &mut script);
     Ok(stdout().lock().write_all(&script)?)
 }

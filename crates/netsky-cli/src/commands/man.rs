@@ -2,9 +2,9 @@
 
 use std::io::{Write, stdout};
 
+use clap::Command;
 use clap_mangen::Man;
 
-use crate::args;
 use crate::failure::Failure;
 
 /// Print the manual page, or that of a command
@@ -19,8 +19,8 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-pub fn run(args: &ManArgs) -> Result<(), Failure> {
-    let mut netsky = args::command();
+/// `netsky` is the whole command line.
+pub fn run(args: &ManArgs, mut netsky: Command) -> Result<(), Failure> {
     // Each gets its whole name and what all have.
     netsky.build();
     let command = match &args.command {
