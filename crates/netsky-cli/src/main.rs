@@ -20,6 +20,7 @@ mod process;
 mod progress;
 mod store;
 mod terminal;
+mod values;
 
 use std::panic;
 use std::process::ExitCode;

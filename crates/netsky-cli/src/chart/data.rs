@@ -6,7 +6,8 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 
 use crate::chart::ChartKind;
 use crate::failure::Failure;
-use crate::output::{Answer, Batches, Reader, visible};
+use crate::output::{Answer, Batches, visible};
+use crate::values::Reader;
 
 /// A picture of more says nothing.
 const MAX_ROWS: usize = 100_000;

@@ -30,7 +30,7 @@ use parquet::file::properties::WriterProperties;
 use netsky_db::inside;
 
 use crate::failure::Failure;
-use crate::output::Reader;
+use crate::values::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columnar {

@@ -15,8 +15,8 @@ use arrow::util::display::ArrayFormatter;
 use serde::de::IgnoredAny;
 
 use crate::failure::Failure;
-use crate::output::values::Reader;
 use crate::output::{Answer, Batches};
+use crate::values::Reader;
 
 pub fn write<F: JsonFormat>(
     answer: Answer<impl Batches>,

@@ -8,7 +8,6 @@ mod screen;
 mod summary;
 mod table;
 mod text;
-mod values;
 mod vertical;
 mod visible;
 
@@ -28,7 +27,6 @@ use crate::files::columnar::{self, Columnar};
 
 pub use destination::{Destination, Whole, create_dir};
 pub use summary::Summary;
-pub use values::Reader;
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
 use pager::Paged;

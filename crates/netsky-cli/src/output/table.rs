@@ -8,8 +8,8 @@ use console::{Alignment, Style, pad_str, truncate_str};
 use unicode_width::UnicodeWidthStr;
 
 use crate::failure::Failure;
-use crate::output::values::{Reader, is_null};
 use crate::output::visible::visible;
+use crate::values::{Reader, is_null};
 
 /// Between two columns.
 const GAP: &str = "  ";

@@ -8,8 +8,8 @@ use arrow::datatypes::Schema;
 
 use crate::failure::Failure;
 use crate::files::csv;
-use crate::output::values::{Reader, is_null};
 use crate::output::{Answer, Batches};
+use crate::values::{Reader, is_null};
 
 pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
     csv::write_record(names(&answer.schema).map(Some), &mut out)?;

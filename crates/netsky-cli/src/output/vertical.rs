@@ -8,8 +8,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::failure::Failure;
 use crate::output::table::dim;
-use crate::output::values::{Reader, is_null};
 use crate::output::visible::visible;
+use crate::values::{Reader, is_null};
 
 /// Between a name and its value.
 const GAP: &str = "  ";
