@@ -1,7 +1,5 @@
-//! Many threads and many processes on one store: nothing that was acknowledged is lost, nothing is
-//! stored twice, and nobody waits for ever.
-//!
-//! With `NETSKY_LONG_TESTS=1` the storm of killed processes lasts for hundreds of kills.
+//! Many threads on one store, and a store that is busy: every row is stored once, and no call waits longer
+//! than it may.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How the command line keeps within the limits of time, memory and files, and says so.
+//! Limits of time, memory, files and threads, as the command line sets and reports them.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Commands that open what is no store, or a store that is not as it should be.
+//! Commands that are given a file that is not a store, or a store that they cannot open.
 
 use std::fs;
 use std::path::Path;

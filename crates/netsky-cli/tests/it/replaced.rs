@@ -1,4 +1,4 @@
-//! An import whose store is deleted or replaced before its rows come.
+//! An import whose store is deleted or replaced before it reads its rows.
 
 use std::fs;
 use std::io::Write;

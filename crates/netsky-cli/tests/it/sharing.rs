@@ -1,4 +1,6 @@
-//! Processes that record, query and are killed at once.
+//! Many processes on one store, some of them killed: no acknowledged row is lost and none is stored twice.
+//!
+//! With `NETSKY_LONG_TESTS=1` hundreds of processes are killed instead of a dozen.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,4 +1,4 @@
-//! Commands that meet a store of netsky-db 0.1.6, and upgrades that are killed or lack space.
+//! Commands on a store of netsky-db 0.1.6, and upgrades that are killed or have too little space.
 
 use std::fs;
 use std::process::Stdio;

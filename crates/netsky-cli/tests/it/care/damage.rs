@@ -1,4 +1,6 @@
-//! Commands on a store in which single bytes are not what was written: none panics or hangs.
+//! Commands on a store in which one byte is not what was written: none panics or hangs.
+//!
+//! With `NETSKY_LONG_TESTS=1` thousands of bytes are changed instead of hundreds.
 
 use std::env;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Bars of checks and copies.
+//! The progress bars of checks and copies.
 
 use std::fs;
 use std::time::{Duration, Instant};
