@@ -6,7 +6,7 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use netsky_db::demo::Fleet;
-use netsky_db::inside::Decoder;
+use netsky_db::internal::Decoder;
 use netsky_db::{Db, MessageRecord, Record};
 use redb::{
     Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase, ReadableTable, TableDefinition,

@@ -15,8 +15,8 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::import::{self, Imported};
 use crate::options::OpenOptions;
-use crate::query::{self, QueryRuntime, QueryStream, Sessions};
-use crate::row::{Decoder, EncodedRow, EncodedRows, InputRow};
+use crate::query::{self, QueryRuntime, QueryStream, SessionFactory};
+use crate::row::{Decoder, EncodedRow, RowParser, RowSpool};
 use crate::schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
     GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,
@@ -33,7 +33,7 @@ use crate::views::VIEWS;
 /// the same store open and record and query at the same time.
 #[derive(Debug, Clone)]
 pub struct Db {
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionFactory>,
     runtime: Arc<QueryRuntime>,
 }
 
@@ -101,7 +101,7 @@ impl Db {
     }
 
     fn new(store: Store, tables: Vec<&'static Table>, options: &OpenOptions) -> Self {
-        let sessions = Arc::new(Sessions::new(store, tables, options.clone()));
+        let sessions = Arc::new(SessionFactory::new(store, tables, options.clone()));
         Self { sessions, runtime: Arc::default() }
     }
 
@@ -124,7 +124,7 @@ impl Db {
             self.store().create_tables(tables)?;
         }
         let options = self.sessions.options().clone();
-        let sessions = Arc::new(Sessions::new(self.store().clone(), all, options));
+        let sessions = Arc::new(SessionFactory::new(self.store().clone(), all, options));
         Ok(Self { sessions, runtime: Arc::clone(&self.runtime) })
     }
 
@@ -275,7 +275,7 @@ impl Db {
         &self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<Range<i64>> {
-        let (mut rows, mut row) = (EncodedRows::new(), EncodedRow::default());
+        let (mut rows, mut row) = (RowSpool::new(), EncodedRow::default());
         for record in records {
             row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
             rows.push(&row)?;
@@ -294,7 +294,7 @@ impl Db {
     pub fn record_json(&self, table: &str, json: &str) -> Result<i64> {
         let table = self.find_table(table)?;
         let mut encoded = EncodedRow::default();
-        let mut input = InputRow::new(table, Some(clock::now()));
+        let mut input = RowParser::new(table, Some(clock::now()));
         input
             .encode(json.as_bytes(), &mut encoded)
             .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;

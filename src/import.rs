@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::row::{EncodedRow, EncodedRows, InputRow};
+use crate::row::{EncodedRow, RowParser, RowSpool};
 use crate::table::Table;
 
 /// The longest line that is read, in bytes. It bounds the memory that a file without line ends can
@@ -27,9 +27,9 @@ pub(crate) fn read_rows(
     table: &'static Table,
     mut lines: impl BufRead,
     mut on_invalid: impl FnMut(u64, String) -> Result<()>,
-) -> Result<EncodedRows> {
-    let mut rows = EncodedRows::new();
-    let mut input = InputRow::new(table, None);
+) -> Result<RowSpool> {
+    let mut rows = RowSpool::new();
+    let mut input = RowParser::new(table, None);
     let (mut line, mut encoded) = (Vec::new(), EncodedRow::default());
     for number in 1.. {
         line.clear();

@@ -47,17 +47,17 @@
 //! | `clock.rs` | the time of day |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
-//! | `care_progress.rs` | how far checks and copies are |
+//! | `maintenance_progress.rs` | how far checks and copies are |
 //! | `machine.rs` | how much memory there is |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
-//! | `temporary.rs` | temporary files, and their end when the process is ended |
+//! | `temp_files.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `thread_pool.rs` | threads for work that blocks |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
-//! | `care.rs` | what a store needs now and then: checks, pruning, backups |
+//! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
 //!
@@ -67,8 +67,6 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod care;
-mod care_progress;
 mod clock;
 mod db;
 #[cfg(feature = "demo")]
@@ -76,8 +74,10 @@ pub mod demo;
 mod error;
 mod import;
 #[doc(hidden)]
-pub mod inside;
+pub mod internal;
 mod machine;
+mod maintenance;
+mod maintenance_progress;
 mod nearest;
 mod options;
 mod providers;
@@ -87,16 +87,16 @@ mod row;
 mod schema;
 mod store;
 mod table;
-mod temporary;
+mod temp_files;
 mod thread_pool;
 mod view;
 mod views;
 
-pub use care::Pruned;
-pub use care_progress::{CareCounts, CareProgress};
 pub use db::{Db, TableSummary};
 pub use error::{Error, LockHolder, Result};
 pub use import::Imported;
+pub use maintenance::Pruned;
+pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
@@ -110,7 +110,7 @@ pub use schema::{
 };
 pub use store::{CheckReport, Compacted, Copied, Fault, StoreStats, TableStats, UnknownTable};
 pub use table::{Cell, Column, ColumnType, Record, Table, Value};
-pub use temporary::discard_temporary_files;
+pub use temp_files::remove_temp_files;
 pub use view::{View, ViewColumn, ViewType};
 pub use views::VIEWS;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::care_progress::CareProgress;
 use crate::machine;
+use crate::maintenance_progress::MaintenanceProgress;
 
 /// How long a call waits for other processes unless told otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub struct OpenOptions {
     pub(crate) query_timeout: Option<Duration>,
     pub(crate) memory_limit: Option<usize>,
     pub(crate) skip_corrupt: bool,
-    pub(crate) care_progress: CareProgress,
+    pub(crate) maintenance_progress: MaintenanceProgress,
 }
 
 impl Default for OpenOptions {
@@ -52,7 +52,7 @@ impl OpenOptions {
             query_timeout: None,
             memory_limit: None,
             skip_corrupt: false,
-            care_progress: CareProgress::default(),
+            maintenance_progress: MaintenanceProgress::default(),
         }
     }
 
@@ -124,8 +124,8 @@ impl OpenOptions {
     /// Has [`check`](crate::Db::check), [`backup`](crate::Db::backup) and [`restore`](Self::restore) tell
     /// how far they are.
     #[must_use]
-    pub fn care_progress(self, care_progress: CareProgress) -> Self {
-        Self { care_progress, ..self }
+    pub fn maintenance_progress(self, maintenance_progress: MaintenanceProgress) -> Self {
+        Self { maintenance_progress, ..self }
     }
 }
 

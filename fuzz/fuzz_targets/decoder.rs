@@ -9,7 +9,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use chrono::{DateTime, Utc};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use netsky_db::inside::Decoder;
+use netsky_db::internal::Decoder;
 use netsky_db::{ColumnType, TABLES, Table};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The tables of what is called: tools, models, commands.
 
-use crate::demo::moment::{AGENTS, Generator, Moment, Texts, keep};
-use crate::demo::words::{TO_OWNER, json};
+use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
+use crate::demo::vocabulary::{TO_OWNER, json};
 use crate::schema::{CliInvocationRecord, McpToolCallRecord, TokenUsageRecord};
 
 #[derive(Clone, Copy)]
@@ -69,26 +69,30 @@ pub(super) struct ToolCalls;
 impl Generator for ToolCalls {
     type Row<'t> = McpToolCallRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> McpToolCallRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> McpToolCallRecord<'t> {
         let [error, request, response, ..] = texts;
-        let agent = moment.agent();
-        let session = moment.session_id(agent);
-        let dice = &mut moment.dice;
-        let tool = dice.weighted(&TOOLS);
-        let duration = dice.skewed(tool.median_ms, tool.octaves).max(1);
-        let race = duration >= PATIENCE_MS && dice.in_thousand(600);
+        let agent = context.agent();
+        let session = context.session_id(agent);
+        let rng = &mut context.rng;
+        let tool = rng.weighted(&TOOLS);
+        let duration = rng.skewed(tool.median_ms, tool.octaves).max(1);
+        let race = duration >= PATIENCE_MS && rng.in_thousand(600);
         let failure = match race {
-            true => dice.one_in(2).then(|| "timed out after 30 s".to_owned()),
-            false => dice.in_thousand(tool.fails_in_thousand).then(|| dice.fill(tool.error)),
+            true => rng.one_in(2).then(|| "timed out after 30 s".to_owned()),
+            false => rng.in_thousand(tool.fails_in_thousand).then(|| rng.fill(tool.error)),
         };
         let (key, wishes) = tool.request;
-        let wish = json(&dice.say(wishes));
-        let bytes = dice.skewed(1_800, 6);
-        let never_ends = tool.octaves >= 5 && dice.one_in(2_500);
-        let end = moment.after_ms(duration).filter(|_| !never_ends);
+        let wish = json(&rng.say(wishes));
+        let bytes = rng.skewed(1_800, 6);
+        let never_ends = tool.octaves >= 5 && rng.one_in(2_500);
+        let end = context.after_ms(duration).filter(|_| !never_ends);
         let failure = failure.filter(|_| end.is_some());
         McpToolCallRecord {
-            ts_utc_start: moment.at,
+            ts_utc_start: context.at,
             ts_utc_end: end,
             source: tool.source,
             tool: tool.name,
@@ -128,22 +132,26 @@ pub(super) struct TokenUsage;
 impl Generator for TokenUsage {
     type Row<'t> = TokenUsageRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> TokenUsageRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> TokenUsageRecord<'t> {
         let [session, detail, ..] = texts;
-        let agent = moment.agent();
-        let session = keep(session, moment.session_id(agent));
-        let dice = &mut moment.dice;
+        let agent = context.agent();
+        let session = keep(session, context.session_id(agent));
+        let rng = &mut context.rng;
         let model = match agent {
-            0 => dice.weighted(&[(9, OPUS), (1, HAIKU)]),
-            _ => dice.weighted(&[(2, OPUS), (6, SONNET), (2, HAIKU)]),
+            0 => rng.weighted(&[(9, OPUS), (1, HAIKU)]),
+            _ => rng.weighted(&[(2, OPUS), (6, SONNET), (2, HAIKU)]),
         };
-        let input = dice.skewed(900, 5);
-        let output = dice.skewed(260, 5);
-        let cached = if dice.one_in(12) { 0 } else { dice.skewed(model.context, 3) };
+        let input = rng.skewed(900, 5);
+        let output = rng.skewed(260, 5);
+        let cached = if rng.one_in(12) { 0 } else { rng.skewed(model.context, 3) };
         let cost = (input * model.input + output * model.output + cached * model.cached) / 100;
-        let ms = dice.skewed(3_200, 3);
+        let ms = rng.skewed(3_200, 3);
         TokenUsageRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             session_id: Some(session),
             agent: Some(AGENTS[agent]),
             model: Some(model.name),
@@ -197,28 +205,28 @@ impl Generator for CliInvocations {
 
     fn row<'t>(
         &mut self,
-        moment: &mut Moment<'_>,
+        context: &mut EventContext<'_>,
         texts: &'t mut Texts,
     ) -> CliInvocationRecord<'t> {
         let [argv, ..] = texts;
-        let dice = &mut moment.dice;
-        let command = dice.weighted(&COMMANDS);
-        let arguments = dice.fill(command.arguments);
+        let rng = &mut context.rng;
+        let command = rng.weighted(&COMMANDS);
+        let arguments = rng.fill(command.arguments);
         let words: Vec<String> =
             [command.bin].into_iter().chain(arguments.split(' ')).map(json).collect();
-        let exit_code = match dice.in_thousand(command.fails_in_thousand) {
+        let exit_code = match rng.in_thousand(command.fails_in_thousand) {
             true => command.failing_exit_code,
             false => 0,
         };
-        let killed = dice.one_in(400);
-        let duration = dice.skewed(command.median_ms, 3);
+        let killed = rng.one_in(400);
+        let duration = rng.skewed(command.median_ms, 3);
         CliInvocationRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             bin: command.bin,
             argv_json: keep(argv, format!("[{}]", words.join(", "))),
             exit_code: (!killed).then_some(exit_code),
             duration_ms: (!killed).then_some(duration),
-            host: dice.weighted(&HOSTS),
+            host: rng.weighted(&HOSTS),
         }
     }
 }

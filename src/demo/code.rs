@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::demo::dice::Dice;
-use crate::demo::moment::{AGENTS, Generator, Moment, Texts, keep};
-use crate::demo::words::{BRIEFS, json};
+use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
+use crate::demo::rng::DemoRng;
+use crate::demo::vocabulary::{BRIEFS, json};
 use crate::schema::{CloneDispatchRecord, GitOperationRecord, HarvestEventRecord, WorkspaceRecord};
 
 const REPOS: [&str; 3] = ["fleet/store", "fleet/channels", "fleet/web"];
@@ -37,30 +37,34 @@ pub(super) struct GitOperations {
 impl Generator for GitOperations {
     type Row<'t> = GitOperationRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> GitOperationRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> GitOperationRecord<'t> {
         let [branch, from, to, detail, ..] = texts;
-        let agent = moment.agent();
-        let session = moment.session_id(agent);
-        let dice = &mut moment.dice;
-        let repo = dice.weighted(&[(6, 0), (3, 1), (1, 2)]);
-        let (operation, moves) = dice.weighted(&OPERATIONS);
-        let failed = dice.in_thousand(45);
+        let agent = context.agent();
+        let session = context.session_id(agent);
+        let rng = &mut context.rng;
+        let repo = rng.weighted(&[(6, 0), (3, 1), (1, 2)]);
+        let (operation, moves) = rng.weighted(&OPERATIONS);
+        let failed = rng.in_thousand(45);
         let before = self.heads[repo].clone();
         let (from_sha, to_sha) = match moves {
             Moves::Head if failed => (before, None),
             Moves::Head => {
-                self.heads[repo] = Some(dice.hex(40));
+                self.heads[repo] = Some(rng.hex(40));
                 (before, self.heads[repo].clone())
             }
             Moves::Remote => (None, before),
             Moves::Nothing => (None, None),
         };
-        let ms = dice.skewed(if moves == Moves::Remote { 1_300 } else { 90 }, 4);
+        let ms = rng.skewed(if moves == Moves::Remote { 1_300 } else { 90 }, 4);
         GitOperationRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             operation,
             repo: REPOS[repo],
-            branch: Some(keep(branch, dice.branch())),
+            branch: Some(keep(branch, rng.branch())),
             remote: (moves == Moves::Remote).then_some("origin"),
             from_sha: from_sha.map(|sha| keep(from, sha)),
             to_sha: to_sha.map(|sha| keep(to, sha)),
@@ -81,16 +85,20 @@ pub(super) struct Workspaces;
 impl Generator for Workspaces {
     type Row<'t> = WorkspaceRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> WorkspaceRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> WorkspaceRecord<'t> {
         let [name, branch, ..] = texts;
-        let dice = &mut moment.dice;
-        let name = keep(name, workspace(dice));
-        let branch = keep(branch, dice.branch());
-        let verdict = dice.weighted(&[(7, "merged"), (2, "discarded"), (1, "superseded")]);
-        let life_ms = dice.skewed(20 * 60 * 60 * 1_000, 3);
-        let deleted = moment.after_ms(life_ms);
+        let rng = &mut context.rng;
+        let name = keep(name, workspace(rng));
+        let branch = keep(branch, rng.branch());
+        let verdict = rng.weighted(&[(7, "merged"), (2, "discarded"), (1, "superseded")]);
+        let life_ms = rng.skewed(20 * 60 * 60 * 1_000, 3);
+        let deleted = context.after_ms(life_ms);
         WorkspaceRecord {
-            ts_utc_created: moment.at,
+            ts_utc_created: context.at,
             name,
             branch,
             ts_utc_deleted: deleted,
@@ -99,8 +107,8 @@ impl Generator for Workspaces {
     }
 }
 
-fn workspace(dice: &mut Dice) -> String {
-    format!("ws-{}", dice.hex(8))
+fn workspace(rng: &mut DemoRng) -> String {
+    format!("ws-{}", rng.hex(8))
 }
 
 /// Clones, numbered through the history.
@@ -114,26 +122,26 @@ impl Generator for CloneDispatches {
 
     fn row<'t>(
         &mut self,
-        moment: &mut Moment<'_>,
+        context: &mut EventContext<'_>,
         texts: &'t mut Texts,
     ) -> CloneDispatchRecord<'t> {
         let [id, path, brief, place, branch, detail] = texts;
         self.dispatched += 1;
-        let parent = AGENTS[moment.agent()];
-        let dice = &mut moment.dice;
-        let runtime = dice.weighted(&[(8, "claude"), (2, "codex")]);
+        let parent = AGENTS[context.agent()];
+        let rng = &mut context.rng;
+        let runtime = rng.weighted(&[(8, "claude"), (2, "codex")]);
         let (status, exit_code) =
-            dice.weighted(&[(85, ("completed", 0)), (10, ("failed", 1)), (5, ("killed", 137))]);
-        let brief_path = format!("briefs/{}.md", dice.ticket());
-        let (tokens, tool_uses) = (dice.skewed(60_000, 3), dice.skewed(14, 3));
-        let duration_ms = dice.skewed(22 * 60 * 1_000, 3);
-        let never_ends = dice.one_in(60);
-        let brief = keep(brief, dice.say(BRIEFS));
-        let place = keep(place, workspace(dice));
-        let branch = keep(branch, dice.branch());
-        let end = moment.after_ms(duration_ms).filter(|_| !never_ends);
+            rng.weighted(&[(85, ("completed", 0)), (10, ("failed", 1)), (5, ("killed", 137))]);
+        let brief_path = format!("briefs/{}.md", rng.ticket());
+        let (tokens, tool_uses) = (rng.skewed(60_000, 3), rng.skewed(14, 3));
+        let duration_ms = rng.skewed(22 * 60 * 1_000, 3);
+        let never_ends = rng.one_in(60);
+        let brief = keep(brief, rng.say(BRIEFS));
+        let place = keep(place, workspace(rng));
+        let branch = keep(branch, rng.branch());
+        let end = context.after_ms(duration_ms).filter(|_| !never_ends);
         CloneDispatchRecord {
-            ts_utc_start: moment.at,
+            ts_utc_start: context.at,
             ts_utc_end: end,
             agent_id: keep(id, format!("{parent}-clone{}", self.dispatched)),
             runtime: Some(runtime),
@@ -158,23 +166,27 @@ pub(super) struct HarvestEvents;
 impl Generator for HarvestEvents {
     type Row<'t> = HarvestEventRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> HarvestEventRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> HarvestEventRecord<'t> {
         let [source, commit, conflicts, detail, ..] = texts;
-        let agent = moment.agent();
-        let session = moment.session_id(agent);
-        let dice = &mut moment.dice;
-        let status = dice.weighted(&[(86, "merged"), (10, "conflict"), (4, "skipped")]);
+        let agent = context.agent();
+        let session = context.session_id(agent);
+        let rng = &mut context.rng;
+        let status = rng.weighted(&[(86, "merged"), (10, "conflict"), (4, "skipped")]);
         let met = (status == "conflict").then(|| {
-            let files: BTreeSet<_> = (0..dice.within(1..4)).map(|_| dice.fill("{file}")).collect();
+            let files: BTreeSet<_> = (0..rng.within(1..4)).map(|_| rng.fill("{file}")).collect();
             let files: Vec<_> = files.iter().map(|file| json(file)).collect();
             keep(conflicts, format!("[{}]", files.join(", ")))
         });
-        let files = dice.skewed(5, 3).max(1);
+        let files = rng.skewed(5, 3).max(1);
         HarvestEventRecord {
-            ts_utc: moment.at,
-            source_branch: keep(source, dice.branch()),
-            target_branch: dice.weighted(&[(8, "main"), (2, "release/0.2")]),
-            commit_sha: (status == "merged").then(|| keep(commit, dice.hex(40))),
+            ts_utc: context.at,
+            source_branch: keep(source, rng.branch()),
+            target_branch: rng.weighted(&[(8, "main"), (2, "release/0.2")]),
+            commit_sha: (status == "merged").then(|| keep(commit, rng.hex(40))),
             status,
             conflicts: met,
             detail_json: Some(keep(

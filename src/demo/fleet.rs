@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use crate::db::Db;
 use crate::demo::calls::{CliInvocations, TokenUsage, ToolCalls};
 use crate::demo::code::{CloneDispatches, GitOperations, HarvestEvents, Workspaces};
-use crate::demo::dice::Dice;
+use crate::demo::conversations::{CommunicationEvents, Messages, OwnerDirectives};
+use crate::demo::event_context::{EventContext, Generator, History, Texts};
 use crate::demo::health::{Crashes, Sessions, Ticks, WatchdogEvents};
-use crate::demo::moment::{Generator, History, Moment, Texts};
-use crate::demo::talk::{CommunicationEvents, Messages, OwnerDirectives};
+use crate::demo::rng::DemoRng;
 use crate::error::Result;
 use crate::table::Record;
 
@@ -115,7 +115,7 @@ impl Fleet {
     }
 
     fn history(&self) -> History {
-        History::new(days(self.rows), self.end, &mut Dice::new(self.seed, "history"))
+        History::new(days(self.rows), self.end, &mut DemoRng::new(self.seed, "history"))
     }
 
     fn record_table<G: Generator>(
@@ -125,16 +125,16 @@ impl Fleet {
         count: u64,
         mut generator: G,
     ) -> Result<()> {
-        let dice = Dice::new(self.seed, G::Row::TABLE.name());
-        let mut moment = Moment { at: self.end, history, dice };
+        let rng = DemoRng::new(self.seed, G::Row::TABLE.name());
+        let mut context = EventContext { at: self.end, history, rng };
         let mut texts = vec![Texts::default(); count.min(ROWS_AT_ONCE) as usize];
         let mut begun = 0;
         while begun < count {
             let until = count.min(begun + ROWS_AT_ONCE);
             db.record_all((begun..until).zip(&mut texts).map(|(number, texts)| {
                 // Each row has its own stretch of the work, so times never fall.
-                moment.at = history.at((number as f64 + moment.dice.share()) / count as f64);
-                generator.row(&mut moment, texts)
+                context.at = history.at((number as f64 + context.rng.share()) / count as f64);
+                generator.row(&mut context, texts)
             }))?;
             begun = until;
         }

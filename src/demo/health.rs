@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::demo::moment::{AGENTS, Generator, LOOPING, Moment, SILENT, Texts, add_ms, keep};
+use crate::demo::event_context::{
+    AGENTS, EventContext, Generator, LOOPING, SILENT, Texts, add_ms, keep,
+};
 use crate::schema::{CrashRecord, SessionEvent, SessionRecord, TickRecord, WatchdogEventRecord};
 
 /// Ticks, with how long the command runs that each agent waits for.
@@ -21,20 +23,20 @@ enum Tick {
 impl Generator for Ticks {
     type Row<'t> = TickRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> TickRecord<'t> {
+    fn row<'t>(&mut self, context: &mut EventContext<'_>, texts: &'t mut Texts) -> TickRecord<'t> {
         let [source, detail, ..] = texts;
         let kinds = [(10, Tick::Watchdog), (34, Tick::Heartbeat), (56, Tick::Progress)];
-        let kind = moment.dice.weighted(&kinds);
-        let agent = moment.agent();
-        let session = moment.session_id(agent);
-        let dice = &mut moment.dice;
+        let kind = context.rng.weighted(&kinds);
+        let agent = context.agent();
+        let session = context.session_id(agent);
+        let rng = &mut context.rng;
         let (who, what) = match kind {
             Tick::Watchdog => {
-                let (elapsed, up) = (dice.within(55..75), dice.within(7..11));
+                let (elapsed, up) = (rng.within(55..75), rng.within(7..11));
                 ("watchdog".to_owned(), format!(r#"{{"elapsed_s":{elapsed},"agents_up":{up}}}"#))
             }
             Tick::Heartbeat => {
-                let (elapsed, queue) = (dice.within(28..33), dice.within(0..6));
+                let (elapsed, queue) = (rng.within(28..33), rng.within(0..6));
                 (
                     format!("{}:heartbeat", AGENTS[agent]),
                     format!(
@@ -43,10 +45,10 @@ impl Generator for Ticks {
                 )
             }
             Tick::Progress => {
-                let begins_anew = dice.one_in(12);
+                let begins_anew = rng.one_in(12);
                 let elapsed = &mut self.elapsed_s[agent];
-                *elapsed = if begins_anew { 0 } else { *elapsed } + dice.within(1..4);
-                let lines = dice.skewed(20, 4);
+                *elapsed = if begins_anew { 0 } else { *elapsed } + rng.within(1..4);
+                let lines = rng.skewed(20, 4);
                 (
                     format!("{}:bash_progress", AGENTS[agent]),
                     format!(
@@ -55,7 +57,11 @@ impl Generator for Ticks {
                 )
             }
         };
-        TickRecord { ts_utc: moment.at, source: keep(source, who), detail_json: keep(detail, what) }
+        TickRecord {
+            ts_utc: context.at,
+            source: keep(source, who),
+            detail_json: keep(detail, what),
+        }
     }
 }
 
@@ -76,7 +82,7 @@ impl Sessions {
         Self { rows_left: rows, numbers: Default::default(), up: [false; 10], lost: [false; 10] }
     }
 
-    fn next(&mut self, moment: &mut Moment<'_>) -> (usize, SessionEvent) {
+    fn next(&mut self, context: &mut EventContext<'_>) -> (usize, SessionEvent) {
         let up = self.up.iter().filter(|up| **up).count() as u64;
         // As many rows are left as sessions are up: from here on they end.
         if up >= self.rows_left
@@ -84,13 +90,13 @@ impl Sessions {
         {
             return (agent, SessionEvent::Down);
         }
-        if let Some(agent) = self.lose(moment) {
+        if let Some(agent) = self.lose(context) {
             return (agent, SessionEvent::Up);
         }
-        let agent = moment.agent();
+        let agent = context.agent();
         let room_for_one_more = up + 2 <= self.rows_left;
         match self.up[agent] {
-            true if moment.dice.in_thousand(880) => (agent, SessionEvent::Down),
+            true if context.rng.in_thousand(880) => (agent, SessionEvent::Down),
             true => (agent, SessionEvent::Note),
             false if room_for_one_more || up == 0 => (agent, SessionEvent::Up),
             false => (self.up.iter().position(|up| *up).unwrap_or(agent), SessionEvent::Note),
@@ -99,11 +105,11 @@ impl Sessions {
 
     /// Forgets the session of an agent shortly before its fate is due, so that it never ends. An
     /// agent that has none then is returned: it must begin one first.
-    fn lose(&mut self, moment: &Moment<'_>) -> Option<usize> {
-        let fates = [(LOOPING, moment.history.loop_start), (SILENT, moment.history.silent_from)];
-        let (agent, _) = fates
-            .into_iter()
-            .find(|&(agent, due)| moment.at >= add_ms(due, -LOST_BEFORE_MS) && !self.lost[agent])?;
+    fn lose(&mut self, context: &EventContext<'_>) -> Option<usize> {
+        let fates = [(LOOPING, context.history.loop_start), (SILENT, context.history.silent_from)];
+        let (agent, _) = fates.into_iter().find(|&(agent, due)| {
+            context.at >= add_ms(due, -LOST_BEFORE_MS) && !self.lost[agent]
+        })?;
         self.lost[agent] = self.up[agent];
         self.up[agent] = false;
         (!self.lost[agent]).then_some(agent)
@@ -113,15 +119,15 @@ impl Sessions {
 impl Generator for Sessions {
     type Row<'t> = SessionRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, _: &'t mut Texts) -> SessionRecord<'t> {
-        let (agent, event) = self.next(moment);
+    fn row<'t>(&mut self, context: &mut EventContext<'_>, _: &'t mut Texts) -> SessionRecord<'t> {
+        let (agent, event) = self.next(context);
         self.rows_left = self.rows_left.saturating_sub(1);
         if event == SessionEvent::Up {
             self.numbers[agent] += 1;
         }
         self.up[agent] = event != SessionEvent::Down;
         SessionRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             agent: AGENTS[agent],
             session_num: self.numbers[agent],
             event,
@@ -143,22 +149,22 @@ pub(super) struct Crashes {
 impl Generator for Crashes {
     type Row<'t> = CrashRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> CrashRecord<'t> {
+    fn row<'t>(&mut self, context: &mut EventContext<'_>, texts: &'t mut Texts) -> CrashRecord<'t> {
         let [detail, ..] = texts;
         let kinds = [(4, ("panic", 101)), (3, ("out_of_memory", 137)), (3, ("api_error", 1))];
-        let mut agent = moment.agent();
-        let (mut kind, mut exit_code) = moment.dice.weighted(&kinds);
-        let loop_start = moment.history.loop_start;
-        if moment.at >= loop_start && self.in_loop < LOOP_CRASHES {
-            let late_ms = moment.dice.within(0..LOOP_STEP_MS / 2);
-            moment.at = add_ms(loop_start, self.in_loop * LOOP_STEP_MS + late_ms);
+        let mut agent = context.agent();
+        let (mut kind, mut exit_code) = context.rng.weighted(&kinds);
+        let loop_start = context.history.loop_start;
+        if context.at >= loop_start && self.in_loop < LOOP_CRASHES {
+            let late_ms = context.rng.within(0..LOOP_STEP_MS / 2);
+            context.at = add_ms(loop_start, self.in_loop * LOOP_STEP_MS + late_ms);
             self.in_loop += 1;
             (agent, kind, exit_code) = (LOOPING, "panic", 101);
         }
         // In a long history other crashes fall into the minutes of the loop.
-        let at = self.latest.map_or(moment.at, |latest| latest.max(moment.at));
+        let at = self.latest.map_or(context.at, |latest| latest.max(context.at));
         self.latest = Some(at);
-        let session = moment.session_id(agent);
+        let session = context.session_id(agent);
         let what = format!(r#"{{"session_id":"{session}","exit_code":{exit_code}}}"#);
         CrashRecord { ts_utc: at, kind, agent: AGENTS[agent], detail_json: keep(detail, what) }
     }
@@ -196,25 +202,25 @@ impl Generator for WatchdogEvents {
 
     fn row<'t>(
         &mut self,
-        moment: &mut Moment<'_>,
+        context: &mut EventContext<'_>,
         texts: &'t mut Texts,
     ) -> WatchdogEventRecord<'t> {
         let [detail, ..] = texts;
-        let noticed = add_ms(moment.history.loop_start, LOOP_CRASHES * LOOP_STEP_MS);
-        let (agent, event) = if moment.at >= noticed && !self.saw_loop {
+        let noticed = add_ms(context.history.loop_start, LOOP_CRASHES * LOOP_STEP_MS);
+        let (agent, event) = if context.at >= noticed && !self.saw_loop {
             self.saw_loop = true;
             (LOOPING, CRASH_LOOP)
-        } else if moment.at >= moment.history.silent_from && !self.saw_silence {
+        } else if context.at >= context.history.silent_from && !self.saw_silence {
             self.saw_silence = true;
             (SILENT, AGENT_SILENT)
         } else {
-            (moment.agent(), moment.dice.weighted(&EVENTS))
+            (context.agent(), context.rng.weighted(&EVENTS))
         };
-        let session = moment.session_id(agent);
-        let load = moment.dice.within(5..98);
+        let session = context.session_id(agent);
+        let load = context.rng.within(5..98);
         let what = format!(r#"{{"session_id":"{session}","load_percent":{load}}}"#);
         WatchdogEventRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             event: event.name,
             agent: Some(AGENTS[agent]),
             severity: Some(event.severity),

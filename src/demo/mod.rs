@@ -4,13 +4,13 @@
 
 mod calls;
 mod code;
-mod dice;
+mod conversations;
+mod event_context;
 mod fleet;
 mod health;
-mod moment;
 mod questions;
-mod talk;
-mod words;
+mod rng;
+mod vocabulary;
 
 pub use fleet::Fleet;
 pub use questions::{QUESTIONS, Question};

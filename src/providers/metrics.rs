@@ -11,7 +11,7 @@ pub(super) struct ScanMetrics {
     /// Blocks that the table has.
     pub(super) blocks_total: Count,
     /// Blocks that zones showed to hold no wanted row.
-    pub(super) blocks_skipped: Count,
+    pub(super) blocks_pruned: Count,
     /// Blocks of which no more was wanted than the number of their rows, which zones tell.
     pub(super) blocks_counted: Count,
     /// Blocks of which rows were taken from the store.
@@ -19,27 +19,27 @@ pub(super) struct ScanMetrics {
     /// Rows taken from the store.
     pub(super) rows_read: Count,
     /// The JSON of those rows.
-    pub(super) json_bytes: Count,
+    pub(super) bytes_scanned: Count,
 }
 
 impl ScanMetrics {
     pub(super) const BLOCKS_TOTAL: &str = "blocks_total";
-    pub(super) const BLOCKS_SKIPPED: &str = "blocks_skipped";
+    pub(super) const BLOCKS_PRUNED: &str = "blocks_pruned";
     pub(super) const BLOCKS_COUNTED: &str = "blocks_counted";
     pub(super) const BLOCKS_READ: &str = "blocks_read";
     pub(super) const ROWS_READ: &str = "rows_read";
-    pub(super) const JSON_BYTES: &str = "json_bytes";
+    pub(super) const BYTES_SCANNED: &str = "bytes_scanned";
 
     pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
         Self {
             baseline: BaselineMetrics::new(metrics, partition),
             blocks_total: counter(Self::BLOCKS_TOTAL),
-            blocks_skipped: counter(Self::BLOCKS_SKIPPED),
+            blocks_pruned: counter(Self::BLOCKS_PRUNED),
             blocks_counted: counter(Self::BLOCKS_COUNTED),
             blocks_read: counter(Self::BLOCKS_READ),
             rows_read: counter(Self::ROWS_READ),
-            json_bytes: counter(Self::JSON_BYTES),
+            bytes_scanned: counter(Self::BYTES_SCANNED),
         }
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! A query goes through the files in this order: [`provider`] answers the planner, and [`pushdown`]
 //! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
-//! become [`segments`] to read, and [`statistics`] for the optimizer, which may then ask for an
+//! become [`id_ranges`] to read, and [`statistics`] for the optimizer, which may then ask for an
 //! [`order`] and add a [`predicate`], whose [`conjuncts`] are put into the order in which they are
 //! evaluated. When the plan runs, [`scan`] starts tasks, each of which reads with a [`reader`] and keeps
 //! a [`selection`] of each batch, and [`progress`] tells how far they are.
 
 mod conjuncts;
+mod id_ranges;
 mod metrics;
 mod order;
 mod predicate;
@@ -18,7 +19,6 @@ mod pushdown;
 mod ranges;
 mod reader;
 mod scan;
-mod segments;
 mod selection;
 mod skipped;
 mod source;

@@ -25,11 +25,11 @@ pub struct ScanCounts {
     /// Rows taken from the store.
     pub rows_read: u64,
     /// The JSON of those rows, in bytes.
-    pub json_bytes: u64,
+    pub bytes_scanned: u64,
     /// The blocks of the tables.
     pub blocks_total: u64,
     /// Blocks that were known to hold no wanted row.
-    pub blocks_skipped: u64,
+    pub blocks_pruned: u64,
     /// Blocks of which no more was wanted than the number of their rows, which is known.
     pub blocks_counted: u64,
     /// Blocks of which rows were taken.
@@ -60,9 +60,9 @@ impl QueryProgress {
                 let MetricValue::Count { name, count } = metric.value() else { continue };
                 let sum = match name.as_ref() {
                     ScanMetrics::ROWS_READ => &mut counts.rows_read,
-                    ScanMetrics::JSON_BYTES => &mut counts.json_bytes,
+                    ScanMetrics::BYTES_SCANNED => &mut counts.bytes_scanned,
                     ScanMetrics::BLOCKS_TOTAL => &mut counts.blocks_total,
-                    ScanMetrics::BLOCKS_SKIPPED => &mut counts.blocks_skipped,
+                    ScanMetrics::BLOCKS_PRUNED => &mut counts.blocks_pruned,
                     ScanMetrics::BLOCKS_COUNTED => &mut counts.blocks_counted,
                     ScanMetrics::BLOCKS_READ => &mut counts.blocks_read,
                     _ => continue,

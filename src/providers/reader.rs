@@ -1,4 +1,4 @@
-//! Reading segments: rows from the snapshot, decoded into batches. The columns that decide whether a
+//! Reading ranges of ids: rows from the snapshot, decoded into batches. The columns that decide whether a
 //! row is wanted are decoded first, the others only for rows that are.
 
 use std::ops::ControlFlow;
@@ -9,11 +9,11 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
 
 use crate::error::Result;
+use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::ranges::RangeSet;
-use crate::providers::segments::Segment;
 use crate::providers::selection::Selection;
 use crate::providers::skipped::SkippedRows;
 use crate::providers::source::RowSource;
@@ -33,28 +33,28 @@ const ROWS_BETWEEN_CHECKS: usize = 1024;
 pub(super) struct RowReader {
     table: &'static Table,
     snapshot: Arc<Snapshot>,
-    falling: bool,
+    descending: bool,
     schema: SchemaRef,
     /// Decodes the columns that decide, or all of them if every row is wanted.
     first: Decoder,
-    decision: Option<Decision>,
+    decision: Option<RowFilter>,
     /// Decodes what else is asked for, of the rows that are wanted.
-    rest: Option<Rest>,
+    rest: Option<LateColumns>,
     /// Tries each row first, if corrupt ones are left out.
-    trial: Option<Trial>,
+    trial: Option<RowValidator>,
     /// Where each column comes from.
-    columns: Vec<Origin>,
+    columns: Vec<ColumnSource>,
     metrics: ScanMetrics,
     /// The JSON of the rows since the last batch.
     batch_bytes: usize,
     /// Rows read, and their JSON, that `metrics` has not been told of. All tasks of a scan count
     /// there, and would wait for each other if they did so at each row.
-    uncounted: (usize, usize),
+    pending_counts: (usize, usize),
 }
 
 /// Which rows are wanted.
 #[derive(Debug)]
-struct Decision {
+struct RowFilter {
     /// The times that are wanted, and where the time stands among the columns that decide.
     times: Option<(RangeSet, usize)>,
     predicate: Predicate,
@@ -64,7 +64,7 @@ struct Decision {
 /// All columns of the table are tried, whatever the query asks for: every query of a table sees the
 /// same rows then, `count(*)` too. Only a query that leaves corrupt rows out pays for it.
 #[derive(Debug)]
-struct Trial {
+struct RowValidator {
     table: &'static Table,
     decoder: Decoder,
     skipped: Arc<SkippedRows>,
@@ -72,7 +72,7 @@ struct Trial {
 
 /// The columns that wait for the decision, and the rows they will be decoded from.
 #[derive(Debug)]
-struct Rest {
+struct LateColumns {
     decoder: Decoder,
     json: Vec<u8>,
     /// The id of each row, and where its JSON ends.
@@ -80,22 +80,22 @@ struct Rest {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Origin {
+enum ColumnSource {
     First(usize),
-    Rest(usize),
+    LateColumns(usize),
 }
 
 impl RowReader {
-    /// A reader of these columns of those rows of these segments that pass the predicate.
+    /// A reader of these columns of those rows of these ranges of ids that pass the predicate.
     pub(super) fn new(
         source: &RowSource,
         projection: &[usize],
-        segments: &[Segment],
+        id_ranges: &[IdRange],
         predicate: &Predicate,
         metrics: ScanMetrics,
     ) -> Result<Self> {
         let table = source.table;
-        let time = table.time_index().filter(|_| segments.iter().any(|s| s.check_times));
+        let time = table.time_index().filter(|_| id_ranges.iter().any(|s| s.check_times));
         let decides = time.is_some() || !predicate.is_empty();
         let mut first = projection.to_vec();
         if decides {
@@ -108,32 +108,32 @@ impl RowReader {
         let mut columns = Vec::with_capacity(projection.len());
         for &index in projection {
             columns.push(match position(index) {
-                Some(position) => Origin::First(position),
+                Some(position) => ColumnSource::First(position),
                 None => {
                     rest.push(index);
-                    Origin::Rest(rest.len() - 1)
+                    ColumnSource::LateColumns(rest.len() - 1)
                 }
             });
         }
         let times = time.and_then(position).map(|at| (source.ranges.times.clone(), at));
         let predicate = predicate.over(&first)?;
         let trial = match &source.skipped {
-            Some(skipped) => Some(Trial::new(table, Arc::clone(skipped))?),
+            Some(skipped) => Some(RowValidator::new(table, Arc::clone(skipped))?),
             None => None,
         };
         Ok(Self {
             table,
             snapshot: Arc::clone(&source.snapshot),
-            falling: source.order == Order::Falling,
+            descending: source.order == Order::Descending,
             schema: Arc::new(table.schema().project(projection)?),
             first: Decoder::new(table, &first)?,
-            decision: decides.then_some(Decision { times, predicate }),
-            rest: if rest.is_empty() { None } else { Some(Rest::new(table, &rest)?) },
+            decision: decides.then_some(RowFilter { times, predicate }),
+            rest: if rest.is_empty() { None } else { Some(LateColumns::new(table, &rest)?) },
             trial,
             columns,
             metrics,
             batch_bytes: 0,
-            uncounted: (0, 0),
+            pending_counts: (0, 0),
         })
     }
 
@@ -141,7 +141,7 @@ impl RowReader {
     /// `wanted` says that no more are. The last batch may go past the limit.
     pub(super) fn read(
         &mut self,
-        segments: &[Segment],
+        id_ranges: &[IdRange],
         batch_size: usize,
         limit: usize,
         wanted: impl Fn() -> bool,
@@ -150,22 +150,22 @@ impl RowReader {
         let mut left = limit;
         let mut block = None;
         let snapshot = Arc::clone(&self.snapshot);
-        for segment in segments {
+        for id_range in id_ranges {
             let mut stopped = false;
-            if let Some(zone) = segment.known.filter(|_| self.only_counts()) {
+            if let Some(zone) = id_range.known.filter(|_| self.only_counts()) {
                 self.metrics.blocks_counted.add(1);
                 if !self.send_columns(Vec::new(), zone.rows as usize, &mut left, &mut send)? {
                     return Ok(());
                 }
                 continue;
             }
-            if block.replace(segment.block) != Some(segment.block) {
+            if block.replace(id_range.block) != Some(id_range.block) {
                 self.metrics.blocks_read.add(1);
             }
             // Where corrupt rows are left out, whatever else can be read is wanted.
-            let expected = segment.expected.filter(|_| self.trial.is_none());
-            let ids = segment.ids.clone();
-            snapshot.scan(self.table, ids, expected, self.falling, |id, json| {
+            let expected = id_range.expected.filter(|_| self.trial.is_none());
+            let ids = id_range.ids.clone();
+            snapshot.scan(self.table, ids, expected, self.descending, |id, json| {
                 self.push(id, json)?;
                 let rows = self.first.rows();
                 // If every row is wanted, it is known when there are enough.
@@ -193,15 +193,15 @@ impl RowReader {
     }
 
     fn count_rows(&mut self) {
-        let (rows, json_bytes) = std::mem::take(&mut self.uncounted);
+        let (rows, bytes_scanned) = std::mem::take(&mut self.pending_counts);
         self.metrics.rows_read.add(rows);
-        self.metrics.json_bytes.add(json_bytes);
+        self.metrics.bytes_scanned.add(bytes_scanned);
     }
 
     fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
         self.batch_bytes += json.len();
-        self.uncounted.0 += 1;
-        self.uncounted.1 += json.len();
+        self.pending_counts.0 += 1;
+        self.pending_counts.1 += json.len();
         if self.trial.as_mut().is_some_and(|trial| !trial.accepts(id, json)) {
             return Ok(());
         }
@@ -233,10 +233,12 @@ impl RowReader {
         if rows == 0 {
             return Ok(true);
         }
-        let column = |origin: &Origin| -> ArrayRef {
+        let column = |origin: &ColumnSource| -> ArrayRef {
             match (*origin, &rest) {
-                (Origin::Rest(at), Some(rest)) => Arc::clone(rest.column(at)),
-                (Origin::First(at) | Origin::Rest(at), _) => Arc::clone(first.column(at)),
+                (ColumnSource::LateColumns(at), Some(rest)) => Arc::clone(rest.column(at)),
+                (ColumnSource::First(at) | ColumnSource::LateColumns(at), _) => {
+                    Arc::clone(first.column(at))
+                }
             }
         };
         let columns = self.columns.iter().map(column).collect();
@@ -257,7 +259,7 @@ impl RowReader {
     }
 }
 
-impl Trial {
+impl RowValidator {
     fn new(table: &'static Table, skipped: Arc<SkippedRows>) -> Result<Self> {
         let columns: Vec<usize> = (0..=table.columns().len()).collect();
         Ok(Self { table, decoder: Decoder::new(table, &columns)?, skipped })
@@ -277,7 +279,7 @@ impl Trial {
     }
 }
 
-impl Decision {
+impl RowFilter {
     /// The rows that are wanted: those of the wanted times, and of them those that pass the predicate.
     fn select(&self, mut rows: Selection) -> Result<Selection> {
         if let Some((wanted, at)) = &self.times {
@@ -290,7 +292,7 @@ impl Decision {
     }
 }
 
-impl Rest {
+impl LateColumns {
     fn new(table: &'static Table, columns: &[usize]) -> Result<Self> {
         let decoder = Decoder::new(table, columns)?;
         Ok(Self { decoder, json: Vec::new(), rows: Vec::new() })

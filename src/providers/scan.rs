@@ -14,10 +14,10 @@ use datafusion::physical_plan::stream::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
+use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
 use crate::providers::reader::RowReader;
-use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
 use crate::thread_pool::run_blocking;
 
@@ -36,12 +36,12 @@ pub(super) fn open(
 ) -> Result<SendableRecordBatchStream> {
     let config = context.session_config();
     let metrics = ScanMetrics::new(&source.metrics, partition);
-    metrics.blocks_total.add(source.segments.blocks);
-    metrics.blocks_skipped.add(source.segments.skipped);
+    metrics.blocks_total.add(source.id_ranges.blocks);
+    metrics.blocks_pruned.add(source.id_ranges.skipped);
 
     let may_end_early = source.fetch.is_some() || !source.sorted_by.is_empty();
-    let segments = source.order.arrange(&source.segments.segments);
-    let chunks = chunks(&segments, config.batch_size(), may_end_early);
+    let id_ranges = source.order.arrange(&source.id_ranges.id_ranges);
+    let chunks = chunks(&id_ranges, config.batch_size(), may_end_early);
     // What ends early should not read ahead before it is known to need more.
     let alone = if may_end_early { CHUNKS_READ_ALONE } else { 0 };
     let tasks = config.target_partitions().max(1);
@@ -84,17 +84,17 @@ fn first_rows(
     })
 }
 
-/// The segments cut into what one task reads: about as many rows as a batch has. If the scan may end
+/// The ranges of ids cut into what one task reads: about as many rows as a batch has. If the scan may end
 /// early, the first chunks are smaller.
-fn chunks(segments: &[Segment], batch_size: usize, may_end_early: bool) -> Vec<Vec<Segment>> {
+fn chunks(id_ranges: &[IdRange], batch_size: usize, may_end_early: bool) -> Vec<Vec<IdRange>> {
     let largest = batch_size as u64;
     let mut wanted = if may_end_early { 1 } else { largest };
     let mut chunks = Vec::new();
     let (mut chunk, mut rows) = (Vec::new(), 0_u64);
-    for segment in segments {
-        // Of a segment that nothing is known of, one is enough for a task.
-        rows = rows.saturating_add(segment.max_rows.unwrap_or(u64::MAX));
-        chunk.push(segment.clone());
+    for id_range in id_ranges {
+        // Of a range of ids that nothing is known of, one is enough for a task.
+        rows = rows.saturating_add(id_range.max_rows.unwrap_or(u64::MAX));
+        chunk.push(id_range.clone());
         if rows >= wanted {
             chunks.push(std::mem::take(&mut chunk));
             (rows, wanted) = (0, (wanted * 4).min(largest));
@@ -116,20 +116,20 @@ struct ChunkOpener {
 
 impl ChunkOpener {
     /// Starts a task that reads what of a chunk is wanted by now.
-    fn open(&self, chunk: Vec<Segment>) -> Result<SendableRecordBatchStream> {
+    fn open(&self, chunk: Vec<IdRange>) -> Result<SendableRecordBatchStream> {
         let source = &self.source;
         let wanted = source.predicate.ranges(source.table);
-        let mut segments = Vec::with_capacity(chunk.len());
-        for segment in &chunk {
-            segments.extend(segment.narrow(&wanted));
+        let mut id_ranges = Vec::with_capacity(chunk.len());
+        for id_range in &chunk {
+            id_ranges.extend(id_range.narrow(&wanted));
         }
-        let blocks = |segments: &[Segment]| segments.chunk_by(|a, b| a.block == b.block).count();
-        self.metrics.blocks_skipped.add(blocks(&chunk).saturating_sub(blocks(&segments)));
-        if source.order == Order::Falling {
-            segments.sort_by_key(|segment| std::cmp::Reverse(*segment.ids.start()));
+        let blocks = |id_ranges: &[IdRange]| id_ranges.chunk_by(|a, b| a.block == b.block).count();
+        self.metrics.blocks_pruned.add(blocks(&chunk).saturating_sub(blocks(&id_ranges)));
+        if source.order == Order::Descending {
+            id_ranges.sort_by_key(|id_range| std::cmp::Reverse(*id_range.ids.start()));
         }
         let schema = Arc::clone(&source.schema);
-        if segments.is_empty() {
+        if id_ranges.is_empty() {
             return Ok(Box::pin(EmptyRecordBatchStream::new(schema)));
         }
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_IN_FLIGHT);
@@ -138,7 +138,7 @@ impl ChunkOpener {
         let mut reader = RowReader::new(
             source,
             &source.projection,
-            &segments,
+            &id_ranges,
             &source.predicate,
             self.metrics.clone(),
         )?;
@@ -153,7 +153,7 @@ impl ChunkOpener {
                 timer.restart();
                 sent
             };
-            Ok(reader.read(&segments, batch_size, limit, wanted, send)?)
+            Ok(reader.read(&id_ranges, batch_size, limit, wanted, send)?)
         }));
         Ok(stream.build())
     }

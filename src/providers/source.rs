@@ -23,13 +23,13 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
 use crate::providers::conjuncts::can_be_moved;
+use crate::providers::id_ranges::IdRanges;
 use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
-use crate::providers::segments::Segments;
 use crate::providers::skipped::SkippedRows;
-use crate::providers::statistics::Totals;
+use crate::providers::statistics::ExactStatistics;
 use crate::store::Snapshot;
 use crate::table::Table;
 
@@ -52,9 +52,9 @@ pub(super) struct RowSource {
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
     pub(super) ranges: Arc<Ranges>,
-    pub(super) segments: Arc<Segments>,
+    pub(super) id_ranges: Arc<IdRanges>,
     /// What is known of the rows without reading them all.
-    totals: Option<Totals>,
+    totals: Option<ExactStatistics>,
     /// What else rows must pass.
     pub(super) predicate: Predicate,
     pub(super) order: Order,
@@ -82,13 +82,13 @@ impl RowSource {
         let mut source = Self {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
-            segments: Arc::new(Segments::plan(&snapshot.zones(table)?, &ranges)),
+            id_ranges: Arc::new(IdRanges::plan(&snapshot.zones(table)?, &ranges)),
             ranges: Arc::new(ranges),
             snapshot,
             projection,
             totals: None,
             predicate,
-            order: if is_ours { Order::Rising } else { Order::Any },
+            order: if is_ours { Order::Ascending } else { Order::Any },
             sorted_by: Vec::new(),
             fetch,
             skipped,
@@ -97,7 +97,7 @@ impl RowSource {
         };
         // The optimizer asks for them in every plan, on a thread that must not wait for a disk. A row
         // that cannot be read is for the scan to report, if it gets there.
-        source.totals = Totals::of(&source).unwrap_or_default();
+        source.totals = ExactStatistics::of(&source).unwrap_or_default();
         Ok(source)
     }
 
@@ -150,8 +150,8 @@ impl DataSource for RowSource {
     fn eq_properties(&self) -> EquivalenceProperties {
         let schema = Arc::clone(&self.schema);
         let descending = match self.order {
-            Order::Rising => false,
-            Order::Falling => true,
+            Order::Ascending => false,
+            Order::Descending => true,
             Order::Any | Order::NewestFirst | Order::OldestFirst => {
                 return EquivalenceProperties::new(schema);
             }
@@ -248,8 +248,8 @@ impl DataSource for RowSource {
         let column = column.and_then(|index| self.projection.get(index).copied());
         let descending = first.options.descending;
         let order = match column {
-            Some(0) if descending => Order::Falling,
-            Some(0) => Order::Rising,
+            Some(0) if descending => Order::Descending,
+            Some(0) => Order::Ascending,
             Some(index) if self.table.time_index() == Some(index) => match descending {
                 true => Order::NewestFirst,
                 false => Order::OldestFirst,
@@ -263,7 +263,7 @@ impl DataSource for RowSource {
         // If a sort of several partitions is taken out, DataFusion may lose the merge as well, and refuse
         // the plan. A rule of ours sees to it that there is one partition. Elsewhere the sort stays: when
         // it runs and finds its input in order, it passes the rows on, up to its limit.
-        let by_id = matches!(order, Order::Rising | Order::Falling);
+        let by_id = matches!(order, Order::Ascending | Order::Descending);
         let ordered = Self { order, ..self.clone() };
         if by_id && keys.len() == 1 && self.is_ours {
             return Ok(SortOrderPushdownResult::Exact { inner: Arc::new(ordered) });

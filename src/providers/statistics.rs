@@ -12,41 +12,41 @@ use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
 use crate::error::Result;
+use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::predicate::Predicate;
 use crate::providers::reader::RowReader;
-use crate::providers::segments::Segment;
 use crate::providers::source::RowSource;
 use crate::store::Zone;
 
-/// So many segments may be read to learn what zones do not tell: those at the two ends of a range of
+/// So many ranges of ids may be read to learn what zones do not tell: those at the two ends of a range of
 /// times, and of a range of ids.
-const MAX_SEGMENTS_READ: usize = 4;
+const MAX_RANGES_READ: usize = 4;
 
 /// All rows of a scan together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Totals {
+pub(super) struct ExactStatistics {
     /// How many there are, and the span of their times.
     zone: Zone,
     /// The smallest and the largest id.
     ids: Option<(i64, i64)>,
 }
 
-impl Totals {
+impl ExactStatistics {
     /// `None` if too much would have to be read.
     pub(super) fn of(source: &RowSource) -> Result<Option<Self>> {
-        let segments = &source.segments.segments;
-        if segments.iter().filter(|segment| segment.known.is_none()).count() > MAX_SEGMENTS_READ
-            || segments.iter().any(|segment| segment.max_rows.is_none())
+        let id_ranges = &source.id_ranges.id_ranges;
+        if id_ranges.iter().filter(|id_range| id_range.known.is_none()).count() > MAX_RANGES_READ
+            || id_ranges.iter().any(|id_range| id_range.max_rows.is_none())
         {
             return Ok(None);
         }
         let mut totals = Self::default();
         let mut ids = Vec::new();
-        for segment in segments {
-            let (zone, found) = match segment.known {
-                Some(zone) => (zone, (zone.rows > 0).then(|| segment.ids.clone())),
-                None => read(source, segment)?,
+        for id_range in id_ranges {
+            let (zone, found) = match id_range.known {
+                Some(zone) => (zone, (zone.rows > 0).then(|| id_range.ids.clone())),
+                None => read(source, id_range)?,
             };
             totals.zone.add(zone);
             ids.extend(found);
@@ -112,12 +112,13 @@ fn time(nanos: i64) -> ScalarValue {
     ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
 }
 
-/// Reads a segment to learn what its wanted rows have together, and the run of ids they lie in.
-fn read(source: &RowSource, segment: &Segment) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
+/// Reads a range of ids to learn what its wanted rows have together, and the run of ids they lie in.
+fn read(source: &RowSource, id_range: &IdRange) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
     let projection: Vec<usize> = std::iter::once(0).chain(source.table.time_index()).collect();
-    let segments = std::slice::from_ref(segment);
+    let id_ranges = std::slice::from_ref(id_range);
     let metrics = ScanMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-    let mut reader = RowReader::new(source, &projection, segments, &Predicate::default(), metrics)?;
+    let mut reader =
+        RowReader::new(source, &projection, id_ranges, &Predicate::default(), metrics)?;
     let mut zone = Zone::default();
     let mut ids_found: Option<RangeInclusive<i64>> = None;
     let take_note = |batch: RecordBatch| {
@@ -132,6 +133,6 @@ fn read(source: &RowSource, segment: &Segment) -> Result<(Zone, Option<RangeIncl
         }
         true
     };
-    reader.read(segments, usize::MAX, usize::MAX, || true, take_note)?;
+    reader.read(id_ranges, usize::MAX, usize::MAX, || true, take_note)?;
     Ok((zone, ids_found))
 }

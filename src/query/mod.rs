@@ -27,5 +27,5 @@ pub use stream::QueryStream;
 
 pub(crate) use parameters::scalar;
 pub(crate) use runtime::QueryRuntime;
-pub(crate) use session::Sessions;
+pub(crate) use session::SessionFactory;
 pub(crate) use stream::{collect, start};

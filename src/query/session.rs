@@ -22,11 +22,11 @@ use crate::query::rules;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
-use crate::temporary::Spills;
+use crate::temp_files::Spills;
 
 /// Makes sessions that have the tables of one store.
 #[derive(Debug)]
-pub(crate) struct Sessions {
+pub(crate) struct SessionFactory {
     store: Store,
     tables: Vec<&'static Table>,
     options: OpenOptions,
@@ -34,7 +34,7 @@ pub(crate) struct Sessions {
     bare: OnceLock<Arc<SessionState>>,
 }
 
-impl Sessions {
+impl SessionFactory {
     pub(crate) fn new(store: Store, tables: Vec<&'static Table>, options: OpenOptions) -> Self {
         Self { store, tables, options, bare: OnceLock::new() }
     }
@@ -58,7 +58,7 @@ impl Sessions {
 
     /// A table whose every scan sees what is committed when it is planned.
     pub(crate) fn latest_of(&self, table: &'static Table) -> StoreTable {
-        self.policed(StoreTable::latest(table, self.store.clone()), &Arc::default())
+        self.with_corrupt_row_policy(StoreTable::latest(table, self.store.clone()), &Arc::default())
     }
 
     /// A session whose tables all show the same snapshot. `skipped` counts the corrupt rows that are
@@ -69,18 +69,24 @@ impl Sessions {
         skipped: &Arc<SkippedRows>,
     ) -> Result<SessionContext> {
         self.session(|table| {
-            self.policed(StoreTable::of_snapshot(table, Arc::clone(snapshot)), skipped)
+            self.with_corrupt_row_policy(
+                StoreTable::of_snapshot(table, Arc::clone(snapshot)),
+                skipped,
+            )
         })
     }
 
     /// Changes the session that others are copied from.
     #[cfg(test)]
-    pub(super) fn with_bare(self, change: impl FnOnce(Memory) -> Result<SessionState>) -> Self {
+    pub(super) fn with_base_state(
+        self,
+        change: impl FnOnce(Memory) -> Result<SessionState>,
+    ) -> Self {
         let bare = change(Memory::of(&self.options)).unwrap();
         Self { bare: OnceLock::from(Arc::new(bare)), ..self }
     }
 
-    fn policed(&self, table: StoreTable, skipped: &Arc<SkippedRows>) -> StoreTable {
+    fn with_corrupt_row_policy(&self, table: StoreTable, skipped: &Arc<SkippedRows>) -> StoreTable {
         match self.options.skip_corrupt {
             true => table.skipping_corrupt(Arc::clone(skipped)),
             false => table,
@@ -95,7 +101,7 @@ impl Sessions {
         let bare = match self.bare.get() {
             Some(bare) => Arc::clone(bare),
             None => {
-                let bare = Arc::new(bare_session(Memory::of(&self.options))?);
+                let bare = Arc::new(base_state(Memory::of(&self.options))?);
                 Arc::clone(self.bare.get_or_init(|| bare))
             }
         };
@@ -121,7 +127,7 @@ impl Memory {
     }
 }
 
-pub(super) fn bare_session(memory: Memory) -> Result<SessionState> {
+pub(super) fn base_state(memory: Memory) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
@@ -206,9 +212,9 @@ mod tests {
         db.record_all(texts.iter().map(|text| tick(text))).unwrap();
 
         let store = Store::open_read_only(&path, &options).unwrap();
-        let sessions = Sessions::new(store, TABLES.to_vec(), options);
-        let sessions = Arc::new(sessions.with_bare(|_| {
-            let bare = bare_session(Memory::Ample(16 << 20))?;
+        let sessions = SessionFactory::new(store, TABLES.to_vec(), options);
+        let sessions = Arc::new(sessions.with_base_state(|_| {
+            let bare = base_state(Memory::Ample(16 << 20))?;
             let config = bare.config().clone().with_target_partitions(2);
             Ok(SessionStateBuilder::new_from_existing(bare).with_config(config).build())
         }));

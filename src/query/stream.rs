@@ -25,7 +25,7 @@ use crate::query::cancellation::Cancellation;
 use crate::query::interruptible::interruptible;
 use crate::query::parameters;
 use crate::query::runtime::QueryRuntime;
-use crate::query::session::Sessions;
+use crate::query::session::SessionFactory;
 use crate::query::statement;
 
 /// How many batches may wait for whoever reads the stream.
@@ -134,7 +134,7 @@ fn aborted(task: std::result::Result<(), JoinError>) -> Error {
 
 /// Starts a query on threads of its own, which hand its batches to the caller as they come.
 pub(crate) async fn start(
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionFactory>,
     runtime: &QueryRuntime,
     sql: String,
     parameters: Vec<ScalarValue>,
@@ -201,7 +201,7 @@ fn watch(
 
 /// Runs a query to its end and blocks the calling thread, which may belong to a runtime.
 pub(crate) fn collect(
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionFactory>,
     runtime: &QueryRuntime,
     sql: String,
 ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
@@ -236,7 +236,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// A query that runs.
 struct Query {
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionFactory>,
     sql: String,
     parameters: Vec<ScalarValue>,
     skipped: Arc<SkippedRows>,
@@ -301,12 +301,12 @@ mod tests {
 
     use super::*;
     use crate::options::OpenOptions;
-    use crate::query::session::bare_session;
+    use crate::query::session::base_state;
     use crate::schema::{TABLES, TickRecord};
     use crate::store::Store;
 
     /// Sessions over a table of 20,000 rows, with a function `panics(id)` that panics at row 10,000.
-    fn sessions(directory: &tempfile::TempDir, options: OpenOptions) -> Arc<Sessions> {
+    fn sessions(directory: &tempfile::TempDir, options: OpenOptions) -> Arc<SessionFactory> {
         let path = directory.path().join("meta.db");
         let db = options.open(&path).unwrap();
         let tick = TickRecord { ts_utc: Utc::now(), source: "x", detail_json: "{}" };
@@ -321,8 +321,8 @@ mod tests {
         let panics =
             create_udf("panics", vec![int.clone()], int, Volatility::Volatile, Arc::new(panics));
         let store = Store::open_read_only(&path, &options).unwrap();
-        Arc::new(Sessions::new(store, TABLES.to_vec(), options).with_bare(|memory| {
-            let mut bare = bare_session(memory)?;
+        Arc::new(SessionFactory::new(store, TABLES.to_vec(), options).with_base_state(|memory| {
+            let mut bare = base_state(memory)?;
             bare.register_udf(Arc::new(panics))?;
             Ok(bare)
         }))

@@ -37,16 +37,16 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     for function in text_functions {
         // It may stand for the function by now.
         let function = session.udf(function.name())?;
-        session.register_udf(Arc::new(TakesTimes::around(function, Times::Always)))?;
+        session.register_udf(Arc::new(TextFnOnTimestamp::around(function, Times::Always)))?;
     }
-    let coalesce = TakesTimes::around(functions::core::coalesce(), Times::BesideText);
+    let coalesce = TextFnOnTimestamp::around(functions::core::coalesce(), Times::BesideText);
     session.register_udf(Arc::new(coalesce))?;
-    session.register_function_rewrite(Arc::new(TimesAsText))
+    session.register_function_rewrite(Arc::new(TimestampAsTextRewrite))
 }
 
 /// Plans what of SQL is not a call of a registered function. It must come before other planners.
 pub(super) fn planner() -> Arc<dyn ExprPlanner> {
-    Arc::new(TimesAsText)
+    Arc::new(TimestampAsTextRewrite)
 }
 
 /// Whether values of the type print in the stored form: instants in UTC.
@@ -73,9 +73,9 @@ fn like_texts(like: Like, schema: &DFSchema) -> Transformed<Like> {
 }
 
 #[derive(Debug)]
-struct TimesAsText;
+struct TimestampAsTextRewrite;
 
-impl FunctionRewrite for TimesAsText {
+impl FunctionRewrite for TimestampAsTextRewrite {
     fn name(&self) -> &'static str {
         "times_as_text"
     }
@@ -107,7 +107,7 @@ impl FunctionRewrite for TimesAsText {
                 Transformed::new_transformed(Expr::BinaryExpr(concat), changed)
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) => {
-                match func.inner().downcast_ref::<TakesTimes>() {
+                match func.inner().downcast_ref::<TextFnOnTimestamp>() {
                     Some(takes_times) => {
                         let types = args.iter().map(|arg| arg.get_type(schema));
                         let types = types.collect::<Result<Vec<_>>>()?;
@@ -125,7 +125,7 @@ impl FunctionRewrite for TimesAsText {
     }
 }
 
-impl ExprPlanner for TimesAsText {
+impl ExprPlanner for TimestampAsTextRewrite {
     /// `~` and its kin are checked for text while the SQL is planned, before any rewrite.
     fn plan_binary_op(
         &self,
@@ -146,14 +146,14 @@ impl ExprPlanner for TimesAsText {
     /// `substr(..)` and `SUBSTRING(.. FROM ..)` are syntax, and do not ask the registry.
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(
-            TakesTimes::around(functions::unicode::substr(), Times::Always).call(args),
+            TextFnOnTimestamp::around(functions::unicode::substr(), Times::Always).call(args),
         ))
     }
 
     /// `POSITION(.. IN ..)` likewise.
     fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(
-            TakesTimes::around(functions::unicode::strpos(), Times::Always).call(args),
+            TextFnOnTimestamp::around(functions::unicode::strpos(), Times::Always).call(args),
         ))
     }
 }
@@ -165,7 +165,7 @@ fn is_text(ty: &DataType) -> bool {
 /// A text function that a time can be given to. It stands in a plan from parsing until the rewrite
 /// puts the function itself in its place, with the times as texts.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct TakesTimes {
+struct TextFnOnTimestamp {
     function: Arc<ScalarUDF>,
     times: Times,
     signature: Signature,
@@ -179,7 +179,7 @@ enum Times {
     BesideText,
 }
 
-impl TakesTimes {
+impl TextFnOnTimestamp {
     fn around(function: Arc<ScalarUDF>, times: Times) -> ScalarUDF {
         let signature = Signature::user_defined(function.signature().volatility);
         ScalarUDF::new_from_impl(Self { function, times, signature })
@@ -193,7 +193,7 @@ impl TakesTimes {
     }
 }
 
-impl ScalarUDFImpl for TakesTimes {
+impl ScalarUDFImpl for TextFnOnTimestamp {
     fn name(&self) -> &str {
         self.function.name()
     }

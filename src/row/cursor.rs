@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::row::stops::{Stops, WORD, first};
+use crate::row::structural::{StructuralIndex, WORD, first};
 use crate::row::token::Token;
 
 /// So many digits fit in 64 bits without a sign, whatever they are.
@@ -15,14 +15,14 @@ const MAX_DIGITS: usize = 19;
 pub(super) struct Cursor<'a> {
     json: &'a [u8],
     /// Those of the row.
-    stops: &'a Stops,
+    index: &'a StructuralIndex,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// The row's beginning.
-    pub(super) fn new(json: &'a [u8], stops: &'a Stops) -> Self {
-        Self { json, stops, at: 0 }
+    pub(super) fn new(json: &'a [u8], index: &'a StructuralIndex) -> Self {
+        Self { json, index, at: 0 }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn plain_text(&mut self) -> Option<Range<usize>> {
         let start = self.at + 1;
-        let end = self.stops.next(start)?;
+        let end = self.index.next(start)?;
         (*self.json.get(end)? == b'"').then(|| {
             self.at = end + 1;
             start..end
@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
         let mut at = self.at + 1;
         let mut escaped = 0;
         loop {
-            let mut stops = self.stops.word(at)? & !escaped;
+            let mut stops = self.index.word(at)? & !escaped;
             escaped = 0;
             while stops != 0 {
                 let stop = at + first(stops);
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
         let mut at = self.at + 1;
         let mut length = 0;
         loop {
-            let run = first(self.stops.word(at)?);
+            let run = first(self.index.word(at)?);
             // A whole word, though less may count: a call of `memcpy` takes longer.
             *text.get_mut(length..)?.first_chunk_mut()? = self.word_at(at)?;
             (at, length) = (at + run, length + run);

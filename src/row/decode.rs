@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use simd_json::Node;
 
 use crate::error::{Error, Result};
+use crate::row::canonical::CanonicalRow;
 use crate::row::object::{ObjectParser, Scalar};
-use crate::row::written::WrittenRow;
 use crate::table::{Column, ColumnType, Table};
 
 impl Table {
@@ -45,7 +45,7 @@ pub struct Decoder {
     /// Whether a column other than the id is projected. If none is, the JSON is not looked at.
     reads_json: bool,
     /// Reads nearly every row.
-    written: WrittenRow,
+    written: CanonicalRow,
     /// Reads the others.
     parser: ObjectParser,
     rows: usize,
@@ -87,7 +87,7 @@ impl Decoder {
             schema,
             columns: columns.collect(),
             reads_json: !stored.is_empty(),
-            written: WrittenRow::new(table, &stored),
+            written: CanonicalRow::new(table, &stored),
             parser: ObjectParser::new(),
             rows: 0,
         })

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::maintenance_progress::MaintenanceProgress;
 use crate::options::OpenOptions;
-use crate::store::claim::Claim;
+use crate::store::exclusive_lock::ExclusiveLock;
 use crate::store::file::{self, FileId, create_private_dir};
-use crate::store::{Snapshot, Store, kept};
+use crate::store::{Snapshot, Store, side_copy};
 use crate::table::Table;
-use crate::temporary::Watched;
+use crate::temp_files::TempFileGuard;
 
 /// A copy that was made of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,21 +90,21 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         Ok(_) if is_same_file(from.path(), path) => {
             return Err(Error::InUse { path: path.to_owned() });
         }
-        Ok(_) => Some(Claim::take(path)?),
+        Ok(_) => Some(ExclusiveLock::take(path)?),
     };
     if let (Some(_), Existing::Keep) = (&claim, existing) {
-        kept::check_name(path, KEPT)?;
+        side_copy::check_name(path, KEPT)?;
     }
     from.refuse_damage()?;
     let (temporary, _watched) =
-        Watched::create(|| tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir))
+        TempFileGuard::create(|| tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir))
             .map_err(Error::io("create a file in", dir))?;
-    let rows = write_copy(from.snapshot()?, from.care_progress(), &temporary, known)?;
+    let rows = write_copy(from.snapshot()?, from.maintenance_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
     let kept = match (&claim, existing) {
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
-            let kept = kept::keep(path, &mut file, KEPT)?;
+            let kept = side_copy::keep(path, &mut file, KEPT)?;
             // After a loss of power, too, the old file has its second name before it loses the first.
             file::sync_dir(path)?;
             Some(kept)
@@ -123,7 +123,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
 
 fn write_copy(
     snapshot: Snapshot,
-    progress: &CareProgress,
+    progress: &MaintenanceProgress,
     temporary: &NamedTempFile,
     known: &[&'static Table],
 ) -> Result<u64> {

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 
-use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::maintenance_progress::MaintenanceProgress;
 use crate::row::Decoder;
 use crate::store::checksum::{Checksum, Noted};
-use crate::store::connection::Connection;
 use crate::store::handle::Access;
+use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::snapshot::absent_as_none;
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::zone::{Block, MARKS, Mark, Zone};
-use crate::store::{IDS, Snapshot, Store, pages};
+use crate::store::zone::{Block, MARKS, Watermark, Zone};
+use crate::store::{IDS, Snapshot, Store, page_checksums};
 use crate::table::Table;
 
 /// So many faults are listed; the others are counted.
@@ -73,7 +73,7 @@ pub enum Fault {
         reason: String,
     },
     /// What is noted of a block of rows is not true of them, so queries may give wrong answers.
-    UntrueZone {
+    ZoneMismatch {
         /// The rows' table.
         table: &'static str,
         /// The ids of the block.
@@ -93,7 +93,7 @@ pub enum Fault {
     /// The number of rows that zones count is not that of the rows: a program that knows no zones
     /// has removed or slipped in some. No zone of the table is used, and the next row that is
     /// recorded in it makes them anew.
-    UntrueCount {
+    RowCountMismatch {
         /// The rows' table.
         table: &'static str,
         /// How many rows the zones count.
@@ -103,7 +103,7 @@ pub enum Fault {
     },
     /// A row has a higher id than was given out: another program wrote it. The next row that is
     /// recorded gets a higher one still.
-    IdsBehind {
+    IdCounterBehind {
         /// The row's table.
         table: &'static str,
         /// The last id given out.
@@ -122,7 +122,7 @@ impl fmt::Display for Fault {
             Self::CorruptRow { table, id, reason } => {
                 write!(f, "corrupt row {id} in {table}: {reason}")
             }
-            Self::UntrueZone { table, ids, reason } => {
+            Self::ZoneMismatch { table, ids, reason } => {
                 write!(f, "untrue zone of {table}, ids {} to {}: {reason}", ids.start(), ids.end())
             }
             Self::ChangedRows { table, ids } => write!(
@@ -131,10 +131,10 @@ impl fmt::Display for Fault {
                 ids.start(),
                 ids.end()
             ),
-            Self::UntrueCount { table, counted, rows } => {
+            Self::RowCountMismatch { table, counted, rows } => {
                 write!(f, "untrue zones of {table}: they count {counted} rows of {rows}")
             }
-            Self::IdsBehind { table, given_out, highest } => write!(
+            Self::IdCounterBehind { table, given_out, highest } => write!(
                 f,
                 "ids of {table} are behind: {given_out} was the last given out, and a row has {highest}"
             ),
@@ -160,7 +160,7 @@ impl Store {
 
     fn check_tables(&self, tables: &[&'static Table], report: &mut CheckReport) -> Result<()> {
         let snapshot = self.snapshot()?;
-        let progress = self.care_progress();
+        let progress = self.maintenance_progress();
         let counts = tables.iter().map(|table| snapshot.count(table));
         progress.begin_rows(counts.sum::<Result<u64>>()?);
         tables.iter().try_for_each(|table| snapshot.check(table, progress, report))
@@ -177,8 +177,8 @@ impl Store {
 
     /// What is wrong with the pages of the file.
     pub(super) fn damage(&self) -> Result<Option<String>> {
-        let progress = self.care_progress();
-        pages::damage(self.path(), progress, || {
+        let progress = self.maintenance_progress();
+        page_checksums::damage(self.path(), progress, || {
             let progress = progress.clone();
             let path = self.path().to_owned();
             let writer = match self.is_read_only() {
@@ -186,12 +186,12 @@ impl Store {
                 // notes of its own.
                 true => {
                     let (access, options) = (Access::ReadWrite, self.connection.options());
-                    let connection = Arc::new(Connection::open(&path, access, options)?);
+                    let connection = Arc::new(ReopeningHandle::open(&path, access, options)?);
                     Self { connection, archived: None, upgraded_from: None }
                 }
                 false => self.clone(),
             };
-            writer.write(move |_| pages::look_for_damage(&path, &progress))
+            writer.write(move |_| page_checksums::look_for_damage(&path, &progress))
         })
     }
 }
@@ -200,7 +200,7 @@ impl Snapshot {
     fn check(
         &self,
         table: &'static Table,
-        progress: &CareProgress,
+        progress: &MaintenanceProgress,
         report: &mut CheckReport,
     ) -> Result<()> {
         self.guard(|| self.check_rows(table, progress, report))
@@ -209,7 +209,7 @@ impl Snapshot {
     fn check_rows(
         &self,
         table: &'static Table,
-        progress: &CareProgress,
+        progress: &MaintenanceProgress,
         report: &mut CheckReport,
     ) -> Result<()> {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
@@ -238,7 +238,7 @@ impl Snapshot {
             None => 0,
         };
         if given_out < highest {
-            report.add(Fault::IdsBehind { table: table.name(), given_out, highest });
+            report.add(Fault::IdCounterBehind { table: table.name(), given_out, highest });
         }
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Snapshot {
         let mut check = ZoneCheck { noted: BTreeMap::new(), mark: None, rows: 0 };
         let marks = absent_as_none(self.txn.open_table(MARKS))?;
         if let Some(marks) = marks {
-            check.mark = Mark::read(&marks, table)?;
+            check.mark = Watermark::read(&marks, table)?;
             let noted = self.noted(table)?.into_iter();
             check.noted = noted.map(|noted| (noted.block, noted)).collect();
         }
@@ -310,7 +310,7 @@ impl RowCheck {
 /// What is noted of a table's blocks, as long as it was not compared.
 struct ZoneCheck {
     noted: BTreeMap<Block, Noted>,
-    mark: Option<Mark>,
+    mark: Option<Watermark>,
     /// Rows up to the mark.
     rows: u64,
 }
@@ -342,7 +342,7 @@ impl ZoneCheck {
             Some(noted) => untrue_span(noted, found, readable),
         };
         if let Some(reason) = reason {
-            report.add(Fault::UntrueZone { table: table.name(), ids: block.ids(), reason });
+            report.add(Fault::ZoneMismatch { table: table.name(), ids: block.ids(), reason });
         } else if noted.and_then(|noted| noted.checksum()).is_some_and(|noted| noted != checksum) {
             report.add(Fault::ChangedRows { table: table.name(), ids: block.ids() });
         }
@@ -355,14 +355,14 @@ impl ZoneCheck {
             report.zones += 1;
             if zone.rows > 0 {
                 let reason = format!("it counts {} rows, and there are none", zone.rows);
-                report.add(Fault::UntrueZone { table: table.name(), ids: block.ids(), reason });
+                report.add(Fault::ZoneMismatch { table: table.name(), ids: block.ids(), reason });
             }
         }
         if let Some(mark) = self.mark
             && mark.rows() != self.rows
         {
             let (counted, rows) = (mark.rows(), self.rows);
-            report.add(Fault::UntrueCount { table: table.name(), counted, rows });
+            report.add(Fault::RowCountMismatch { table: table.name(), counted, rows });
         }
     }
 }

@@ -15,8 +15,8 @@ use redb::{
     TableHandle, WriteTransaction,
 };
 
-use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::maintenance_progress::MaintenanceProgress;
 use crate::store::checksum;
 use crate::store::repair::raise_ids;
 use crate::store::rows::Rows;
@@ -35,7 +35,7 @@ impl Snapshot {
         self,
         path: &Path,
         known: &[&'static Table],
-        progress: &CareProgress,
+        progress: &MaintenanceProgress,
     ) -> Result<u64> {
         let handle = Arc::clone(self.handle());
         handle.guard(move || self.copy_all_into(path, known, progress))
@@ -45,7 +45,7 @@ impl Snapshot {
         self,
         path: &Path,
         known: &[&'static Table],
-        progress: &CareProgress,
+        progress: &MaintenanceProgress,
     ) -> Result<u64> {
         if let Some(foreign) = self.txn.list_multimap_tables()?.next() {
             return Err(foreign_table(foreign.name()));
@@ -98,7 +98,7 @@ impl Copy {
         &mut self,
         definition: TableDefinition<'_, i64, &'static [u8]>,
         from: &Rows,
-        progress: &CareProgress,
+        progress: &MaintenanceProgress,
     ) -> Result<()> {
         let mut next = Some(i64::MIN);
         while let Some(first) = next.take() {

@@ -12,7 +12,7 @@ use std::path::Path;
 use redb::DatabaseError;
 
 use crate::error::{Error, Result};
-use crate::store::claim;
+use crate::store::exclusive_lock;
 use crate::store::file::{FileId, REDB_MAGIC, redb_file_bytes};
 
 /// The length of a new database of redb, which it sets before it writes anything.
@@ -26,7 +26,7 @@ pub(super) fn clear_unfinished(path: &Path, file: &File) -> Result<(), DatabaseE
         return Ok(());
     }
     // A lock that is held says that somebody is making the database right now. Opening it waits then.
-    let Some(_lock) = claim::try_lock(file.try_clone()?)? else { return Ok(()) };
+    let Some(_lock) = exclusive_lock::try_lock(file.try_clone()?)? else { return Ok(()) };
     // It may have been finished, replaced or deleted before the lock was held.
     let is_at_path = FileId::of(path).ok() == Some(FileId::of_open(file, path)?);
     if is_at_path && is_unfinished(file)? {
@@ -127,7 +127,7 @@ mod tests {
         let (_dir, path, bytes) = new_database();
         fs::write(&path, vec![0; bytes.len()]).unwrap();
         let open = || File::options().read(true).write(true).open(&path).unwrap();
-        let held = claim::try_lock(open()).unwrap();
+        let held = exclusive_lock::try_lock(open()).unwrap();
         clear_unfinished(&path, &open()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), NEW_FILE_BYTES);
         drop(held);

@@ -14,10 +14,10 @@ use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend
 
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
-use crate::row::{EncodedRow, EncodedRows};
+use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
-use crate::store::connection::Connection;
 use crate::store::handle::Handle;
+use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::unwind;
 use crate::store::writer::Writer;
 use crate::store::{Store, rows_of};
@@ -123,7 +123,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
         db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))
     })?;
     let handle = Handle::of_writer(Writer::new(db, path), path);
-    let connection = Arc::new(Connection::with_handle(path, &OpenOptions::new(), handle));
+    let connection = Arc::new(ReopeningHandle::with_handle(path, &OpenOptions::new(), handle));
     Ok(Store { connection, archived: None, upgraded_from: None })
 }
 
@@ -256,7 +256,7 @@ fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
     let of_disk = Arc::clone(&left);
     let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left: of_disk };
     let store = store(path, backend).ok()?;
-    let mut rows = EncodedRows::new();
+    let mut rows = RowSpool::new();
     for name in 0..IMPORTED {
         // More than one transaction stages, and more than one chunk is moved.
         let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();

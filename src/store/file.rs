@@ -210,9 +210,9 @@ pub(super) fn sync_dir(of_file: &Path) -> Result<()> {
 }
 
 /// Locks a file or directory against other processes that lock it so, waiting no longer than told.
-pub(super) fn lock_within(file: &File, path: &Path, patience: Duration) -> Result<()> {
+pub(super) fn lock_within(file: &File, path: &Path, timeout: Duration) -> Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    let deadline = Instant::now().checked_add(patience);
+    let deadline = Instant::now().checked_add(timeout);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
@@ -222,7 +222,7 @@ pub(super) fn lock_within(file: &File, path: &Path, patience: Duration) -> Resul
                 thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
-                let reason = format!("it has had it locked for {} s", patience.as_secs_f64());
+                let reason = format!("it has had it locked for {} s", timeout.as_secs_f64());
                 return Err(Error::Locked { path: path.to_owned(), reason });
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),

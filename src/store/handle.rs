@@ -21,9 +21,9 @@ use redb::{
 
 use crate::error::{Error, LockHolder, Result};
 use crate::options::OpenOptions;
-use crate::store::concurrency::open_shared_or_alone;
 use crate::store::creation;
 use crate::store::file::{self, FileId};
+use crate::store::open_mode::open_shared_or_exclusive;
 use crate::store::unwind::{Guarded, guard};
 use crate::store::writer::Writer;
 
@@ -74,7 +74,7 @@ pub(super) struct Handle {
     /// `None` if it was opened in a way of its own, and is not to be compared with what is at a path.
     file_id: Option<FileId>,
     /// Whether no other process can have the file open.
-    alone: bool,
+    exclusive: bool,
     /// Set when the disk fails, or redb panics: no further work can be done with the handle.
     failed: AtomicBool,
 }
@@ -87,8 +87,8 @@ enum Kind {
 impl Handle {
     /// Opens the file, and makes it if it is to be written and is not there.
     pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Arc<Self>> {
-        let patience = options.busy_timeout;
-        let deadline = Instant::now().checked_add(patience);
+        let timeout = options.busy_timeout;
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             if access == Access::ReadWrite {
                 file::create_private(path)?;
@@ -111,7 +111,7 @@ impl Handle {
                 Ok(None) => {
                     return Err(Error::Busy {
                         path: path.to_owned(),
-                        waited: patience,
+                        waited: timeout,
                         holder: LockHolder::OtherProcess,
                     });
                 }
@@ -126,7 +126,7 @@ impl Handle {
         options: &OpenOptions,
         deadline: Option<Instant>,
     ) -> Result<Self> {
-        let opened = open_shared_or_alone(deadline, |mode| match access {
+        let opened = open_shared_or_exclusive(deadline, |mode| match access {
             Access::ReadOnly => {
                 let mut builder = builder(READ_CACHE_BYTES, options);
                 let file = File::open(path)?;
@@ -145,9 +145,9 @@ impl Handle {
                 Ok((Kind::ReadWrite(Writer::new(db, path)), id))
             }
         });
-        let ((kind, id), alone) = opened.map_err(|error| open_error(path.to_owned(), error))?;
+        let ((kind, id), exclusive) = opened.map_err(|error| open_error(path.to_owned(), error))?;
         let (path, file_id) = (path.to_owned(), Some(id));
-        Ok(Self { kind, path, file_id, alone, failed: AtomicBool::new(false) })
+        Ok(Self { kind, path, file_id, exclusive, failed: AtomicBool::new(false) })
     }
 
     /// Opens a file that an older redb wrote, and looks at every page of it. Errors name the store
@@ -166,7 +166,7 @@ impl Handle {
 
     pub(super) fn of_writer(writer: Writer, path: &Path) -> Self {
         let (kind, path) = (Kind::ReadWrite(writer), path.to_owned());
-        Self { kind, path, file_id: None, alone: false, failed: AtomicBool::new(false) }
+        Self { kind, path, file_id: None, exclusive: false, failed: AtomicBool::new(false) }
     }
 
     /// The file that it is on.
@@ -182,8 +182,8 @@ impl Handle {
         }
     }
 
-    pub(super) fn is_alone(&self) -> bool {
-        self.alone
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.exclusive
     }
 
     /// Whether no further work can be done with it.
@@ -242,7 +242,7 @@ fn open_read_only(
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Handle").field("alone", &self.alone).finish_non_exhaustive()
+        f.debug_struct("Handle").field("exclusive", &self.exclusive).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::staged::{Import, STAGED};
 use super::staging::{advance, begin, delete, publish, state_of};
 use super::*;
-use crate::row::{EncodedRow, EncodedRows};
+use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
 use crate::table::Record;
 
@@ -99,8 +99,8 @@ impl Model {
         }
     }
 
-    fn encoded(&mut self, count: u64, bytes: usize) -> (EncodedRows, Vec<i64>) {
-        let (mut rows, mut seconds) = (EncodedRows::new(), Vec::new());
+    fn encoded(&mut self, count: u64, bytes: usize) -> (RowSpool, Vec<i64>) {
+        let (mut rows, mut seconds) = (RowSpool::new(), Vec::new());
         let text = "a".repeat(bytes);
         for _ in 0..count {
             // Times rise in steps, so that a moment parts blocks and rows.
@@ -213,9 +213,9 @@ impl Model {
             };
             let found = read(&snapshot, ids.clone(), None, false);
             assert_eq!(found, wanted, "{ids:?}");
-            let mut falling = read(&snapshot, ids.clone(), None, true);
-            falling.reverse();
-            assert_eq!(falling, wanted, "{ids:?} falling");
+            let mut descending = read(&snapshot, ids.clone(), None, true);
+            descending.reverse();
+            assert_eq!(descending, wanted, "{ids:?} descending");
             let ends = wanted.first().zip(wanted.last()).map(|(first, last)| (first.0, last.0));
             assert_eq!(snapshot.first_and_last_id(TICKS, ids).unwrap(), ends);
         }
@@ -239,7 +239,7 @@ impl Model {
         let stats = self.store.stats(&[TICKS]).unwrap();
         assert_eq!(stats.tables[0].rows, self.rows.len() as u64);
         let report = self.store.check(&[TICKS]).unwrap();
-        let untrue = |fault: &&Fault| !matches!(fault, Fault::IdsBehind { .. });
+        let untrue = |fault: &&Fault| !matches!(fault, Fault::IdCounterBehind { .. });
         assert_eq!(report.faults.iter().find(untrue), None);
     }
 }
@@ -257,11 +257,11 @@ fn read(
     snapshot: &Snapshot,
     ids: std::ops::RangeInclusive<i64>,
     expected: Option<Expected>,
-    falling: bool,
+    descending: bool,
 ) -> Vec<(i64, i64)> {
     let mut rows = Vec::new();
     snapshot
-        .scan(TICKS, ids, expected, falling, |id, json| {
+        .scan(TICKS, ids, expected, descending, |id, json| {
             let mut decoder = crate::row::Decoder::new(TICKS, &[0, 1]).unwrap();
             decoder.push(id, json).unwrap();
             let batch = decoder.finish().unwrap();

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::TABLES;
-use crate::store::claim::Claim;
+use crate::store::exclusive_lock::ExclusiveLock;
 use crate::store::file::{FileId, SQLITE_MAGIC, copy_private, first_bytes, sync_dir};
-use crate::store::kept;
+use crate::store::side_copy;
 
 /// What the names of SQLite's journals end in, and the file of the memory that its processes share.
 const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -58,7 +58,7 @@ pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Optio
     // Two processes may be here at once. The second gets the lock once the first has moved the file
     // away, and must not move the store that stands in its place by then. SQLite's own locks are on
     // parts of the file, and are respected.
-    let _claim = match Claim::take_within(path, options.busy_timeout) {
+    let _claim = match ExclusiveLock::take_within(path, options.busy_timeout) {
         Ok(claim) => claim,
         Err(Error::InUse { path }) => {
             let reason = "it is a SQLite file that another program has open".to_owned();
@@ -197,7 +197,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 /// A name for the archive under which nothing is, no journal either.
 fn free_archive(path: &Path) -> PathBuf {
-    kept::free_name_where(path, KIND, |name| {
+    side_copy::free_name_where(path, KIND, |name| {
         JOURNALS.iter().all(|suffix| fs::symlink_metadata(with_suffix(name, suffix)).is_err())
     })
 }
@@ -205,7 +205,7 @@ fn free_archive(path: &Path) -> PathBuf {
 /// The archive that somebody began who was killed: it has a file of the old name, or its journal.
 fn begun_archive(path: &Path) -> Result<Option<PathBuf>> {
     let ends = || JOURNALS.into_iter().chain([""]);
-    for archive in kept::names(path, KIND, &JOURNALS)? {
+    for archive in side_copy::names(path, KIND, &JOURNALS)? {
         if ends().any(|end| is_same(&with_suffix(path, end), &with_suffix(&archive, end))) {
             return Ok(Some(archive));
         }

@@ -4,24 +4,24 @@ mod append;
 mod backup;
 mod check;
 mod checksum;
-mod claim;
 mod compact;
-mod concurrency;
-mod connection;
 mod copy;
 mod creation;
+mod exclusive_lock;
 #[cfg(test)]
 mod faults;
 mod file;
 mod handle;
 #[cfg(test)]
 mod interleavings;
-mod kept;
 mod legacy;
-mod pages;
+mod open_mode;
+mod page_checksums;
 mod prune;
+mod reopening_handle;
 mod repair;
 mod rows;
+mod side_copy;
 mod snapshot;
 mod staged;
 mod staging;
@@ -39,8 +39,8 @@ use std::time::Instant;
 
 use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
-use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::maintenance_progress::MaintenanceProgress;
 use crate::options::OpenOptions;
 use crate::schema::SCHEMA_VERSION;
 use crate::table::{Table, reserved};
@@ -59,8 +59,8 @@ pub(crate) use zone::{Zone, ZoneMap};
 
 pub(crate) use file::{is_database, own_private_dir, refuse_link};
 
-use connection::{Connection, refuse_replaced};
 use handle::{Access, Handle};
+use reopening_handle::{ReopeningHandle, refuse_replaced};
 use zone::ZoneWriter;
 
 /// Single numbers of the store: `schema_version`.
@@ -86,7 +86,7 @@ fn is_own(redb_table: &str) -> bool {
 /// An open store. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    connection: Arc<Connection>,
+    connection: Arc<ReopeningHandle>,
     archived: Option<PathBuf>,
     upgraded_from: Option<PathBuf>,
 }
@@ -101,12 +101,12 @@ impl Store {
     fn open_by(
         path: &Path,
         options: &OpenOptions,
-        adapt: fn(Connection) -> Connection,
+        adapt: fn(ReopeningHandle) -> ReopeningHandle,
     ) -> Result<Self> {
         file::refuse_special(path)?;
         let archived = legacy::archive_sqlite(path, options)?;
         let upgraded_from = upgrade::upgrade_old(path, options)?;
-        let connection = Arc::new(adapt(Connection::open(path, Access::ReadWrite, options)?));
+        let connection = Arc::new(adapt(ReopeningHandle::open(path, Access::ReadWrite, options)?));
         Self { connection, archived, upgraded_from }.checked()
     }
 
@@ -118,13 +118,13 @@ impl Store {
     fn open_read_only_by(
         path: &Path,
         options: &OpenOptions,
-        adapt: fn(Connection) -> Connection,
+        adapt: fn(ReopeningHandle) -> ReopeningHandle,
     ) -> Result<Self> {
         file::refuse_special(path)?;
         creation::refuse_unfinished(path)?;
         legacy::refuse_sqlite(path)?;
         upgrade::refuse_old(path)?;
-        let connection = Arc::new(adapt(Connection::open(path, Access::ReadOnly, options)?));
+        let connection = Arc::new(adapt(ReopeningHandle::open(path, Access::ReadOnly, options)?));
         Self { connection, archived: None, upgraded_from: None }.checked()
     }
 
@@ -142,13 +142,13 @@ impl Store {
         self.connection.path()
     }
 
-    fn care_progress(&self) -> &CareProgress {
-        &self.connection.options().care_progress
+    fn maintenance_progress(&self) -> &MaintenanceProgress {
+        &self.connection.options().maintenance_progress
     }
 
     /// Whether no other process can have the store open, for lack of locks on parts of a file.
     pub(crate) fn is_exclusive(&self) -> Result<bool> {
-        Ok(self.handle()?.is_alone())
+        Ok(self.handle()?.is_exclusive())
     }
 
     /// Where the SQLite file went that was found at the path.
@@ -171,7 +171,7 @@ impl Store {
         let connection = &self.connection;
         connection.handle(|| {
             let (path, options) = (connection.absolute(), connection.options());
-            let once = Connection::without_reopening;
+            let once = ReopeningHandle::without_reopening;
             if connection.access() == Access::ReadOnly {
                 return Self::open_read_only_by(path, options, once)?.handle();
             }
@@ -236,8 +236,8 @@ impl Store {
         &self,
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let patience = self.connection.options().busy_timeout;
-        let deadline = Instant::now().checked_add(patience);
+        let timeout = self.connection.options().busy_timeout;
+        let deadline = Instant::now().checked_add(timeout);
         let work = Arc::new(Mutex::new(work));
         loop {
             let handle = self.handle()?;
@@ -246,7 +246,7 @@ impl Store {
             };
             let (work, id) = (Arc::clone(&work), handle.file_id());
             let path = self.connection.absolute().to_owned();
-            let left = deadline.map_or(patience, |at| at.saturating_duration_since(Instant::now()));
+            let left = deadline.map_or(timeout, |at| at.saturating_duration_since(Instant::now()));
             let written = writer.write(left, move |txn| {
                 // The file may have been replaced while the lock was waited for.
                 refuse_replaced(&path, id)?;

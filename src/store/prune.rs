@@ -113,7 +113,7 @@ fn prune_blocks(
         rows.retain_in(block.ids(), |id, _| !time_of(id).is_ok_and(is_old))?;
         let zone = zone_of(times.iter().map(|(_, time)| *time).filter(|time| !is_old(*time)));
         let checksum = Checksum::of_rows(&rows, block.ids())?;
-        zones.thin_out(block, old.rows, Entry { zone, checksum })?;
+        zones.remove_rows(block, old.rows, Entry { zone, checksum })?;
     }
     zones.write(&rows)?;
     let last = blocks.last().filter(|_| blocks.len() == BLOCKS_A_TRANSACTION);

@@ -16,7 +16,7 @@ impl Store {
         for table in tables.iter().copied() {
             self.write(move |txn| {
                 let rows = txn.open_table(rows_of(table))?;
-                ZoneWriter::anew(txn, table, &rows)?;
+                ZoneWriter::rebuild(txn, table, &rows)?;
                 raise_ids(txn, table, &rows)
             })?;
         }

@@ -72,11 +72,11 @@ impl Rows {
     pub(super) fn first<T>(
         &self,
         ids: RangeInclusive<i64>,
-        falling: bool,
+        descending: bool,
         mut read: impl FnMut(i64, &[u8]) -> T,
     ) -> Result<Option<T>> {
         let mut first = None;
-        let _ = self.visit(ids, falling, |id, json| {
+        let _ = self.visit(ids, descending, |id, json| {
             first = Some(read(id, json));
             Ok(ControlFlow::Break(()))
         })?;
@@ -87,11 +87,11 @@ impl Rows {
     pub(super) fn visit(
         &self,
         ids: RangeInclusive<i64>,
-        falling: bool,
+        descending: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         if self.pending.is_empty() {
-            return self.visit_table(ids, falling, &mut visit);
+            return self.visit_table(ids, descending, &mut visit);
         }
         let mut parts = Vec::new();
         let (mut next, last) = ids.into_inner();
@@ -107,13 +107,13 @@ impl Rows {
         parts.push((next..=last, None));
         // An end that does not exist leaves a run empty that need not be looked up.
         parts.retain(|(ids, _)| !ids.is_empty());
-        if falling {
+        if descending {
             parts.reverse();
         }
         for (ids, import) in parts {
             let flow = match import {
-                None => self.visit_table(ids, falling, &mut visit)?,
-                Some(import) => self.visit_staged(import, ids, falling, &mut visit)?,
+                None => self.visit_table(ids, descending, &mut visit)?,
+                Some(import) => self.visit_staged(import, ids, descending, &mut visit)?,
             };
             if flow.is_break() {
                 return Ok(flow);
@@ -126,11 +126,11 @@ impl Rows {
     fn visit_table(
         &self,
         ids: RangeInclusive<i64>,
-        falling: bool,
+        descending: bool,
         visit: &mut impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let mut range = Guarded::new(self.table.range(ids)?);
-        while let Some(row) = if falling { range.next_back() } else { range.next() } {
+        while let Some(row) = if descending { range.next_back() } else { range.next() } {
             let (id, json) = row?;
             let (id, json) = (id.value(), json.value());
             if unwind::outside(|| visit(id, json))?.is_break() {
@@ -144,21 +144,21 @@ impl Rows {
         &self,
         import: &Import,
         ids: RangeInclusive<i64>,
-        falling: bool,
+        descending: bool,
         visit: &mut impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let (mut next, mut last) = ids.into_inner();
         let mut row = Vec::new();
         while next <= last {
             // The chunk of the row that comes next.
-            let position = import.position_of(if falling { last } else { next });
+            let position = import.position_of(if descending { last } else { next });
             let (start, bytes) = self.chunk(import, position)?;
             let rows = rows_of_chunk(&bytes).ok_or_else(|| unreadable(import.number))?;
             // The ids of its rows that are asked for.
-            let start_id = if falling { last } else { next } - (position - start).cast_signed();
+            let start_id = if descending { last } else { next } - (position - start).cast_signed();
             let end_id = start_id.saturating_add_unsigned(rows.len() as u64) - 1;
             let (from, until) = (next.max(start_id), last.min(end_id));
-            if until < if falling { last } else { next } {
+            if until < if descending { last } else { next } {
                 return Err(unreadable(import.number));
             }
             let mut give = |id: i64, staged: &StagedRow<'_>| {
@@ -169,12 +169,12 @@ impl Rows {
             };
             let rows = rows.iter().enumerate().map(|(at, row)| (start_id + at as i64, row));
             let mut rows = rows.filter(|(id, _)| (from..=until).contains(id));
-            while let Some((id, row)) = if falling { rows.next_back() } else { rows.next() } {
+            while let Some((id, row)) = if descending { rows.next_back() } else { rows.next() } {
                 if give(id, row)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
-            match falling {
+            match descending {
                 true if from > next => last = from - 1,
                 false if until < last => next = until + 1,
                 _ => break,

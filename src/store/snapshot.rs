@@ -12,7 +12,7 @@ use crate::store::handle::Handle;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
 use crate::store::unwind::Guarded;
-use crate::store::zone::{self, Block, MARKS, Mark, ZONES, ZoneMap};
+use crate::store::zone::{self, Block, MARKS, Watermark, ZONES, ZoneMap};
 use crate::store::{META, rows_named};
 use crate::table::Table;
 
@@ -129,7 +129,7 @@ impl Snapshot {
                 return Ok(());
             }
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
-            match Mark::read(&marks, table)? {
+            match Watermark::read(&marks, table)? {
                 Some(mark) if mark.rows() > 0 => {
                     let (name, rows) = (table.name(), mark.rows());
                     let reason = format!("the table {name} is gone, with {rows} rows");
@@ -154,7 +154,7 @@ impl Snapshot {
         self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(None) };
             let mut end =
-                |falling| rows.first(i64::MIN..=i64::MAX, falling, &mut read)?.transpose();
+                |descending| rows.first(i64::MIN..=i64::MAX, descending, &mut read)?.transpose();
             Ok(end(false)?.zip(end(true)?))
         })
     }
@@ -167,7 +167,7 @@ impl Snapshot {
     ) -> Result<Option<(i64, i64)>> {
         self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(None) };
-            let end = |falling| rows.first(ids.clone(), falling, |id, _| id);
+            let end = |descending| rows.first(ids.clone(), descending, |id, _| id);
             Ok(end(false)?.zip(end(true)?))
         })
     }
@@ -184,13 +184,13 @@ impl Snapshot {
         table: &Table,
         ids: RangeInclusive<i64>,
         expected: Option<Expected>,
-        falling: bool,
+        descending: bool,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let mut verifier = expected.map(Verifier::new);
         let flow = self.guard(|| {
             let Some(rows) = self.rows(table)? else { return Ok(ControlFlow::Break(())) };
-            rows.visit(ids.clone(), falling, |id, json| {
+            rows.visit(ids.clone(), descending, |id, json| {
                 if let Some(verifier) = &mut verifier {
                     verifier.push(id, json);
                 }

@@ -29,7 +29,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::row::EncodedRows;
+use crate::row::RowSpool;
 use crate::store::append::{Appender, last_id};
 use crate::store::staged::{Chunk, IMPORTS, Import, STAGED, rows_of_chunk, unreadable};
 use crate::store::{IDS, Store, rows_of};
@@ -63,7 +63,7 @@ impl Store {
     pub(crate) fn append_rows(
         &self,
         table: &'static Table,
-        mut rows: EncodedRows,
+        mut rows: RowSpool,
     ) -> Result<Range<i64>> {
         if rows.count() > MAX_ROWS_AT_ONCE || rows.json_bytes() > MAX_BYTES_AT_ONCE {
             return self.import(table, &mut rows);
@@ -75,11 +75,7 @@ impl Store {
         })
     }
 
-    pub(super) fn import(
-        &self,
-        table: &'static Table,
-        rows: &mut EncodedRows,
-    ) -> Result<Range<i64>> {
+    pub(super) fn import(&self, table: &'static Table, rows: &mut RowSpool) -> Result<Range<i64>> {
         let number = self.write(move |txn| begin(txn, table)).map_err(nothing_stored)?;
         let staged = self.stage(number, rows).map_err(nothing_stored);
         let published = staged.and_then(|()| self.write(move |txn| publish(txn, number, table)));
@@ -96,7 +92,7 @@ impl Store {
         }
     }
 
-    pub(super) fn stage(&self, number: i64, rows: &mut EncodedRows) -> Result<()> {
+    pub(super) fn stage(&self, number: i64, rows: &mut RowSpool) -> Result<()> {
         let (mut chunks, mut open, mut bytes) = (Vec::new(), Chunk::new(), 0);
         rows.read(|row| {
             open.push(row.time(), row.json())?;

@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
-use crate::store::connection::Connection;
 use crate::store::file::{
     REDB_MAGIC, copy_private, first_bytes, lock_within, make_private, redb_file_bytes,
 };
 use crate::store::handle::Handle;
-use crate::store::{Store, kept, unwind};
+use crate::store::reopening_handle::ReopeningHandle;
+use crate::store::{Store, side_copy, unwind};
 
 /// Where its two commit slots lie, each of which begins with its format.
 const SLOTS: [usize; 2] = [64, 192];
@@ -66,7 +66,7 @@ pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<P
     make_private(&old, 0o600).map_err(Error::io("make private", path))?;
     let new = path.with_extension("redb-v3.tmp");
     let replaced = make_upgraded_copy(path, &mut old, &new, options).and_then(|()| {
-        let backup = kept::keep(path, &mut old, "redb-v2")?;
+        let backup = side_copy::keep(path, &mut old, "redb-v2")?;
         // In this order also after a loss of power: the backup's name, then the new store.
         dir.sync_all().map_err(Error::io("sync", dir_path))?;
         fs::rename(&new, path).map_err(Error::io("replace", path))?;
@@ -125,7 +125,7 @@ fn make_upgraded_copy(
         Err(Error::NotAStore { path: path.to_owned(), reason })
     })?;
     let handle = Handle::open_looked_through(new, path)?;
-    let connection = Arc::new(Connection::with_handle(path, options, handle));
+    let connection = Arc::new(ReopeningHandle::with_handle(path, options, handle));
     Store { connection, archived: None, upgraded_from: None }.checked()?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }

@@ -60,12 +60,12 @@ enum Phase {
 
 struct Job {
     work: Work,
-    ticket: Arc<Ticket>,
+    completion: Arc<Completion>,
 }
 
 /// Where a job's caller waits.
 #[derive(Default)]
-struct Ticket {
+struct Completion {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -113,24 +113,24 @@ impl Writer {
     /// [`Error::CommitUncertain`] if the commit itself failed.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let answer = Arc::new(Mutex::new(None));
         let answered = Arc::clone(&answer);
-        let ticket = self.shared.enqueue(Box::new(move |txn| {
+        let completion = self.shared.enqueue(Box::new(move |txn| {
             let value = work(txn)?;
             *locked(&answered) = Some(value);
             Ok(())
         }));
-        let deadline = Instant::now().checked_add(patience);
-        let Some(written) = ticket.wait(deadline) else {
+        let deadline = Instant::now().checked_add(timeout);
+        let Some(written) = completion.wait(deadline) else {
             // While it writes, this thread has the lock, for other callers.
             let holder = match locked(&self.shared.queue).phase {
                 Phase::Writes => LockHolder::ThisProcess,
                 Phase::WaitsForLock | Phase::Ended => LockHolder::OtherProcess,
             };
-            return Err(Error::Busy { path: self.shared.path.clone(), waited: patience, holder });
+            return Err(Error::Busy { path: self.shared.path.clone(), waited: timeout, holder });
         };
         written?;
         let answer = locked(&answer).take();
@@ -151,10 +151,10 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn enqueue(self: &Arc<Self>, work: Work) -> Arc<Ticket> {
-        let ticket = Arc::<Ticket>::default();
+    fn enqueue(self: &Arc<Self>, work: Work) -> Arc<Completion> {
+        let completion = Arc::<Completion>::default();
         let mut queue = locked(&self.queue);
-        queue.jobs.push_back(Job { work, ticket: Arc::clone(&ticket) });
+        queue.jobs.push_back(Job { work, completion: Arc::clone(&completion) });
         if queue.phase == Phase::Ended {
             if let Some(ended) = queue.thread.take() {
                 let _ = ended.join();
@@ -173,7 +173,7 @@ impl Shared {
                 }
             }
         }
-        ticket
+        completion
     }
 
     /// What the thread does. However it ends, nobody waits for it any more.
@@ -193,7 +193,7 @@ impl Shared {
         loop {
             {
                 let mut queue = locked(&self.queue);
-                queue.jobs.retain(|job| !job.ticket.is_withdrawn());
+                queue.jobs.retain(|job| !job.completion.is_withdrawn());
                 if queue.jobs.is_empty() {
                     queue.phase = Phase::Ended;
                     return;
@@ -222,7 +222,8 @@ impl Shared {
     /// Writes the jobs that wait. If one fails, it alone does: the others go back into the queue.
     fn write_waiting(&self, txn: WriteTransaction) {
         let waiting: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
-        let mut jobs: VecDeque<Job> = waiting.into_iter().filter(|job| job.ticket.take()).collect();
+        let mut jobs: VecDeque<Job> =
+            waiting.into_iter().filter(|job| job.completion.take()).collect();
         for index in 0..jobs.len() {
             let done = caught(|| (jobs[index].work)(&txn));
             if done.is_err() {
@@ -236,7 +237,7 @@ impl Shared {
                 }
                 let undone = caught(|| txn.abort().map_err(Error::from));
                 if let Some(failed) = jobs.remove(index) {
-                    failed.ticket.finish(Err(error));
+                    failed.completion.finish(Err(error));
                 }
                 match self.flattened(undone) {
                     Ok(()) => self.put_back(jobs),
@@ -257,7 +258,7 @@ impl Shared {
             return;
         }
         let failure: Arc<dyn std::error::Error + Send + Sync> = match caught(|| txn.commit()) {
-            Ok(Ok(())) => return jobs.iter().for_each(|job| job.ticket.finish(Ok(()))),
+            Ok(Ok(())) => return jobs.iter().for_each(|job| job.completion.finish(Ok(()))),
             Ok(Err(CommitError::Storage(error))) => Arc::new(error),
             // Rolled back, for a reason that the work should have told.
             Ok(Err(error)) => return self.fail(jobs, error.into()),
@@ -265,7 +266,7 @@ impl Shared {
         };
         self.failed.store(true, Ordering::Relaxed);
         for job in jobs {
-            job.ticket.finish(Err(Error::CommitUncertain(Box::new(Arc::clone(&failure)))));
+            job.completion.finish(Err(Error::CommitUncertain(Box::new(Arc::clone(&failure)))));
         }
     }
 
@@ -287,20 +288,20 @@ impl Shared {
                 }
                 _ => Error::Storage(Box::new(SharedError(Arc::clone(&error)))),
             };
-            job.ticket.finish(Err(error));
+            job.completion.finish(Err(error));
         }
     }
 
     fn put_back(&self, jobs: VecDeque<Job>) {
         let mut queue = locked(&self.queue);
         for job in jobs.into_iter().rev() {
-            job.ticket.put_back();
+            job.completion.put_back();
             queue.jobs.push_front(job);
         }
     }
 }
 
-impl Ticket {
+impl Completion {
     /// What became of the job; `None` if it was not taken before the deadline, and never will be.
     fn wait(&self, deadline: Option<Instant>) -> Option<Result<()>> {
         let mut state = locked(&self.state);
@@ -370,7 +371,7 @@ impl std::fmt::Debug for Queue {
 /// A job that is lost must not leave its caller waiting.
 impl Drop for Job {
     fn drop(&mut self) {
-        self.ticket
+        self.completion
             .finish(Err(Error::Storage("the writing thread ended without an answer".into())));
     }
 }

@@ -106,12 +106,12 @@ impl<T: ReadableTable<(&'static str, i64), (u64, i64, i64)>> ZonesTable for T {}
 
 /// Up to which id there are zones, and how many rows they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Watermark {
     id: i64,
     rows: u64,
 }
 
-impl Mark {
+impl Watermark {
     const NONE: Self = Self { id: i64::MIN, rows: 0 };
 
     pub(super) fn read(
@@ -132,7 +132,7 @@ impl Mark {
     }
 
     /// The ids past the mark.
-    fn beyond(self) -> std::ops::RangeFrom<i64> {
+    fn past(self) -> std::ops::RangeFrom<i64> {
         match self {
             Self::NONE => i64::MIN..,
             Self { id, .. } => id.saturating_add(1)..,
@@ -140,30 +140,38 @@ impl Mark {
     }
 
     /// Whether there are as many rows up to the mark as it counts, and whether there are others.
-    fn check(self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<MarkState> {
+    fn check(self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<WatermarkState> {
         let all = rows.len()?;
         let highest = rows.last()?.map_or(i64::MIN, |(id, _)| id.value());
         if highest <= self.id {
-            return Ok(if all == self.rows { MarkState::Current } else { MarkState::Untrue });
+            return Ok(if all == self.rows {
+                WatermarkState::Current
+            } else {
+                WatermarkState::Stale
+            });
         }
-        let mut beyond = 0;
-        for row in rows.range(self.beyond())? {
+        let mut past = 0;
+        for row in rows.range(self.past())? {
             row?;
-            beyond += 1;
+            past += 1;
         }
-        let counted = self.rows.checked_add(beyond);
-        Ok(if counted == Some(all) { MarkState::Behind { beyond } } else { MarkState::Untrue })
+        let counted = self.rows.checked_add(past);
+        Ok(if counted == Some(all) {
+            WatermarkState::Behind { past }
+        } else {
+            WatermarkState::Stale
+        })
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MarkState {
+enum WatermarkState {
     Current,
     /// So many rows are past the mark.
     Behind {
-        beyond: u64,
+        past: u64,
     },
-    Untrue,
+    Stale,
 }
 
 /// Whether all of a table's rows are in zones, without reading those.
@@ -172,8 +180,8 @@ pub(super) fn is_complete(
     rows: &impl ReadableTable<i64, &'static [u8]>,
     marks: &impl ReadableTable<&'static str, (i64, u64)>,
 ) -> Result<bool> {
-    match Mark::read(marks, table)? {
-        Some(mark) => Ok(mark.check(rows)? == MarkState::Current),
+    match Watermark::read(marks, table)? {
+        Some(mark) => Ok(mark.check(rows)? == WatermarkState::Current),
         None => Ok(false),
     }
 }
@@ -201,9 +209,9 @@ impl ZoneMap {
         marks: &impl ReadableTable<&'static str, (i64, u64)>,
         checksums: Option<&R>,
     ) -> Result<Self> {
-        let Some(mark) = Mark::read(marks, table)? else { return Self::unknown(rows) };
+        let Some(mark) = Watermark::read(marks, table)? else { return Self::unknown(rows) };
         let state = mark.check(rows)?;
-        if state == MarkState::Untrue {
+        if state == WatermarkState::Stale {
             let expected = Expected::rows_that_state_ids(rows.len()?);
             return Ok(Self::of_one_run(expected));
         }
@@ -229,9 +237,9 @@ impl ZoneMap {
             })
             .filter(|run| !run.ids.is_empty())
             .collect();
-        if let MarkState::Behind { beyond } = state {
-            let ids = mark.beyond().start..=i64::MAX;
-            runs.push(ZoneRun { ids, zone: None, expected: Some(Expected::rows(beyond)) });
+        if let WatermarkState::Behind { past } = state {
+            let ids = mark.past().start..=i64::MAX;
+            runs.push(ZoneRun { ids, zone: None, expected: Some(Expected::rows(past)) });
         }
         Ok(Self { runs })
     }
@@ -297,9 +305,9 @@ pub(super) struct ZoneWriter<'txn> {
     zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
     marks: RedbTable<'txn, &'static str, (i64, u64)>,
     checksums: ChecksumsTable<'txn>,
-    mark: Mark,
+    mark: Watermark,
     /// What the open block has gained since it was last written.
-    gained: Option<(Block, Entry)>,
+    pending: Option<(Block, Entry)>,
 }
 
 impl<'txn> ZoneWriter<'txn> {
@@ -311,33 +319,35 @@ impl<'txn> ZoneWriter<'txn> {
     ) -> Result<Self> {
         let (mut writer, is_marked) = Self::of(txn, table)?;
         match writer.mark.check(rows)? {
-            MarkState::Current | MarkState::Behind { .. } if !is_marked => writer.forget()?,
-            MarkState::Current => return Ok(writer),
-            MarkState::Behind { .. } => {}
-            MarkState::Untrue => writer.forget()?,
+            WatermarkState::Current | WatermarkState::Behind { .. } if !is_marked => {
+                writer.clear()?
+            }
+            WatermarkState::Current => return Ok(writer),
+            WatermarkState::Behind { .. } => {}
+            WatermarkState::Stale => writer.clear()?,
         }
         writer.catch_up(table, rows)?;
         Ok(writer)
     }
 
     /// Makes the zones anew, whatever they say.
-    pub(super) fn anew(
+    pub(super) fn rebuild(
         txn: &'txn WriteTransaction,
         table: &'static Table,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<()> {
         let (mut writer, _) = Self::of(txn, table)?;
-        writer.forget()?;
+        writer.clear()?;
         writer.catch_up(table, rows)
     }
 
     /// With the zones as they are, and whether there is a mark.
     fn of(txn: &'txn WriteTransaction, table: &'static Table) -> Result<(Self, bool)> {
         let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
-        let found = Mark::read(&marks, table)?;
-        let mark = found.unwrap_or(Mark::NONE);
+        let found = Watermark::read(&marks, table)?;
+        let mark = found.unwrap_or(Watermark::NONE);
         let checksums = checksum::open(txn, table.name())?;
-        let writer = Self { table, zones, marks, checksums, mark, gained: None };
+        let writer = Self { table, zones, marks, checksums, mark, pending: None };
         Ok((writer, found.is_some()))
     }
 
@@ -372,14 +382,14 @@ impl<'txn> ZoneWriter<'txn> {
         last_id: i64,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<()> {
-        if self.gained.is_some_and(|(open, _)| open != block) {
+        if self.pending.is_some_and(|(open, _)| open != block) {
             self.write_block(rows)?;
         }
-        let (_, gained) = self.gained.get_or_insert((block, Entry::default()));
-        gained.zone.add(entry.zone);
-        gained.checksum.add(entry.checksum);
+        let (_, pending) = self.pending.get_or_insert((block, Entry::default()));
+        pending.zone.add(entry.zone);
+        pending.checksum.add(entry.checksum);
         let id = self.mark.id.max(last_id);
-        self.mark = Mark { id, rows: self.mark.rows + entry.zone.rows };
+        self.mark = Watermark { id, rows: self.mark.rows + entry.zone.rows };
         Ok(())
     }
 
@@ -391,13 +401,13 @@ impl<'txn> ZoneWriter<'txn> {
     }
 
     fn write_block(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
-        let Some((block, gained)) = self.gained.take() else { return Ok(()) };
+        let Some((block, pending)) = self.pending.take() else { return Ok(()) };
         let before = self.noted(block)?;
         let entry = match (before.zone, before.checksum()) {
-            (None, _) => gained,
+            (None, _) => pending,
             (Some(mut zone), Some(mut checksum)) => {
-                zone.add(gained.zone);
-                checksum.add(gained.checksum);
+                zone.add(pending.zone);
+                checksum.add(pending.checksum);
                 Entry { zone, checksum }
             }
             // Another version of netsky wrote to the block, or its zone is damaged. Its rows are read
@@ -444,7 +454,7 @@ impl<'txn> ZoneWriter<'txn> {
     }
 
     /// Takes note that so many rows of a block are gone, and what is left.
-    pub(super) fn thin_out(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
+    pub(super) fn remove_rows(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
         if left.zone.rows == 0 {
             self.zones.remove((self.table.name(), block.0))?;
             self.checksums.remove(block.0)?;
@@ -455,11 +465,11 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(())
     }
 
-    fn forget(&mut self) -> Result<()> {
+    fn clear(&mut self) -> Result<()> {
         let of_table = (self.table.name(), i64::MIN)..=(self.table.name(), i64::MAX);
         self.zones.retain_in(of_table, |_, _| false)?;
         self.checksums.retain(|_, _| false)?;
-        self.mark = Mark::NONE;
+        self.mark = Watermark::NONE;
         Ok(())
     }
 }
@@ -468,11 +478,11 @@ impl<'txn> ZoneWriter<'txn> {
 fn zones_of_rows(
     table: &'static Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
-    mark: Mark,
+    mark: Watermark,
 ) -> Result<BTreeMap<Block, (Entry, i64)>> {
     let mut zones = BTreeMap::new();
     let mut open: Option<(Block, ZoneReader)> = None;
-    for row in rows.range(mark.beyond())? {
+    for row in rows.range(mark.past())? {
         let (id, json) = row?;
         let (id, block) = (id.value(), Block::of(id.value()));
         if let Some((finished, reader)) = open.take_if(|(open, _)| *open != block) {

@@ -1,6 +1,5 @@
 //! One binary, because each one links DataFusion.
 
-mod care;
 mod contract;
 mod fleet;
 mod foreign;
@@ -8,6 +7,7 @@ mod format;
 mod joins;
 mod large_imports;
 mod limits;
+mod maintenance;
 mod opening;
 mod oracle;
 mod project;

@@ -21,18 +21,18 @@ const LAYERS: [&str; 21] = [
     "view",
     "views",
     "row",
-    "inside",
-    "care_progress",
+    "internal",
+    "maintenance_progress",
     "machine",
     "options",
-    "temporary",
+    "temp_files",
     "store",
     "thread_pool",
     "providers",
     "query",
     "import",
     "db",
-    "care",
+    "maintenance",
     "recorder",
 ];
 
@@ -245,7 +245,7 @@ fn scan_of(plan: &str) -> String {
     };
     let scan = scan.split(" |").next().unwrap().trim_end().trim_end_matches(']');
     let (what, metrics) = scan.split_once(", metrics=[").unwrap();
-    let stable = ["output_rows", "blocks_", "rows_read", "json_bytes"];
+    let stable = ["output_rows", "blocks_", "rows_read", "bytes_scanned"];
     let metrics: Vec<&str> = metrics
         .split(", ")
         .filter(|metric| stable.iter().any(|name| metric.starts_with(name)))

@@ -31,7 +31,7 @@ fn ticks() -> TestStore {
 #[derive(Debug, PartialEq)]
 struct Read {
     blocks_total: u64,
-    blocks_skipped: u64,
+    blocks_pruned: u64,
     blocks_counted: u64,
     rows_read: u64,
 }
@@ -48,7 +48,7 @@ fn read(store: &TestStore, sql: &str) -> Option<Read> {
     };
     Some(Read {
         blocks_total: figure("blocks_total")?,
-        blocks_skipped: figure("blocks_skipped")?,
+        blocks_pruned: figure("blocks_pruned")?,
         blocks_counted: figure("blocks_counted")?,
         rows_read: figure("rows_read")?,
     })
@@ -70,14 +70,14 @@ fn a_range_of_times_reads_the_blocks_that_overlap_it() {
         "to_timestamp(ts_utc) >= '2026-04-03T01:00:00Z' AND ts_utc::timestamp < '2026-04-03T01:30:00Z'",
     ] {
         let found = read(&store, &format!("SELECT source FROM ticks WHERE {condition}")).unwrap();
-        assert_eq!((found.blocks_total, found.blocks_skipped), (20, 16), "{condition}");
+        assert_eq!((found.blocks_total, found.blocks_pruned), (20, 16), "{condition}");
         assert_eq!(
             value(&store.db, &format!("SELECT count(source) FROM ticks WHERE {condition}")),
             1_800
         );
     }
     let late = "SELECT source FROM ticks WHERE ts_utc = '2026-04-03T00:00:00Z'";
-    assert_eq!(read(&store, late).unwrap().blocks_skipped, 19);
+    assert_eq!(read(&store, late).unwrap().blocks_pruned, 19);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
     let progress = answer.progress();
     assert!(block_on(answer.next()).unwrap().is_ok());
     let begun = progress.counts();
-    assert_eq!((begun.blocks_total, begun.blocks_skipped), (20, 5), "{begun:?}");
+    assert_eq!((begun.blocks_total, begun.blocks_pruned), (20, 5), "{begun:?}");
     assert!(begun.rows_read > 0 && begun.blocks_read > 0, "{begun:?}");
     while block_on(answer.next()).is_some() {}
     drop(answer);
@@ -96,7 +96,7 @@ fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
     assert_eq!((ended.blocks_read, ended.blocks_counted), (15, 0), "{ended:?}");
     // To the end of the block in which five hours end.
     assert_eq!(ended.rows_read, 18 * 1_024 - 4_001, "{ended:?}");
-    assert!(ended.json_bytes > 50 * ended.rows_read, "{ended:?}");
+    assert!(ended.bytes_scanned > 50 * ended.rows_read, "{ended:?}");
 
     let sql = "SELECT count(*) FROM ticks";
     let mut answer = block_on(store.db.query_stream(sql)).unwrap();
@@ -340,7 +340,7 @@ fn the_newest_rows_are_found_in_the_newest_blocks() {
         "SELECT id FROM ticks ORDER BY ts_utc LIMIT 1",
     ] {
         let read = read(&store, sql).unwrap();
-        assert!(read.rows_read <= 2_048 && read.blocks_skipped >= 18, "{sql}: {read:?}");
+        assert!(read.rows_read <= 2_048 && read.blocks_pruned >= 18, "{sql}: {read:?}");
     }
 }
 
@@ -384,12 +384,12 @@ fn zones_that_are_dropped_are_missed_by_no_answer_and_built_anew() {
                 WHERE ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T02:00:00Z'";
     assert_eq!(value(&store.db, hour), 3_600);
     let rows = hour.replace("count(source)", "source");
-    assert_eq!(read(&store, &rows).unwrap().blocks_skipped, 0);
+    assert_eq!(read(&store, &rows).unwrap().blocks_pruned, 0);
     assert_eq!(value(&store.db, "SELECT count(*) FROM ticks"), 20_479);
 
     store.db.migrate().unwrap();
     assert_eq!(value(&store.db, hour), 3_600);
-    assert_eq!(read(&store, &rows).unwrap().blocks_skipped, 14);
+    assert_eq!(read(&store, &rows).unwrap().blocks_pruned, 14);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn pressed_now() {
 
 fn end(code: i32) -> ! {
     ENDING.store(true, Ordering::SeqCst);
-    netsky_db::discard_temporary_files();
+    netsky_db::remove_temp_files();
     end_pager();
     terminal::restore();
     process::exit(code)

@@ -31,7 +31,7 @@ use commands::{
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use failure::Failure;
-use netsky_db::inside;
+use netsky_db::internal;
 
 fn main() -> ExitCode {
     print_only_uncaught_panics();
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     interrupt::wait_for_end();
     let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
     // A query that was left while it ran can have some still.
-    netsky_db::discard_temporary_files();
+    netsky_db::remove_temp_files();
     code
 }
 
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 fn print_only_uncaught_panics() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        if !inside::is_caught() {
+        if !internal::is_caught() {
             print(panic);
         }
     }));

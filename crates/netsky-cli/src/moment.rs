@@ -1,7 +1,7 @@
 //! Moments, as people type them.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, Utc};
-use netsky_db::inside;
+use netsky_db::internal;
 
 /// A time, the beginning of a date, or so long ago.
 pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
@@ -25,7 +25,7 @@ pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
         }
     };
     // Whole seconds, as it will be told.
-    let time = ago.and_then(|ago| inside::now().trunc_subsecs(0).checked_sub_signed(ago));
+    let time = ago.and_then(|ago| internal::now().trunc_subsecs(0).checked_sub_signed(ago));
     time.ok_or_else(|| "that is longer ago than can be told".to_owned())
 }
 

@@ -13,7 +13,7 @@ use indicatif::{
     HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState,
     ProgressStyle,
 };
-use netsky_db::{CareCounts, CareProgress, QueryProgress};
+use netsky_db::{MaintenanceCounts, MaintenanceProgress, QueryProgress};
 
 /// What takes less time needs no bar.
 const DELAY: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ impl Progress {
             let counts = counts.counts();
             match counts.rows_read {
                 0 => Ok(()),
-                _ => write!(out, "{}, ", rows_and_bytes(counts.rows_read, counts.json_bytes)),
+                _ => write!(out, "{}, ", rows_and_bytes(counts.rows_read, counts.bytes_scanned)),
             }
         };
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -71,7 +71,7 @@ impl Progress {
         Self::shown_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
             // Blocks that need not be read tell nothing of how long the others take.
-            let blocks = counts.blocks_total.saturating_sub(counts.blocks_skipped);
+            let blocks = counts.blocks_total.saturating_sub(counts.blocks_pruned);
             if blocks > 0 {
                 if !is_known {
                     set_style(bar, "{bar:24} {read}{left}", read.clone());
@@ -85,7 +85,7 @@ impl Progress {
 
     /// The bar of a check or a copy, which looks over the pages of a file first and then does to its rows
     /// what `doing` says.
-    pub fn of_care(doing: &'static str, care: CareProgress) -> Self {
+    pub fn of_care(doing: &'static str, care: MaintenanceProgress) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let mut shown = None;
         Self::shown_by(bar, Arc::default(), move |bar| {
@@ -185,7 +185,7 @@ enum Stage {
 }
 
 impl Stage {
-    fn of(counts: CareCounts) -> Self {
+    fn of(counts: MaintenanceCounts) -> Self {
         match counts.rows_total {
             0 => Self::Pages,
             total if counts.rows < total => Self::Rows,
@@ -194,7 +194,7 @@ impl Stage {
     }
 }
 
-fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, care: CareProgress) {
+fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, care: MaintenanceProgress) {
     let read = move |out: &mut dyn Write| {
         let counts = care.counts();
         match stage {

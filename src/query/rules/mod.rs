@@ -1,6 +1,6 @@
 //! Rules that sessions of the store have besides those of DataFusion.
 //!
-//! - [`limited_scan`] and [`unique_sort_key`] let scans stop early;
+//! - [`push_limit_to_scan`] and [`unique_sort_key`] let scans stop early;
 //! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
 //! - the others work around faults of DataFusion 55.2. Each file names its fault, and says when it can go.
 
@@ -12,9 +12,9 @@ mod except;
 mod filter_pushdown;
 mod guarded_filter;
 mod in_lists;
-mod limited_scan;
 mod lossy_cast;
 mod offset;
+mod push_limit_to_scan;
 mod repeated_keys;
 mod rewrite;
 mod topk_keys;
@@ -41,9 +41,9 @@ use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
 use in_lists::SeparateInLists;
-use limited_scan::LimitedScan;
 use lossy_cast::HIDE_LOSSY_CASTS;
 use offset::OffsetsApart;
+use push_limit_to_scan::PushLimitToScan;
 use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::CompleteTopKKeys;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
@@ -83,8 +83,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
     let sorts = sorts.unwrap_or(rules.len());
     rules.insert(sorts, Arc::new(CompleteTopKKeys));
-    rules.insert(sorts, Arc::new(LimitedScan));
-    rules.push(Arc::new(LimitedScan));
+    rules.insert(sorts, Arc::new(PushLimitToScan));
+    rules.push(Arc::new(PushLimitToScan));
     rules.push(Arc::new(GuardedFilter));
     for rule in &mut rules {
         if rule.name() == AggregateStatistics::new().name() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use netsky_db::inside::Watched;
+use netsky_db::internal::TempFileGuard;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::SegmentValue;
 use plotters::prelude::*;
@@ -52,7 +52,8 @@ pub fn write_png(kind: ChartKind, data: &Data, path: &Path) -> Result<(String, u
     let plot = Plot::of(kind, data)?;
     // The backend writes PNG only to a path that is named so.
     let temporary = || tempfile::Builder::new().prefix("netsky-").suffix(".png").tempfile();
-    let (mut drawn, _watched) = Watched::create(temporary).map_err(|error| cannot_draw(&error))?;
+    let (mut drawn, _watched) =
+        TempFileGuard::create(temporary).map_err(|error| cannot_draw(&error))?;
     plot.draw(BitMapBackend::new(drawn.path(), SIZE)).map_err(|error| cannot_draw(&error))?;
     let mut file = Destination::create(path)?;
     io::copy(&mut drawn, &mut file)?;

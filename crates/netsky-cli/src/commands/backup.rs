@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use indicatif::HumanBytes;
-use netsky_db::{CareProgress, Copied};
+use netsky_db::{Copied, MaintenanceProgress};
 
 use crate::failure::Failure;
 use crate::output::{self, counted, print_line};
@@ -55,10 +55,10 @@ pub struct RestoreArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
-    let care = CareProgress::default();
-    let db = store.open_read_only_with(&store.options().care_progress(care.clone()))?;
+    let care = MaintenanceProgress::default();
+    let db = store.open_read_only_with(&store.options().maintenance_progress(care.clone()))?;
     let progress = Progress::of_care("copying", care);
-    let copied = if args.force { db.backup_over(&args.file) } else { db.backup(&args.file) }?;
+    let copied = if args.force { db.backup_replacing(&args.file) } else { db.backup(&args.file) }?;
     drop(progress);
     print_copied(&copied, &args.file)
 }
@@ -67,11 +67,11 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     // What is said of a store that is not there helps nobody whose backup is not there.
     File::open(&args.file).map_err(|error| Failure::unreadable(&args.file, &error))?;
-    let care = CareProgress::default();
-    let options = store.options().care_progress(care.clone());
+    let care = MaintenanceProgress::default();
+    let options = store.options().maintenance_progress(care.clone());
     let progress = Progress::of_care("copying", care);
     let copied = if args.force {
-        options.restore_over(&args.file, &path)
+        options.restore_replacing(&args.file, &path)
     } else {
         options.restore(&args.file, &path)
     }?;

@@ -1,7 +1,7 @@
 //! `netsky check`
 
 use indicatif::HumanCount;
-use netsky_db::{CareProgress, CheckReport, Db, Fault};
+use netsky_db::{CheckReport, Db, Fault, MaintenanceProgress};
 
 use crate::failure::Failure;
 use crate::output::{counted, print_line};
@@ -29,8 +29,8 @@ pub struct CheckArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
-    let care = CareProgress::default();
-    let options = store.options().care_progress(care.clone());
+    let care = MaintenanceProgress::default();
+    let options = store.options().maintenance_progress(care.clone());
     let db = store.open_read_only_with(&options)?;
     let mut report = check(&db, &care)?;
     if args.repair && report.faults.iter().any(can_be_repaired) {
@@ -78,7 +78,7 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     Err(Failure::store(format!("{} has faults\n  {next}", db.path().display())))
 }
 
-fn check(db: &Db, care: &CareProgress) -> Result<CheckReport, Failure> {
+fn check(db: &Db, care: &MaintenanceProgress) -> Result<CheckReport, Failure> {
     let _progress = Progress::of_care("checking", care.clone());
     Ok(db.check()?)
 }

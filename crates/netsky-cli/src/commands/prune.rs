@@ -36,7 +36,7 @@ pub struct PruneArgs {
 pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     let table = args.table.as_deref();
     let pruned = if args.dry_run {
-        store.open_read_only()?.would_prune(args.before, table)?
+        store.open_read_only()?.prune_dry_run(args.before, table)?
     } else {
         store.open_existing()?.prune(args.before, table)?
     };

@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use console::Style;
 use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, inside};
+use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, internal};
 
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
@@ -110,7 +110,7 @@ pub fn answer_with(
     let started = Instant::now();
     let mut stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
-    let mut watched = Watched::new(from_fn(|| next_batch(&mut stream)), &progress);
+    let mut watched = TempFileGuard::new(from_fn(|| next_batch(&mut stream)), &progress);
     // A bar may not stand where rows are printed as they come.
     watched.hides_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
     watched.hides_at_once &= args.output.is_none() && stdout().is_terminal();
@@ -153,7 +153,7 @@ fn next_batch(stream: &mut QueryStream) -> Option<netsky_db::Result<RecordBatch>
 }
 
 /// The batches of an answer, with a bar as long as none are printed.
-struct Watched<B> {
+struct TempFileGuard<B> {
     batches: B,
     bar: Option<Progress>,
     /// Whether the bar goes with the first batch, not with the last.
@@ -162,14 +162,14 @@ struct Watched<B> {
     ended: Option<Instant>,
 }
 
-impl<B> Watched<B> {
+impl<B> TempFileGuard<B> {
     fn new(batches: B, progress: &QueryProgress) -> Self {
         let bar = Some(Progress::of_query(progress.clone()));
         Self { batches, bar, hides_at_once: false, ended: None }
     }
 }
 
-impl<B: output::Batches> Iterator for Watched<B> {
+impl<B: output::Batches> Iterator for TempFileGuard<B> {
     type Item = B::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -273,7 +273,7 @@ fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Sho
             out,
             "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
              \"generated_at\":{},\"data\":{{\"sql\":{},\"row_count\":{row_count},\"rows\":",
-            text(&inside::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            text(&internal::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
             text(sql),
         )?;
         io::copy(&mut rows.take(bytes), out)?;

@@ -11,7 +11,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::Int64Type;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use console::{Style, Term, truncate_str};
-use netsky_db::inside::check_condition;
+use netsky_db::internal::check_condition;
 use netsky_db::{Db, Table, View, times_as_text};
 
 use crate::commands::query::rows;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 
-use netsky_db::inside;
+use netsky_db::internal;
 
 use crate::failure::Failure;
 use crate::figures;
@@ -49,7 +49,7 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     }
     let mut troubles = Troubles::default();
     troubles.look(&db)?;
-    let now = troubles.now(inside::now());
+    let now = troubles.now(internal::now());
     match args.format {
         Format::Table if now.is_empty() => output::print_line(WELL),
         Format::Table | Format::Markdown => output::print_batch(args.format, readable(&now)?),

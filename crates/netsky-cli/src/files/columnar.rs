@@ -27,7 +27,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use netsky_db::inside;
+use netsky_db::internal;
 
 use crate::failure::Failure;
 use crate::values::Reader;
@@ -248,7 +248,7 @@ pub fn read(columnar: Columnar, file: File) -> Result<Batches, ArrowError> {
 
 /// Some damaged files make the readers panic, where an error is meant.
 fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    inside::caught(read)
+    internal::caught(read)
         .unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }
 

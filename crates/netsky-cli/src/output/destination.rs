@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use netsky_db::inside::Watched;
+use netsky_db::internal::TempFileGuard;
 use netsky_db::{Db, Error};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
@@ -19,7 +19,7 @@ pub struct Destination {
 
 enum To {
     /// Beside the path, which it gets in the end.
-    Temporary(NamedTempFile, Watched),
+    Temporary(NamedTempFile, TempFileGuard),
     /// What stands at the path is no file, such as a pipe or `/dev/null`, and stays what it is.
     Other(File),
 }
@@ -29,7 +29,7 @@ pub struct Whole {
     path: PathBuf,
     replaces: bool,
     /// `None` of what is no file.
-    content: Option<(TempPath, Watched)>,
+    content: Option<(TempPath, TempFileGuard)>,
     /// The size of the file.
     pub bytes: u64,
 }
@@ -71,7 +71,7 @@ impl Destination {
                 builder.prefix(".netsky-").suffix(".part");
                 permissions.map(|permissions| builder.permissions(permissions));
                 let (file, watched) =
-                    Watched::create(|| builder.tempfile_in(dir_of(&path))).map_err(failed)?;
+                    TempFileGuard::create(|| builder.tempfile_in(dir_of(&path))).map_err(failed)?;
                 To::Temporary(file, watched)
             }
         };

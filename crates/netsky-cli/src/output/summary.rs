@@ -19,17 +19,17 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {}", counted(self.rows, "row"), seconds(self.took))?;
-        let ScanCounts { rows_read, json_bytes, blocks_total, blocks_skipped, .. } = self.read;
+        let ScanCounts { rows_read, bytes_scanned, blocks_total, blocks_pruned, .. } = self.read;
         if blocks_total == 0 {
             return Ok(());
         }
         let read = counted(rows_read, "row");
-        write!(f, "; read {read}, {}", ByteSize(json_bytes).display().iec())?;
-        if blocks_skipped > 0 {
+        write!(f, "; read {read}, {}", ByteSize(bytes_scanned).display().iec())?;
+        if blocks_pruned > 0 {
             write!(
                 f,
                 ", skipped {} of {}",
-                indicatif::HumanCount(blocks_skipped),
+                indicatif::HumanCount(blocks_pruned),
                 counted(blocks_total, "block")
             )?;
         }

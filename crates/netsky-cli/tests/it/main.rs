@@ -1,8 +1,8 @@
 //! One binary, because each one links DataFusion.
 
-mod care;
 mod cli;
 mod limits;
+mod maintenance;
 mod opening;
 mod replaced;
 mod sharing;

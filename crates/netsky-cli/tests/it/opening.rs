@@ -41,7 +41,7 @@ fn what_is_no_regular_file_is_refused_by_name() {
         refused(&["query", "SELECT 1"]);
         refused(&["migrate"]);
         refused(&["restore", backup.to_str().unwrap(), "--force"]);
-        for copied in [store.db.backup_over(path), Db::restore_over(path, &backup)] {
+        for copied in [store.db.backup_replacing(path), Db::restore_replacing(path, &backup)] {
             match copied {
                 Err(Error::NotAStore { reason, .. }) => assert!(reason.contains(kind), "{reason}"),
                 other => panic!("{kind}: {other:?}"),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use console::{Key, Style, Term, truncate_str};
-use netsky_db::{Db, inside};
+use netsky_db::{Db, internal};
 
 use crate::commands::top::troubles::Troubles;
 use crate::commands::top::{WELL, readable};
@@ -58,7 +58,7 @@ impl OtherScreen {
     fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
         let (lines, columns) = terminal.size();
         let (lines, columns) = (usize::from(lines), usize::from(columns));
-        let now = inside::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
+        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
         let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
         for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
             drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
@@ -74,7 +74,7 @@ impl Drop for OtherScreen {
 }
 
 fn list(troubles: &Troubles) -> Result<String, Failure> {
-    let now = troubles.now(inside::now());
+    let now = troubles.now(internal::now());
     if now.is_empty() {
         return Ok(WELL.to_owned());
     }

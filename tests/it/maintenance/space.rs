@@ -8,7 +8,7 @@ use netsky_testing::{
     to_json, value,
 };
 
-use crate::care::{time_text, while_recording};
+use crate::maintenance::{time_text, while_recording};
 
 #[test]
 fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use netsky_db::demo::Fleet;
-use netsky_db::{CareCounts, CareProgress, OpenOptions};
+use netsky_db::{MaintenanceCounts, MaintenanceProgress, OpenOptions};
 use netsky_testing::{store, store_past_the_crate};
 
 #[test]
@@ -13,15 +13,15 @@ fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
     // A row's id is no part of its JSON.
     let tables = store.db.stats().unwrap().tables;
     let row_bytes: u64 = tables.iter().map(|table| table.row_bytes - 8 * table.rows).sum();
-    let progress = CareProgress::default();
-    let options = OpenOptions::new().care_progress(progress.clone());
-    let is_whole = |counts: CareCounts, file_bytes: u64| {
+    let progress = MaintenanceProgress::default();
+    let options = OpenOptions::new().maintenance_progress(progress.clone());
+    let is_whole = |counts: MaintenanceCounts, file_bytes: u64| {
         assert_eq!((counts.rows, counts.rows_total), (3_000, 3_000));
         assert_eq!((counts.row_bytes, counts.file_bytes), (row_bytes, file_bytes));
         assert!(counts.page_bytes > row_bytes, "{counts:?}");
     };
     let db = options.open_read_only(&store.path).unwrap();
-    assert_eq!(progress.counts(), CareCounts::default());
+    assert_eq!(progress.counts(), MaintenanceCounts::default());
     let file_bytes = fs::metadata(&store.path).unwrap().len();
     db.check().unwrap();
     is_whole(progress.counts(), file_bytes);
@@ -36,6 +36,6 @@ fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
     store_past_the_crate(&store.path, "theirs", 3, b"{}");
     db.check().unwrap();
     assert_eq!(progress.counts().rows_total, 3_000);
-    db.backup_over(&copy).unwrap();
+    db.backup_replacing(&copy).unwrap();
     assert_eq!((progress.counts().rows, progress.counts().rows_total), (3_001, 3_001));
 }

@@ -9,17 +9,17 @@ use std::ops::Range;
 
 use crate::row::cursor::Cursor;
 use crate::row::object::Scalar;
-use crate::row::stops::{Stops, WORD};
+use crate::row::structural::{StructuralIndex, WORD};
 use crate::row::time;
 use crate::row::token::Token;
 use crate::table::{Column, ColumnType, Table};
 
 /// Reads one row of a table after another, keeping its buffers.
 #[derive(Debug)]
-pub(super) struct WrittenRow {
+pub(super) struct CanonicalRow {
     start: Token,
     members: Vec<Member>,
-    stops: Stops,
+    index: StructuralIndex,
     unescaped: Unescaped,
 }
 
@@ -58,7 +58,7 @@ struct Unescaped {
 
 /// The values of a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WrittenValues<'a> {
+pub(super) struct CanonicalValues<'a> {
     members: &'a [Member],
     /// The part of the row that has the texts, and its place.
     stored: &'a str,
@@ -66,7 +66,7 @@ pub(super) struct WrittenValues<'a> {
     unescaped: &'a str,
 }
 
-impl WrittenRow {
+impl CanonicalRow {
     /// A reader of some of a table's columns, by their indices in [`Table::columns`].
     pub(super) fn new(table: &'static Table, wanted: &[usize]) -> Self {
         let members = table.columns().iter().enumerate().map(|(index, column)| Member {
@@ -77,16 +77,16 @@ impl WrittenRow {
         Self {
             start: Token::new("{\"id\":".to_owned()),
             members: members.collect(),
-            stops: Stops::default(),
+            index: StructuralIndex::default(),
             unescaped: Unescaped::default(),
         }
     }
 
     /// The values of a row; `None` if it is laid out in another way, or corrupt.
-    pub(super) fn read<'a>(&'a mut self, json: &'a [u8]) -> Option<WrittenValues<'a>> {
+    pub(super) fn read<'a>(&'a mut self, json: &'a [u8]) -> Option<CanonicalValues<'a>> {
         self.unescaped.clear(json);
-        self.stops.find(json)?;
-        let mut cursor = Cursor::new(json, &self.stops);
+        self.index.find(json)?;
+        let mut cursor = Cursor::new(json, &self.index);
         cursor.token(&self.start)?;
         cursor.int()?;
         // From the first text to the last, but for those with escapes. To look at this part once
@@ -108,7 +108,7 @@ impl WrittenRow {
         if cursor.rest() != b"}" {
             return None;
         }
-        Some(WrittenValues {
+        Some(CanonicalValues {
             members: &self.members,
             start: stored.start,
             stored: std::str::from_utf8(json.get(stored)?).ok()?,
@@ -117,7 +117,7 @@ impl WrittenRow {
     }
 }
 
-impl<'a> WrittenValues<'a> {
+impl<'a> CanonicalValues<'a> {
     /// The value of the column with that index in [`Table::columns`], which was asked for.
     #[inline]
     pub(super) fn get(self, index: usize) -> Scalar<'a> {

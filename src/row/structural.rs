@@ -12,7 +12,7 @@ pub(super) const WORD: usize = 8;
 /// They are found for the whole row at once, in a loop that compiles to vector instructions. To
 /// search from the beginning of each text, eight bytes at a time, takes a tenth longer.
 #[derive(Debug, Default)]
-pub(super) struct Stops {
+pub(super) struct StructuralIndex {
     /// 1 for each such byte of the row, 0 for each other. What follows is of longer rows before; it
     /// is a word at least, so that every byte of a row begins a whole word.
     marks: Vec<u8>,
@@ -25,7 +25,7 @@ struct Seen {
     all: u8,
 }
 
-impl Stops {
+impl StructuralIndex {
     /// Finds the places in a row. `None` if it has control characters, or is not UTF-8.
     pub(super) fn find(&mut self, json: &[u8]) -> Option<()> {
         let room = json.len() + WORD;

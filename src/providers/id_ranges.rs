@@ -8,7 +8,7 @@ use crate::store::{Expected, Zone, ZoneMap};
 
 /// A run of ids to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(super) struct IdRange {
     pub(super) ids: RangeInclusive<i64>,
     /// Which of the table's blocks it is of, counted from 0.
     pub(super) block: usize,
@@ -24,8 +24,8 @@ pub(super) struct Segment {
     pub(super) expected: Option<Expected>,
 }
 
-impl Segment {
-    /// What of the segment may still be wanted, if only rows in the ranges are.
+impl IdRange {
+    /// What of the range of ids may still be wanted, if only rows in the ranges are.
     pub(super) fn narrow(&self, ranges: &Ranges) -> Vec<Self> {
         if self.times.is_some_and(|(low, high)| !ranges.times.overlaps(low, high)) {
             return Vec::new();
@@ -41,21 +41,21 @@ impl Segment {
     }
 }
 
-/// The segments of a scan, ids rising.
+/// The ranges of ids of a scan, ids rising.
 #[derive(Debug)]
-pub(super) struct Segments {
-    pub(super) segments: Vec<Segment>,
+pub(super) struct IdRanges {
+    pub(super) id_ranges: Vec<IdRange>,
     /// How many blocks the table has, and how many of them hold no wanted row.
     pub(super) blocks: usize,
     pub(super) skipped: usize,
 }
 
-impl Segments {
+impl IdRanges {
     pub(super) fn plan(zones: &ZoneMap, ranges: &Ranges) -> Self {
-        let mut planned = Self { segments: Vec::new(), blocks: 0, skipped: 0 };
+        let mut planned = Self { id_ranges: Vec::new(), blocks: 0, skipped: 0 };
         for (block, run) in zones.runs().enumerate() {
             planned.blocks += 1;
-            let before = planned.segments.len();
+            let before = planned.id_ranges.len();
             let (first, last) = run.ids.clone().into_inner();
             let times = run.zone.and_then(|zone| zone.times);
             if times.is_none_or(|(low, high)| ranges.times.overlaps(low, high)) {
@@ -65,7 +65,7 @@ impl Segments {
                 };
                 for range in ranges.ids.ranges_between(first, last) {
                     let whole = range == (first..=last);
-                    planned.segments.push(Segment {
+                    planned.id_ranges.push(IdRange {
                         ids: range,
                         block,
                         check_times,
@@ -76,10 +76,10 @@ impl Segments {
                     });
                 }
             }
-            planned.skipped += usize::from(planned.segments.len() == before);
+            planned.skipped += usize::from(planned.id_ranges.len() == before);
         }
         if ranges.times.is_none() || ranges.ids.is_none() {
-            planned.segments.clear();
+            planned.id_ranges.clear();
             planned.skipped = planned.blocks;
         }
         planned

@@ -21,7 +21,7 @@ use netsky_testing::{
 };
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
-use crate::care::{IDS, ZONES, check, faults, past_the_crate, time_text};
+use crate::maintenance::{IDS, ZONES, check, faults, past_the_crate, time_text};
 
 const MARKS: TableDefinition<'_, &str, (i64, u64)> = TableDefinition::new("zone_marks");
 const MESSAGES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages");
@@ -196,7 +196,9 @@ fn rows_that_others_add_or_remove_raise_no_alarm() {
             }
         }
         store.db.migrate().unwrap();
-        assert!(check(&store.path).faults.iter().all(|f| matches!(f, Fault::IdsBehind { .. })));
+        assert!(
+            check(&store.path).faults.iter().all(|f| matches!(f, Fault::IdCounterBehind { .. }))
+        );
     }
 }
 
@@ -240,7 +242,7 @@ fn zones_that_contradict_their_checksums_are_not_believed() {
         ] {
             assert_eq!(value(&store.db, sql), expected, "{sql}");
         }
-        let old = store.db.would_prune(at(1_600), Some("messages")).unwrap();
+        let old = store.db.prune_dry_run(at(1_600), Some("messages")).unwrap();
         assert_eq!(old[0].rows, 1_600);
     }
 }
@@ -373,7 +375,11 @@ fn try_rounds(path: &Path, mut rounds: Range<u64>) -> Outcome {
     let mut outcome = Outcome::default();
     while !rounds.is_empty() {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "care::checksum::child_that_queries_changed_stores", "--nocapture"])
+            .args([
+                "--exact",
+                "maintenance::checksum::child_that_queries_changed_stores",
+                "--nocapture",
+            ])
             .env(CHILD, path)
             .env(ROUNDS, format!("{} {}", rounds.start, rounds.end))
             .stdout(Stdio::null())

@@ -14,7 +14,7 @@ const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
 ///
 /// They wait outside of the transaction, so that no other writer has to wait while they are read
 /// from a slow source, and beyond some megabytes they wait in an unnamed temporary file.
-pub(crate) struct EncodedRows {
+pub(crate) struct RowSpool {
     rows: SpooledTempFile,
     count: u64,
     json_bytes: u64,
@@ -39,7 +39,7 @@ struct Header {
     former_id: Option<i64>,
 }
 
-impl EncodedRows {
+impl RowSpool {
     pub(crate) fn new() -> Self {
         Self {
             rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES),

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{Builder, DatabaseError, StorageBackend, StorageError};
 
-use crate::care_progress::CareProgress;
 use crate::error::{Error, Result};
+use crate::maintenance_progress::MaintenanceProgress;
 use crate::store::file::first_bytes;
 use crate::store::unwind;
 
@@ -30,7 +30,7 @@ const CACHE_BYTES: usize = 1 << 20;
 /// what was written. `look_alone` looks while no writer can.
 pub(super) fn damage(
     path: &Path,
-    progress: &CareProgress,
+    progress: &MaintenanceProgress,
     look_alone: impl FnOnce() -> Result<Option<String>>,
 ) -> Result<Option<String>> {
     for _ in 0..TRIES {
@@ -44,7 +44,10 @@ pub(super) fn damage(
 }
 
 /// What is wrong with the pages of the file, or seems so because somebody commits.
-pub(super) fn look_for_damage(path: &Path, progress: &CareProgress) -> Result<Option<String>> {
+pub(super) fn look_for_damage(
+    path: &Path,
+    progress: &MaintenanceProgress,
+) -> Result<Option<String>> {
     let intact = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&intact);
     let mut builder = Builder::new();
@@ -86,7 +89,7 @@ pub(super) fn look_for_damage(path: &Path, progress: &CareProgress) -> Result<Op
 struct View {
     inner: Mutex<Inner>,
     len: u64,
-    progress: CareProgress,
+    progress: MaintenanceProgress,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,7 @@ struct Inner {
 }
 
 impl View {
-    fn new(path: &Path, progress: CareProgress) -> io::Result<Self> {
+    fn new(path: &Path, progress: MaintenanceProgress) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let len = file.metadata()?.len();
         progress.begin_pages(len);

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How far the last check, backup or restore has come that was started with
-/// [`OpenOptions::care_progress`](crate::OpenOptions::care_progress). It can be asked from any thread while
+/// [`OpenOptions::maintenance_progress`](crate::OpenOptions::maintenance_progress). It can be asked from any thread while
 /// another does the work. Copies of it tell the same.
 ///
 /// ```
-/// use netsky_db::{CareProgress, OpenOptions};
+/// use netsky_db::{MaintenanceProgress, OpenOptions};
 ///
 /// # fn main() -> netsky_db::Result<()> {
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("meta.db");
 /// # netsky_db::Db::open_path(&path)?.record_tick(chrono::Utc::now(), "cron", "{}")?;
-/// let progress = CareProgress::default();
-/// let db = OpenOptions::new().care_progress(progress.clone()).open_read_only(path)?;
+/// let progress = MaintenanceProgress::default();
+/// let db = OpenOptions::new().maintenance_progress(progress.clone()).open_read_only(path)?;
 /// let check = std::thread::spawn(move || db.check());
 /// while !check.is_finished() {
 ///     let counts = progress.counts();
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct CareProgress {
+pub struct MaintenanceProgress {
     counters: Arc<Counters>,
 }
 
@@ -44,7 +44,7 @@ struct Counters {
 /// taken, one by one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CareCounts {
+pub struct MaintenanceCounts {
     /// Bytes of the file that were read to look over its pages. Those that are free are not, and it may
     /// begin again where others write.
     pub page_bytes: u64,
@@ -58,11 +58,11 @@ pub struct CareCounts {
     pub row_bytes: u64,
 }
 
-impl CareProgress {
+impl MaintenanceProgress {
     /// What is done by now.
-    pub fn counts(&self) -> CareCounts {
+    pub fn counts(&self) -> MaintenanceCounts {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        CareCounts {
+        MaintenanceCounts {
             page_bytes: load(&self.counters.page_bytes),
             file_bytes: load(&self.counters.file_bytes),
             rows: load(&self.counters.rows),

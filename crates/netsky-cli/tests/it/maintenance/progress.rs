@@ -21,7 +21,7 @@ fn with_long_care() -> Home {
         };
         let copy = home.path("measured.db");
         if takes_long(&|| assert!(db.check().unwrap().is_clean()))
-            && takes_long(&|| assert!(db.backup_over(&copy).unwrap().rows > 0))
+            && takes_long(&|| assert!(db.backup_replacing(&copy).unwrap().rows > 0))
         {
             fs::remove_file(copy).unwrap();
             return home;

@@ -34,7 +34,7 @@ fn listed() -> MutexGuard<'static, Listed> {
 ///
 /// Call it right before the process ends on a signal; in any other case they are removed without it.
 /// Queries and backups that still run fail, and so do later ones that need temporary files.
-pub fn discard_temporary_files() {
+pub fn remove_temp_files() {
     let mut listed = listed();
     listed.is_closed = true;
     for path in &listed.paths {
@@ -57,9 +57,9 @@ fn remove_dir(dir: &Path) {
 
 /// Lists a temporary file or directory until it is dropped.
 #[derive(Debug)]
-pub struct Watched(PathBuf);
+pub struct TempFileGuard(PathBuf);
 
-impl Watched {
+impl TempFileGuard {
     /// Makes a file or directory and lists it. Both happen under one lock, so that a signal meets it
     /// listed or not yet made.
     ///
@@ -78,7 +78,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for TempFileGuard {
     fn drop(&mut self) {
         listed().paths.retain(|path| *path != self.0);
     }
@@ -94,12 +94,12 @@ pub(crate) struct Spills(Mutex<Option<SpillDir>>);
 struct SpillDir {
     files: Arc<DiskManager>,
     _dir: TempDir,
-    _watched: Watched,
+    _watched: TempFileGuard,
 }
 
 impl SpillDir {
     fn new() -> Result<Self> {
-        let (dir, watched) = Watched::create(private_dir)?;
+        let (dir, watched) = TempFileGuard::create(private_dir)?;
         let mode = DiskManagerMode::Directories(vec![dir.path().to_owned()]);
         let files = Arc::new(DiskManagerBuilder::default().with_mode(mode).build()?);
         Ok(Self { files, _dir: dir, _watched: watched })

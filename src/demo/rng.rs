@@ -6,9 +6,9 @@ use fastrand::Rng;
 
 /// A seeded source of chance. It computes in integers where it can, and in floating point only what
 /// rounds alike everywhere: logarithms and powers differ between machines.
-pub(super) struct Dice(Rng);
+pub(super) struct DemoRng(Rng);
 
-impl Dice {
+impl DemoRng {
     /// Dice for one purpose: every table has its own, so that the rows of one table stay as they are
     /// when those of another change.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn skewed_numbers_have_their_median_and_bounds() {
-        let mut dice = Dice::new(7, "test");
-        let mut numbers: Vec<i64> = (0..4_001).map(|_| dice.skewed(1_000, 4)).collect();
+        let mut rng = DemoRng::new(7, "test");
+        let mut numbers: Vec<i64> = (0..4_001).map(|_| rng.skewed(1_000, 4)).collect();
         numbers.sort_unstable();
         assert!((900..1_100).contains(&numbers[2_000]), "{}", numbers[2_000]);
         assert!(numbers[0] >= 1_000 / 16 && numbers[4_000] <= 16_000);
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn weights_are_kept() {
-        let mut dice = Dice::new(7, "test");
-        let heads = (0..1_000).filter(|_| dice.weighted(&[(9, true), (0, false), (1, false)]));
+        let mut rng = DemoRng::new(7, "test");
+        let heads = (0..1_000).filter(|_| rng.weighted(&[(9, true), (0, false), (1, false)]));
         assert!((850..950).contains(&heads.count()));
     }
 }

@@ -11,7 +11,7 @@ use netsky_testing::{
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use serde_json::json;
 
-use crate::care::{IDS, ZONES, check, faults, past_the_crate, while_recording};
+use crate::maintenance::{IDS, ZONES, check, faults, past_the_crate, while_recording};
 
 #[test]
 fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {

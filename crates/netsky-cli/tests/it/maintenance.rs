@@ -6,4 +6,4 @@ mod checksum;
 mod damage;
 mod progress;
 mod prune;
-mod room;
+mod space;

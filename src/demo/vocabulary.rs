@@ -1,7 +1,7 @@
 //! What is said in the fleet.
 
-use crate::demo::dice::Dice;
-use crate::demo::moment::AGENTS;
+use crate::demo::event_context::AGENTS;
+use crate::demo::rng::DemoRng;
 
 pub(super) const BETWEEN_AGENTS: &[&str] = &[
     "{ticket}: tests pass on {branch}, ready to harvest",
@@ -95,7 +95,7 @@ pub(super) const TOPICS: &[&str] = &[
     "faster-scan",
 ];
 
-impl Dice {
+impl DemoRng {
     /// The template with its words in braces filled in.
     pub(super) fn fill(&mut self, template: &str) -> String {
         let (mut text, mut rest) = (String::new(), template);
@@ -147,11 +147,11 @@ mod tests {
 
     #[test]
     fn every_word_of_every_template_is_known() {
-        let mut dice = Dice::new(7, "test");
+        let mut rng = DemoRng::new(7, "test");
         let pools =
             [BETWEEN_AGENTS, ORDERS, QUESTIONS, REMARKS, TO_OWNER, BETWEEN_MACHINES, BRIEFS];
         for template in pools.concat() {
-            let text = dice.fill(template);
+            let text = rng.fill(template);
             assert!(!text.contains(['{', '}']), "{text}");
         }
     }

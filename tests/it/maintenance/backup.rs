@@ -11,7 +11,7 @@ use netsky_testing::{
     at, damage, everything, record_messages, store, store_past_the_crate, stored_rows, value,
 };
 
-use crate::care::faults;
+use crate::maintenance::faults;
 
 fn names_beside(path: &Path) -> Vec<String> {
     let entries = fs::read_dir(path.parent().unwrap()).unwrap();
@@ -96,14 +96,14 @@ fn a_backup_replaces_a_file_only_if_it_is_told_to_and_never_a_store_in_use() {
         other => panic!("{other:?}"),
     }
     assert_eq!(fs::read(&copy).unwrap(), b"something else");
-    assert_eq!(store.db.backup_over(&copy).unwrap().rows, 1);
+    assert_eq!(store.db.backup_replacing(&copy).unwrap().rows, 1);
     store.db.record_tick(at(0), "a", "{}").unwrap();
-    assert_eq!(store.db.backup_over(&copy).unwrap().rows, 2);
+    assert_eq!(store.db.backup_replacing(&copy).unwrap().rows, 2);
     {
         let _reader = Db::open_read_only(&copy).unwrap();
-        assert!(matches!(store.db.backup_over(&copy), Err(Error::InUse { .. })));
+        assert!(matches!(store.db.backup_replacing(&copy), Err(Error::InUse { .. })));
     }
-    assert!(matches!(store.db.backup_over(&store.path), Err(Error::InUse { .. })));
+    assert!(matches!(store.db.backup_replacing(&store.path), Err(Error::InUse { .. })));
     assert!(store.db.backup(store.path.with_file_name("no").join("dir.db")).is_err());
     assert_eq!(names_beside(&copy), ["copy.db", "meta.db"]);
     assert_eq!(store.db.record_tick(at(0), "a", "{}").unwrap(), 3);
@@ -123,18 +123,18 @@ fn a_restored_store_is_what_was_backed_up_and_the_one_before_it_is_kept() {
     store.db.record_tick(at(0), "later", "{}").unwrap();
     let path = store.path.clone();
     // Somebody has it open: this process, by now.
-    assert!(matches!(Db::restore_over(&backup, &path), Err(Error::InUse { .. })));
+    assert!(matches!(Db::restore_replacing(&backup, &path), Err(Error::InUse { .. })));
     drop(store.db);
     let newer = everything(&path);
     assert!(matches!(Db::restore(&backup, &path), Err(Error::FileExists { .. })));
-    let copied = Db::restore_over(&backup, &path).unwrap();
+    let copied = Db::restore_replacing(&backup, &path).unwrap();
     let kept = copied.kept.unwrap();
     assert!(everything(&path) == saved && everything(&kept) == newer);
     let name = kept.file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("meta.before-restore-") && name.ends_with(".bak"), "{name}");
     assert_eq!(faults(&path), Vec::<String>::new());
     // Within the same second another name is found.
-    let again = Db::restore_over(&kept, &path).unwrap().kept.unwrap();
+    let again = Db::restore_replacing(&kept, &path).unwrap().kept.unwrap();
     assert!(again != kept && everything(&path) == newer && everything(&again) == saved);
 }
 
@@ -152,14 +152,14 @@ fn what_is_no_store_is_not_restored_and_what_is_broken_can_be_replaced() {
     bytes[4_096..].fill(0xAA);
     fs::write(&broken, &bytes).unwrap();
     for refused in [&text, &empty] {
-        match Db::restore_over(refused, &broken) {
+        match Db::restore_replacing(refused, &broken) {
             Err(Error::NotAStore { path, .. }) => assert_eq!(&path, refused),
             other => panic!("{other:?}"),
         }
     }
     assert!(matches!(Db::restore(beside("absent"), &broken), Err(Error::StoreNotFound { .. })));
     assert!(fs::read(&broken).unwrap() == bytes);
-    let kept = Db::restore_over(&backup, &broken).unwrap().kept.unwrap();
+    let kept = Db::restore_replacing(&backup, &broken).unwrap().kept.unwrap();
     assert!(fs::read(kept).unwrap() == bytes);
     assert_eq!(value(&Db::open_path(&broken).unwrap(), "SELECT source FROM ticks"), "a");
 }

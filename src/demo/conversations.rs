@@ -1,8 +1,8 @@
 //! The tables of what is said: messages, communication events, owner directives.
 
-use crate::demo::dice::Dice;
-use crate::demo::moment::{AGENTS, Generator, Moment, Texts, keep};
-use crate::demo::words::{
+use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
+use crate::demo::rng::DemoRng;
+use crate::demo::vocabulary::{
     BETWEEN_AGENTS, BETWEEN_MACHINES, FROM_OWNER, ORDERS, QUESTIONS, REMARKS, TO_OWNER, json,
 };
 use crate::schema::{CommunicationEventRecord, Direction, MessageRecord, OwnerDirectiveRecord};
@@ -31,23 +31,27 @@ pub(super) struct Messages;
 impl Generator for Messages {
     type Row<'t> = MessageRecord<'t>;
 
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> MessageRecord<'t> {
+    fn row<'t>(
+        &mut self,
+        context: &mut EventContext<'_>,
+        texts: &'t mut Texts,
+    ) -> MessageRecord<'t> {
         let [chat, body, raw_json, ..] = texts;
-        let talk = moment.dice.weighted(&TALKS);
-        let (source, direction, from, to) = parties(talk, moment);
-        let dice = &mut moment.dice;
-        let body = keep(body, words(talk, dice));
+        let talk = context.rng.weighted(&TALKS);
+        let (source, direction, from, to) = parties(talk, context);
+        let rng = &mut context.rng;
+        let body = keep(body, words(talk, rng));
         let chat = match talk {
             Talk::Agents => None,
             Talk::Machines => Some(PEER),
-            _ if source == "email" => Some(keep(chat, format!("thread-{}", dice.ticket()))),
+            _ if source == "email" => Some(keep(chat, format!("thread-{}", rng.ticket()))),
             _ => Some("owner-and-agent0"),
         };
-        let guid = dice.hex(16);
+        let guid = rng.hex(16);
         let chars = body.chars().count();
         let raw = format!(r#"{{"guid":"{guid}","chars":{chars},"text":{}}}"#, json(body));
         MessageRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             source,
             direction,
             chat_id: chat,
@@ -62,37 +66,37 @@ impl Generator for Messages {
 /// The channel, the direction, who says it and whom it is said to.
 fn parties(
     talk: Talk,
-    moment: &mut Moment<'_>,
+    context: &mut EventContext<'_>,
 ) -> (&'static str, Direction, &'static str, &'static str) {
     match talk {
         Talk::Agents => {
-            let from = moment.agent();
+            let from = context.agent();
             // Who is not the coordinator mostly talks to it.
-            let to = match moment.agent() {
-                to if to == from || (from != 0 && moment.dice.one_in(2)) => usize::from(from == 0),
+            let to = match context.agent() {
+                to if to == from || (from != 0 && context.rng.one_in(2)) => usize::from(from == 0),
                 to => to,
             };
             ("agent", Direction::Outbound, AGENTS[from], AGENTS[to])
         }
         Talk::OwnerAsks => {
-            (moment.dice.weighted(&CHANNELS).0, Direction::Inbound, OWNER, AGENTS[0])
+            (context.rng.weighted(&CHANNELS).0, Direction::Inbound, OWNER, AGENTS[0])
         }
         Talk::OwnerIsTold => {
-            (moment.dice.weighted(&CHANNELS).0, Direction::Outbound, AGENTS[0], OWNER)
+            (context.rng.weighted(&CHANNELS).0, Direction::Outbound, AGENTS[0], OWNER)
         }
-        Talk::Machines if moment.dice.one_in(2) => ("iroh", Direction::Inbound, PEER, AGENTS[0]),
+        Talk::Machines if context.rng.one_in(2) => ("iroh", Direction::Inbound, PEER, AGENTS[0]),
         Talk::Machines => ("iroh", Direction::Outbound, AGENTS[0], PEER),
     }
 }
 
-fn words(talk: Talk, dice: &mut Dice) -> String {
+fn words(talk: Talk, rng: &mut DemoRng) -> String {
     let templates = match talk {
         Talk::Agents => BETWEEN_AGENTS,
-        Talk::OwnerAsks => dice.weighted(&FROM_OWNER),
+        Talk::OwnerAsks => rng.weighted(&FROM_OWNER),
         Talk::OwnerIsTold => TO_OWNER,
         Talk::Machines => BETWEEN_MACHINES,
     };
-    dice.say(templates)
+    rng.say(templates)
 }
 
 pub(super) struct CommunicationEvents;
@@ -102,28 +106,28 @@ impl Generator for CommunicationEvents {
 
     fn row<'t>(
         &mut self,
-        moment: &mut Moment<'_>,
+        context: &mut EventContext<'_>,
         texts: &'t mut Texts,
     ) -> CommunicationEventRecord<'t> {
         let [message_id, body, detail, ..] = texts;
-        let dice = &mut moment.dice;
-        let (source, handle) = dice.weighted(&CHANNELS);
-        let inbound = dice.in_thousand(450);
+        let rng = &mut context.rng;
+        let (source, handle) = rng.weighted(&CHANNELS);
+        let inbound = rng.in_thousand(450);
         let status = match inbound {
             true => "received",
-            false => dice.weighted(&[(92, "delivered"), (5, "queued"), (3, "failed")]),
+            false => rng.weighted(&[(92, "delivered"), (5, "queued"), (3, "failed")]),
         };
-        let tool = dice.weighted(&[(8, "reply"), (1, "react"), (1, "send")]);
-        let said = words(if inbound { Talk::OwnerAsks } else { Talk::OwnerIsTold }, dice);
+        let tool = rng.weighted(&[(8, "reply"), (1, "react"), (1, "send")]);
+        let said = words(if inbound { Talk::OwnerAsks } else { Talk::OwnerIsTold }, rng);
         let attempts = if status == "failed" { 3 } else { 1 };
-        let latency_ms = dice.skewed(420, 4);
+        let latency_ms = rng.skewed(420, 4);
         CommunicationEventRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             source,
             tool: (!inbound).then_some(tool),
             direction: if inbound { Direction::Inbound } else { Direction::Outbound },
             chat_id: Some("owner-and-agent0"),
-            message_id: Some(keep(message_id, dice.hex(16))),
+            message_id: Some(keep(message_id, rng.hex(16))),
             handle: Some(handle),
             agent: Some(AGENTS[0]),
             body: Some(keep(body, said)),
@@ -143,15 +147,15 @@ impl Generator for OwnerDirectives {
 
     fn row<'t>(
         &mut self,
-        moment: &mut Moment<'_>,
+        context: &mut EventContext<'_>,
         texts: &'t mut Texts,
     ) -> OwnerDirectiveRecord<'t> {
         let [raw_text, detail, ..] = texts;
-        let session = moment.session_id(0);
-        let agent = if moment.dice.in_thousand(250) { moment.agent() } else { 0 };
-        let dice = &mut moment.dice;
-        let source = dice.weighted(&CHANNELS).0;
-        let (templates, resolved_action, status) = dice.weighted(&[
+        let session = context.session_id(0);
+        let agent = if context.rng.in_thousand(250) { context.agent() } else { 0 };
+        let rng = &mut context.rng;
+        let source = rng.weighted(&CHANNELS).0;
+        let (templates, resolved_action, status) = rng.weighted(&[
             (45, (ORDERS, Some("dispatch"), "done")),
             (30, (QUESTIONS, Some("reply"), "done")),
             (12, (REMARKS, Some("note"), "done")),
@@ -159,10 +163,10 @@ impl Generator for OwnerDirectives {
             (5, (ORDERS, None, "received")),
         ]);
         OwnerDirectiveRecord {
-            ts_utc: moment.at,
+            ts_utc: context.at,
             source,
             chat_id: Some("owner-and-agent0"),
-            raw_text: keep(raw_text, dice.say(templates)),
+            raw_text: keep(raw_text, rng.say(templates)),
             resolved_action,
             agent: Some(AGENTS[agent]),
             status: Some(status),

@@ -15,7 +15,7 @@ use crate::table::Table;
 /// for weeks should not have to end because the disk was full for a minute, nor record into a file
 /// that was deleted.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct ReopeningHandle {
     path: PathBuf,
     /// The path whatever the working directory becomes.
     absolute: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Connection {
     tables: Mutex<Vec<&'static Table>>,
 }
 
-impl Connection {
+impl ReopeningHandle {
     pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Self> {
         let handle = Handle::open(path, access, options)?;
         Ok(Self::new(path, access, options, handle))

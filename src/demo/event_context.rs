@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 
-use crate::demo::dice::Dice;
+use crate::demo::rng::DemoRng;
 use crate::table::Record;
 
 /// The fleet. The first agent coordinates the others.
@@ -41,12 +41,12 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(days: i64, end: DateTime<Utc>, dice: &mut Dice) -> Self {
+    pub(super) fn new(days: i64, end: DateTime<Utc>, rng: &mut DemoRng) -> Self {
         let span = TimeDelta::milliseconds(days * DAY_MS);
         let start = end.checked_sub_signed(span).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let mut total = 0.0;
         let work_by_slot = (0..days * DAY_MS / SLOT_MS).map(|slot| {
-            total += work_at(add_ms(start, slot * SLOT_MS)) * (0.3 + 1.4 * dice.share());
+            total += work_at(add_ms(start, slot * SLOT_MS)) * (0.3 + 1.4 * rng.share());
             total
         });
         let done = work_by_slot.collect();
@@ -77,13 +77,13 @@ pub(super) fn add_ms(time: DateTime<Utc>, ms: i64) -> DateTime<Utc> {
 }
 
 /// One event: when it happens, and chance for what it is.
-pub(super) struct Moment<'h> {
+pub(super) struct EventContext<'h> {
     pub(super) at: DateTime<Utc>,
     pub(super) history: &'h History,
-    pub(super) dice: Dice,
+    pub(super) rng: DemoRng,
 }
 
-impl Moment<'_> {
+impl EventContext<'_> {
     /// The time so long after now, unless the history is over by then: what ends later has not ended.
     pub(super) fn after_ms(&self, ms: i64) -> Option<DateTime<Utc>> {
         Some(add_ms(self.at, ms)).filter(|&time| time <= self.history.end)
@@ -91,7 +91,7 @@ impl Moment<'_> {
 
     /// An agent that is at work now.
     pub(super) fn agent(&mut self) -> usize {
-        match self.dice.weighted(&BUSY) {
+        match self.rng.weighted(&BUSY) {
             SILENT if self.at >= self.history.silent_from => 0,
             agent => agent,
         }
@@ -121,7 +121,7 @@ pub(super) trait Generator {
     type Row<'t>: Record;
 
     /// The row of an event. Moments come in the order of time.
-    fn row<'t>(&mut self, moment: &mut Moment<'_>, texts: &'t mut Texts) -> Self::Row<'t>;
+    fn row<'t>(&mut self, context: &mut EventContext<'_>, texts: &'t mut Texts) -> Self::Row<'t>;
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
 
     fn history() -> History {
         let end = DateTime::parse_from_rfc3339("2026-04-30T18:00:00Z").unwrap().to_utc();
-        History::new(14, end, &mut Dice::new(7, "test"))
+        History::new(14, end, &mut DemoRng::new(7, "test"))
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn an_end_at_the_edge_of_time_does_not_panic() {
         for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            History::new(2, end, &mut Dice::new(7, "test"));
+            History::new(2, end, &mut DemoRng::new(7, "test"));
         }
     }
 }

@@ -28,11 +28,11 @@ use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
 
 /// Takes the spreading out of plans that end early, and tells the scan how many rows are wanted.
 #[derive(Debug)]
-pub(super) struct LimitedScan;
+pub(super) struct PushLimitToScan;
 
-impl PhysicalOptimizerRule for LimitedScan {
+impl PhysicalOptimizerRule for PushLimitToScan {
     fn name(&self) -> &'static str {
-        "limited_scan"
+        "push_limit_to_scan"
     }
 
     fn optimize(

@@ -6,7 +6,7 @@ mod checksum;
 mod damage;
 mod progress;
 mod prune;
-mod room;
+mod space;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

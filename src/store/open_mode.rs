@@ -17,12 +17,12 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
 ///
 /// A file that somebody has for itself, as a restore does while it replaces it, is tried again until the
 /// deadline.
-pub(super) fn open_shared_or_alone<T>(
+pub(super) fn open_shared_or_exclusive<T>(
     deadline: Option<Instant>,
     open: impl Fn(ConcurrencyMode) -> Result<T, DatabaseError>,
 ) -> Result<(T, bool), DatabaseError> {
     loop {
-        let (opened, alone) = match open(ConcurrencyMode::MultiWriter) {
+        let (opened, exclusive) = match open(ConcurrencyMode::MultiWriter) {
             Err(error) if lacks_range_locks(&error) => {
                 (open(ConcurrencyMode::ExclusiveWriter), true)
             }
@@ -34,7 +34,7 @@ pub(super) fn open_shared_or_alone<T>(
             {
                 thread::sleep(PAUSE);
             }
-            opened => return Ok((opened?, alone)),
+            opened => return Ok((opened?, exclusive)),
         }
     }
 }
@@ -124,8 +124,8 @@ mod tests {
         }
     }
 
-    fn open(path: &Path, patience: Duration) -> Result<(Database, bool), DatabaseError> {
-        open_shared_or_alone(Some(Instant::now() + patience), |mode| {
+    fn open(path: &Path, timeout: Duration) -> Result<(Database, bool), DatabaseError> {
+        open_shared_or_exclusive(Some(Instant::now() + timeout), |mode| {
             let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
             let backend = WholeLocks(FileBackend::new(file)?);
             Builder::new().set_concurrency_mode(mode).create_with_backend(backend)
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn without_locks_on_parts_of_a_file_it_is_opened_alone_and_the_next_waits_for_its_turn() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let (first, alone) = open(file.path(), Duration::ZERO).unwrap();
-        assert!(alone);
+        let (first, exclusive) = open(file.path(), Duration::ZERO).unwrap();
+        assert!(exclusive);
         let second = open(file.path(), 3 * PAUSE);
         assert!(matches!(second, Err(DatabaseError::DatabaseAlreadyOpen)), "{second:?}");
 
@@ -156,13 +156,13 @@ mod tests {
     fn with_locks_on_parts_of_a_file_others_are_let_in() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let open = || {
-            open_shared_or_alone(None, |mode| {
+            open_shared_or_exclusive(None, |mode| {
                 Builder::new().set_concurrency_mode(mode).create(file.path())
             })
         };
-        let (_first, alone) = open().unwrap();
-        assert!(!alone);
-        let (_second, alone) = open().unwrap();
-        assert!(!alone);
+        let (_first, exclusive) = open().unwrap();
+        assert!(!exclusive);
+        let (_second, exclusive) = open().unwrap();
+        assert!(!exclusive);
     }
 }

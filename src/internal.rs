@@ -4,4 +4,4 @@ pub use crate::clock::now;
 pub use crate::query::check_condition;
 pub use crate::row::Decoder;
 pub use crate::store::{caught, is_caught};
-pub use crate::temporary::Watched;
+pub use crate::temp_files::TempFileGuard;

@@ -96,7 +96,7 @@ impl Db {
     /// # Errors
     ///
     /// [`Error::UnknownTable`], [`Error::NoTimeColumn`] and [`Error::Storage`].
-    pub fn would_prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
+    pub fn prune_dry_run(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
         let (before, snapshot) = (nanos(before), self.store().snapshot()?);
         self.for_dated_tables(table, |table| snapshot.old_rows(table, before))
     }
@@ -158,7 +158,7 @@ impl Db {
     ///
     /// [`Error::InUse`] if the file is a store that somebody has open; [`Error::Damaged`];
     /// [`Error::Io`] and [`Error::Storage`]. The file is left as it is.
-    pub fn backup_over(&self, file: impl AsRef<Path>) -> Result<Copied> {
+    pub fn backup_replacing(&self, file: impl AsRef<Path>) -> Result<Copied> {
         self.store().backup(file.as_ref(), Existing::Replace, self.tables())
     }
 
@@ -183,8 +183,8 @@ impl Db {
     /// [`Error::InUse`] if anybody has the store open; if `backup` is no store, those of
     /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
     /// [`Error::Storage`]. They leave the file at `path` as it is.
-    pub fn restore_over(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
-        OpenOptions::new().restore_over(backup, path)
+    pub fn restore_replacing(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+        OpenOptions::new().restore_replacing(backup, path)
     }
 
     /// Makes the file as small as its rows allow, and says how much was gained. Pruning and long
@@ -234,12 +234,16 @@ impl OpenOptions {
         Store::restore(backup.as_ref(), path.as_ref(), Existing::Refuse, TABLES, self)
     }
 
-    /// Restores a store as [`Db::restore_over`] does.
+    /// Restores a store as [`Db::restore_replacing`] does.
     ///
     /// # Errors
     ///
-    /// Those of `Db::restore_over`.
-    pub fn restore_over(&self, backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
+    /// Those of `Db::restore_replacing`.
+    pub fn restore_replacing(
+        &self,
+        backup: impl AsRef<Path>,
+        path: impl AsRef<Path>,
+    ) -> Result<Copied> {
         Store::restore(backup.as_ref(), path.as_ref(), Existing::Keep, TABLES, self)
     }
 }

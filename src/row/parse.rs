@@ -14,14 +14,14 @@ use crate::table::{Table, Value};
 /// Turns JSON objects into stored rows, more strictly than stored rows are read: a key that is no
 /// column is refused, because to ignore it would lose what its author meant to keep.
 #[derive(Debug)]
-pub(crate) struct InputRow {
+pub(crate) struct RowParser {
     table: &'static Table,
     parser: ObjectParser,
     /// What the time column holds where the object has no such key.
     default_time: Option<DateTime<Utc>>,
 }
 
-impl InputRow {
+impl RowParser {
     pub(crate) fn new(table: &'static Table, default_time: Option<DateTime<Utc>>) -> Self {
         Self { table, parser: ObjectParser::new(), default_time }
     }

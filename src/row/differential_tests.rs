@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::{Config, TestCaseResult};
 
+use crate::row::canonical::CanonicalRow;
 use crate::row::decode::Decoder;
 use crate::row::encode::{EncodedRow, id_prefix};
-use crate::row::written::WrittenRow;
 use crate::schema::TABLES;
 use crate::table::{Column, ColumnType, Table, Value};
 
@@ -257,7 +257,7 @@ proptest! {
         (table, projection, rows) in cases(),
     ) {
         let stored: Vec<_> = projection.iter().filter_map(|index| index.checked_sub(1)).collect();
-        let mut written = WrittenRow::new(table, &stored);
+        let mut written = CanonicalRow::new(table, &stored);
         let (mut decoder, mut parser) = (
             Decoder::new(table, &projection).unwrap(), Decoder::new(table, &projection).unwrap(),
         );

@@ -8,7 +8,7 @@ use netsky_testing::{
 };
 use serde_json::json;
 
-use crate::care::{ZONES, past_the_crate, time_text, while_recording};
+use crate::maintenance::{ZONES, past_the_crate, time_text, while_recording};
 
 /// What a table should hold: the ids and times of its rows.
 #[derive(Default)]
@@ -90,7 +90,7 @@ fn pruning_leaves_what_a_plain_list_would_keep_and_zones_that_are_true() {
         let before = at(dice.below(newest + 500) as i64);
         let one = (round % 3 == 0).then(|| dice.below(4) as usize);
         let named = one.map(|index| tables[index].name());
-        let would = db.would_prune(before, named).unwrap();
+        let would = db.prune_dry_run(before, named).unwrap();
         let did = db.prune(before, named).unwrap();
         assert_eq!(would, did);
         assert_eq!(did.len(), if one.is_some() { 1 } else { 14 });
@@ -202,5 +202,5 @@ fn a_table_without_a_time_is_left_alone_and_refused_if_it_is_named() {
     assert_eq!(db.check().unwrap().faults, []);
     let reader = Db::open_read_only(&store.path).unwrap();
     assert!(matches!(reader.prune(Utc::now(), None), Err(Error::ReadOnlyStore { .. })));
-    assert_eq!(reader.would_prune(Utc::now(), None).unwrap().len(), 14);
+    assert_eq!(reader.prune_dry_run(Utc::now(), None).unwrap().len(), 14);
 }
