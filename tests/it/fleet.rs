@@ -2,12 +2,13 @@
 //!
 //! What operators ask in SQL is worked out a second time here, with plain loops over the lines that
 //! were imported. Then come the questions of those who learned SQL when times were texts, and last,
-//! every value of every row is read back. Without the data beside the project, all is skipped.
+//! every value of every row is read back. Without the data beside the project, all is skipped,
+//! or fails if `NETSKY_REQUIRE` has `fleet`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Timelike, Utc};
 use flate2::read::GzDecoder;
 use netsky_db::{Db, TABLES};
-use netsky_testing::{rows, value};
+use netsky_testing::{has_data, rows, value};
 use serde_json::{Value, json};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/fleet");
@@ -43,13 +44,8 @@ const ROWS: [(&str, usize); 14] = [
 const NOW: &str = "2026-02-08T12:00:00.000Z";
 
 static FLEET: LazyLock<Option<Fleet>> = LazyLock::new(|| {
-    let Some(absent) = [DATA, QUESTIONS].into_iter().find(|path| !Path::new(path).exists()) else {
-        return Some(Fleet::import());
-    };
-    // Not `eprintln`, which the test harness keeps to itself.
-    let skipped = format!("skipped: no real fleet data at {absent}\n");
-    io::stderr().write_all(skipped.as_bytes()).unwrap();
-    None
+    let is_there = [DATA, QUESTIONS].into_iter().all(|path| has_data("fleet", Path::new(path)));
+    is_there.then(Fleet::import)
 });
 
 /// A new directory. Statics are never dropped, so it is left to a later run to remove it.

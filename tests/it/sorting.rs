@@ -5,7 +5,7 @@ use arrow::datatypes::Int64Type;
 use chrono::{DateTime, TimeDelta};
 use datafusion::prelude::SessionContext;
 use netsky_db::McpToolCallRecord;
-use netsky_testing::{TestStore, rows, ticks_by_second, value};
+use netsky_testing::{TestStore, rows, store, ticks_by_second, value};
 use serde_json::json;
 
 /// Ten thousand ticks, one a second, and calls of tools of which every third took no time.
@@ -326,4 +326,41 @@ fn a_computed_key_is_planned_on_many_partitions() {
         assert_eq!((ids.len(), ids[0]), (58, first));
         assert!(ids.is_sorted_by(|a, b| if order == "ASC" { a < b } else { a > b }));
     }
+}
+
+netsky_db::tables! {
+    static SWITCH_TABLES;
+
+    /// Switches that may have been left alone.
+    #[table = "switches"]
+    pub struct SwitchRecord {
+        /// Whether it is on.
+        pub flag: Option<bool>,
+    }
+
+    /// Checks.
+    #[table = "checks"]
+    pub struct CheckRecord {
+        /// Whether it passed.
+        pub ok: bool,
+    }
+}
+
+/// DataFusion 55.2 loses sight of the repeated keys while it plans the sorts of several partitions, and
+/// again when it moves the sort into the union. The plan is made once more without either.
+#[test]
+fn sorts_of_unions_by_repeated_columns_are_planned() {
+    let store = store();
+    let db = store.db.with_tables(SWITCH_TABLES).unwrap();
+    let flags = [Some(true), None, Some(false)];
+    db.record_all((0..500).map(|n| SwitchRecord { flag: flags[n % 3] })).unwrap();
+    db.record_all((0..800).map(|n| CheckRecord { ok: n % 2 == 0 })).unwrap();
+    let sql = "SELECT flag, flag AS c2, flag AS c3 FROM switches
+               UNION ALL SELECT ok, ok AS c5, ok AS c6 FROM checks
+               ORDER BY flag, c2 NULLS FIRST, c3 DESC";
+    let answer = rows(&db, sql);
+    let flags: Vec<_> = answer.iter().map(|row| row["flag"].as_bool()).collect();
+    let in_order = |flag: &Option<bool>| flag.map_or(2, i32::from);
+    assert!(flags.is_sorted_by_key(in_order), "{flags:?}");
+    assert_eq!(flags.len(), 1_300);
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use chrono::Utc;
 use netsky_db::TickRecord;
-use netsky_testing::{store, store_past_the_crate, with_large_texts, with_ticks};
+use netsky_testing::{skip, store, store_past_the_crate, with_large_texts, with_ticks};
 
 use crate::cli::{Home, Ran};
 
@@ -29,8 +29,10 @@ fn the_command_line_says_124_when_time_is_up() {
 
 /// Few other programs run as these users. Root is not limited, and another user's limit counts everything
 /// that runs as them.
+#[cfg(target_os = "linux")]
 const UNUSED_USERS: std::ops::Range<u32> = 61_000..61_008;
 
+#[cfg(target_os = "linux")]
 #[test]
 fn too_few_threads_end_a_query() {
     let store = with_ticks(20_000);
@@ -50,7 +52,7 @@ fn too_few_threads_end_a_query() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         match command.spawn() {
             Ok(child) => running.push(child),
-            Err(error) => return eprintln!("skipped: setpriv cannot be run: {error}"),
+            Err(error) => return skip("setpriv", &format!("setpriv cannot be run: {error}")),
         }
     }
     let mut answers = 0;
@@ -58,7 +60,7 @@ fn too_few_threads_end_a_query() {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         if text.contains("setpriv: ") {
-            return eprintln!("skipped: {text}");
+            return skip("setpriv", text.trim_end());
         }
         match output.status.code() {
             Some(0) => answers += 1,

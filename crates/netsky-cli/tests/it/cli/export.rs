@@ -12,8 +12,8 @@ use chrono::{DateTime, SecondsFormat};
 use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, Db, TABLES, Table};
 use netsky_testing::{
-    Row, full_row, message, rows, set_meta_past_the_crate, sparse_row, store_past_the_crate,
-    stored_rows, to_json,
+    Row, full_row, has_program, message, rows, set_meta_past_the_crate, sparse_row,
+    store_past_the_crate, stored_rows, to_json,
 };
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
@@ -514,8 +514,7 @@ fn duckdb(dir: &Path, sql: &str) -> Option<Value> {
 #[test]
 fn duckdb_reads_exports_as_they_are() {
     let home = Home::new();
-    if Command::new("duckdb").arg("--version").output().is_err() {
-        eprintln!("there is no duckdb here, so that what it reads is not tested");
+    if !has_program("duckdb") {
         return;
     }
     let store = home.path("fleet.db");

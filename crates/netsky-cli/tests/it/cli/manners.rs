@@ -2,14 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use super::{Home, ran};
+use netsky_testing::has_program;
 
-/// Whether a program is on this machine.
-fn is_there(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
+use super::{Home, ran};
 
 #[test]
 fn completions_are_scripts_that_their_shells_take() {
@@ -18,7 +13,7 @@ fn completions_are_scripts_that_their_shells_take() {
         let script = home.ok(&["completions", shell]);
         assert!(script.contains("netsky") && script.contains("doctor"), "{shell}: {script}");
         let file = home.file(shell, &script);
-        if matches!(shell, "bash" | "zsh" | "fish") && is_there(shell) {
+        if matches!(shell, "bash" | "zsh" | "fish") && has_program(shell) {
             let checked = Command::new(shell).args(["-n", &file]).output().unwrap();
             assert!(checked.status.success(), "{shell}: {checked:?}");
         }
@@ -28,7 +23,7 @@ fn completions_are_scripts_that_their_shells_take() {
 
 #[test]
 fn bash_completes_commands_and_options_with_them() {
-    if !is_there("bash") {
+    if !has_program("bash") {
         return;
     }
     let home = Home::new();
@@ -49,7 +44,7 @@ fn the_manual_has_a_page_for_netsky_and_for_each_command() {
     let page = home.ok(&["man", "query"]);
     assert!(page.contains(".TH netsky-query 1") && page.contains("Examples:"), "{page}");
     assert!(home.fails(2, &["man", "qurey"]).contains("no command qurey; `netsky --help` lists"));
-    if is_there("man") && is_there("groff") {
+    if has_program("man") && has_program("groff") {
         let file = home.file("netsky.1", &page);
         let shown =
             Command::new("man").args(["-l", &file]).env("MANPAGER", "cat").output().unwrap();
