@@ -192,3 +192,42 @@ fn is_ours(session: &dyn Session) -> bool {
         state.physical_optimizers().iter().any(|rule| rule.name() == FILTER_PUSHDOWN)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use datafusion::prelude::SessionContext;
+    use tokio::runtime::Builder;
+    use tokio::task::yield_now;
+
+    use super::*;
+    use crate::schema::TickRecord;
+    use crate::store::faults::store_whose_reads_wait;
+    use crate::table::Record;
+
+    #[test]
+    fn planning_a_scan_leaves_the_executor_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, gate) = store_whose_reads_wait(&directory.path().join("meta.db"));
+        gate.store(0, Ordering::SeqCst);
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let planned = runtime.block_on(async {
+            let ctx = SessionContext::new();
+            let table = StoreTable::latest(TickRecord::TABLE, store).for_any_session();
+            ctx.register_table("ticks", Arc::new(table)).unwrap();
+            let sql = "SELECT source FROM ticks WHERE ts_utc > '1970-01-01T01:00:00Z'";
+            let query = ctx.sql(sql).await.unwrap();
+            // The other task of this thread opens the gate. If planning held the thread, the read
+            // would fail after its time.
+            let open = async {
+                for _ in 0..100 {
+                    yield_now().await;
+                }
+                gate.store(usize::MAX, Ordering::SeqCst);
+            };
+            futures::join!(query.create_physical_plan(), open).0
+        });
+        planned.unwrap();
+    }
+}

@@ -8,6 +8,8 @@ use std::ops::{Bound, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, Builder, ConcurrencyMode, ReadableTable, StorageBackend};
@@ -16,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
+use crate::store::append::Appender;
 use crate::store::handle::Handle;
 use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::unwind;
@@ -41,6 +44,8 @@ enum Fault {
     Panics,
     /// Reads panic, too.
     ReadsPanic,
+    /// Reads wait while no operation is left, for at most ten seconds.
+    ReadsWait,
 }
 
 /// A file that does so many writes, syncs and changes of its length, and then fails at each.
@@ -84,6 +89,13 @@ impl StorageBackend for FailingFile {
         if self.fault == Fault::ReadsPanic {
             self.fails();
         }
+        let started = Instant::now();
+        while self.fault == Fault::ReadsWait && self.left.load(Ordering::SeqCst) == 0 {
+            if started.elapsed() > Duration::from_secs(10) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
         self.file.read(offset, out)
     }
 
@@ -125,6 +137,22 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     let handle = Handle::of_writer(Writer::new(db, path), path);
     let connection = Arc::new(ReopeningHandle::with_handle(path, &OpenOptions::new(), handle));
     Ok(Store { connection, archived: None, upgraded_from: None })
+}
+
+/// A store of some ticks whose reads wait while the number is 0.
+pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
+    let rows: Vec<EncodedRow> = (0..5_000).map(row).collect();
+    let made = Store::open(path, &OpenOptions::new()).unwrap();
+    let append = move |appender: &mut Appender<'_>| {
+        rows.iter().map(|row| appender.push(row)).collect::<Result<Vec<i64>>>()
+    };
+    made.append(TickRecord::TABLE, append).unwrap();
+    drop(made);
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let left = Arc::new(AtomicUsize::new(usize::MAX));
+    let file = FileBackend::new(file).unwrap();
+    let backend = FailingFile { file, fault: Fault::ReadsWait, left: Arc::clone(&left) };
+    (store(path, backend).unwrap(), left)
 }
 
 /// A row with a name of its own.

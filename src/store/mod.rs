@@ -9,7 +9,7 @@ mod copy;
 mod creation;
 mod exclusive_lock;
 #[cfg(test)]
-mod faults;
+pub(crate) mod faults;
 mod file;
 mod handle;
 #[cfg(test)]
