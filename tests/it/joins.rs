@@ -81,3 +81,21 @@ fn a_limited_sort_goes_by_the_column_that_it_names() {
                ORDER BY a.n DESC, a.id DESC LIMIT 1";
     assert_eq!(rows(&store, sql)[0]["id"], 9_999);
 }
+
+/// In our sessions: others have the fault of DataFusion that one of our rules works around.
+#[test]
+fn a_filter_keeps_its_columns_apart() {
+    let store = ticks();
+    for condition in
+        ["a.id IS NOT DISTINCT FROM 35", "a.id = 35", "a.id IS NOT DISTINCT FROM 35 + 0"]
+    {
+        for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
+            let sql = format!(
+                "SELECT b.id, length(a.source) + length(b.detail_json) + b.id AS n FROM ticks a {join} ticks b
+                 ON a.id + 1 = b.id WHERE {condition}"
+            );
+            let found = netsky_testing::rows(&store.db, &sql);
+            assert_eq!(found, [json!({"id": 36, "n": 41}).as_object().unwrap().clone()], "{sql}");
+        }
+    }
+}

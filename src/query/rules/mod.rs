@@ -14,6 +14,7 @@ mod guarded_filter;
 mod in_lists;
 mod lossy_cast;
 mod offset;
+mod projection_pushdown;
 mod push_limit_to_scan;
 mod repeated_keys;
 mod rewrite;
@@ -33,6 +34,7 @@ use datafusion::physical_optimizer::aggregate_statistics::AggregateStatistics;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 
 use aggregate_statistics::OwnStatistics;
@@ -43,6 +45,7 @@ use guarded_filter::GuardedFilter;
 use in_lists::SeparateInLists;
 use lossy_cast::HIDE_LOSSY_CASTS;
 use offset::OffsetsApart;
+use projection_pushdown::UnembeddedProjectionPushdown;
 use push_limit_to_scan::PushLimitToScan;
 use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::CompleteTopKKeys;
@@ -77,13 +80,9 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 /// DataFusion's rules of physical plans, and ours.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    // Before sorts are pushed into scans, and after. A sort of several partitions that a scan makes
-    // needless is taken out without a merge (DataFusion 55.2), and then the plan fails its check: so
-    // scans under a limit get one partition first. Afterwards the limit itself goes into the scan.
+    // Before sorts are pushed into scans, which makes the keys a promise of the scan.
     let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
-    let sorts = sorts.unwrap_or(rules.len());
-    rules.insert(sorts, Arc::new(CompleteTopKKeys));
-    rules.insert(sorts, Arc::new(PushLimitToScan));
+    rules.insert(sorts.unwrap_or(rules.len()), Arc::new(CompleteTopKKeys));
     rules.push(Arc::new(PushLimitToScan));
     rules.push(Arc::new(GuardedFilter));
     for rule in &mut rules {
@@ -91,6 +90,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
             *rule = Arc::new(OwnStatistics);
         } else if rule.name() == EnsureRequirements::new().name() {
             *rule = Arc::new(OffsetsApart(Arc::clone(rule)));
+        } else if rule.name() == ProjectionPushdown::new().name() {
+            *rule = Arc::new(UnembeddedProjectionPushdown(Arc::clone(rule)));
         }
         let pushdowns = [FilterPushdown::new(), FilterPushdown::new_post_optimization()];
         if pushdowns.iter().any(|pushdown| pushdown.name() == rule.name()) {
