@@ -18,14 +18,10 @@
 //! let db = Db::open_path(path)?; // `Db::open()` is ~/.netsky/meta.db
 //! db.record_tick(Utc::now(), "watchdog", "{}")?;
 //! db.record_message(MessageRecord {
-//!     ts_utc: Utc::now(),
-//!     source: "agent",
-//!     direction: Direction::Outbound,
-//!     chat_id: None,
 //!     from_agent: Some("agent3"),
 //!     to_agent: Some("agent0"),
 //!     body: Some("tests pass"),
-//!     raw_json: None,
+//!     ..MessageRecord::new(Utc::now(), "agent", Direction::Outbound)
 //! })?;
 //!
 //! let answer = db.query("SELECT from_agent, body FROM messages ORDER BY ts_utc DESC LIMIT 5")?;
@@ -42,6 +38,7 @@
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
+//! | `names.rs` | enums whose variants have names |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
@@ -78,6 +75,7 @@ pub mod internal;
 mod machine;
 mod maintenance;
 mod maintenance_progress;
+mod names;
 mod nearest;
 mod options;
 mod providers;
@@ -97,6 +95,7 @@ pub use error::{Error, LockHolder, Result};
 pub use import::Imported;
 pub use maintenance::Pruned;
 pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
+pub use names::ParseNameError;
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};

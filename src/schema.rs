@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::names::names;
 use crate::table::{Cell, ColumnType, Value};
 
 /// The version of the stored format that this crate reads and writes.
@@ -26,13 +27,18 @@ pub enum Direction {
 // The stored form is not the one that serde derives (`Inbound`): rows go through `Cell` alone.
 impl Cell for Direction {
     const TYPE: ColumnType = ColumnType::Text;
-    const ALLOWED: &'static [&'static str] = &["inbound", "outbound"];
+    const ALLOWED: &'static [&'static str] = Self::NAMES;
 
     fn value(&self) -> Value<'_> {
-        Value::Text(Cow::Borrowed(match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-        }))
+        Value::Text(Cow::Borrowed(self.name()))
+    }
+}
+
+names! {
+    /// The stored text.
+    Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
     }
 }
 
@@ -49,14 +55,19 @@ pub enum SessionEvent {
 
 impl Cell for SessionEvent {
     const TYPE: ColumnType = ColumnType::Text;
-    const ALLOWED: &'static [&'static str] = &["up", "down", "note"];
+    const ALLOWED: &'static [&'static str] = Self::NAMES;
 
     fn value(&self) -> Value<'_> {
-        Value::Text(Cow::Borrowed(match self {
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Note => "note",
-        }))
+        Value::Text(Cow::Borrowed(self.name()))
+    }
+}
+
+names! {
+    /// The stored text.
+    SessionEvent {
+        Up = "up",
+        Down = "down",
+        Note = "note",
     }
 }
 

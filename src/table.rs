@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::error::{Error, Result};
+use crate::names::names;
 use crate::nearest::nearest;
 
 /// A table: a name and the columns that follow the `id`.
@@ -35,29 +36,45 @@ pub struct Column {
     pub allowed: &'static [&'static str],
 }
 
-/// The type of a column's values.
+/// The type of a column's values. [`Display`](std::fmt::Display) and [`FromStr`](std::str::FromStr)
+/// use the names that documentation and errors use, such as `text`.
+///
+/// ```
+/// use netsky_db::ColumnType;
+///
+/// assert_eq!(ColumnType::Float.to_string(), "float");
+/// assert_eq!("date".parse(), Ok(ColumnType::Date));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ColumnType {
     /// UTF-8 text; `Utf8View` in SQL.
     Text,
     /// A 64-bit signed integer; `Int64` in SQL.
     Int,
+    /// A 64-bit floating-point number; `Float64` in SQL. The store keeps every bit. Infinities and
+    /// NaN cannot be stored, because JSON has no form for them.
+    Float,
     /// `Boolean` in SQL.
     Bool,
     /// An instant; `Timestamp(Nanosecond, "UTC")` in SQL, RFC 3339 text with milliseconds in the
     /// store.
     Time,
+    /// A day of the calendar, from 0000-01-01 to 9999-12-31; `Date32` in SQL, `YYYY-MM-DD` in the
+    /// store. A query that compares it with a time fails if a date is outside 1677-09-21 to
+    /// 2262-04-11, the span of times; compare it with `current_date` or another date.
+    Date,
 }
 
-impl ColumnType {
-    /// The type's name as it stands in documentation and errors.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Int => "int",
-            Self::Bool => "bool",
-            Self::Time => "time",
-        }
+names! {
+    /// The type's name in documentation and errors.
+    ColumnType {
+        Text = "text",
+        Int = "int",
+        Float = "float",
+        Bool = "bool",
+        Time = "time",
+        Date = "date",
     }
 }
 
@@ -214,6 +231,7 @@ const fn eq(a: &str, b: &str) -> bool {
 
 /// The value of one cell on its way into the store.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Value<'a> {
     /// No value.
     Null,
@@ -221,10 +239,14 @@ pub enum Value<'a> {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// A floating-point number.
+    Float(f64),
     /// A text.
     Text(Cow<'a, str>),
     /// An instant.
     Time(DateTime<Utc>),
+    /// A day.
+    Date(NaiveDate),
 }
 
 impl Value<'_> {
@@ -234,8 +256,10 @@ impl Value<'_> {
             Self::Null => None,
             Self::Bool(_) => Some(ColumnType::Bool),
             Self::Int(_) => Some(ColumnType::Int),
+            Self::Float(_) => Some(ColumnType::Float),
             Self::Text(_) => Some(ColumnType::Text),
             Self::Time(_) => Some(ColumnType::Time),
+            Self::Date(_) => Some(ColumnType::Date),
         }
     }
 }
@@ -287,8 +311,10 @@ cells! {
     &str => Text, |v| Value::Text(Cow::Borrowed(v));
     String => Text, |v| Value::Text(Cow::Borrowed(v));
     i64 => Int, |v| Value::Int(*v);
+    f64 => Float, |v| Value::Float(*v);
     bool => Bool, |v| Value::Bool(*v);
     DateTime<Utc> => Time, |v| Value::Time(*v);
+    NaiveDate => Date, |v| Value::Date(*v);
 }
 
 impl<T: Cell> Cell for Option<T> {
@@ -314,11 +340,27 @@ pub trait Record {
 ///
 /// A field is a column: its name, its documentation, and by its type ([`Cell`](crate::Cell)) the
 /// column's type and whether it is nullable. `#[max_chars = N]` cuts a text to `N` characters when
-/// it is recorded. The structs get [`Record`](crate::Record), and the named static lists their
+/// it is recorded. The structs implement [`Record`](crate::Record), and the named static lists their
 /// tables, for [`Db::with_tables`](crate::Db::with_tables).
 ///
+/// | Rust | column | in SQL |
+/// | --- | --- | --- |
+/// | `&str`, `String`, an enum with [`Cell`](crate::Cell) | text | `Utf8View` |
+/// | `i64` | int | `Int64` |
+/// | `f64` | float | `Float64` |
+/// | `bool` | bool | `Boolean` |
+/// | `chrono::DateTime<Utc>` | time | `Timestamp(Nanosecond, "UTC")` |
+/// | `chrono::NaiveDate` | date | `Date32` |
+/// | `Option<..>` of one of these | the same, nullable | |
+///
+/// Each struct has a function `new` that takes the columns whose type is not written `Option<..>`, in
+/// their order, and leaves the others `None`. With struct update syntax, code that fills in a record
+/// still compiles when the table gets another nullable column. A struct literal of all fields works
+/// too. `new` is made column by column, so a table of more than about 120 columns needs a higher
+/// `#![recursion_limit]` in its crate.
+///
 /// ```
-/// use chrono::{DateTime, Utc};
+/// use chrono::{DateTime, NaiveDate, Utc};
 /// use netsky_db::Db;
 ///
 /// netsky_db::tables! {
@@ -335,6 +377,10 @@ pub trait Record {
 ///         pub target: &'a str,
 ///         /// How long it took, in milliseconds.
 ///         pub duration_ms: Option<i64>,
+///         /// The share of the cache that was used, from 0 to 1.
+///         pub cached: Option<f64>,
+///         /// The day of the release it is for.
+///         pub release: Option<NaiveDate>,
 ///     }
 /// }
 ///
@@ -342,10 +388,14 @@ pub trait Record {
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("meta.db");
 /// let db = Db::open_path(path)?.with_tables(BUILD_TABLES)?;
-/// db.record(&BuildRecord { ts_utc: Utc::now(), target: "netsky", duration_ms: Some(5_200) })?;
+/// db.record(&BuildRecord {
+///     duration_ms: Some(5_200),
+///     cached: Some(0.25),
+///     ..BuildRecord::new(Utc::now(), "netsky")
+/// })?;
 ///
-/// let text = db.query("SELECT id, target, duration_ms / 1000.0 AS seconds FROM builds")?;
-/// assert!(text.contains("| 1  | netsky | 5.2     |"), "{text}");
+/// let text = db.query("SELECT id, duration_ms / 1000.0 AS seconds, cached, release FROM builds")?;
+/// assert!(text.contains("| 1  | 5.2     | 0.25   |         |"), "{text}");
 /// # Ok(())
 /// # }
 /// ```
@@ -357,47 +407,104 @@ macro_rules! tables {
         $(
             $(#[doc = $doc:literal])*
             #[table = $table:literal]
-            $vis:vis struct $record:ident $(<$lifetime:lifetime>)? {
-                $(
-                    $(#[doc = $column_doc:literal])*
-                    $(#[max_chars = $max_chars:literal])?
-                    $column_vis:vis $column:ident: $ty:ty
-                ),* $(,)?
-            }
+            $vis:vis struct $record:ident $(<$lifetime:lifetime>)? { $($columns:tt)* }
         )*
     ) => {
         $(#[$list_meta])*
         $list_vis static $list: &[&$crate::Table] = &[$(<$record as $crate::Record>::TABLE),*];
 
         $(
-            $(#[doc = $doc])*
-            #[derive(Debug, Clone, PartialEq)]
-            $vis struct $record $(<$lifetime>)? {
-                $(
-                    $(#[doc = $column_doc])*
-                    $column_vis $column: $ty,
-                )*
+            $crate::tables! {
+                @record [$($doc)*] $table $vis $record [$($lifetime)?] { $($columns)* }
             }
-
-            impl $(<$lifetime>)? $crate::Record for $record $(<$lifetime>)? {
-                const TABLE: &'static $crate::Table = &$crate::Table::new(
-                    $table,
-                    concat!($($doc),*).trim_ascii(),
-                    &[$(
-                        $crate::Column::of::<$ty>(
-                            stringify!($column),
-                            concat!($($column_doc),*).trim_ascii(),
-                            $crate::tables!(@max_chars $($max_chars)?),
-                        )
-                    ),*],
-                );
-
-                fn values(&self) -> impl Iterator<Item = $crate::Value<'_>> {
-                    [$($crate::Cell::value(&self.$column)),*].into_iter()
-                }
+            $crate::tables! {
+                @new $table $vis $record [$($lifetime)?] [] [] { $($columns)* }
             }
         )*
     };
+    // The struct, and what it is a row of.
+    (
+        @record [$($doc:literal)*] $table:literal $vis:vis $record:ident [$($lifetime:lifetime)?] {
+            $(
+                $(#[doc = $column_doc:literal])*
+                $(#[max_chars = $max_chars:literal])?
+                $column_vis:vis $column:ident: $ty:ty
+            ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        // Rows can come as JSON alone.
+        #[allow(dead_code)]
+        #[derive(Debug, Clone, PartialEq)]
+        $vis struct $record $(<$lifetime>)? {
+            $(
+                $(#[doc = $column_doc])*
+                $column_vis $column: $ty,
+            )*
+        }
+
+        impl $(<$lifetime>)? $crate::Record for $record $(<$lifetime>)? {
+            const TABLE: &'static $crate::Table = &$crate::Table::new(
+                $table,
+                concat!($($doc),*).trim_ascii(),
+                &[$(
+                    $crate::Column::of::<$ty>(
+                        stringify!($column),
+                        concat!($($column_doc),*).trim_ascii(),
+                        $crate::tables!(@max_chars $($max_chars)?),
+                    )
+                ),*],
+            );
+
+            fn values(&self) -> impl Iterator<Item = $crate::Value<'_>> {
+                [$($crate::Cell::value(&self.$column)),*].into_iter()
+            }
+        }
+    };
     (@max_chars) => { None };
     (@max_chars $max_chars:literal) => { Some($max_chars) };
+    // `new`: the columns are sorted one by one into required and nullable ones, because a macro can
+    // tell `Option<..>` from other types only before it has matched it as a type.
+    (
+        @new $table:literal $vis:vis $record:ident [$($lifetime:lifetime)?]
+        [$($required:ident: $required_ty:ty,)*] [$($nullable:ident)*] {}
+    ) => {
+        impl $(<$lifetime>)? $record $(<$lifetime>)? {
+            #[doc = concat!(
+                "A row of `", $table, "` from its required columns. The nullable columns are `None`; \
+                 set them with struct update syntax, which still compiles when the table gets another \
+                 nullable column."
+            )]
+            #[allow(clippy::too_many_arguments)]
+            #[allow(dead_code)]
+            #[must_use]
+            $vis const fn new($($required: $required_ty),*) -> Self {
+                Self { $($required,)* $($nullable: None,)* }
+            }
+        }
+    };
+    (
+        @new $table:literal $vis:vis $record:ident [$($lifetime:lifetime)?]
+        [$($required:tt)*] [$($nullable:ident)*] {
+            $(#[$meta:meta])*
+            $column_vis:vis $column:ident: Option<$ty:ty> $(, $($rest:tt)*)?
+        }
+    ) => {
+        $crate::tables! {
+            @new $table $vis $record [$($lifetime)?]
+            [$($required)*] [$($nullable)* $column] { $($($rest)*)? }
+        }
+    };
+    (
+        @new $table:literal $vis:vis $record:ident [$($lifetime:lifetime)?]
+        [$($required:tt)*] [$($nullable:ident)*] {
+            $(#[$meta:meta])*
+            $column_vis:vis $column:ident: $ty:ty $(, $($rest:tt)*)?
+        }
+    ) => {
+        $crate::tables! {
+            @new $table $vis $record [$($lifetime)?]
+            [$($required)* $column: $ty,] [$($nullable)*] { $($($rest)*)? }
+        }
+    };
 }

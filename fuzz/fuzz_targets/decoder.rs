@@ -6,8 +6,8 @@
 use std::fmt;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
-use chrono::{DateTime, Utc};
+use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampNanosecondType};
+use chrono::{DateTime, NaiveDate, Utc};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use netsky_db::internal::Decoder;
 use netsky_db::{ColumnType, TABLES, Table};
@@ -16,9 +16,28 @@ use serde_json::Value;
 
 const ID: i64 = 7;
 
+netsky_db::tables! {
+    /// Columns of the types that the catalogue has none of.
+    static MORE_TABLES;
+
+    /// Floats and dates.
+    #[table = "measures"]
+    struct MeasureRecord {
+        /// How much.
+        share: f64,
+        /// Which day.
+        day: NaiveDate,
+        /// How much more.
+        change: Option<f64>,
+        /// Until which day.
+        until: Option<NaiveDate>,
+    }
+}
+
 fuzz_target!(|input: &[u8]| -> Corpus {
     let [table, columns, rest @ ..] = input else { return Corpus::Reject };
-    let table = TABLES[usize::from(*table) % TABLES.len()];
+    let tables: Vec<&Table> = TABLES.iter().chain(MORE_TABLES).copied().collect();
+    let table = tables[usize::from(*table) % tables.len()];
     // A bit for each column; a wide table's last columns share theirs with its first.
     let wanted = |index: &usize| columns >> (index % 8) & 1 == 1;
     let projection: Vec<usize> = (1..=table.columns().len()).filter(wanted).collect();
@@ -68,6 +87,12 @@ fn value(array: &dyn Array) -> Value {
     if let Some(numbers) = array.as_primitive_opt::<Int64Type>() {
         return numbers.value(0).into();
     }
+    if let Some(numbers) = array.as_primitive_opt::<Float64Type>() {
+        return numbers.value(0).into();
+    }
+    if let Some(days) = array.as_primitive_opt::<Date32Type>() {
+        return days.value(0).into();
+    }
     array.as_primitive::<TimestampNanosecondType>().value(0).into()
 }
 
@@ -86,11 +111,26 @@ fn model(table: &Table, projection: &[usize], json: &[u8]) -> Option<Vec<Value>>
             (ColumnType::Bool, value @ Value::Bool(_))
             | (ColumnType::Text, value @ Value::String(_)) => Some(value),
             (ColumnType::Int, value) if value.is_i64() || is_minus_zero(&value) => Some(value),
+            // A number that no float holds is not JSON to either parser.
+            (ColumnType::Float, Value::Number(number)) => number.as_f64().map(Value::from),
+            (ColumnType::Date, Value::String(text)) if is_date(&text) => {
+                let days = text.parse::<NaiveDate>().ok()?.signed_duration_since(NaiveDate::default());
+                Some(days.num_days().into())
+            }
             (ColumnType::Time, Value::String(text)) => nanos(&text).map(Value::from),
             _ => None,
         }
     };
     projection.iter().map(value).collect()
+}
+
+/// Whether the text has the form of a date. chrono takes others, too.
+fn is_date(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
 fn is_minus_zero(value: &Value) -> bool {

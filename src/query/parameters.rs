@@ -9,6 +9,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::error::{Error, Result};
+use crate::row::date;
 use crate::table::Value;
 
 /// A parameter as DataFusion has it.
@@ -17,6 +18,8 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
         Value::Null => ScalarValue::Null,
         Value::Bool(value) => ScalarValue::Boolean(Some(*value)),
         Value::Int(value) => ScalarValue::Int64(Some(*value)),
+        Value::Float(value) => ScalarValue::Float64(Some(*value)),
+        Value::Date(date) => ScalarValue::Date32(Some(date::days_since_1970(*date))),
         Value::Text(value) => ScalarValue::Utf8View(Some(value.clone().into_owned())),
         Value::Time(value) => {
             // No row has a time outside of these, so that comparisons with the nearest hold as well.

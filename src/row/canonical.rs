@@ -1,17 +1,19 @@
 //! Rows as the writer lays them out, read in one walk and without a parser.
 //!
 //! `{"id":7,"ts_utc":"..","source":"..",..}`: the table's keys in their order, no white space, and
-//! no values but texts, integers, booleans and nulls. Nearly every stored row is one. Any other is
+//! no values but texts, numbers, booleans and nulls. Nearly every stored row is one. Any other is
 //! left to [`ObjectParser`](super::object::ObjectParser), which reads all of JSON and alone says
 //! what is wrong with a row. So nothing is read here that the parser would read differently.
 
 use std::ops::Range;
 
+use chrono::NaiveDate;
+
 use crate::row::cursor::Cursor;
 use crate::row::object::Scalar;
 use crate::row::structural::{StructuralIndex, WORD};
-use crate::row::time;
 use crate::row::token::Token;
+use crate::row::{date, time};
 use crate::table::{Column, ColumnType, Table};
 
 /// Reads one row of a table after another, keeping its buffers.
@@ -39,8 +41,10 @@ enum Found {
     Null,
     Bool(bool),
     Int(i64),
+    Float(f64),
     /// Nanoseconds since 1970.
     Time(i64),
+    Date(NaiveDate),
     /// A text's place in the row.
     Text(Range<usize>),
     /// A text's place among the unescaped.
@@ -125,7 +129,9 @@ impl<'a> CanonicalValues<'a> {
             Found::Null => Scalar::Null,
             Found::Bool(value) => Scalar::Bool(*value),
             Found::Int(value) => Scalar::Int(*value),
+            Found::Float(value) => Scalar::Float(*value),
             Found::Time(nanos) => Scalar::Time(*nanos),
+            Found::Date(date) => Scalar::Date(*date),
             Found::Text(place) => {
                 Scalar::Text(&self.stored[place.start - self.start..place.end - self.start])
             }
@@ -151,10 +157,12 @@ fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Unescaped) ->
     match (cursor.peek()?, column.ty) {
         (b'"', ColumnType::Text) => text(cursor, unescaped),
         (b'"', ColumnType::Time) => time(cursor),
+        (b'"', ColumnType::Date) => date(cursor),
         (b'n', _) if column.nullable => cursor.word(b"null").map(|()| Found::Null),
         (b't', ColumnType::Bool) => cursor.word(b"true").map(|()| Found::Bool(true)),
         (b'f', ColumnType::Bool) => cursor.word(b"false").map(|()| Found::Bool(false)),
         (_, ColumnType::Int) => cursor.int().map(Found::Int),
+        (_, ColumnType::Float) => cursor.float().map(Found::Float),
         _ => None,
     }
 }
@@ -167,7 +175,7 @@ fn skip(cursor: &mut Cursor<'_>) -> Option<()> {
         b'n' => cursor.word(b"null"),
         b't' => cursor.word(b"true"),
         b'f' => cursor.word(b"false"),
-        _ => cursor.int().map(|_| ()),
+        _ => cursor.number(),
     }
 }
 
@@ -185,4 +193,10 @@ fn text(cursor: &mut Cursor<'_>, unescaped: &mut Unescaped) -> Option<Found> {
 fn time(cursor: &mut Cursor<'_>) -> Option<Found> {
     let place = cursor.plain_text()?;
     time::parse_stored(cursor.json().get(place)?).map(Found::Time)
+}
+
+#[inline]
+fn date(cursor: &mut Cursor<'_>) -> Option<Found> {
+    let place = cursor.plain_text()?;
+    date::parse_stored(cursor.json().get(place)?).map(Found::Date)
 }

@@ -69,6 +69,46 @@ impl<'a> Cursor<'a> {
         if negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
     }
 
+    /// Passes a number with a fraction or an exponent, as every stored float has one. Whole numbers are
+    /// left to the parser.
+    #[inline]
+    pub(super) fn float(&mut self) -> Option<f64> {
+        let rest = self.rest();
+        let fraction_at = usize::from(rest.first() == Some(&b'-'));
+        let mut end = digits(rest, fraction_at)?;
+        // A number does not begin with a zero that another digit follows.
+        if rest.get(fraction_at) == Some(&b'0') && end > fraction_at + 1 {
+            return None;
+        }
+        let whole_end = end;
+        if rest.get(end) == Some(&b'.') {
+            end = digits(rest, end + 1)?;
+        }
+        if let Some(b'e' | b'E') = rest.get(end) {
+            let signed = matches!(rest.get(end + 1), Some(b'+' | b'-'));
+            end = digits(rest, end + 1 + usize::from(signed))?;
+        }
+        let text = std::str::from_utf8(rest.get(..end)?).ok()?;
+        // The nearest float. For the parser a number beyond all of them is an error.
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+        (end > whole_end).then(|| {
+            self.at += end;
+            number
+        })
+    }
+
+    /// Passes a number of either kind.
+    #[inline]
+    pub(super) fn number(&mut self) -> Option<()> {
+        let start = self.at;
+        let is_whole = self.int().is_some() && !matches!(self.peek(), Some(b'.' | b'e' | b'E'));
+        if is_whole {
+            return Some(());
+        }
+        self.at = start;
+        self.float().map(|_| ())
+    }
+
     /// Passes a text without escapes, quotes and all, and gives the place of what is between them.
     #[inline]
     pub(super) fn plain_text(&mut self) -> Option<Range<usize>> {
@@ -134,6 +174,13 @@ impl<'a> Cursor<'a> {
         let padded = || std::array::from_fn(|index| rest.get(index).copied().unwrap_or_default());
         Some(rest.first_chunk().copied().unwrap_or_else(padded))
     }
+}
+
+/// The end of the digits that begin at a place; `None` if none does.
+#[inline]
+fn digits(text: &[u8], from: usize) -> Option<usize> {
+    let count = text.get(from..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (count > 0).then_some(from + count)
 }
 
 /// The bytes that escapes of one letter stand for, by the letter; 0 for what is none.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
-    TimestampNanosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch,
+    RecordBatchOptions, StringViewBuilder, TimestampNanosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use simd_json::Node;
 
 use crate::error::{Error, Result};
 use crate::row::canonical::CanonicalRow;
+use crate::row::date;
 use crate::row::object::{ObjectParser, Scalar};
 use crate::table::{Column, ColumnType, Table};
 
@@ -28,6 +29,8 @@ impl Column {
         let ty = match self.ty {
             ColumnType::Text => DataType::Utf8View,
             ColumnType::Int => DataType::Int64,
+            ColumnType::Float => DataType::Float64,
+            ColumnType::Date => DataType::Date32,
             ColumnType::Bool => DataType::Boolean,
             // Nanoseconds, because `date_bin` casts every row of a coarser unit to them.
             ColumnType::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
@@ -63,8 +66,10 @@ enum ProjectedColumn {
 enum ColumnBuilder {
     Text(StringViewBuilder),
     Int(Int64Builder),
+    Float(Float64Builder),
     Bool(BooleanBuilder),
     Time(TimestampNanosecondBuilder),
+    Date(Date32Builder),
 }
 
 impl Decoder {
@@ -206,6 +211,8 @@ impl ColumnBuilder {
         match ty {
             ColumnType::Text => Self::Text(StringViewBuilder::new()),
             ColumnType::Int => Self::Int(Int64Builder::new()),
+            ColumnType::Float => Self::Float(Float64Builder::new()),
+            ColumnType::Date => Self::Date(Date32Builder::new()),
             ColumnType::Bool => Self::Bool(BooleanBuilder::new()),
             ColumnType::Time => Self::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
         }
@@ -215,13 +222,19 @@ impl ColumnBuilder {
         match (self, value) {
             (Self::Text(builder), Scalar::Text(text)) => builder.append_value(text),
             (Self::Int(builder), Scalar::Int(value)) => builder.append_value(value),
+            (Self::Float(builder), Scalar::Float(value)) => builder.append_value(value),
             (Self::Bool(builder), Scalar::Bool(value)) => builder.append_value(value),
             (Self::Time(builder), Scalar::Time(nanos)) => builder.append_value(nanos),
+            (Self::Date(builder), Scalar::Date(date)) => {
+                builder.append_value(date::days_since_1970(date));
+            }
             // A column gets values of its own type, or null.
             (Self::Text(builder), _) => builder.append_null(),
             (Self::Int(builder), _) => builder.append_null(),
+            (Self::Float(builder), _) => builder.append_null(),
             (Self::Bool(builder), _) => builder.append_null(),
             (Self::Time(builder), _) => builder.append_null(),
+            (Self::Date(builder), _) => builder.append_null(),
         }
     }
 
@@ -229,8 +242,10 @@ impl ColumnBuilder {
         match self {
             Self::Text(builder) => Arc::new(builder.finish()),
             Self::Int(builder) => Arc::new(builder.finish()),
+            Self::Float(builder) => Arc::new(builder.finish()),
             Self::Bool(builder) => Arc::new(builder.finish()),
             Self::Time(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
         }
     }
 }

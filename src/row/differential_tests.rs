@@ -3,12 +3,15 @@
 //!
 //! Both take times through the same function, which is compared with chrono where it stands.
 
-use chrono::{DateTime, Utc};
+use arrow::array::AsArray;
+use arrow::datatypes::Float64Type;
+use chrono::{DateTime, NaiveDate, Utc};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::{Config, TestCaseResult};
 
 use crate::row::canonical::CanonicalRow;
+use crate::row::date;
 use crate::row::decode::Decoder;
 use crate::row::encode::{EncodedRow, id_prefix};
 use crate::schema::TABLES;
@@ -28,7 +31,11 @@ const ODD_JSON: &str = r#"null nul nulls Null true false truefalse 0 00 -0 01 -0
 "2026-04-15T24:00:00.000Z" "2026-02-29T00:00:00.000Z" "2024-02-29T00:00:00.000Z"
 "1677-09-21T00:12:43.145Z" "1677-09-21T00:12:43.146Z" "2262-04-11T23:47:16.854Z"
 "2262-04-11T23:47:16.855Z" "2026-04-15T23:00:00.000\u005a" "2026-04-15T23:00:00.000Z\n"
-"2026-04-15""#;
+"2026-04-15" "2024-02-29" "2026-02-29" "0000-01-01" "9999-12-31" "2026-4-15" "2026\u002d04-15"
+0.1 -0.1 0.30000000000000004 5e-324 2.5e-324 2.4e-324 1e-400 1e400 -1e400 1.7976931348623157e308
+1.7976931348623159e308 9007199254740993.0 9007199254740993 0.000000000000000000000000000000001
+123456789012345678901234567890.5 123456789.125e-3 00.5 -00.5 1.e5 1e5 1E-5 1e+ 1e+5 -.5 0e0 0.0e-0
+8.98846567431158e307 2.2250738585072011e-308 6.9294956446009195e15 1e23 8.442911973260991817e-309"#;
 
 /// The same, of bytes that are white space, control characters or no UTF-8.
 const ODD_JSON_BYTES: [&[u8]; 14] = [
@@ -80,9 +87,35 @@ enum Fault {
     Append(u8),
 }
 
+crate::tables! {
+    /// Columns of the types that the catalogue has none of.
+    static MORE_TABLES;
+
+    /// Floats and dates.
+    #[table = "measures"]
+    struct MeasureRecord<'a> {
+        /// When.
+        ts: DateTime<Utc>,
+        /// How much.
+        share: f64,
+        /// Which day.
+        day: NaiveDate,
+        /// How much more.
+        change: Option<f64>,
+        /// Until which day.
+        until: Option<NaiveDate>,
+        /// What else.
+        source: Option<&'a str>,
+    }
+}
+
+fn tables() -> Vec<&'static Table> {
+    TABLES.iter().chain(MORE_TABLES).copied().collect()
+}
+
 /// Tables, some columns of theirs, and rows.
 fn cases() -> impl Strategy<Value = (&'static Table, Vec<usize>, Vec<Vec<u8>>)> {
-    select(TABLES).prop_flat_map(|table| {
+    select(tables()).prop_flat_map(|table| {
         let columns = table.columns().len();
         let projection = subsequence((0..=columns).collect::<Vec<_>>(), 1..=columns + 1)
             .prop_filter("without a column but the id, no JSON is read", |p| *p != [0])
@@ -97,7 +130,7 @@ fn row(table: &'static Table) -> impl Strategy<Value = Vec<u8>> {
     (id, values).prop_map(|(id, values)| written(table, id, values))
 }
 
-fn written(table: &Table, id: i64, values: impl IntoIterator<Item = Value<'static>>) -> Vec<u8> {
+fn written<'a>(table: &Table, id: i64, values: impl IntoIterator<Item = Value<'a>>) -> Vec<u8> {
     let mut encoded = EncodedRow::default();
     encoded.encode(table, values).unwrap();
     let mut row = Vec::new();
@@ -119,6 +152,19 @@ fn cell(column: &'static Column) -> BoxedStrategy<Value<'static>> {
         ]
         .prop_map(Value::Int)
         .boxed(),
+        ColumnType::Float => prop_oneof![
+            any::<f64>(),
+            any::<f32>().prop_map(f64::from),
+            (-100..100_i32).prop_map(|quarters| f64::from(quarters) / 4.0),
+            any::<u64>().prop_map(f64::from_bits),
+            select(vec![0.0, -0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::MIN, 1e21, 1e16]),
+        ]
+        .prop_filter("not finite", |float| float.is_finite())
+        .prop_map(Value::Float)
+        .boxed(),
+        ColumnType::Date => (-719_528..=2_932_896)
+            .prop_map(|days| Value::Date(date::from_days_since_1970(days).unwrap()))
+            .boxed(),
         ColumnType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         ColumnType::Time => millis().prop_map(|millis| Value::Time(time(millis))).boxed(),
     };
@@ -310,7 +356,7 @@ proptest! {
 
 #[test]
 fn every_odd_value_in_every_column_is_read_or_refused_alike() {
-    for table in TABLES {
+    for table in tables() {
         let all: Vec<_> = (0..=table.columns().len()).collect();
         let row = full_row(table);
         // All columns, the first after the id, and the last.
@@ -329,17 +375,24 @@ fn every_odd_value_in_every_column_is_read_or_refused_alike() {
 
 #[test]
 fn a_row_that_is_cut_or_changed_at_any_byte_is_read_or_refused_alike() {
-    // It has columns of every type.
-    let table = TABLES.iter().find(|table| table.name() == "mcp_tool_calls").unwrap();
-    let all: Vec<_> = (0..=table.columns().len()).collect();
-    let row = full_row(table);
-    let mut pair = Pair::new(table, &all);
-    for at in 0..row.len() {
-        pair.read(&row[..at]).unwrap();
-        for byte in ODD_BYTES {
-            let mut row = row.clone();
-            row[at] = *byte;
-            pair.read(&row).unwrap();
+    // Together they have columns of every type.
+    for table in tables() {
+        if !["mcp_tool_calls", "measures"].contains(&table.name()) {
+            continue;
+        }
+        let all: Vec<_> = (0..=table.columns().len()).collect();
+        let row = full_row(table);
+        // Of all columns, and of one, so that the values of the others are passed over.
+        for projection in [&all[..], &all[1..2]] {
+            let mut pair = Pair::new(table, projection);
+            for at in 0..row.len() {
+                pair.read(&row[..at]).unwrap();
+                for byte in ODD_BYTES {
+                    let mut row = row.clone();
+                    row[at] = *byte;
+                    pair.read(&row).unwrap();
+                }
+            }
         }
     }
 }
@@ -351,8 +404,34 @@ fn full_row(table: &'static Table) -> Vec<u8> {
             Value::Text(column.allowed.first().copied().unwrap_or("a \"é\n").into())
         }
         ColumnType::Int => Value::Int(-70),
+        ColumnType::Float => Value::Float(-1.25e-7),
+        ColumnType::Date => Value::Date(NaiveDate::from_ymd_opt(2024, 2, 29).unwrap()),
         ColumnType::Bool => Value::Bool(true),
         ColumnType::Time => Value::Time(time(1_776_294_000_500)),
     });
     written(table, 7, values)
+}
+
+#[test]
+fn floats_read_back_to_the_same_bits() {
+    let (table, mut seen) = (MORE_TABLES[0], 0);
+    let mut decoder = Decoder::new(table, &[2]).unwrap();
+    let mut rng = 0x9e37_79b9_7f4a_7c15_u64;
+    let random = std::iter::repeat_with(|| {
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from_bits(rng ^ rng >> 29)
+    });
+    let odd = [0.0, -0.0, 0.1, 1.0, 1e15, 1e16, 1e21, 5e-324, f64::MIN_POSITIVE, f64::MAX];
+    for float in odd.into_iter().chain(random.take(20_000)).filter(|float| float.is_finite()) {
+        let record = MeasureRecord::new(time(0), float, NaiveDate::default());
+        let row = written(table, 1, crate::Record::values(&record));
+        for push in [Decoder::push, Decoder::push_parsed] {
+            push(&mut decoder, 1, &row).unwrap();
+            let batch = decoder.finish().unwrap();
+            let found = batch.column(0).as_primitive::<Float64Type>().value(0);
+            assert_eq!(found.to_bits(), float.to_bits(), "{}", String::from_utf8_lossy(&row));
+        }
+        seen += 1;
+    }
+    assert!(seen > 15_000);
 }

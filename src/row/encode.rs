@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::error::Error;
-use crate::row::time;
+use crate::row::{date, time};
 use crate::table::{Column, Table, Value};
 
 /// The start of every row: `{"id":7`. Ids are given out inside the write transaction, so a row is
@@ -89,6 +89,13 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
         Value::Int(value) => {
             let _ = write!(out, "{value}");
         }
+        Value::Float(value) if !value.is_finite() => {
+            return Err(format!("{value} is not a finite number"));
+        }
+        // The shortest text that reads back to the same bits.
+        Value::Float(value) => {
+            serde_json::to_writer(out, &value).map_err(|error| error.to_string())?;
+        }
         Value::Text(text) => {
             if !column.allowed.is_empty() && !column.allowed.contains(&&*text) {
                 return Err(format!("'{text}' is none of {}", column.allowed.join(", ")));
@@ -98,6 +105,10 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
         }
         Value::Time(instant) => {
             let text = time::stored_text(instant)?;
+            let _ = write!(out, "\"{text}\"");
+        }
+        Value::Date(date) => {
+            let text = date::stored_text(date)?;
             let _ = write!(out, "\"{text}\"");
         }
     }

@@ -3,6 +3,7 @@
 
 mod canonical;
 mod cursor;
+pub(crate) mod date;
 mod decode;
 #[cfg(test)]
 mod differential_tests;

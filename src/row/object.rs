@@ -1,9 +1,12 @@
 //! One JSON object on simd-json's tape, its members found by column.
 
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate};
 use simd_json::{Buffers, ErrorType, Node, StaticNode, Tape};
 
-use crate::row::time;
-use crate::table::{Column, ColumnType};
+use crate::row::{date, time};
+use crate::table::{Column, ColumnType, Value};
 
 /// Parses one JSON object after another, keeping its buffers.
 pub(super) struct ObjectParser {
@@ -98,9 +101,11 @@ pub(super) enum Scalar<'json> {
     Null,
     Bool(bool),
     Int(i64),
+    Float(f64),
     Text(&'json str),
     /// Nanoseconds since 1970.
     Time(i64),
+    Date(NaiveDate),
 }
 
 impl<'json> Scalar<'json> {
@@ -128,13 +133,42 @@ impl<'json> Scalar<'json> {
                     )),
                 }
             }
+            // A whole number is a float, too. Those of more than 64 bits the parser reads as floats, and
+            // it refuses numbers that no float holds.
+            (ColumnType::Float, Some(Node::Static(StaticNode::F64(value)))) => {
+                Ok(Self::Float(*value))
+            }
+            (ColumnType::Float, Some(Node::Static(StaticNode::I64(value)))) => {
+                Ok(Self::Float(*value as f64))
+            }
+            (ColumnType::Float, Some(Node::Static(StaticNode::U64(value)))) => {
+                Ok(Self::Float(*value as f64))
+            }
             (ColumnType::Time, Some(Node::String(text))) => match time::parse_nanos(text) {
                 Ok(nanos) => Ok(Self::Time(nanos)),
+                Err(reason) => Err(format!("{}: {reason}", column.name)),
+            },
+            (ColumnType::Date, Some(Node::String(text))) => match date::parse(text) {
+                Ok(date) => Ok(Self::Date(date)),
                 Err(reason) => Err(format!("{}: {reason}", column.name)),
             },
             (ty, Some(found)) => {
                 Err(format!("{} should be {}, found {}", column.name, ty.name(), json_kind(found)))
             }
+        }
+    }
+}
+
+impl<'json> From<Scalar<'json>> for Value<'json> {
+    fn from(scalar: Scalar<'json>) -> Self {
+        match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Bool(value) => Self::Bool(value),
+            Scalar::Int(value) => Self::Int(value),
+            Scalar::Float(value) => Self::Float(value),
+            Scalar::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Scalar::Time(nanos) => Self::Time(DateTime::from_timestamp_nanos(nanos)),
+            Scalar::Date(date) => Self::Date(date),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! A row that comes from outside as JSON, on its way into the store.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 use simd_json::{Node, StaticNode};
 
@@ -49,13 +47,7 @@ impl RowParser {
             for (column, node) in table.columns().iter().zip(found) {
                 let value = match (node, default_time) {
                     (None, Some(now)) if table.time_column() == Some(column) => Value::Time(now),
-                    _ => match Scalar::of(column, node)? {
-                        Scalar::Null => Value::Null,
-                        Scalar::Bool(value) => Value::Bool(value),
-                        Scalar::Int(value) => Value::Int(value),
-                        Scalar::Text(text) => Value::Text(Cow::Borrowed(text)),
-                        Scalar::Time(nanos) => Value::Time(DateTime::from_timestamp_nanos(nanos)),
-                    },
+                    _ => Scalar::of(column, node)?.into(),
                 };
                 values.push(value);
             }

@@ -19,5 +19,6 @@ mod sharing;
 mod sorting;
 mod sql;
 mod time_zones;
+mod types;
 mod upgrade;
 mod views;

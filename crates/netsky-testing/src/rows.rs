@@ -13,10 +13,13 @@ pub fn full_row(table: &Table, seed: i64) -> Row {
         ColumnType::Time => {
             json!(format!("2026-04-15T23:{:02}:00.{:03}Z", seed % 60, seed % 1_000))
         }
+        ColumnType::Float => json!(seed as f64 * 0.1),
+        ColumnType::Date => json!(format!("2026-04-{:02}", 1 + seed % 28)),
         ColumnType::Text => match column.allowed {
             [] => json!(format!("{} {seed} \"q\" \\ \n \u{1} é 🦀", column.name)),
             allowed => json!(allowed[seed as usize % allowed.len()]),
         },
+        other => panic!("no values of type {other}"),
     };
     table.columns().iter().map(|column| (column.name.to_owned(), cell(column))).collect()
 }

@@ -15,6 +15,8 @@ pub enum Type {
     Moment,
     /// A number of a row among others, which is unsigned.
     Rank,
+    Float,
+    Date,
     /// What can be sorted by, and nothing else.
     Other,
     /// What can only be put out.
@@ -29,6 +31,9 @@ pub enum Literal {
     Bool(bool),
     /// Nanoseconds since 1970, and one of the ways to write them.
     Time(i64, TimeForm),
+    Float(f64),
+    /// `YYYY-MM-DD`.
+    Date(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

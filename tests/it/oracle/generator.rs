@@ -78,7 +78,7 @@ impl<'a> Generator<'a> {
     }
 
     fn simple_type(&mut self) -> Type {
-        *self.choices.of(&[Type::Int, Type::Text, Type::Bool, Type::Time])
+        *self.choices.of(&[Type::Int, Type::Text, Type::Bool, Type::Time, Type::Float, Type::Date])
     }
 
     fn select(
@@ -478,7 +478,10 @@ impl<'a> Generator<'a> {
                 filter,
             };
         let column = self.column(scope);
-        let comparable = matches!(column.1, Type::Int | Type::Text | Type::Time | Type::Bool);
+        let comparable = matches!(
+            column.1,
+            Type::Int | Type::Text | Type::Time | Type::Bool | Type::Float | Type::Date
+        );
         match self.choices.below(9) {
             0 => (aggregate("count", None, false, Vec::new()), Type::Int, Vec::new()),
             1 if comparable => {
@@ -627,6 +630,11 @@ impl<'a> Generator<'a> {
                     None => Expression::Literal(Literal::Null),
                 }
             }
+            (Type::Float, None) => Expression::Literal(Literal::Float(0.5)),
+            (Type::Date, None) => {
+                let date = Expression::Literal(Literal::Date("2026-04-15".to_owned()));
+                Expression::Native { template: "CAST({} AS DATE)".to_owned(), operands: vec![date] }
+            }
             (_, column) => column.unwrap_or(Expression::Literal(Literal::Null)),
         };
         (value, ty, values)
@@ -704,7 +712,7 @@ impl<'a> Generator<'a> {
             Type::Moment => moments::condition(&mut self.choices, &scope.times()),
             Type::Rank => self.comparison(scope, column, Type::Int, &values, negated),
             Type::Bool if self.choices.one_in(2) => column,
-            Type::Text | Type::Time | Type::Bool => {
+            Type::Text | Type::Time | Type::Bool | Type::Float | Type::Date => {
                 self.comparison(scope, column, ty, &values, negated)
             }
             Type::Other | Type::List => Expression::IsNull { operand: Box::new(column), negated },
@@ -764,6 +772,10 @@ impl<'a> Generator<'a> {
             (Type::Text, Literal::Text(text)) => Literal::Text(text),
             (Type::Text, _) => Literal::Text((*self.choices.of(&super::tables::TEXTS)).to_owned()),
             (Type::Bool, _) => Literal::Bool(self.choices.one_in(2)),
+            (Type::Float, Literal::Float(value)) => Literal::Float(value),
+            (Type::Float, _) => Literal::Float(*self.choices.of(&super::tables::FLOATS)),
+            (Type::Date, Literal::Date(date)) => Literal::Date(date),
+            (Type::Date, _) => Literal::Date("1970-01-01".to_owned()),
             (_, value) => value,
         })
     }

@@ -6,9 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
+    TimestampNanosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::compute::kernels::cast_utils::Parser;
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, TimeUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
@@ -149,7 +151,10 @@ fn batch(table: &Table, rows: &[Vec<Literal>]) -> RecordBatch {
                 Arc::new(times.with_timezone("UTC"))
             }
             ColumnType::Bool => Arc::new(values.map(boolean).collect::<BooleanArray>()),
+            ColumnType::Float => Arc::new(values.map(float).collect::<Float64Array>()),
+            ColumnType::Date => Arc::new(values.map(days).collect::<Date32Array>()),
             ColumnType::Text => Arc::new(values.map(text).collect::<StringViewArray>()),
+            other => panic!("no arrays of type {other}"),
         };
         let ty = match column.ty {
             ColumnType::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
@@ -171,6 +176,20 @@ fn integer(value: &Literal) -> Option<i64> {
 fn boolean(value: &Literal) -> Option<bool> {
     match value {
         Literal::Bool(value) => Some(*value),
+        _ => None,
+    }
+}
+
+fn float(value: &Literal) -> Option<f64> {
+    match value {
+        Literal::Float(value) => Some(*value),
+        _ => None,
+    }
+}
+
+fn days(value: &Literal) -> Option<i32> {
+    match value {
+        Literal::Date(date) => Date32Type::parse(date),
         _ => None,
     }
 }

@@ -55,6 +55,11 @@ impl Sql {
             Literal::Int(value) => value.to_string(),
             Literal::Bool(value) => value.to_string(),
             Literal::Text(text) => format!("'{}'", text.replace('\'', "''")),
+            Literal::Float(value) => format!("{value:?}"),
+            Literal::Date(date) => match self.dialect {
+                Dialect::MemTable => format!("DATE '{date}'"),
+                _ => format!("'{date}'"),
+            },
             Literal::Time(nanos, form) => match self.dialect {
                 Dialect::Sqlite => nanos.to_string(),
                 Dialect::MemTable => time(*nanos, TimeForm::Utc),

@@ -56,7 +56,10 @@ impl ToSql for Literal {
             Self::Null => ToSqlOutput::Owned(Value::Null),
             Self::Int(value) | Self::Time(value, _) => ToSqlOutput::Owned(Value::Integer(*value)),
             Self::Bool(value) => ToSqlOutput::Owned(Value::Integer((*value).into())),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Float(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Self::Text(text) | Self::Date(text) => {
+                ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))
+            }
         })
     }
 }

@@ -287,6 +287,9 @@ fn relation(table: &Table, rows: &[Vec<Literal>], rng: &mut Rng) -> Relation {
             ColumnType::Text => Type::Text,
             ColumnType::Bool => Type::Bool,
             ColumnType::Time => Type::Time,
+            ColumnType::Float => Type::Float,
+            ColumnType::Date => Type::Date,
+            other => panic!("no expressions of type {other}"),
         };
         let values = (0..rows.len().min(30)).map(|_| rows[rng.usize(..rows.len())][index].clone());
         columns.push(Column { name: name.to_owned(), ty, values: values.collect() });
@@ -437,6 +440,10 @@ fn values(table: &Table, id: i64, json: &[u8]) -> Option<Vec<Literal>> {
                 let time = DateTime::parse_from_rfc3339(text).ok()?;
                 Literal::Time(time.timestamp_nanos_opt()?, TimeForm::Utc)
             }
+            Some(Value::String(text)) if column.ty == ColumnType::Date => {
+                Literal::Date(text.clone())
+            }
+            Some(value) if column.ty == ColumnType::Float => Literal::Float(value.as_f64()?),
             Some(Value::String(text)) => Literal::Text(text.clone()),
             Some(value) => Literal::Int(value.as_i64()?),
         });

@@ -1,6 +1,6 @@
 //! The tables that the oracle asks about, and random rows for them and for the catalogue's.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use fastrand::Rng;
 use netsky_db::{Column, ColumnType, Table};
 use serde_json::{Map, Value, json};
@@ -39,6 +39,10 @@ netsky_db::tables! {
         pub ok: Option<bool>,
         /// What else.
         pub note: Option<&'a str>,
+        /// How much of it.
+        pub share: Option<f64>,
+        /// For which day.
+        pub day: NaiveDate,
     }
 
     /// Anything that is called something.
@@ -52,10 +56,17 @@ netsky_db::tables! {
         pub seen: Option<DateTime<Utc>>,
         /// Whether it counts.
         pub counts: bool,
+        /// What it weighs.
+        pub weight: f64,
+        /// The day it ends.
+        pub ends: Option<NaiveDate>,
     }
 }
 
 pub const HOUR: i64 = 3_600_000;
+
+/// No negative zero, which DataFusion orders below zero and SQLite does not.
+pub const FLOATS: [f64; 9] = [0.0, 1.0, -1.0, 0.5, -2.25, 0.1, 1e-9, 1e300, -3e15];
 
 pub const TEXTS: [&str; 9] = ["a", "b", "b%", "é\"\n🦀", "A", "", "it's", "10", "ab_c"];
 
@@ -103,12 +114,18 @@ pub fn row(table: &Table, rng: &mut Rng, ms: i64, rows: usize) -> Map<String, Va
                 4..7 => rng.i64(0..=rows.max(1) as i64),
                 _ => rng.i64(-1_000_000..1_000_000),
             }),
+            ColumnType::Float => json!(FLOATS[rng.usize(..FLOATS.len())]),
+            ColumnType::Date => {
+                let day = DateTime::from_timestamp_millis(ms).unwrap().date_naive();
+                json!((day + TimeDelta::days(rng.i64(-3..4))).to_string())
+            }
             ColumnType::Text => match column.allowed {
                 [] => json!(TEXTS[rng.usize(..TEXTS.len())]),
                 allowed => json!(allowed[rng.usize(..allowed.len())]),
             },
             ColumnType::Time if Some(column) == table.time_column() => json!(time_text(ms)),
             ColumnType::Time => json!(time_text(ms + rng.i64(-2..40) * HOUR / 4)),
+            other => panic!("no values of type {other}"),
         }
     };
     table.columns().iter().map(|column| (column.name.to_owned(), cell(column, rng))).collect()

@@ -1,0 +1,97 @@
+//! Dates: days since 1970 in Arrow, `YYYY-MM-DD` in the store and wherever people read them.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::row::time::excerpt;
+
+/// The days from 0001-01-01, which chrono counts as day 1, to 1970-01-01.
+const UNTIL_1970: i32 = 719_163;
+
+/// Parses `YYYY-MM-DD`, and no other form: chrono's own parser also takes white space, signs and fewer
+/// digits.
+///
+/// # Errors
+///
+/// What is wrong with the text.
+pub(crate) fn parse(text: &str) -> Result<NaiveDate, String> {
+    parse_stored(text.as_bytes())
+        .ok_or_else(|| format!("'{}' is not a date of the form YYYY-MM-DD", excerpt(text)))
+}
+
+/// The date that the bytes are, without an error's text.
+pub(super) fn parse_stored(text: &[u8]) -> Option<NaiveDate> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text else { return None };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'))
+        })
+    };
+    let year = i32::try_from(number(&[y0, y1, y2, y3])?).ok()?;
+    NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)
+}
+
+/// The stored form.
+///
+/// # Errors
+///
+/// What is wrong with the date, if four digits do not hold its year.
+pub(super) fn stored_text(date: NaiveDate) -> Result<String, String> {
+    let text = date.format("%Y-%m-%d").to_string();
+    match date.year() {
+        0..=9999 => Ok(text),
+        _ => Err(format!("{text} is outside 0000-01-01 to 9999-12-31")),
+    }
+}
+
+/// Days since 1970-01-01.
+pub(crate) fn days_since_1970(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - UNTIL_1970
+}
+
+/// The date N days after 1970-01-01; `None` if chrono has no such date.
+#[cfg(test)]
+pub(crate) fn from_days_since_1970(days: i32) -> Option<NaiveDate> {
+    NaiveDate::from_num_days_from_ce_opt(days.checked_add(UNTIL_1970)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stored_date_reads_back() {
+        let first = days_since_1970(NaiveDate::from_ymd_opt(0, 1, 1).unwrap());
+        let last = days_since_1970(NaiveDate::from_ymd_opt(9999, 12, 31).unwrap());
+        for days in (first..=last).step_by(11).chain([first, -1, 0, 1, last]) {
+            let date = from_days_since_1970(days).unwrap();
+            assert_eq!(parse(&stored_text(date).unwrap()), Ok(date));
+            assert_eq!(days_since_1970(date), days);
+        }
+        for outside in [first - 1, last + 1] {
+            let error = stored_text(from_days_since_1970(outside).unwrap()).unwrap_err();
+            assert!(error.contains("is outside 0000-01-01 to 9999-12-31"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_ten_characters_are_a_date() {
+        assert_eq!(parse("2024-02-29"), Ok(NaiveDate::from_ymd_opt(2024, 2, 29).unwrap()));
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-01-00",
+            "2026-1-01",
+            " 2026-01-01",
+            "2026-01-01 ",
+            "+2026-01-1",
+            "2026/01/01",
+            "12026-01-01",
+            "2026-01-01T00:00:00Z",
+            "２026-01-01",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
