@@ -1,6 +1,5 @@
 //! `Db`: the store and SQL over it.
 
-use std::io::BufRead;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use datafusion::prelude::SessionContext;
 
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::import::{self, Imported};
 use crate::options::OpenOptions;
 use crate::query::{self, QueryRuntime, QueryStream, SessionFactory};
 use crate::row::{Decoder, EncodedRow, RowParser, RowSpool};
@@ -299,48 +297,6 @@ impl Db {
             .encode(json.as_bytes(), &mut encoded)
             .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;
         self.store().append(table, move |rows| rows.push(&encoded))
-    }
-
-    /// Records the rows of an NDJSON source as [`record_all`](Self::record_all) does, all or none, and
-    /// returns their ids.
-    ///
-    /// A line is a JSON object with the table's columns as keys. Keys of nullable columns may be
-    /// left out, and other keys may not stand there. Rows get fresh ids: where each has an `id` of its
-    /// own, in the order of those, else in the order of the lines. Empty lines are passed over. A line
-    /// may have 64 MiB.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownTable`]; [`Error::InvalidLine`] at the first line that is no row of the table
-    /// or cannot be read; [`Error::ReadOnlyStore`]; [`Error::Io`]; [`Error::Storage`].
-    pub fn import(&self, table: &str, lines: impl BufRead) -> Result<Range<i64>> {
-        let table = self.find_table(table)?;
-        let rows = import::read_rows(table, lines, |line, reason| {
-            Err(Error::InvalidLine { line, reason })
-        })?;
-        self.store().append_rows(table, rows)
-    }
-
-    /// As [`import`](Self::import), but leaves out the lines that are no rows of the table.
-    /// `on_invalid` gets each one's number, counted from 1, and what is wrong with it.
-    ///
-    /// # Errors
-    ///
-    /// Those of `import`; [`Error::InvalidLine`] only for a line that cannot be read.
-    pub fn import_valid(
-        &self,
-        table: &str,
-        lines: impl BufRead,
-        mut on_invalid: impl FnMut(u64, &str),
-    ) -> Result<Imported> {
-        let table = self.find_table(table)?;
-        let mut skipped = 0;
-        let rows = import::read_rows(table, lines, |line, reason| {
-            skipped += 1;
-            on_invalid(line, &reason);
-            Ok(())
-        })?;
-        Ok(Imported { ids: self.store().append_rows(table, rows)?, skipped })
     }
 }
 

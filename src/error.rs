@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
 use crate::nearest::Nearest;
+use crate::row_location::RowLocation;
 
 /// The result of every fallible call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -270,6 +271,37 @@ pub enum Error {
         line: u64,
         /// What is wrong with it.
         reason: String,
+    },
+
+    /// A row that was pushed into an [`Appender`](crate::Appender) does not fit its table, so it was not
+    /// added. Correct the row and push it again, go on without it, or drop the appender.
+    #[error("{location}: {reason}")]
+    RejectedRow {
+        /// Where the row stands in its source.
+        location: RowLocation,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// The columns of an Arrow batch do not fit its table, so no row of it was added. Name the columns as
+    /// the table does, and cast those of other types.
+    #[error("the batch does not fit {table}: {reason}")]
+    InvalidBatch {
+        /// The table it was meant for.
+        table: String,
+        /// What is wrong with its columns.
+        reason: String,
+    },
+
+    /// The source of an import could not be read, so nothing of the import was stored. `error` has the
+    /// cause; import again when it is gone.
+    #[error("{location}: cannot be read: {error}")]
+    SourceUnreadable {
+        /// The row that could not be read.
+        location: RowLocation,
+        /// The cause.
+        #[source]
+        error: io::Error,
     },
 
     /// The store's file could not be read or written. `source` has the cause.

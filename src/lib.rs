@@ -37,6 +37,7 @@
 //! | | |
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
+//! | `row_location.rs` | where a row stands in its source |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
@@ -52,8 +53,9 @@
 //! | `thread_pool.rs` | threads for work that blocks |
 //! | `providers/` | the `TableProvider` and its scan |
 //! | `query/` | sessions, the runtime, what SQL may do |
-//! | `import.rs` | NDJSON into the store |
+//! | `appender.rs`, `append_batch.rs` | [`Appender`]: rows of any form into a table, all or none |
 //! | `db.rs` | [`Db`], which puts it all together |
+//! | `import.rs` | recording in bulk |
 //! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
@@ -64,6 +66,8 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod append_batch;
+mod appender;
 mod clock;
 mod db;
 #[cfg(feature = "demo")]
@@ -82,6 +86,7 @@ mod providers;
 mod query;
 mod recorder;
 mod row;
+mod row_location;
 mod schema;
 mod store;
 mod table;
@@ -90,6 +95,7 @@ mod thread_pool;
 mod view;
 mod views;
 
+pub use appender::Appender;
 pub use db::{Db, TableSummary};
 pub use error::{Error, LockHolder, Result};
 pub use import::Imported;
@@ -101,6 +107,7 @@ pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
 pub use query::{QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
+pub use row_location::{RowLocation, RowUnit};
 pub use schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord, Direction,
     GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,

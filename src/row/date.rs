@@ -49,7 +49,6 @@ pub(crate) fn days_since_1970(date: NaiveDate) -> i32 {
 }
 
 /// The date N days after 1970-01-01; `None` if chrono has no such date.
-#[cfg(test)]
 pub(crate) fn from_days_since_1970(days: i32) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(days.checked_add(UNTIL_1970)?)
 }

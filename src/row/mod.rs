@@ -16,7 +16,7 @@ mod time;
 mod token;
 
 pub use decode::Decoder;
-pub(crate) use encode::{EncodedRow, id_prefix};
+pub(crate) use encode::{EncodedRow, Unstorable, id_prefix};
 pub(crate) use parse::RowParser;
 pub(crate) use spool::RowSpool;
-pub(crate) use time::{stored_time, stored_time_array};
+pub(crate) use time::{parse_nanos as parse_time, stored_time, stored_time_array};

@@ -122,6 +122,12 @@ impl RowSpool {
     }
 }
 
+impl std::fmt::Debug for RowSpool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowSpool").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
 /// Reads the row that lies so far from here. Most lie near the one before them, and are in memory
 /// already.
 fn read_row<R: Read + Seek>(

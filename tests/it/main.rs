@@ -1,5 +1,6 @@
 //! One binary, because each one links DataFusion.
 
+mod appender;
 mod contract;
 mod fleet;
 mod foreign;

@@ -12,9 +12,10 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 25] = [
     "clock",
     "nearest",
+    "row_location",
     "error",
     "names",
     "table",
@@ -31,8 +32,10 @@ const LAYERS: [&str; 22] = [
     "thread_pool",
     "providers",
     "query",
-    "import",
+    "appender",
+    "append_batch",
     "db",
+    "import",
     "maintenance",
     "recorder",
 ];

@@ -26,11 +26,6 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
-    /// A line of an import is no row.
-    pub fn invalid_line(message: impl fmt::Display) -> Self {
-        Self::input(format!("{message}\n  {LINES}"))
-    }
-
     /// The command line is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
@@ -158,7 +153,11 @@ fn next_step(error: &Error) -> &'static str {
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` tells what the columns take"
         }
-        Error::InvalidLine { .. } => LINES,
+        Error::InvalidLine { .. } | Error::RejectedRow { .. } => LINES,
+        Error::InvalidBatch { .. } => {
+            "nothing was stored; `netsky schema TABLE` tells what the columns take"
+        }
+        Error::SourceUnreadable { .. } => "nothing was stored; import it again when it can be read",
         Error::Storage(_) | Error::Io { .. } => {
             "`netsky doctor` looks over paths, permissions and the disk"
         }
@@ -211,7 +210,7 @@ mod tests {
     use std::time::Duration;
 
     use arrow::datatypes::DataType;
-    use netsky_db::LockHolder;
+    use netsky_db::{LockHolder, RowLocation, RowUnit};
 
     use super::*;
 
@@ -221,6 +220,7 @@ mod tests {
         let text = || "it".to_owned();
         let nearest = || Nearest::Resembling(vec!["ticks".to_owned()]);
         let time = Duration::from_secs(1);
+        let location = || RowLocation::new(Some("a.ndjson".to_owned()), RowUnit::Line, 7);
         vec![
             Error::HomeDirMissing,
             Error::StoreNotFound { path: path() },
@@ -247,6 +247,12 @@ mod tests {
             Error::InvalidValue { table: text(), column: text(), reason: text() },
             Error::InvalidRow { table: text(), reason: text() },
             Error::InvalidLine { line: 1, reason: text() },
+            Error::RejectedRow { location: location(), reason: text() },
+            Error::InvalidBatch { table: text(), reason: text() },
+            Error::SourceUnreadable {
+                location: location(),
+                error: io::ErrorKind::BrokenPipe.into(),
+            },
             Error::Storage("it".into()),
             Error::CommitUncertain("it".into()),
             Error::Io { action: "read", path: path(), source: io::ErrorKind::NotFound.into() },

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use netsky_db::{Db, Error, TABLES, Table};
+use netsky_db::{Db, Error, RowLocation, TABLES, Table};
 
 use crate::failure::Failure;
 use crate::files::format::FileFormat;
-use crate::files::source::Source;
+use crate::files::source::{AppendError, OnInvalid, append_file};
 use crate::output;
 use crate::progress::Progress;
 use crate::store::StoreArgs;
@@ -176,32 +176,21 @@ impl Import {
         let sizes = self.files.iter().map(|file| fs::metadata(file).ok().filter(|f| f.is_file()));
         let size = sizes.map(|file| file.map(|file| file.len())).sum();
         let progress = Progress::of_bytes(format!("{table}:"), size);
-        let mut rows = Source::open(self.table, self.files.clone(), &progress)
-            .map_err(|error| Failure::unreadable(&self.files[0], &error))?;
-        let places = rows.places();
-        let imported = if skip_invalid {
-            let mut named = 0;
-            db.import_valid(table, &mut rows, |line, reason| {
-                if named < MAX_NAMED_LINES {
-                    progress.suspend(|| output::warn_plain(places.locate(line, reason)));
-                }
-                named += 1;
-            })
-            .map(|imported| (imported.ids, imported.skipped))
-        } else {
-            db.import(table, &mut rows).map(|ids| (ids, 0))
-        };
-        drop(progress);
-        let (ids, skipped) = imported.map_err(|error| match error {
-            Error::InvalidLine { line, reason } => {
-                let place = places.locate(line, &reason);
-                match reason.starts_with("cannot be read") {
-                    true => Failure::input(place),
-                    false => Failure::invalid_line(place),
-                }
+        let mut appender = db.appender(table)?;
+        let mut skipped = 0;
+        let mut on_invalid = |location: &RowLocation, reason: &str| {
+            if skipped < MAX_NAMED_LINES {
+                progress.suspend(|| output::warn_plain(format_args!("{location}: {reason}")));
             }
-            other => Failure::from(other).about(&path),
-        })?;
+            skipped += 1;
+        };
+        for file in &self.files {
+            let on_invalid: OnInvalid<'_> = if skip_invalid { Some(&mut on_invalid) } else { None };
+            append_file(file, &mut appender, on_invalid, &progress)
+                .map_err(|error| failure(file, error))?;
+        }
+        drop(progress);
+        let ids = appender.commit().map_err(|error| Failure::from(error).about(&path))?;
         let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
         let left_out = match skipped {
             0 => String::new(),
@@ -210,5 +199,20 @@ impl Import {
         let done = format!("{table}: {rows} from {path}{left_out}");
         output::print_done(&done, &done);
         Ok(())
+    }
+}
+
+/// What a file that cannot be imported ends the command with.
+fn failure(file: &Path, error: AppendError) -> Failure {
+    match error {
+        AppendError::Open(error) => Failure::unreadable(file, &error),
+        AppendError::Read(error) => {
+            Failure::input(format!("{} cannot be read: {error}", file.display()))
+        }
+        // They name the file themselves.
+        AppendError::Rows(error @ (Error::RejectedRow { .. } | Error::SourceUnreadable { .. })) => {
+            error.into()
+        }
+        AppendError::Rows(error) => Failure::from(error).about(&file.display()),
     }
 }

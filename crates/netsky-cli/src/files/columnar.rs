@@ -160,7 +160,7 @@ where
 
 /// Takes the next rows from the pieces of a batch, of which the last comes first, with no more text than
 /// can be laid out at once. A piece that has more is cut in halves.
-pub fn next_piece(pieces: &mut Vec<RecordBatch>) -> Option<RecordBatch> {
+fn next_piece(pieces: &mut Vec<RecordBatch>) -> Option<RecordBatch> {
     while let Some(piece) = pieces.pop() {
         let rows = piece.num_rows();
         if rows > 1 && text_bytes(&piece) > PIECE_BYTES {

@@ -48,6 +48,26 @@ pub struct CsvRecord {
     pub cells: Vec<Option<String>>,
 }
 
+/// Why no record can be read.
+#[derive(Debug)]
+pub enum CsvError {
+    Io(io::Error),
+    Malformed {
+        /// Counted from 1.
+        line: u64,
+        reason: String,
+    },
+}
+
+impl From<CsvError> for io::Error {
+    fn from(error: CsvError) -> Self {
+        match error {
+            CsvError::Io(error) => error,
+            CsvError::Malformed { line, reason } => Self::other(format!("line {line}: {reason}")),
+        }
+    }
+}
+
 /// Where in a cell the reader is.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -69,7 +89,7 @@ impl<R: BufRead> Records<R> {
     /// # Errors
     ///
     /// The line, and why no record can be read there.
-    pub fn next(&mut self) -> Result<Option<CsvRecord>, (u64, String)> {
+    pub fn next(&mut self) -> Result<Option<CsvRecord>, CsvError> {
         loop {
             let line = self.line;
             match self.read(line)? {
@@ -79,25 +99,27 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    fn read(&mut self, line: u64) -> Result<Option<Vec<Option<String>>>, (u64, String)> {
+    fn read(&mut self, line: u64) -> Result<Option<Vec<Option<String>>>, CsvError> {
+        let malformed = |line, reason| Err(CsvError::Malformed { line, reason });
         let (mut cells, mut cell) = (Vec::new(), Vec::new());
         let (mut state, mut was_quoted, mut length) = (State::Start, false, 0);
         loop {
-            let byte =
-                self.byte().map_err(|error| (self.line, format!("cannot be read: {error}")))?;
+            let byte = self.byte().map_err(CsvError::Io)?;
             if byte == Some(b'\n') {
                 self.line += 1;
             }
             length += 1;
             if length > self.max_bytes {
                 let reason = format!("longer than {} MiB", self.max_bytes >> 20);
-                return Err((line, reason));
+                return malformed(line, reason);
             }
             match (state, byte) {
                 (State::Start, None) if cells.is_empty() => return Ok(None),
                 (State::Start, Some(b'"')) => (state, was_quoted) = (State::Quoted, true),
                 (State::Quoted, Some(b'"')) => state = State::AfterQuote,
-                (State::Quoted, None) => return Err((line, "a quote does not end".to_owned())),
+                (State::Quoted, None) => {
+                    return malformed(line, "a quote does not end".to_owned());
+                }
                 (State::Quoted, Some(byte)) => cell.push(byte),
                 (State::AfterQuote, Some(b'"')) => {
                     cell.push(b'"');
@@ -105,8 +127,9 @@ impl<R: BufRead> Records<R> {
                 }
                 (_, None | Some(b',' | b'\n')) => {
                     let bytes = std::mem::take(&mut cell);
-                    let text = String::from_utf8(bytes)
-                        .map_err(|_| (line, format!("cell {} is not UTF-8", cells.len() + 1)))?;
+                    let Ok(text) = String::from_utf8(bytes) else {
+                        return malformed(line, format!("cell {} is not UTF-8", cells.len() + 1));
+                    };
                     cells.push((was_quoted || !text.is_empty()).then_some(text));
                     (state, was_quoted) = (State::Start, false);
                     if byte != Some(b',') {
@@ -116,7 +139,8 @@ impl<R: BufRead> Records<R> {
                 // Of the line's end, where that is CR LF.
                 (_, Some(b'\r')) if self.at_line_feed() => {}
                 (State::AfterQuote, Some(_)) => {
-                    return Err((line, "something follows a quote that ended".to_owned()));
+                    let reason = "something follows a quote that ended";
+                    return malformed(line, reason.to_owned());
                 }
                 (State::Start | State::Plain, Some(byte)) => {
                     cell.push(byte);
@@ -146,6 +170,13 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Vec<Option<String>>>, (u64, String)> {
+        read_all(text).map_err(|error| match error {
+            CsvError::Malformed { line, reason } => (line, reason),
+            CsvError::Io(error) => panic!("{error}"),
+        })
+    }
+
+    fn read_all(text: &str) -> Result<Vec<Vec<Option<String>>>, CsvError> {
         let mut records = Records::new(text.as_bytes(), 1_000);
         let mut all = Vec::new();
         while let Some(record) = records.next()? {
@@ -200,7 +231,8 @@ mod tests {
             assert!(found == line && reason.contains(said), "{text:?}: {found}: {reason}");
         }
         assert!(read(&"a".repeat(2_000)).unwrap_err().1.contains("longer than"));
-        assert!(Records::new(&b"a,\xff\n"[..], 9).next().unwrap_err().1.contains("cell 2"));
+        let error = io::Error::from(Records::new(&b"a,\xff\n"[..], 9).next().unwrap_err());
+        assert!(error.to_string().contains("cell 2"), "{error}");
     }
 
     #[test]

@@ -1,165 +1,101 @@
-//! Files of rows, in whatever format, as the NDJSON that a store imports.
+//! Files of rows, in whatever format, pushed into an appender.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, stdin};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::path::Path;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use arrow::json::writer::{LineDelimited, WriterBuilder};
 use flate2::bufread::MultiGzDecoder;
-use netsky_db::{ColumnType, Table};
+use netsky_db::{Appender, ColumnType, Error, RowLocation, Table, Value};
 
 use crate::files::columnar::{self, Batches, Columnar};
-use crate::files::csv::{CsvRecord, Records};
+use crate::files::csv::{CsvError, CsvRecord, Records};
 use crate::progress::Progress;
 
-/// Files of rows of one table, read one after another as lines of JSON.
-pub struct Source<'a> {
-    table: &'static Table,
-    progress: &'a Progress,
-    files: std::vec::IntoIter<PathBuf>,
-    rows: Option<Rows>,
-    lines: Vec<u8>,
-    taken: usize,
-    /// How many lines have been given.
-    given: u64,
-    places: Places,
+/// Why the rows of a file cannot be appended.
+#[derive(Debug)]
+pub enum AppendError {
+    /// The file cannot be opened, or no row of its table can be in it.
+    Open(io::Error),
+    /// The file cannot be read to its end.
+    Read(io::Error),
+    /// A row, or the store.
+    Rows(Error),
 }
 
-/// Where lines of a [`Source`] come from.
-#[derive(Clone, Default)]
-pub struct Places(Rc<RefCell<Vec<Beginning>>>);
-
-struct Beginning {
-    file: PathBuf,
-    /// What a row of the file is counted as.
-    unit: &'static str,
-    /// How many lines were given before its first.
-    after: u64,
-}
-
-impl Places {
-    /// What is wrong with a line of the source, and where in which file that is.
-    pub fn locate(&self, line: u64, reason: &str) -> String {
-        let beginnings = self.0.borrow();
-        let Some(Beginning { file, unit, after }) =
-            beginnings.iter().rev().find(|beginning| beginning.after < line)
-        else {
-            return format!("line {line}: {reason}");
-        };
-        let file = file.display();
-        match unit {
-            // Rows are read some at a time, so which cannot be read is not known.
-            &ROW if reason.starts_with("cannot be read") => format!("{file} {reason}"),
-            unit => format!("{file}: {unit} {}: {reason}", line - after),
-        }
+impl From<Error> for AppendError {
+    fn from(error: Error) -> Self {
+        Self::Rows(error)
     }
 }
 
-impl<'a> Source<'a> {
-    /// Opens the first of the files.
-    pub fn open(
-        table: &'static Table,
-        files: Vec<PathBuf>,
-        progress: &'a Progress,
-    ) -> io::Result<Self> {
-        let mut source = Self {
-            table,
-            progress,
-            files: files.into_iter(),
-            rows: None,
-            lines: Vec::new(),
-            taken: 0,
-            given: 0,
-            places: Places::default(),
-        };
-        source.open_next()?;
-        Ok(source)
-    }
+/// What becomes of rows that are not rows of the table: they are told of and left out, or end the import.
+pub type OnInvalid<'a> = Option<&'a mut dyn FnMut(&RowLocation, &str)>;
 
-    pub fn places(&self) -> Places {
-        self.places.clone()
-    }
-
-    fn open_next(&mut self) -> io::Result<()> {
-        let Some(file) = self.files.next() else { return Ok(()) };
-        let rows = Rows::open(self.table, &file, self.progress)?;
-        let beginning = Beginning { file, unit: rows.unit(), after: self.given };
-        self.places.0.borrow_mut().push(beginning);
-        self.rows = Some(rows);
-        Ok(())
-    }
-}
-
-impl BufRead for Source<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.taken == self.lines.len()
-            && let Some(rows) = &mut self.rows
-        {
-            self.lines.clear();
-            self.taken = 0;
-            if rows.next(self.table, &mut self.lines, self.progress)? {
-                let lines = self.lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-                self.given += lines;
-                self.progress.add_rows(lines);
-            } else {
-                self.rows = None;
-                self.open_next()?;
+/// Pushes the rows of a file; `-` is standard input.
+pub fn append_file(
+    path: &Path,
+    appender: &mut Appender,
+    mut on_invalid: OnInvalid<'_>,
+    progress: &Progress,
+) -> Result<(), AppendError> {
+    appender.begin_source(path.display().to_string());
+    match Rows::open(appender, path, progress).map_err(AppendError::Open)? {
+        Rows::Ndjson(lines) => {
+            let lines = CountedLines { lines, progress };
+            match on_invalid {
+                Some(on_invalid) => appender.push_valid_lines(lines, on_invalid)?,
+                None => appender.push_lines(lines)?,
             }
         }
-        Ok(&self.lines[self.taken..])
+        Rows::Csv { mut records, columns } => {
+            while let Some(record) = records.next().map_err(unreadable_csv)? {
+                let (former_id, values) = columns
+                    .values(&record)
+                    .map_err(|reason| AppendError::Read(io::Error::other(reason)))?;
+                match (appender.push_former(former_id, values), &mut on_invalid) {
+                    (Err(Error::RejectedRow { location, reason }), Some(on_invalid)) => {
+                        on_invalid(&location, &reason);
+                    }
+                    (pushed, _) => pushed?,
+                }
+                progress.add_rows(1);
+            }
+        }
+        Rows::Columns { batches, file_bytes } => {
+            let mut read = 0;
+            for batch in batches.batches {
+                let batch = batch.map_err(|error| AppendError::Read(unreadable(error)))?;
+                match &mut on_invalid {
+                    Some(on_invalid) => appender.push_valid_batch(&batch, on_invalid)?,
+                    None => appender.push_batch(&batch)?,
+                }
+                let rows = batch.num_rows() as u64;
+                progress.add_rows(rows);
+                read += rows;
+                if let Some(all) = batches.rows.filter(|rows| *rows > 0) {
+                    progress.set((read as f64 / all as f64 * file_bytes as f64) as u64);
+                }
+            }
+        }
     }
-
-    fn consume(&mut self, amount: usize) {
-        self.taken = (self.taken + amount).min(self.lines.len());
-    }
+    Ok(())
 }
-
-impl Read for Source<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(out)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-/// What is counted in files of lines, and in other files.
-const LINE: &str = "line";
-const ROW: &str = "row";
 
 /// The rows of one file.
 enum Rows {
-    /// `ended` tells whether the last line that was read had an end.
-    Ndjson {
-        bytes: Box<dyn BufRead>,
-        ended: bool,
-    },
-    Csv {
-        records: Records<Box<dyn BufRead>>,
-        header: Vec<String>,
-    },
-    Columns {
-        batches: Batches,
-        /// What is left of the batch that was read last; the last piece is next.
-        pieces: Vec<RecordBatch>,
-        file_bytes: u64,
-        read: u64,
-    },
+    Ndjson(Box<dyn BufRead>),
+    Csv { records: Records<Box<dyn BufRead>>, columns: CsvColumns },
+    Columns { batches: Batches, file_bytes: u64 },
 }
 
 /// The largest CSV record, as long as a line of NDJSON may be.
 const MAX_RECORD_BYTES: usize = 64 << 20;
-/// So many CSV records are turned into lines at once.
-const CSV_RECORDS: usize = 256;
 
 impl Rows {
-    fn open(table: &'static Table, path: &Path, progress: &Progress) -> io::Result<Self> {
+    fn open(appender: &mut Appender, path: &Path, progress: &Progress) -> io::Result<Self> {
+        let table = appender.table();
         if path.as_os_str() != "-" {
             // Columns are read here and there, not from the beginning to the end.
             let mut file = File::open(path)?;
@@ -167,7 +103,7 @@ impl Rows {
             file.by_ref().take(8).read_to_end(&mut first)?;
             if let Some(columnar) = columnar::recognise(&first) {
                 file.rewind()?;
-                return Self::columns(table, columnar, file);
+                return Self::columns(appender, columnar, file);
             }
         }
         let bytes: Box<dyn Read> = match path.as_os_str() == "-" {
@@ -185,7 +121,7 @@ impl Rows {
             let mut file = tempfile::tempfile()?;
             io::copy(&mut bytes, &mut file)?;
             file.rewind()?;
-            return Self::columns(table, columnar, file);
+            return Self::columns(appender, columnar, file);
         }
         // Some programs begin a UTF-8 file with a byte order mark.
         if bytes.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
@@ -194,80 +130,61 @@ impl Rows {
         if is_csv(table, path, bytes.fill_buf()?) {
             return Self::csv(table, bytes);
         }
-        Ok(Self::Ndjson { bytes, ended: true })
+        Ok(Self::Ndjson(bytes))
     }
 
     fn csv(table: &'static Table, bytes: Box<dyn BufRead>) -> io::Result<Self> {
         let mut records = Records::new(bytes, MAX_RECORD_BYTES);
-        let header = next_record(&mut records)?.map(|record| record.cells).unwrap_or_default();
+        let header = records.next().map_err(io::Error::from)?;
+        let header = header.map(|record| record.cells).unwrap_or_default();
         let header: Vec<String> = header.into_iter().map(Option::unwrap_or_default).collect();
         check_header(table, &header).map_err(io::Error::other)?;
-        Ok(Self::Csv { records, header })
+        Ok(Self::Csv { records, columns: CsvColumns::new(table, &header) })
     }
 
-    fn columns(table: &'static Table, columnar: Columnar, file: File) -> io::Result<Self> {
+    fn columns(appender: &mut Appender, columnar: Columnar, file: File) -> io::Result<Self> {
         let file_bytes = file.metadata()?.len();
         let batches = columnar::read(columnar, file).map_err(unreadable)?;
-        check_types(table, &batches.schema).map_err(io::Error::other)?;
-        Ok(Self::Columns { batches, pieces: Vec::new(), file_bytes, read: 0 })
+        // Columns that do not fit are refused also if there are no rows.
+        match appender.push_batch(&RecordBatch::new_empty(batches.schema.clone())) {
+            Err(Error::InvalidBatch { reason, .. }) => return Err(io::Error::other(reason)),
+            pushed => pushed.map_err(io::Error::other)?,
+        }
+        Ok(Self::Columns { batches, file_bytes })
+    }
+}
+
+/// Counts the lines for the bar while the appender reads them.
+struct CountedLines<'a> {
+    lines: Box<dyn BufRead>,
+    progress: &'a Progress,
+}
+
+impl Read for CountedLines<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(out)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for CountedLines<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.lines.fill_buf()
     }
 
-    fn unit(&self) -> &'static str {
-        match self {
-            Self::Ndjson { .. } => LINE,
-            Self::Csv { .. } | Self::Columns { .. } => ROW,
-        }
+    /// The appender takes a line, or what there is of it, at a time, so its last byte tells whether it is
+    /// one.
+    fn consume(&mut self, amount: usize) {
+        let ends =
+            amount.checked_sub(1).and_then(|last| self.lines.fill_buf().ok()?.get(last).copied());
+        self.progress.add_rows(u64::from(ends == Some(b'\n')));
+        self.lines.consume(amount);
     }
+}
 
-    /// Adds some more lines, or parts of lines. There are none any more if it says so.
-    fn next(
-        &mut self,
-        table: &'static Table,
-        lines: &mut Vec<u8>,
-        progress: &Progress,
-    ) -> io::Result<bool> {
-        match self {
-            Self::Ndjson { bytes, ended } => {
-                let part = bytes.fill_buf()?;
-                let length = part.len();
-                if length > 0 {
-                    *ended = part.ends_with(b"\n");
-                    lines.extend_from_slice(part);
-                    bytes.consume(length);
-                } else if !*ended {
-                    // Else the first line of the next file would go on with this one.
-                    *ended = true;
-                    lines.push(b'\n');
-                    return Ok(true);
-                }
-                Ok(length > 0)
-            }
-            Self::Csv { records, header } => {
-                for _ in 0..CSV_RECORDS {
-                    let Some(record) = next_record(records)? else { break };
-                    csv_line(table, header, &record, lines)?;
-                }
-                Ok(!lines.is_empty())
-            }
-            Self::Columns { batches, pieces, file_bytes, read } => {
-                if pieces.is_empty() {
-                    let Some(batch) = batches.batches.next() else { return Ok(false) };
-                    pieces.push(normalised(&batch.map_err(unreadable)?).map_err(unreadable)?);
-                }
-                let Some(piece) = columnar::next_piece(pieces) else { return Ok(true) };
-                *read += piece.num_rows() as u64;
-                if let Some(rows) = batches.rows.filter(|rows| *rows > 0) {
-                    let share = *read as f64 / rows as f64;
-                    progress.set((share * *file_bytes as f64) as u64);
-                }
-                let batch = netsky_db::times_as_text(&piece).map_err(io::Error::other)?;
-                let mut writer =
-                    WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(lines);
-                writer.write(&batch).and_then(|()| writer.finish()).map_err(unreadable)?;
-                Ok(true)
-            }
-        }
-    }
+fn unreadable_csv(error: CsvError) -> AppendError {
+    AppendError::Read(error.into())
 }
 
 fn unreadable(error: ArrowError) -> io::Error {
@@ -325,97 +242,48 @@ fn check_header(table: &Table, header: &[String]) -> Result<(), String> {
     }
 }
 
-fn next_record<R: BufRead>(records: &mut Records<R>) -> io::Result<Option<CsvRecord>> {
-    records.next().map_err(|(line, reason)| io::Error::other(format!("line {line}: {reason}")))
+/// Which cell of a record is which column of the table.
+struct CsvColumns {
+    table: &'static Table,
+    cells: usize,
+    id: Option<usize>,
+    /// For each column of the table, if the header names it.
+    places: Vec<Option<usize>>,
 }
 
-/// A CSV record as a line of JSON, with numbers and booleans where the table has them. What is none
-/// stays a text, which the import refuses by name.
-fn csv_line(
-    table: &Table,
-    header: &[String],
-    record: &CsvRecord,
-    line: &mut Vec<u8>,
-) -> io::Result<()> {
-    let (cells, names) = (record.cells.len(), header.len());
-    if cells != names {
-        let reason = format!("line {}: {cells} cells under a header of {names}", record.line);
-        return Err(io::Error::other(reason));
+impl CsvColumns {
+    fn new(table: &'static Table, header: &[String]) -> Self {
+        let place = |name: &str| header.iter().position(|cell| cell == name);
+        let places = table.columns().iter().map(|column| place(column.name)).collect();
+        Self { table, cells: header.len(), id: place("id"), places }
     }
-    line.push(b'{');
-    for (index, (name, cell)) in header.iter().zip(&record.cells).enumerate() {
-        if index > 0 {
-            line.push(b',');
+
+    /// The id and the values of a record: numbers and booleans if the table has them, else texts, which the
+    /// appender reads or refuses by the name of the column.
+    ///
+    /// # Errors
+    ///
+    /// If it has more or fewer cells than the header.
+    fn values<'a>(&self, record: &'a CsvRecord) -> Result<(Option<i64>, Vec<Value<'a>>), String> {
+        let (cells, names) = (record.cells.len(), self.cells);
+        if cells != names {
+            return Err(format!("line {}: {cells} cells under a header of {names}", record.line));
         }
-        serde_json::to_writer(&mut *line, name)?;
-        line.push(b':');
-        let ty = match table.columns().iter().find(|column| column.name == name) {
-            Some(column) => column.ty,
-            None if name == "id" => ColumnType::Int,
-            None => ColumnType::Text,
-        };
-        match cell.as_deref() {
-            None => line.extend_from_slice(b"null"),
-            Some(text @ ("true" | "false")) if ty == ColumnType::Bool => {
-                line.extend_from_slice(text.as_bytes());
-            }
-            Some(text) => match text.parse::<i64>() {
-                Ok(number) if ty == ColumnType::Int => {
-                    line.extend_from_slice(number.to_string().as_bytes());
-                }
-                _ => serde_json::to_writer(&mut *line, text)?,
-            },
-        }
+        let cell = |place: Option<usize>| place.and_then(|place| record.cells[place].as_deref());
+        let columns = self.table.columns().iter().zip(&self.places);
+        let values = columns.map(|(column, place)| match cell(*place) {
+            None => Value::Null,
+            Some(text) => value(column.ty, text).unwrap_or(Value::Text(text.into())),
+        });
+        Ok((cell(self.id).and_then(|text| text.parse().ok()), values.collect()))
     }
-    line.extend_from_slice(b"}\n");
-    Ok(())
 }
 
-/// Refuses types whose values would not be the same as JSON, such as a fraction that is no number.
-fn check_types(table: &Table, schema: &Schema) -> Result<(), String> {
-    for field in schema.fields() {
-        let ty = field.data_type();
-        let text = |ty: &DataType| {
-            matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null)
-        };
-        let fits = match ty {
-            DataType::Dictionary(_, value) => text(value),
-            DataType::Timestamp(_, zone) => zone.is_some(),
-            ty => text(ty) || ty.is_integer() || *ty == DataType::Boolean,
-        };
-        let column = table.columns().iter().find(|column| column.name == field.name());
-        if let (false, Some(column)) = (fits, column) {
-            let hint = match ty {
-                DataType::Timestamp(_, None) => "; give its times a zone, such as UTC",
-                _ => "",
-            };
-            return Err(format!(
-                "column {} should be {}, found {ty}{hint}",
-                column.name,
-                column.ty.name()
-            ));
-        }
+fn value(ty: ColumnType, text: &str) -> Option<Value<'static>> {
+    match ty {
+        ColumnType::Int => text.parse().ok().map(Value::Int),
+        ColumnType::Float => text.parse().ok().map(Value::Float),
+        ColumnType::Bool => text.parse().ok().map(Value::Bool),
+        _ => None,
     }
-    Ok(())
-}
-
-/// The batch with all times in nanoseconds of UTC, as the store has them, and all texts as views. A text
-/// that a dictionary has once and many rows name is one in memory then, too.
-fn normalised(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let nanoseconds = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-    // A time beyond what they can tell is not to become a null.
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    let columns = batch.columns().iter().map(|column| match column.data_type() {
-        DataType::Timestamp(..) => cast_with_options(column, &nanoseconds, &options),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Dictionary(..) => {
-            cast_with_options(column, &DataType::Utf8View, &options)
-        }
-        _ => Ok(Arc::clone(column)),
-    });
-    let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
-    let fields = batch.schema_ref().fields().iter().zip(&columns);
-    let fields = fields.map(|(field, column)| {
-        Field::new(field.name(), column.data_type().clone(), field.is_nullable())
-    });
-    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
 }

@@ -1,0 +1,343 @@
+//! Rows into a table in bulk: pushed one after another, committed all at once.
+
+use std::io::{BufRead, Read};
+use std::ops::Range;
+
+use chrono::DateTime;
+
+use crate::error::{Error, Result};
+use crate::row::{EncodedRow, RowParser, RowSpool, Unstorable, date, parse_time};
+use crate::row_location::{RowLocation, RowUnit};
+use crate::store::Store;
+use crate::table::{Column, ColumnType, Record, Table, Value};
+
+/// The longest line that is read, in bytes. It bounds the memory that a file without line ends can
+/// take.
+const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// Takes rows of one table, in any form and any number, and stores all of them or none.
+///
+/// Rows are checked and encoded when they are pushed, and wait outside of the store: in memory, and
+/// beyond 16 MiB in a temporary file. No other writer waits for a slow source. [`commit`](Self::commit)
+/// stores them; an appender that is dropped before stores nothing.
+///
+/// A row that is not one of the table is an error that says where it stands
+/// ([`Error::RejectedRow`]). It is left out, and the appender can be used on, so the caller decides
+/// whether to go on without the row or to drop the appender.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use chrono::Utc;
+/// use netsky_db::{Db, TickRecord, Value};
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("meta.db");
+/// let db = Db::open_path(path)?;
+/// let mut ticks = db.appender("ticks")?;
+/// ticks.push(&TickRecord { ts_utc: Utc::now(), source: "probe", detail_json: "{}" })?;
+/// ticks.push_values([
+///     Value::Time(Utc::now()),
+///     Value::Text(Cow::Borrowed("probe")),
+///     Value::Text(Cow::Borrowed("{}")),
+/// ])?;
+/// ticks.push_json(r#"{"ts_utc": "2026-04-15T23:00:00Z", "source": "cron", "detail_json": "{}"}"#)?;
+///
+/// let error = ticks.push_json(r#"{"source": "cron"}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "row 4: ts_utc is missing");
+///
+/// assert_eq!(ticks.commit()?, 1..4);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Appender {
+    store: Store,
+    table: &'static Table,
+    parser: RowParser,
+    encoded: EncodedRow,
+    rows: RowSpool,
+    source: Option<String>,
+    /// How many rows of the source were pushed, also if they were rejected.
+    pushed: u64,
+}
+
+impl Appender {
+    pub(crate) fn new(store: Store, table: &'static Table) -> Result<Self> {
+        if store.is_read_only() {
+            return Err(Error::ReadOnlyStore { path: store.path().to_owned() });
+        }
+        Ok(Self {
+            store,
+            table,
+            parser: RowParser::new(table, None),
+            encoded: EncodedRow::default(),
+            rows: RowSpool::new(),
+            source: None,
+            pushed: 0,
+        })
+    }
+
+    /// The table that the rows are for.
+    pub fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// How many rows wait to be stored.
+    pub fn row_count(&self) -> u64 {
+        self.rows.count()
+    }
+
+    /// Names what the next rows come from, such as a file, and counts them from 1 again. It only changes
+    /// what errors say.
+    pub fn begin_source(&mut self, name: impl Into<String>) {
+        self.source = Some(name.into());
+        self.pushed = 0;
+    }
+
+    /// Adds a record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RejectedRow`] if a value cannot be stored, as a time outside 1677-09-21 to 2262-04-11, or
+    /// if the record is one of another table. [`Error::Io`] if the temporary file cannot be written.
+    pub fn push<R: Record>(&mut self, record: &R) -> Result<()> {
+        self.pushed += 1;
+        if R::TABLE != self.table {
+            let reason =
+                format!("it is a record of {}, not {}", R::TABLE.name(), self.table.name());
+            return Err(self.rejected(reason));
+        }
+        let encoded = self.encoded.encode(self.table, record.values());
+        self.add(None, encoded.map_err(described))
+    }
+
+    /// Adds a row of values, one for each of [`Table::columns`], in their order.
+    ///
+    /// Also taken are an integer for a float, and a text for a time or a date in the form that JSON has
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RejectedRow`] if the values do not fit the columns, and [`Error::Io`] if the temporary file
+    /// cannot be written.
+    pub fn push_values<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) -> Result<()> {
+        self.push_former(None, values)
+    }
+
+    /// As [`push_values`](Self::push_values), for a row that had an id where it comes from. If each row had
+    /// one of its own, rows are stored in the order of those, else in the order in which they were pushed.
+    /// They get new ids in either case.
+    ///
+    /// # Errors
+    ///
+    /// Those of `push_values`.
+    pub fn push_former<'a>(
+        &mut self,
+        former_id: Option<i64>,
+        values: impl IntoIterator<Item = Value<'a>>,
+    ) -> Result<()> {
+        self.pushed += 1;
+        let encoded = self.encode(values);
+        self.add(former_id, encoded)
+    }
+
+    /// Adds a row given as a JSON object with the columns as keys. Keys of nullable columns may be left
+    /// out; keys that are not columns are refused, other than `id`, which is treated as in
+    /// [`push_former`](Self::push_former).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RejectedRow`] if the object is not a row of the table, and [`Error::Io`] if the temporary
+    /// file cannot be written.
+    pub fn push_json(&mut self, json: impl AsRef<[u8]>) -> Result<()> {
+        self.pushed += 1;
+        let encoded = self.parser.encode(json.as_ref(), &mut self.encoded);
+        let former_id = *encoded.as_ref().unwrap_or(&None);
+        self.add(former_id, encoded.map(|_| ()))
+    }
+
+    /// Adds the rows of an NDJSON source: one JSON object a line, as in [`push_json`](Self::push_json).
+    /// Empty lines are passed over. A line may have 64 MiB.
+    ///
+    /// ```
+    /// # fn main() -> netsky_db::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+    /// let mut ticks = db.appender("ticks")?;
+    /// ticks.begin_source("monday.ndjson");
+    /// let error = ticks.push_lines(&b"\n{\"source\": 7}\n"[..]).unwrap_err();
+    /// assert_eq!(error.to_string(), "monday.ndjson: line 2: ts_utc is missing");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RejectedRow`] at the first line that is not a row; those before it stay added.
+    /// [`Error::SourceUnreadable`] if the source cannot be read, and [`Error::Io`] if the temporary file
+    /// cannot be written.
+    pub fn push_lines(&mut self, lines: impl BufRead) -> Result<()> {
+        self.push_lines_or(lines, |location, reason| Err(Error::RejectedRow { location, reason }))
+    }
+
+    /// As [`push_lines`](Self::push_lines), but leaves out the lines that are not rows. `on_invalid` gets
+    /// the location of each and what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `push_lines`; [`Error::RejectedRow`] only for a line that is too long.
+    pub fn push_valid_lines(
+        &mut self,
+        lines: impl BufRead,
+        mut on_invalid: impl FnMut(&RowLocation, &str),
+    ) -> Result<()> {
+        self.push_lines_or(lines, |location, reason| {
+            on_invalid(&location, &reason);
+            Ok(())
+        })
+    }
+
+    fn push_lines_or(
+        &mut self,
+        mut lines: impl BufRead,
+        mut on_invalid: impl FnMut(RowLocation, String) -> Result<()>,
+    ) -> Result<()> {
+        let source = self.source.clone();
+        let location = |number| RowLocation { source: source.clone(), unit: RowUnit::Line, number };
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let read = (&mut lines).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+            let unreadable = |error| Error::SourceUnreadable { location: location(number), error };
+            if read.map_err(unreadable)? == 0 {
+                break;
+            }
+            if line.len() as u64 == MAX_LINE_BYTES && !line.ends_with(b"\n") {
+                let reason = format!("longer than {} MiB", MAX_LINE_BYTES >> 20);
+                return Err(Error::RejectedRow { location: location(number), reason });
+            }
+            let mut json = line.trim_ascii();
+            if number == 1 {
+                // Some programs begin a UTF-8 file with a byte order mark.
+                json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
+            }
+            if json.is_empty() {
+                continue;
+            }
+            match self.parser.encode(json, &mut self.encoded) {
+                Ok(former_id) => self.rows.push_former(&self.encoded, former_id)?,
+                Err(reason) => on_invalid(location(number), reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the rows, all or none, and returns their ids. The rows are durable when it returns.
+    ///
+    /// More than 50,000 rows or 8 MiB are stored in many short transactions, between which others can
+    /// record. Readers see all of the rows from one of these on, and none before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`]; [`Error::Damaged`] and [`Error::Storage`]; [`Error::Io`] of the temporary file.
+    /// After these nothing is stored. [`Error::CommitUncertain`] and [`Error::StoreReplaced`] leave it open
+    /// whether the rows are.
+    pub fn commit(self) -> Result<Range<i64>> {
+        self.store.append_rows(self.table, self.rows)
+    }
+
+    /// Encodes a row of values, in the place of the one before.
+    fn encode<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) -> Result<(), String> {
+        let columns = self.table.columns();
+        let mut fitted = Vec::with_capacity(columns.len());
+        for value in values {
+            let Some(column) = columns.get(fitted.len()) else {
+                return Err(format!("it has more than {} values", columns.len()));
+            };
+            fitted.push(fit(column, value)?);
+        }
+        if fitted.len() < columns.len() {
+            return Err(format!("it has {} values, not {}", fitted.len(), columns.len()));
+        }
+        self.encoded.encode(self.table, fitted).map_err(described)
+    }
+
+    /// Adds the row that was encoded last, or fails with what is wrong with it.
+    fn add(&mut self, former_id: Option<i64>, encoded: Result<(), String>) -> Result<()> {
+        match encoded {
+            Ok(()) => self.rows.push_former(&self.encoded, former_id),
+            Err(reason) => Err(self.rejected(reason)),
+        }
+    }
+
+    /// What is wrong with the row that was pushed last.
+    fn rejected(&self, reason: String) -> Error {
+        let (source, unit) = (self.source.clone(), RowUnit::Row);
+        Error::RejectedRow { location: RowLocation { source, unit, number: self.pushed }, reason }
+    }
+
+    /// Adds rows, each as its former id and its values, or what is wrong with it. `on_invalid` decides
+    /// whether to go on after one that is not a row of the table.
+    pub(crate) fn push_all<'a, V>(
+        &mut self,
+        rows: impl IntoIterator<Item = Result<(Option<i64>, V), String>>,
+        mut on_invalid: impl FnMut(Error) -> Result<()>,
+    ) -> Result<()>
+    where
+        V: IntoIterator<Item = Value<'a>>,
+    {
+        for row in rows {
+            let pushed = match row {
+                Ok((former_id, values)) => self.push_former(former_id, values),
+                Err(reason) => {
+                    self.pushed += 1;
+                    Err(self.rejected(reason))
+                }
+            };
+            match pushed {
+                Err(rejected @ Error::RejectedRow { .. }) => on_invalid(rejected)?,
+                pushed => pushed?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn described(Unstorable { column, reason }: Unstorable) -> String {
+    format!("{column}: {reason}")
+}
+
+/// The value as the column stores it.
+///
+/// # Errors
+///
+/// Why it does not fit the column, in the words that JSON rows are refused with.
+fn fit<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
+    let name = column.name;
+    match (column.ty, value) {
+        (_, Value::Null) if column.nullable => Ok(Value::Null),
+        (ColumnType::Time, Value::Text(text)) => match parse_time(&text) {
+            Ok(nanos) => Ok(Value::Time(DateTime::from_timestamp_nanos(nanos))),
+            Err(reason) => Err(format!("{name}: {reason}")),
+        },
+        (ColumnType::Date, Value::Text(text)) => match date::parse(&text) {
+            Ok(date) => Ok(Value::Date(date)),
+            Err(reason) => Err(format!("{name}: {reason}")),
+        },
+        (ColumnType::Float, Value::Int(value)) => Ok(Value::Float(value as f64)),
+        (ty, value) if value.ty() == Some(ty) => Ok(value),
+        (ty, value) => {
+            let found = match value {
+                Value::Null => "null",
+                Value::Bool(_) => "a boolean",
+                Value::Int(_) => "an integer",
+                Value::Float(_) => "a fraction",
+                Value::Text(_) => "a text",
+                Value::Time(_) => "a time",
+                Value::Date(_) => "a date",
+            };
+            Err(format!("{name} should be {ty}, found {found}"))
+        }
+    }
+}
