@@ -247,6 +247,11 @@ impl Appender {
         self.store.append_rows(self.table, self.rows)
     }
 
+    /// What a commit needs.
+    pub(crate) fn into_parts(self) -> (Store, &'static Table, RowSpool) {
+        (self.store, self.table, self.rows)
+    }
+
     /// Encodes a row of values, in the place of the one before.
     fn encode<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) -> Result<(), String> {
         let columns = self.table.columns();

@@ -273,12 +273,7 @@ impl Db {
         &self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<Range<i64>> {
-        let (mut rows, mut row) = (RowSpool::new(), EncodedRow::default());
-        for record in records {
-            row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
-            rows.push(&row)?;
-        }
-        self.store().append_rows(R::TABLE, rows)
+        self.store().append_rows(R::TABLE, RowSpool::of(records)?)
     }
 
     /// Records one row of the named table, given as a JSON object, and returns its id.

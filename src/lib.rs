@@ -56,6 +56,7 @@
 //! | `appender.rs`, `append_batch.rs` | [`Appender`]: rows of any form into a table, all or none |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `import.rs` | recording in bulk |
+//! | `async_recording.rs` | recording from asynchronous code |
 //! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
@@ -68,6 +69,7 @@
 
 mod append_batch;
 mod appender;
+mod async_recording;
 mod clock;
 mod db;
 #[cfg(feature = "demo")]

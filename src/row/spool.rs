@@ -6,6 +6,7 @@ use tempfile::SpooledTempFile;
 
 use crate::error::{Error, Result};
 use crate::row::encode::EncodedRow;
+use crate::table::Record;
 
 /// Rows beyond so many bytes wait in a file.
 const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
@@ -47,6 +48,16 @@ impl RowSpool {
             json_bytes: 0,
             order: Order::Rising { last: None },
         }
+    }
+
+    /// The records, encoded.
+    pub(crate) fn of<R: Record>(records: impl IntoIterator<Item = R>) -> Result<Self> {
+        let (mut rows, mut row) = (Self::new(), EncodedRow::default());
+        for record in records {
+            row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
+            rows.push(&row)?;
+        }
+        Ok(rows)
     }
 
     /// Adds a row that has had no id yet.

@@ -17,7 +17,7 @@ impl Store {
     pub(crate) fn append<T: Send + 'static>(
         &self,
         table: &'static Table,
-        mut fill: impl FnMut(&mut Appender<'_>) -> Result<T> + Send + 'static,
+        mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.write_and_help(move |txn| append(txn, table, &mut fill))
     }
@@ -42,13 +42,13 @@ impl Store {
     }
 }
 
-fn append<T>(
+pub(super) fn append<T>(
     txn: &WriteTransaction,
     table: &'static Table,
-    mut fill: impl FnMut(&mut Appender<'_>) -> Result<T>,
+    mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T>,
 ) -> Result<T> {
     let given_out = last_id(txn, table)?;
-    let mut appender = Appender::after(txn, table, given_out)?;
+    let mut appender = TableAppender::after(txn, table, given_out)?;
     let filled = fill(&mut appender)?;
     let last_id = appender.finish()?;
     if last_id != given_out {
@@ -66,14 +66,14 @@ pub(super) fn last_id(txn: &WriteTransaction, table: &Table) -> Result<i64> {
 }
 
 /// Appends rows to one table within a transaction.
-pub(crate) struct Appender<'txn> {
+pub(crate) struct TableAppender<'txn> {
     rows: RedbTable<'txn, i64, &'static [u8]>,
     zones: ZoneWriter<'txn>,
     last_id: i64,
     row: Vec<u8>,
 }
 
-impl<'txn> Appender<'txn> {
+impl<'txn> TableAppender<'txn> {
     /// Appends rows with the ids that follow `last_id`, which no row may have.
     pub(super) fn after(
         txn: &'txn WriteTransaction,

@@ -30,6 +30,7 @@ mod times;
 mod unknown;
 mod unwind;
 mod upgrade;
+mod write_async;
 mod writer;
 mod zone;
 
@@ -237,7 +238,16 @@ impl Store {
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let timeout = self.connection.options().busy_timeout;
-        let deadline = Instant::now().checked_add(timeout);
+        self.write_until(Instant::now().checked_add(timeout), work)
+    }
+
+    /// As [`write`](Self::write), with a deadline for the lock.
+    fn write_until<T: Send + 'static>(
+        &self,
+        deadline: Option<Instant>,
+        work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let timeout = self.connection.options().busy_timeout;
         let work = Arc::new(Mutex::new(work));
         loop {
             let handle = self.handle()?;

@@ -85,6 +85,13 @@ impl ReopeningHandle {
         Ok(Arc::clone(&handle))
     }
 
+    /// The handle, if no other is needed. It neither blocks nor opens a file.
+    pub(super) fn ready_handle(&self) -> Option<Arc<Handle>> {
+        let handle = Arc::clone(&*self.handle.try_lock().ok()?);
+        let is_replaced = || refuse_replaced(&self.absolute, handle.file_id()).is_err();
+        (!handle.has_failed() && !is_replaced()).then_some(handle)
+    }
+
     pub(super) fn tables(&self) -> Vec<&'static Table> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -30,7 +30,7 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
-use crate::store::append::{Appender, last_id};
+use crate::store::append::{TableAppender, append, last_id};
 use crate::store::staged::{Chunk, IMPORTS, Import, STAGED, rows_of_chunk, unreadable};
 use crate::store::{IDS, Store, rows_of};
 use crate::table::{Table, reserved};
@@ -65,14 +65,15 @@ impl Store {
         table: &'static Table,
         mut rows: RowSpool,
     ) -> Result<Range<i64>> {
-        if rows.count() > MAX_ROWS_AT_ONCE || rows.json_bytes() > MAX_BYTES_AT_ONCE {
+        if Self::is_staged(&rows) {
             return self.import(table, &mut rows);
         }
-        self.append(table, move |appender| {
-            let first = appender.next_id();
-            rows.read(|row| appender.push(row).map(|_| ()))?;
-            Ok(first..appender.next_id())
-        })
+        self.write_and_help(move |txn| append_spool(txn, table, &mut rows))
+    }
+
+    /// Whether the rows are too many for one transaction.
+    pub(super) fn is_staged(rows: &RowSpool) -> bool {
+        rows.count() > MAX_ROWS_AT_ONCE || rows.json_bytes() > MAX_BYTES_AT_ONCE
     }
 
     pub(super) fn import(&self, table: &'static Table, rows: &mut RowSpool) -> Result<Range<i64>> {
@@ -156,10 +157,15 @@ impl Store {
         let (value, is_import_left) =
             self.write(move |txn| Ok((work(txn)?, has_left_import(txn).unwrap_or(false))))?;
         if is_import_left {
-            let known = self.connection.tables();
-            let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_left));
+            self.help_with_left_import();
         }
         Ok(value)
+    }
+
+    /// Goes on with the import of a killed importer.
+    pub(super) fn help_with_left_import(&self) {
+        let known = self.connection.tables();
+        let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_left));
     }
 
     /// Moves all rows of published imports into the tables, and deletes what importers have left that
@@ -177,9 +183,22 @@ impl Store {
     }
 }
 
+/// Appends rows to a table in one transaction, and returns their ids.
+pub(super) fn append_spool(
+    txn: &WriteTransaction,
+    table: &'static Table,
+    rows: &mut RowSpool,
+) -> Result<Range<i64>> {
+    append(txn, table, |appender| {
+        let first = appender.next_id();
+        rows.read(|row| appender.push(row).map(|_| ()))?;
+        Ok(first..appender.next_id())
+    })
+}
+
 /// Whether an import is there whose importer seems to have been killed. The question costs an append
 /// about a microsecond in a store that has had no import, and two in others.
-fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
+pub(super) fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
     if txn.open_table(IDS)?.get(reserved::IMPORTS)?.is_none() {
         return Ok(false);
     }
@@ -276,7 +295,7 @@ pub(super) fn publish(
 /// Gives out as many ids, and returns the first.
 fn give_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> {
     let before = last_id(txn, table)?;
-    // The largest number is no id, as in `Appender`.
+    // The largest number is no id, as in `TableAppender`.
     let last = before.checked_add_unsigned(count).filter(|last| *last < i64::MAX);
     let last = last.ok_or_else(|| Error::Storage("the table has given out its last id".into()))?;
     txn.open_table(IDS)?.insert(table.name(), last)?;
@@ -299,7 +318,7 @@ pub(super) fn advance(
         import.first_id = Some(first.saturating_sub_unsigned(import.moved));
     }
     let Some(pending) = import.pending() else { return Ok(false) };
-    let mut appender = Appender::after(txn, table, pending.start() - 1)?;
+    let mut appender = TableAppender::after(txn, table, pending.start() - 1)?;
     let mut staged = txn.open_table(STAGED)?;
     let until = import.rows.min(import.moved.saturating_add(at_most));
     let begun = Instant::now();

@@ -1,20 +1,27 @@
 //! The one thread of a process that writes to a file.
 //!
-//! Whoever has something to write hands over a job and waits. The thread waits for the file's write
-//! lock, takes all jobs that are there by then, and commits them together: a commit costs two syncs
-//! of the disk, however much it writes. Until its job is taken a caller can give up, and then nothing
-//! of the job is written; afterwards it waits for the end, which comes as soon as the disk is done.
+//! A caller that has something to write hands over a job and waits, blocking or not. The thread waits for
+//! the file's write lock, takes all jobs that are in the queue by then, and commits them together: a
+//! commit costs two syncs of the disk, however much it writes. While its job is in the queue a caller can
+//! take it back, and then nothing of the job is written; afterwards it waits for the end, which comes as
+//! soon as the disk is done.
 //!
 //! The lock is waited for on a thread because redb's wait has no end of its own. To ask for it again
 //! and again without waiting would starve where many processes write.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use futures::channel::oneshot;
+use futures::future::FusedFuture;
+use futures_timer::Delay;
 use redb::{CommitError, Database, WriteTransaction};
 
 use crate::error::{Error, LockHolder, Result};
@@ -43,6 +50,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// The number of the next job.
+    next_number: u64,
     /// The thread that was started last. It ends when there are no jobs.
     thread: Option<JoinHandle<()>>,
     phase: Phase,
@@ -59,28 +68,27 @@ enum Phase {
 }
 
 struct Job {
+    number: u64,
     work: Work,
-    completion: Arc<Completion>,
+    /// How long its caller waits for the lock, and until when.
+    timeout: Duration,
+    deadline: Option<Instant>,
+    /// Where the caller waits. `None` once it has the result.
+    done: Option<oneshot::Sender<Result<()>>>,
 }
 
-/// Where a job's caller waits.
-#[derive(Default)]
-struct Completion {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Waiting,
-    /// The caller has given up.
-    Withdrawn,
-    /// The lock is held.
-    Taken,
-    Done(Result<()>),
-    /// The caller has the result.
-    Told,
+/// A job that was handed over, for its caller to wait for. If it is dropped, nothing of the job is
+/// written, unless the job was taken before.
+#[derive(Debug)]
+pub(super) struct PendingJob {
+    shared: Arc<Shared>,
+    number: u64,
+    timeout: Duration,
+    /// `None` if there is none, or if it has passed and the job was taken before.
+    deadline: Option<Instant>,
+    done: oneshot::Receiver<Result<()>>,
+    /// What wakes an asynchronous caller at the deadline.
+    timer: Option<Delay>,
 }
 
 impl Writer {
@@ -114,28 +122,49 @@ impl Writer {
     pub(super) fn write<T: Send + 'static>(
         &self,
         timeout: Duration,
-        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+        work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let answer = Arc::new(Mutex::new(None));
+        let (pending, answer) = self.submit(timeout, work);
+        pending.wait()?;
+        taken(&answer)
+    }
+
+    /// As [`write`](Self::write), without blocking. The job is handed over by the call.
+    pub(super) fn write_async<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send + 'static {
+        let (pending, answer) = self.submit(timeout, work);
+        async move {
+            pending.await?;
+            taken(&answer)
+        }
+    }
+
+    /// Hands a job over. Its answer is there once the job is done without an error.
+    fn submit<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> (PendingJob, Answer<T>) {
+        let answer = Answer::<T>::default();
         let answered = Arc::clone(&answer);
-        let completion = self.shared.enqueue(Box::new(move |txn| {
+        let work = Box::new(move |txn: &WriteTransaction| {
             let value = work(txn)?;
             *locked(&answered) = Some(value);
             Ok(())
-        }));
-        let deadline = Instant::now().checked_add(timeout);
-        let Some(written) = completion.wait(deadline) else {
-            // While it writes, this thread has the lock, for other callers.
-            let holder = match locked(&self.shared.queue).phase {
-                Phase::Writes => LockHolder::ThisProcess,
-                Phase::WaitsForLock | Phase::Ended => LockHolder::OtherProcess,
-            };
-            return Err(Error::Busy { path: self.shared.path.clone(), waited: timeout, holder });
-        };
-        written?;
-        let answer = locked(&answer).take();
-        answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
+        });
+        (self.shared.enqueue(work, timeout), answer)
     }
+}
+
+/// What the work of a job returned.
+type Answer<T> = Arc<Mutex<Option<T>>>;
+
+fn taken<T>(answer: &Answer<T>) -> Result<T> {
+    let answer = locked(answer).take();
+    answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
 }
 
 impl Drop for Writer {
@@ -151,10 +180,13 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn enqueue(self: &Arc<Self>, work: Work) -> Arc<Completion> {
-        let completion = Arc::<Completion>::default();
+    fn enqueue(self: &Arc<Self>, work: Work, timeout: Duration) -> PendingJob {
+        let (sender, done) = oneshot::channel();
+        let deadline = Instant::now().checked_add(timeout);
         let mut queue = locked(&self.queue);
-        queue.jobs.push_back(Job { work, completion: Arc::clone(&completion) });
+        let number = queue.next_number;
+        queue.next_number += 1;
+        queue.jobs.push_back(Job { number, work, timeout, deadline, done: Some(sender) });
         if queue.phase == Phase::Ended {
             if let Some(ended) = queue.thread.take() {
                 let _ = ended.join();
@@ -173,7 +205,24 @@ impl Shared {
                 }
             }
         }
-        completion
+        PendingJob { shared: Arc::clone(self), number, timeout, deadline, done, timer: None }
+    }
+
+    /// Takes a job back, if it still waits for the lock.
+    fn withdraw(&self, number: u64) -> Option<Job> {
+        let mut queue = locked(&self.queue);
+        let place = queue.jobs.iter().position(|job| job.number == number)?;
+        queue.jobs.remove(place)
+    }
+
+    /// What a caller is told who has waited for so long.
+    fn busy(&self, waited: Duration) -> Error {
+        // While it writes, the writing thread has the lock, for other callers.
+        let holder = match locked(&self.queue).phase {
+            Phase::Writes => LockHolder::ThisProcess,
+            Phase::WaitsForLock | Phase::Ended => LockHolder::OtherProcess,
+        };
+        Error::Busy { path: self.path.clone(), waited, holder }
     }
 
     /// What the thread does. However it ends, nobody waits for it any more.
@@ -193,7 +242,6 @@ impl Shared {
         loop {
             {
                 let mut queue = locked(&self.queue);
-                queue.jobs.retain(|job| !job.completion.is_withdrawn());
                 if queue.jobs.is_empty() {
                     queue.phase = Phase::Ended;
                     return;
@@ -221,9 +269,7 @@ impl Shared {
 
     /// Writes the jobs that wait. If one fails, it alone does: the others go back into the queue.
     fn write_waiting(&self, txn: WriteTransaction) {
-        let waiting: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
-        let mut jobs: VecDeque<Job> =
-            waiting.into_iter().filter(|job| job.completion.take()).collect();
+        let mut jobs = mem::take(&mut locked(&self.queue).jobs);
         for index in 0..jobs.len() {
             let done = caught(|| (jobs[index].work)(&txn));
             if done.is_err() {
@@ -236,8 +282,8 @@ impl Shared {
                     self.failed.store(true, Ordering::Relaxed);
                 }
                 let undone = caught(|| txn.abort().map_err(Error::from));
-                if let Some(failed) = jobs.remove(index) {
-                    failed.completion.finish(Err(error));
+                if let Some(mut failed) = jobs.remove(index) {
+                    failed.finish(Err(error));
                 }
                 match self.flattened(undone) {
                     Ok(()) => self.put_back(jobs),
@@ -258,15 +304,15 @@ impl Shared {
             return;
         }
         let failure: Arc<dyn std::error::Error + Send + Sync> = match caught(|| txn.commit()) {
-            Ok(Ok(())) => return jobs.iter().for_each(|job| job.completion.finish(Ok(()))),
+            Ok(Ok(())) => return jobs.iter_mut().for_each(|job| job.finish(Ok(()))),
             Ok(Err(CommitError::Storage(error))) => Arc::new(error),
             // Rolled back, for a reason that the work should have told.
             Ok(Err(error)) => return self.fail(jobs, error.into()),
             Err(panic) => Arc::new(panicked(&self.path, &panic)),
         };
         self.failed.store(true, Ordering::Relaxed);
-        for job in jobs {
-            job.completion.finish(Err(Error::CommitUncertain(Box::new(Arc::clone(&failure)))));
+        for mut job in jobs {
+            job.finish(Err(Error::CommitUncertain(Box::new(Arc::clone(&failure)))));
         }
     }
 
@@ -281,84 +327,120 @@ impl Shared {
     /// Tells the callers of all these jobs of one error.
     fn fail(&self, jobs: impl IntoIterator<Item = Job>, error: Error) {
         let error = Arc::new(damage_or(&self.path, error));
-        for job in jobs {
+        for mut job in jobs {
             let error = match &*error {
                 Error::Damaged { path, reason } => {
                     Error::Damaged { path: path.clone(), reason: reason.clone() }
                 }
                 _ => Error::Storage(Box::new(SharedError(Arc::clone(&error)))),
             };
-            job.completion.finish(Err(error));
+            job.finish(Err(error));
         }
     }
 
+    /// Puts jobs back into the queue, before those that came later. A caller whose time was up while its
+    /// job was taken does not wait for another turn.
     fn put_back(&self, jobs: VecDeque<Job>) {
-        let mut queue = locked(&self.queue);
-        for job in jobs.into_iter().rev() {
-            job.completion.put_back();
-            queue.jobs.push_front(job);
+        let late = {
+            let mut queue = locked(&self.queue);
+            // Under the lock: a caller that did not find its job in the queue is late by now.
+            let now = Instant::now();
+            let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline <= now);
+            let (late, waiting): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_late);
+            for job in waiting.into_iter().rev() {
+                queue.jobs.push_front(job);
+            }
+            late
+        };
+        for mut job in late {
+            job.finish(Err(self.busy(job.timeout)));
         }
     }
 }
 
-impl Completion {
-    /// What became of the job; `None` if it was not taken before the deadline, and never will be.
-    fn wait(&self, deadline: Option<Instant>) -> Option<Result<()>> {
-        let mut state = locked(&self.state);
+impl Job {
+    /// Ends the wait of its caller, who may have given up meanwhile. What was told before stands.
+    fn finish(&mut self, result: Result<()>) {
+        if let Some(done) = self.done.take() {
+            let _ = done.send(result);
+        }
+    }
+}
+
+impl PendingJob {
+    /// Blocks until the job is done, or was not taken before the deadline.
+    ///
+    /// The thread parks, because an executor's way to block panics in another executor, and callers may
+    /// be in one.
+    fn wait(mut self) -> Result<()> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
         loop {
-            match std::mem::replace(&mut *state, State::Told) {
-                State::Done(result) => return Some(result),
-                State::Waiting => {
-                    *state = State::Waiting;
-                    let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-                    if left == Some(Duration::ZERO) {
-                        *state = State::Withdrawn;
-                        return None;
-                    }
-                    state = match left {
-                        Some(left) => {
-                            let waited = self.changed.wait_timeout(state, left);
-                            waited.unwrap_or_else(PoisonError::into_inner).0
-                        }
-                        None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                    };
-                }
-                taken => {
-                    *state = taken;
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+            if let Poll::Ready(result) = self.poll_done(&mut context) {
+                return result;
+            }
+            let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            match left {
+                Some(Duration::ZERO) => self.give_up()?,
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
             }
         }
     }
 
-    fn is_withdrawn(&self) -> bool {
-        matches!(*locked(&self.state), State::Withdrawn)
+    fn poll_done(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let done = ready!(Pin::new(&mut self.done).poll(context));
+        // A job ends its caller's wait even if it is lost.
+        Poll::Ready(done.unwrap_or_else(|oneshot::Canceled| Err(lost())))
     }
 
-    /// Takes the job, unless its caller has given up.
-    fn take(&self) -> bool {
-        let mut state = locked(&self.state);
-        let waits = matches!(*state, State::Waiting);
-        if waits {
-            *state = State::Taken;
-        }
-        waits
-    }
-
-    fn put_back(&self) {
-        self.change(State::Waiting);
-    }
-
-    /// Ends the wait. What the caller was told before stands.
-    fn finish(&self, result: Result<()>) {
-        if !matches!(*locked(&self.state), State::Done(_) | State::Withdrawn | State::Told) {
-            self.change(State::Done(result));
+    /// The deadline has passed. If the job was taken before, its end is waited for: it comes as soon as the
+    /// disk is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if it was not taken, and never will be.
+    fn give_up(&mut self) -> Result<()> {
+        self.deadline = None;
+        match self.shared.withdraw(self.number) {
+            Some(_) => Err(self.shared.busy(self.timeout)),
+            None => Ok(()),
         }
     }
+}
 
-    fn change(&self, to: State) {
-        *locked(&self.state) = to;
-        self.changed.notify_all();
+impl Future for PendingJob {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Poll::Ready(result) = self.poll_done(context) {
+            return Poll::Ready(result);
+        }
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timer = self.timer.get_or_insert_with(|| Delay::new(left));
+        ready!(Pin::new(timer).poll(context));
+        match self.give_up() {
+            Ok(()) => Poll::Pending,
+            Err(busy) => Poll::Ready(Err(busy)),
+        }
+    }
+}
+
+impl Drop for PendingJob {
+    fn drop(&mut self) {
+        if !self.done.is_terminated() {
+            drop(self.shared.withdraw(self.number));
+        }
+    }
+}
+
+/// Wakes a thread that waits for a job.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -371,9 +453,12 @@ impl std::fmt::Debug for Queue {
 /// A job that is lost must not leave its caller waiting.
 impl Drop for Job {
     fn drop(&mut self) {
-        self.completion
-            .finish(Err(Error::Storage("the writing thread ended without an answer".into())));
+        self.finish(Err(lost()));
     }
+}
+
+fn lost() -> Error {
+    Error::Storage("the writing thread ended without an answer".into())
 }
 
 /// One error that several callers get.
@@ -414,6 +499,8 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::mpsc;
 
+    use futures::executor::block_on;
+    use futures::future::join_all;
     use redb::{Builder, ConcurrencyMode, ReadableDatabase, ReadableTable, TableDefinition};
     use tempfile::TempDir;
 
@@ -566,5 +653,99 @@ mod tests {
         // Another mode does not share the file with a handle that is open.
         let path = dir.path().join("db");
         assert_eq!(rows(&Builder::new().open(path).unwrap()).len(), 50);
+    }
+
+    /// Polls a future once, which leaves it waiting.
+    fn polled<T>(
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Pin<Box<dyn Future<Output = T> + Send>> {
+        let mut future: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(future);
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        future
+    }
+
+    #[test]
+    fn futures_that_wait_together_are_committed_together() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            let jobs = (0..100).map(|key| {
+                let shared = Arc::clone(&writer.shared);
+                polled(writer.write_async(LONG, move |txn| {
+                    insert(txn, key)?;
+                    Ok(rows(&shared.db).len())
+                }))
+            });
+            let jobs: Vec<_> = jobs.collect();
+            drop(let_go);
+            for committed in block_on(join_all(jobs)) {
+                assert_eq!(committed.unwrap(), 0, "another was committed before");
+            }
+        });
+        assert_eq!(rows(writer.db()), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_future_dropped_while_it_waits_writes_nothing() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            let dropped = polled(writer.write_async(LONG, |txn| insert(txn, 1)));
+            let kept = polled(writer.write_async(LONG, |txn| insert(txn, 2)));
+            drop(dropped);
+            until_queued(&writer, 1);
+            drop(let_go);
+            block_on(kept).unwrap();
+        });
+        assert_eq!(rows(writer.db()), [2]);
+    }
+
+    #[test]
+    fn a_future_dropped_while_it_is_written_harms_nobody() {
+        let (_dir, writer) = writer();
+        let (begun, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let of_work = (Arc::clone(&begun), Arc::clone(&go_on));
+        let written = polled(writer.write_async(LONG, move |txn| {
+            of_work.0.wait();
+            of_work.1.wait();
+            insert(txn, 1)
+        }));
+        begun.wait();
+        drop(written);
+        let next = polled(writer.write_async(LONG, |txn| insert(txn, 2)));
+        go_on.wait();
+        block_on(next).unwrap();
+        assert_eq!(rows(writer.db()), [1, 2]);
+    }
+
+    #[test]
+    fn a_future_waits_no_longer_than_its_timeout() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            let timeout = Duration::from_millis(20);
+            let given_up = block_on(writer.write_async(timeout, |txn| insert(txn, 1)));
+            let other = LockHolder::OtherProcess;
+            assert!(matches!(given_up, Err(Error::Busy { holder, .. }) if holder == other));
+            drop(let_go);
+        });
+        block_on(writer.write_async(LONG, |txn| insert(txn, 2))).unwrap();
+        assert_eq!(rows(writer.db()), [2]);
+    }
+
+    #[test]
+    fn a_job_whose_time_is_up_gets_no_second_turn() {
+        let (dir, writer) = writer();
+        while_another_writes(&dir, |let_go| {
+            let timeout = Duration::from_millis(500);
+            let deadline = Instant::now() + timeout;
+            let late = polled(writer.write_async(timeout, |txn| insert(txn, 1)));
+            let fails = polled(writer.write_async(LONG, move |_| -> Result<()> {
+                // By then the other is taken, and its time is up.
+                thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                Err(Error::HomeDirMissing)
+            }));
+            drop(let_go);
+            assert!(matches!(block_on(fails), Err(Error::HomeDirMissing)));
+            assert!(matches!(block_on(late), Err(Error::Busy { .. })));
+        });
+        assert_eq!(rows(writer.db()), [0_u64; 0]);
     }
 }

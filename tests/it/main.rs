@@ -1,6 +1,7 @@
 //! One binary, because each one links DataFusion.
 
 mod appender;
+mod async_recording;
 mod contract;
 mod fleet;
 mod foreign;

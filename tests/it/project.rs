@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "clock",
     "nearest",
     "row_location",
@@ -36,6 +36,7 @@ const LAYERS: [&str; 25] = [
     "append_batch",
     "db",
     "import",
+    "async_recording",
     "maintenance",
     "recorder",
 ];
@@ -280,6 +281,7 @@ fn the_readme_names_every_command_and_only_files_that_exist() {
         "man",
         "record",
         "import",
+        "async_recording",
         "export",
         "tables",
         "schema",

@@ -1,0 +1,133 @@
+//! Writes that block nobody: the caller awaits the commit.
+
+use std::future::Future;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use futures::channel::oneshot;
+use redb::WriteTransaction;
+
+use crate::error::{Error, Result};
+use crate::row::RowSpool;
+use crate::store::Store;
+use crate::store::append::{TableAppender, append};
+use crate::store::reopening_handle::refuse_replaced;
+use crate::store::staging::{append_spool, has_left_import};
+use crate::table::Table;
+
+/// Work that several attempts share.
+struct Work<F>(Arc<Mutex<F>>);
+
+impl<F> Clone for Work<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F> Work<F> {
+    fn new(work: F) -> Self {
+        Self(Arc::new(Mutex::new(work)))
+    }
+
+    fn run<T>(&self, txn: &WriteTransaction) -> Result<T>
+    where
+        F: FnMut(&WriteTransaction) -> Result<T>,
+    {
+        let mut work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(txn)
+    }
+}
+
+impl Store {
+    /// As [`append`](Self::append), without blocking. Nothing happens before the future is polled.
+    pub(crate) fn append_async<T: Send + 'static>(
+        &self,
+        table: &'static Table,
+        mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send + 'static {
+        let store = self.clone();
+        async move { store.write_and_help_async(move |txn| append(txn, table, &mut fill)).await }
+    }
+
+    /// As [`append_rows`](Self::append_rows), without blocking. Nothing happens before the future is polled.
+    pub(crate) fn append_rows_async(
+        &self,
+        table: &'static Table,
+        mut rows: RowSpool,
+    ) -> impl Future<Output = Result<Range<i64>>> + Send + 'static {
+        let store = self.clone();
+        async move {
+            if Self::is_staged(&rows) {
+                return on_thread(move || store.append_rows(table, rows)).await;
+            }
+            let work = move |txn: &WriteTransaction| append_spool(txn, table, &mut rows);
+            store.write_and_help_async(work).await
+        }
+    }
+
+    async fn write_and_help_async<T: Send + 'static>(
+        self,
+        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let work =
+            move |txn: &WriteTransaction| Ok((work(txn)?, has_left_import(txn).unwrap_or(false)));
+        let (value, is_import_left) = self.write_async(work).await?;
+        if is_import_left {
+            // The caller's rows are stored, and it does not wait for another's.
+            let helping = thread::Builder::new().name("netsky-helper".to_owned());
+            let _ = helping.spawn(move || self.help_with_left_import());
+        }
+        Ok(value)
+    }
+
+    /// As [`write`](Self::write), without blocking.
+    async fn write_async<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let timeout = self.connection.options().busy_timeout;
+        let deadline = Instant::now().checked_add(timeout);
+        let work = Work::new(work);
+        // A handle that is there, as nearly always.
+        if let Some(handle) = self.connection.ready_handle()
+            && let Some(writer) = handle.writer()
+        {
+            let (work, id) = (work.clone(), handle.file_id());
+            let path = self.connection.absolute().to_owned();
+            let written = writer.write_async(timeout, move |txn| {
+                // The file may have been replaced while the lock was waited for.
+                refuse_replaced(&path, id)?;
+                work.run(txn)
+            });
+            match written.await {
+                // Nothing of the work is stored anywhere.
+                Err(Error::StoreReplaced { .. })
+                    if deadline.is_none_or(|at| Instant::now() < at) => {}
+                Err(error) => return Err(error),
+                Ok(value) => {
+                    refuse_replaced(self.connection.absolute(), id)?;
+                    return Ok(value);
+                }
+            }
+        }
+        // To open a file blocks.
+        let store = self.clone();
+        on_thread(move || store.write_until(deadline, move |txn| work.run(txn))).await
+    }
+}
+
+/// Does what blocks on a thread of its own. If the future is dropped, it is done all the same.
+async fn on_thread<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (sender, receiver) = oneshot::channel();
+    let spawned = thread::Builder::new()
+        .name("netsky-opener".to_owned())
+        // A failed send means that the caller has dropped the future.
+        .spawn(move || drop(sender.send(call())));
+    spawned.map_err(|error| Error::NoThread { reason: error.to_string() })?;
+    let lost = |oneshot::Canceled| Error::Storage("a thread ended without an answer".into());
+    receiver.await.unwrap_or_else(|canceled| Err(lost(canceled)))
+}
