@@ -281,7 +281,6 @@ fn the_readme_names_every_command_and_only_files_that_exist() {
         "man",
         "record",
         "import",
-        "async_recording",
         "export",
         "tables",
         "schema",

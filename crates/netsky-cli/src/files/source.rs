@@ -287,3 +287,102 @@ fn value(ty: ColumnType, text: &str) -> Option<Value<'static>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use netsky_db::Db;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::output::{self, Answer, Format};
+
+    netsky_db::tables! {
+        /// Columns of the types that the catalogue has none of.
+        static MEASURE_TABLES;
+
+        /// Floats and dates.
+        #[table = "measures"]
+        struct MeasureRecord<'a> {
+            /// When.
+            ts_utc: DateTime<Utc>,
+            /// How much.
+            share: f64,
+            /// Which day.
+            day: NaiveDate,
+            /// How much more.
+            change: Option<f64>,
+            /// Until which day.
+            until: Option<NaiveDate>,
+            /// What else.
+            note: Option<&'a str>,
+        }
+    }
+
+    fn measures(dir: &TempDir, name: &str) -> Db {
+        let db = Db::open_path(dir.path().join(name)).unwrap();
+        db.with_tables(MEASURE_TABLES).unwrap()
+    }
+
+    fn append(db: &Db, path: &Path) -> Result<std::ops::Range<i64>, AppendError> {
+        let mut appender = db.appender("measures")?;
+        append_file(path, &mut appender, None, &Progress::of_bytes("", None))?;
+        Ok(appender.commit()?)
+    }
+
+    #[test]
+    fn floats_and_dates_come_back_from_every_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = measures(&dir, "from.db");
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let floats = [0.0, -0.0, 1.0, 0.1, -1e300, 5e-324, f64::MAX, 1e16, 123_456_789.125];
+        for (share, note) in floats.into_iter().zip([Some(""), None, Some("a,\"\n")].iter().cycle())
+        {
+            db.record(&MeasureRecord {
+                change: note.map(|_| -share),
+                until: note.map(|_| day("0000-01-01")),
+                note: *note,
+                ..MeasureRecord::new(DateTime::UNIX_EPOCH, share, day("9999-12-31"))
+            })
+            .unwrap();
+        }
+        let sql = "SELECT * FROM measures ORDER BY id";
+        let expected = db.query_batches(sql).unwrap();
+        for (name, format) in [
+            ("a.ndjson", Format::Ndjson),
+            ("a.csv", Format::Csv),
+            ("a.arrow", Format::Arrow),
+            ("a.parquet", Format::Parquet),
+        ] {
+            let path = dir.path().join(name);
+            let batches = expected.iter().cloned().map(Ok);
+            let answer = Answer { schema: expected[0].schema(), batches };
+            output::write_file(format, answer, &path).unwrap();
+            let to = measures(&dir, &format!("{name}.db"));
+            let ids = append(&to, &path).unwrap();
+            assert_eq!(ids, 1..10, "{name}");
+            assert_eq!(to.query_batches(sql).unwrap(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn csv_cells_that_are_no_floats_or_dates_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = measures(&dir, "to.db");
+        let path = dir.path().join("measures.csv");
+        for (share, day, said) in [
+            ("much", "2026-04-15", "row 1: share should be float, found a text"),
+            ("NaN", "2026-04-15", "row 1: share: NaN is not a finite number"),
+            ("1", "15.4.2026", "row 1: day: '15.4.2026' is not a date of the form YYYY-MM-DD"),
+        ] {
+            let csv = format!("ts_utc,share,day\n2026-04-15T23:00:00Z,{share},{day}\n");
+            std::fs::write(&path, csv).unwrap();
+            match append(&db, &path) {
+                Err(AppendError::Rows(error)) => {
+                    assert_eq!(error.to_string(), format!("{}: {said}", path.display()));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
