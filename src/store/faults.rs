@@ -18,12 +18,13 @@ use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
+use crate::store::Store;
 use crate::store::append::Appender;
 use crate::store::handle::Handle;
 use crate::store::reopening_handle::ReopeningHandle;
+use crate::store::tables::rows_of;
 use crate::store::unwind;
 use crate::store::writer::Writer;
-use crate::store::{Store, rows_of};
 use crate::table::Record;
 
 /// Rows in one call each, and then as many in one.

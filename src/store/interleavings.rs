@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use super::staged::{Import, STAGED};
 use super::staging::{advance, begin, delete, publish, state_of};
 use super::*;
-use crate::row::{EncodedRow, RowSpool};
+use crate::row::{EncodedRow, RowSpool, TimeReader};
 use crate::schema::TickRecord;
+use crate::store::checksum::Expected;
 use crate::table::Record;
 
 const TICKS: &Table = TickRecord::TABLE;
@@ -262,13 +263,7 @@ fn read(
     let mut rows = Vec::new();
     snapshot
         .scan(TICKS, ids, expected, descending, |id, json| {
-            let mut decoder = crate::row::Decoder::new(TICKS, &[0, 1]).unwrap();
-            decoder.push(id, json).unwrap();
-            let batch = decoder.finish().unwrap();
-            use arrow::array::AsArray;
-            use arrow::datatypes::{Int64Type, TimestampNanosecondType};
-            assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), id);
-            let time = batch.column(1).as_primitive::<TimestampNanosecondType>().value(0);
+            let time = TimeReader::new(TICKS).unwrap().read(json).unwrap();
             rows.push((id, time / 1_000_000_000));
             Ok(ControlFlow::Continue(()))
         })

@@ -7,13 +7,16 @@ use std::sync::{Arc, OnceLock};
 use redb::{ReadOnlyTable, ReadTransaction, TableError, TableHandle};
 
 use crate::error::{Error, Result};
+use crate::store::block::Block;
 use crate::store::checksum::{self, Expected, Noted, Verifier};
 use crate::store::handle::Handle;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
+use crate::store::tables::{META, rows_named};
 use crate::store::unwind::Guarded;
-use crate::store::zone::{self, Block, MARKS, Watermark, ZONES, ZoneMap};
-use crate::store::{META, rows_named};
+use crate::store::watermark::{self, MARKS, Watermark};
+use crate::store::zone::ZONES;
+use crate::store::zone_map::ZoneMap;
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
@@ -71,7 +74,7 @@ impl Snapshot {
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
             for table in tables {
                 let Some(rows) = self.open_rows(table.name())? else { return Ok(false) };
-                if !zone::is_complete(table, &rows, &marks)? {
+                if !watermark::is_complete(table, &rows, &marks)? {
                     return Ok(false);
                 }
             }
@@ -130,8 +133,8 @@ impl Snapshot {
             }
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
             match Watermark::read(&marks, table)? {
-                Some(mark) if mark.rows() > 0 => {
-                    let (name, rows) = (table.name(), mark.rows());
+                Some(mark) if mark.rows > 0 => {
+                    let (name, rows) = (table.name(), mark.rows);
                     let reason = format!("the table {name} is gone, with {rows} rows");
                     Err(Error::Damaged { path: self.path().to_owned(), reason })
                 }
@@ -160,6 +163,7 @@ impl Snapshot {
     }
 
     /// The lowest and the highest id in a run of ids; `None` if there is no row.
+    #[cfg(any(feature = "sql", test))]
     pub(crate) fn first_and_last_id(
         &self,
         table: &Table,
