@@ -68,6 +68,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod clock;
+#[cfg(feature = "sql")]
+mod datafusion_error;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -75,19 +77,25 @@ mod error;
 mod import;
 #[doc(hidden)]
 pub mod internal;
+#[cfg(feature = "sql")]
 mod machine;
 mod maintenance;
 mod maintenance_progress;
 mod nearest;
 mod options;
+#[cfg(feature = "sql")]
 mod providers;
+#[cfg(feature = "sql")]
 mod query;
 mod recorder;
+#[cfg(test)]
+mod recording_tests;
 mod row;
 mod schema;
 mod store;
 mod table;
 mod temp_files;
+#[cfg(feature = "sql")]
 mod thread_pool;
 mod view;
 mod views;
@@ -99,7 +107,9 @@ pub use maintenance::Pruned;
 pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
+#[cfg(feature = "sql")]
 pub use providers::{QueryProgress, ScanCounts};
+#[cfg(feature = "sql")]
 pub use query::{QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
 pub use schema::{
