@@ -19,6 +19,7 @@ mod pushdown;
 mod ranges;
 mod reader;
 mod scan;
+mod scan_config;
 mod selection;
 mod skipped;
 mod source;

@@ -146,6 +146,7 @@ impl Expected {
 }
 
 /// Compares the rows of a run of ids with what it must hold.
+#[derive(Debug)]
 pub(super) struct Verifier {
     expected: Expected,
     rows: u64,

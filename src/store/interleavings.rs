@@ -14,6 +14,7 @@ use super::*;
 use crate::row::{EncodedRow, RowSpool, TimeReader};
 use crate::schema::TickRecord;
 use crate::store::checksum::Expected;
+use crate::store::row_cursor::RowCursor;
 use crate::table::Record;
 
 const TICKS: &Table = TickRecord::TABLE;
@@ -261,8 +262,9 @@ fn read(
     descending: bool,
 ) -> Vec<(i64, i64)> {
     let mut rows = Vec::new();
-    snapshot
-        .scan(TICKS, ids, expected, descending, |id, json| {
+    let mut cursor = RowCursor::new(ids, expected, descending);
+    let _ = snapshot
+        .scan(TICKS, &mut cursor, |id, json| {
             let time = TimeReader::new(TICKS).unwrap().read(json).unwrap();
             rows.push((id, time / 1_000_000_000));
             Ok(ControlFlow::Continue(()))
@@ -397,7 +399,8 @@ fn a_changed_byte_in_staged_rows_is_noticed() {
         })
         .unwrap();
     let snapshot = model.store.snapshot().unwrap();
-    let read = snapshot.scan(TICKS, 5..=9, None, false, |_, _| Ok(ControlFlow::Continue(())));
+    let read = snapshot
+        .scan(TICKS, &mut RowCursor::new(5..=9, None, false), |_, _| Ok(ControlFlow::Continue(())));
     assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
     assert!(!model.store.check(&[TICKS]).unwrap().is_clean());
     // Recording goes on.

@@ -21,6 +21,7 @@ mod page_checksums;
 mod prune;
 mod reopening_handle;
 mod repair;
+mod row_cursor;
 mod rows;
 mod schema_version;
 mod side_copy;
@@ -58,6 +59,8 @@ pub use check::{CheckReport, Fault};
 pub(crate) use checksum::Expected;
 pub use compact::Compacted;
 pub(crate) use prune::OldRows;
+#[cfg(feature = "sql")]
+pub(crate) use row_cursor::RowCursor;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub use unknown::UnknownTable;

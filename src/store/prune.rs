@@ -8,6 +8,7 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::error::{Error, Result};
 use crate::store::block::Block;
 use crate::store::checksum::{Checksum, Entry, Verifier};
+use crate::store::row_cursor::RowCursor;
 use crate::store::tables::{IDS, rows_of};
 use crate::store::times::{RowTimes, zone_of};
 use crate::store::zone_map::ZoneRun;
@@ -149,7 +150,8 @@ impl Snapshot {
         mut visit: impl FnMut(&[(i64, Option<i64>)]),
     ) -> Result<()> {
         let mut times = RowTimes::new(table);
-        self.scan(table, run.ids.clone(), run.expected, false, |id, json| {
+        let mut cursor = RowCursor::new(run.ids.clone(), run.expected, false);
+        let _ = self.scan(table, &mut cursor, |id, json| {
             times.push(id, json);
             if times.is_full() {
                 visit(&times.finish());

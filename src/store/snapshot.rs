@@ -8,8 +8,9 @@ use redb::{ReadOnlyTable, ReadTransaction, TableError, TableHandle};
 
 use crate::error::{Error, Result};
 use crate::store::block::Block;
-use crate::store::checksum::{self, Expected, Noted, Verifier};
+use crate::store::checksum::{self, Noted};
 use crate::store::handle::Handle;
+use crate::store::row_cursor::RowCursor;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
 use crate::store::tables::{META, rows_named};
@@ -176,33 +177,35 @@ impl Snapshot {
         })
     }
 
-    /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
-    /// store that never had the table has no rows of it.
+    /// Gives the rows of the table that the cursor has before it to `visit`, until that breaks. A store
+    /// that never had the table has no rows of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if it is known what the run must hold, and after its last row that is not what
-    /// was read; and those of `visit`.
+    /// [`Error::Damaged`] if it is known what the cursor's run of ids must hold, and after the last row
+    /// that is not what was read; and those of `visit`.
     pub(crate) fn scan(
         &self,
         table: &Table,
-        ids: RangeInclusive<i64>,
-        expected: Option<Expected>,
-        descending: bool,
+        cursor: &mut RowCursor,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
-        let mut verifier = expected.map(Verifier::new);
+    ) -> Result<ControlFlow<()>> {
+        let mut is_stored = true;
         let flow = self.guard(|| {
-            let Some(rows) = self.rows(table)? else { return Ok(ControlFlow::Break(())) };
-            rows.visit(ids.clone(), descending, |id, json| {
-                if let Some(verifier) = &mut verifier {
-                    verifier.push(id, json);
-                }
+            let Some(ids) = cursor.left() else { return Ok(ControlFlow::Continue(())) };
+            let Some(rows) = self.rows(table)? else {
+                is_stored = false;
+                return Ok(ControlFlow::Continue(()));
+            };
+            rows.visit(ids, cursor.descending, |id, json| {
+                cursor.pass(id, json);
                 visit(id, json)
             })
         })?;
-        let verifier = verifier.filter(|_| flow.is_continue());
-        verifier.map_or(Ok(()), |verifier| verifier.finish(self.path(), table, ids))
+        if flow.is_continue() && is_stored {
+            cursor.finish(self.path(), table)?;
+        }
+        Ok(flow)
     }
 
     /// The table's rows; `None` if the store never had the table.
