@@ -34,27 +34,38 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It holds
+//!   `Db::query` and the other calls that return rows, `Db::session`, `Db::table`, and the options of
+//!   queries. Without it (`default-features = false`) the library opens and upgrades stores, records,
+//!   imports NDJSON, and does all maintenance. It then compiles 40 crates instead of 209, none of them
+//!   Arrow or DataFusion, which suits a hook that only records.
+//! - `demo`: a synthetic fleet, `netsky_db::demo`.
+//!
 //! # Layout
 //!
-//! In reading order; a file imports only from those above it.
+//! In reading order; a file uses only those above it, and no two use each other. What `sql` holds is
+//! marked.
 //!
 //! | | |
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
+//! | `datafusion_error.rs` | errors that pass through DataFusion (`sql`) |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
-//! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
+//! | `row/` | a row's JSON: encoded from records, decoded to Arrow (`sql`), checked on import |
 //! | `maintenance_progress.rs` | how far checks and copies are |
-//! | `machine.rs` | how much memory there is |
+//! | `machine.rs` | how much memory there is (`sql`) |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temp_files.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
-//! | `thread_pool.rs` | threads for work that blocks |
-//! | `providers/` | the `TableProvider` and its scan |
-//! | `query/` | sessions, the runtime, what SQL may do |
+//! | `thread_pool.rs` | threads for work that blocks (`sql`) |
+//! | `providers/` | the `TableProvider` and its scan (`sql`) |
+//! | `query/` | sessions, the runtime, what SQL may do (`sql`) |
 //! | `import.rs` | NDJSON into the store |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
@@ -63,6 +74,8 @@
 //!
 //! The command line is a package of its own, `netsky-cli`, on top of all this.
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
