@@ -284,6 +284,7 @@ impl Appender {
 
     /// Adds rows, each as its former id and its values, or what is wrong with it. `on_invalid` decides
     /// whether to go on after one that is not a row of the table.
+    #[cfg(feature = "sql")]
     pub(crate) fn push_all<'a, V>(
         &mut self,
         rows: impl IntoIterator<Item = Result<(Option<i64>, V), String>>,

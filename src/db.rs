@@ -4,17 +4,22 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
+#[cfg(feature = "sql")]
+use arrow::array::RecordBatch;
+#[cfg(feature = "sql")]
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
+#[cfg(feature = "sql")]
 use datafusion::catalog::TableProvider;
+#[cfg(feature = "sql")]
 use datafusion::prelude::SessionContext;
 
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
+#[cfg(feature = "sql")]
 use crate::query::{self, QueryRuntime, QueryStream, SessionFactory};
-use crate::row::{Decoder, EncodedRow, RowParser, RowSpool};
+use crate::row::{EncodedRow, RowParser, RowSpool, TimeReader};
 use crate::schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
     GitOperationRecord, HarvestEventRecord, McpToolCallRecord, MessageRecord, OwnerDirectiveRecord,
@@ -22,16 +27,23 @@ use crate::schema::{
     WorkspaceRecord,
 };
 use crate::store::{self, Store};
-use crate::table::{Record, Table, Value};
+#[cfg(feature = "sql")]
+use crate::table::Value;
+use crate::table::{Record, Table};
 use crate::views::VIEWS;
 
-/// An open store, to record into and to query.
+/// An open store, to record into and, with the feature `sql`, to query.
 ///
 /// It is cheap to clone, and clones can be used from many threads. Any number of processes can have
 /// the same store open and record and query at the same time.
 #[derive(Debug, Clone)]
 pub struct Db {
+    store: Store,
+    tables: Arc<[&'static Table]>,
+    options: OpenOptions,
+    #[cfg(feature = "sql")]
     sessions: Arc<SessionFactory>,
+    #[cfg(feature = "sql")]
     runtime: Arc<QueryRuntime>,
 }
 
@@ -99,8 +111,15 @@ impl Db {
     }
 
     fn new(store: Store, tables: Vec<&'static Table>, options: &OpenOptions) -> Self {
-        let sessions = Arc::new(SessionFactory::new(store, tables, options.clone()));
-        Self { sessions, runtime: Arc::default() }
+        Self {
+            #[cfg(feature = "sql")]
+            sessions: Arc::new(SessionFactory::new(store.clone(), tables.clone(), options.clone())),
+            #[cfg(feature = "sql")]
+            runtime: Arc::default(),
+            store,
+            tables: tables.into(),
+            options: options.clone(),
+        }
     }
 
     /// The same store with more tables than the catalogue's: they can be queried and imported, and
@@ -121,9 +140,11 @@ impl Db {
         if !self.store().is_read_only() {
             self.store().create_tables(tables)?;
         }
-        let options = self.sessions.options().clone();
-        let sessions = Arc::new(SessionFactory::new(self.store().clone(), all, options));
-        Ok(Self { sessions, runtime: Arc::clone(&self.runtime) })
+        Ok(Self {
+            #[cfg(feature = "sql")]
+            runtime: Arc::clone(&self.runtime),
+            ..Self::new(self.store.clone(), all, &self.options)
+        })
     }
 
     /// Brings the store to the newest schema: makes the tables that it lacks and sets its version.
@@ -186,7 +207,7 @@ impl Db {
 
     /// The tables that can be queried.
     pub fn tables(&self) -> &[&'static Table] {
-        self.sessions.tables()
+        &self.tables
     }
 
     /// The known table of that name.
@@ -199,7 +220,7 @@ impl Db {
     }
 
     pub(crate) fn store(&self) -> &Store {
-        self.sessions.store()
+        &self.store
     }
 }
 
@@ -469,6 +490,7 @@ impl Db {
 /// Each query runs on threads of its own. A statement has at most 16 MiB, 20,000 operators and
 /// operands in one expression (lists are longer: commas do not count), and 2,000 queries, tables and
 /// joins together; a larger one fails with [`Error::Syntax`].
+#[cfg(feature = "sql")]
 impl Db {
     /// Runs a query and returns the answer as an ASCII table.
     ///
@@ -590,7 +612,10 @@ impl Db {
         let table = self.find_table(name)?;
         Ok(Arc::new(self.sessions.latest_of(table).for_any_session()))
     }
+}
 
+/// What can be told of tables without SQL.
+impl Db {
     /// Every table with its row count and the times of its first and last row, without reading the
     /// tables through.
     ///
@@ -605,14 +630,14 @@ impl Db {
 
 fn summary(table: &'static Table, snapshot: &store::Snapshot) -> Result<TableSummary> {
     let rows = snapshot.count(table)?;
-    let first_and_last = match table.time_index() {
+    let first_and_last = match TimeReader::new(table) {
         None => None,
-        Some(index) => snapshot.first_and_last(table, |id, json| {
-            let mut decoder = Decoder::new(table, &[index])?;
-            decoder.push(id, json)?;
-            let times = decoder.finish()?;
-            let nanos = times.column(0).as_primitive::<TimestampNanosecondType>().value(0);
-            Ok(DateTime::from_timestamp_nanos(nanos))
+        Some(mut times) => snapshot.first_and_last(table, |id, json| {
+            let time = times.read(json).map_err(|reason| {
+                let table = table.name().to_owned();
+                Error::CorruptRow { table, id, reason }
+            });
+            Ok(DateTime::from_timestamp_nanos(time?))
         })?,
     };
     Ok(TableSummary { table, rows, first_and_last })

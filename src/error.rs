@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "sql")]
 use arrow::datatypes::DataType;
+#[cfg(feature = "sql")]
 use datafusion::error::DataFusionError;
 
 use crate::nearest::Nearest;
@@ -210,6 +212,7 @@ pub enum Error {
 
     /// A parameter cannot be taken for a value of the type that its place in the query asks for. Give
     /// another, or cast it in the query, as in `$1::text`.
+    #[cfg(feature = "sql")]
     #[error("parameter ${number}: '{value}' is no {}", described(.wanted))]
     InvalidParameter {
         /// Which one, counted from 1.
@@ -345,6 +348,7 @@ pub enum Error {
     },
 
     /// DataFusion could not plan or run the query. The message says why.
+    #[cfg(feature = "sql")]
     #[error("{}", plain_message(.0))]
     Query(#[source] Box<DataFusionError>),
 
@@ -400,6 +404,7 @@ impl Error {
     }
 }
 
+#[cfg(feature = "sql")]
 fn described(ty: &DataType) -> String {
     match ty {
         DataType::Timestamp(..) => "time, as in 2026-04-15 or 2026-04-15T23:00:00Z".to_owned(),
@@ -413,103 +418,7 @@ fn described(ty: &DataType) -> String {
 }
 
 /// DataFusion's message without the layers it passed through on its way here.
+#[cfg(feature = "sql")]
 fn plain_message(error: &DataFusionError) -> String {
     error.find_root().strip_backtrace()
-}
-
-impl From<DataFusionError> for Error {
-    /// An error of this crate that passed through DataFusion comes out as itself.
-    fn from(error: DataFusionError) -> Self {
-        let mut error = error;
-        loop {
-            error = match error {
-                DataFusionError::External(inner) => match inner.downcast::<Error>() {
-                    Ok(own) => return *own,
-                    Err(foreign) => match foreign.downcast::<DataFusionError>() {
-                        Ok(wrapped) => *wrapped,
-                        Err(foreign) => {
-                            return Self::Query(Box::new(DataFusionError::External(foreign)));
-                        }
-                    },
-                },
-                DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-                    *inner
-                }
-                DataFusionError::ArrowError(inner, trace) => match *inner {
-                    arrow::error::ArrowError::ExternalError(inner) => {
-                        DataFusionError::External(inner)
-                    }
-                    other => {
-                        return Self::Query(Box::new(DataFusionError::ArrowError(
-                            Box::new(other),
-                            trace,
-                        )));
-                    }
-                },
-                DataFusionError::Shared(inner) => match std::sync::Arc::try_unwrap(inner) {
-                    Ok(inner) => inner,
-                    Err(shared) => return Self::from_shared(shared),
-                },
-                DataFusionError::SQL(error, _) => {
-                    return Self::Syntax { message: parser_message(&error) };
-                }
-                DataFusionError::ResourcesExhausted(message) => {
-                    return Self::MemoryLimit { message };
-                }
-                other => return Self::Query(Box::new(other)),
-            };
-        }
-    }
-}
-
-impl Error {
-    /// An error that several partitions share cannot be moved out; what callers match on is copied.
-    fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
-        if let DataFusionError::External(inner) = shared.find_root() {
-            match inner.downcast_ref::<Error>() {
-                Some(Self::CorruptRow { table, id, reason }) => {
-                    let (table, reason) = (table.clone(), reason.clone());
-                    return Self::CorruptRow { table, id: *id, reason };
-                }
-                Some(Self::Damaged { path, reason }) => {
-                    return Self::Damaged { path: path.clone(), reason: reason.clone() };
-                }
-                Some(Self::NoThread { reason }) => {
-                    return Self::NoThread { reason: reason.clone() };
-                }
-                Some(Self::QueryAborted { reason }) => {
-                    return Self::QueryAborted { reason: reason.clone() };
-                }
-                _ => {}
-            }
-        }
-        if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
-            return Self::MemoryLimit { message: message.clone() };
-        }
-        Self::Query(Box::new(DataFusionError::Shared(shared)))
-    }
-}
-
-fn parser_message(error: &datafusion::sql::sqlparser::parser::ParserError) -> String {
-    use datafusion::sql::sqlparser::parser::ParserError;
-    match error {
-        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
-        ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
-    }
-}
-
-impl From<Error> for DataFusionError {
-    /// Wraps the error so that it can pass through DataFusion and come out as itself.
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Query(inner) => *inner,
-            other => Self::External(Box::new(other)),
-        }
-    }
-}
-
-impl From<arrow::error::ArrowError> for Error {
-    fn from(error: arrow::error::ArrowError) -> Self {
-        DataFusionError::from(error).into()
-    }
 }

@@ -1,7 +1,9 @@
 //! What the command line, benches and fuzz targets use besides the public API. Any release may change it.
 
 pub use crate::clock::now;
+#[cfg(feature = "sql")]
 pub use crate::query::check_condition;
+#[cfg(feature = "sql")]
 pub use crate::row::Decoder;
 pub use crate::store::{caught, is_caught};
 pub use crate::temp_files::TempFileGuard;

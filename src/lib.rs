@@ -30,9 +30,19 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It holds
+//!   `Db::query` and the other calls that return rows, `Db::session`, `Db::table`, and the options of
+//!   queries. Without it (`default-features = false`) the library opens and upgrades stores, records,
+//!   imports NDJSON, and does all maintenance. It then compiles 40 crates instead of 209, none of them
+//!   Arrow or DataFusion, which suits a hook that only records.
+//! - `demo`: a synthetic fleet, `netsky_db::demo`.
+//!
 //! # Layout
 //!
-//! In reading order; a file imports only from those above it.
+//! In reading order; a file uses only those above it, and no two use each other. What `sql` holds is
+//! marked.
 //!
 //! | | |
 //! | --- | --- |
@@ -40,19 +50,20 @@
 //! | `row_location.rs` | where a row stands in its source |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
+//! | `datafusion_error.rs` | errors that pass through DataFusion (`sql`) |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
 //! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
-//! | `row/` | a row's JSON: encoded from records, decoded to Arrow, checked on import |
+//! | `row/` | a row's JSON: encoded from records, decoded to Arrow (`sql`), checked on import |
 //! | `maintenance_progress.rs` | how far checks and copies are |
-//! | `machine.rs` | how much memory there is |
+//! | `machine.rs` | how much memory there is (`sql`) |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temp_files.rs` | temporary files, and their end when the process is ended |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
-//! | `thread_pool.rs` | threads for work that blocks |
-//! | `providers/` | the `TableProvider` and its scan |
-//! | `query/` | sessions, the runtime, what SQL may do |
+//! | `thread_pool.rs` | threads for work that blocks (`sql`) |
+//! | `providers/` | the `TableProvider` and its scan (`sql`) |
+//! | `query/` | sessions, the runtime, what SQL may do (`sql`) |
 //! | `appender.rs`, `append_batch.rs` | [`Appender`]: rows of any form into a table, all or none |
 //! | `db.rs` | [`Db`], which puts it all together |
 //! | `import.rs` | recording in bulk |
@@ -63,14 +74,19 @@
 //!
 //! The command line is a package of its own, `netsky-cli`, on top of all this.
 
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "sql")]
 mod append_batch;
 mod appender;
 mod async_recording;
 mod clock;
+#[cfg(feature = "sql")]
+mod datafusion_error;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -78,21 +94,27 @@ mod error;
 mod import;
 #[doc(hidden)]
 pub mod internal;
+#[cfg(feature = "sql")]
 mod machine;
 mod maintenance;
 mod maintenance_progress;
 mod names;
 mod nearest;
 mod options;
+#[cfg(feature = "sql")]
 mod providers;
+#[cfg(feature = "sql")]
 mod query;
 mod recorder;
+#[cfg(test)]
+mod recording_tests;
 mod row;
 mod row_location;
 mod schema;
 mod store;
 mod table;
 mod temp_files;
+#[cfg(feature = "sql")]
 mod thread_pool;
 mod view;
 mod views;
@@ -106,7 +128,9 @@ pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
 pub use names::ParseNameError;
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
+#[cfg(feature = "sql")]
 pub use providers::{QueryProgress, ScanCounts};
+#[cfg(feature = "sql")]
 pub use query::{QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
 pub use row_location::{RowLocation, RowUnit};

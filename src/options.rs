@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "sql")]
 use crate::machine;
 use crate::maintenance_progress::MaintenanceProgress;
 
@@ -31,8 +32,11 @@ const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 pub struct OpenOptions {
     pub(crate) on_repair: RepairListener,
     pub(crate) busy_timeout: Duration,
+    #[cfg(feature = "sql")]
     pub(crate) query_timeout: Option<Duration>,
+    #[cfg(feature = "sql")]
     pub(crate) memory_limit: Option<usize>,
+    #[cfg(feature = "sql")]
     pub(crate) skip_corrupt: bool,
     pub(crate) maintenance_progress: MaintenanceProgress,
 }
@@ -49,8 +53,11 @@ impl OpenOptions {
         Self {
             on_repair: RepairListener::default(),
             busy_timeout: BUSY_TIMEOUT,
+            #[cfg(feature = "sql")]
             query_timeout: None,
+            #[cfg(feature = "sql")]
             memory_limit: None,
+            #[cfg(feature = "sql")]
             skip_corrupt: false,
             maintenance_progress: MaintenanceProgress::default(),
         }
@@ -79,6 +86,7 @@ impl OpenOptions {
     /// The call returns in time, whatever the query is doing. Its threads stop within about a second;
     /// if a single function works on one batch of rows for longer, such as `levenshtein` on long texts
     /// or `median` over a window of many rows, they stop after that, and hold up nobody meanwhile.
+    #[cfg(feature = "sql")]
     #[must_use]
     pub fn query_timeout(self, query_timeout: Duration) -> Self {
         Self { query_timeout: Some(query_timeout), ..self }
@@ -97,6 +105,7 @@ impl OpenOptions {
     /// A large sort has hundreds of temporary files open. The allocator may keep as much memory again
     /// as the query has given back: glibc's does unless the environment has `MALLOC_ARENA_MAX=2` and
     /// `MALLOC_MMAP_THRESHOLD_=65536`, with which `netsky --memory-limit` runs.
+    #[cfg(feature = "sql")]
     #[must_use]
     pub fn memory_limit(self, bytes: usize) -> Self {
         Self { memory_limit: Some(bytes), ..self }
@@ -105,6 +114,7 @@ impl OpenOptions {
     /// The [`memory_limit`](Self::memory_limit) of a store that is opened without one, in bytes: half
     /// of the machine's memory, or of what the control groups of its container or service leave the
     /// process. `None` where the system does not tell, which Linux does: there is no limit then.
+    #[cfg(feature = "sql")]
     pub fn default_memory_limit() -> Option<usize> {
         // DataFusion counts about half of what it holds when memory runs short.
         machine::memory().map(|bytes| bytes / 2)
@@ -116,6 +126,7 @@ impl OpenOptions {
     /// once, among those that the query read.
     ///
     /// Rows are not compared with their checksums then, so changed bytes that still decode are not noticed.
+    #[cfg(feature = "sql")]
     #[must_use]
     pub fn skip_corrupt(self) -> Self {
         Self { skip_corrupt: true, ..self }

@@ -3,16 +3,10 @@
 //! Each is removed when it is dropped. A process that a signal ends drops nothing, so all of them are also
 //! listed here.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use datafusion::error::Result;
-use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::{SpillFile, TempFileFactory};
-use tempfile::TempDir;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A running query can add a file to a directory while that is emptied.
 const ATTEMPTS: usize = 100;
@@ -81,52 +75,5 @@ impl TempFileGuard {
 impl Drop for TempFileGuard {
     fn drop(&mut self) {
         listed().paths.retain(|path| *path != self.0);
-    }
-}
-
-/// Makes the files to which queries spill.
-///
-/// They lie in a directory that only its owner can enter, which is made with the first of them.
-/// DataFusion's own directories let others see the names and sizes of the files.
-#[derive(Default)]
-pub(crate) struct Spills(Mutex<Option<SpillDir>>);
-
-struct SpillDir {
-    files: Arc<DiskManager>,
-    _dir: TempDir,
-    _watched: TempFileGuard,
-}
-
-impl SpillDir {
-    fn new() -> Result<Self> {
-        let (dir, watched) = TempFileGuard::create(private_dir)?;
-        let mode = DiskManagerMode::Directories(vec![dir.path().to_owned()]);
-        let files = Arc::new(DiskManagerBuilder::default().with_mode(mode).build()?);
-        Ok(Self { files, _dir: dir, _watched: watched })
-    }
-}
-
-fn private_dir() -> io::Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".netsky-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    builder.tempdir()
-}
-
-impl TempFileFactory for Spills {
-    fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>> {
-        let mut dir = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let dir = match &mut *dir {
-            Some(dir) => dir,
-            none => none.insert(SpillDir::new()?),
-        };
-        dir.files.create_tmp_file(description)
-    }
-}
-
-impl fmt::Debug for Spills {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spills").finish_non_exhaustive()
     }
 }

@@ -167,7 +167,7 @@ fn split(rows: u64) -> [u64; WEIGHTS.len()] {
     counts
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod tests {
     use arrow::array::AsArray;
 

@@ -5,8 +5,9 @@
 //! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
 //! become [`id_ranges`] to read, and [`statistics`] for the optimizer, which may then ask for an
 //! [`order`] and add a [`predicate`], whose [`conjuncts`] are put into the order in which they are
-//! evaluated. When the plan runs, [`scan`] starts tasks, each of which reads with a [`reader`] and keeps
-//! a [`selection`] of each batch, and [`progress`] tells how far they are.
+//! evaluated. All of this is a [`scan_config`]. When the plan runs, [`scan`] starts tasks, each of which
+//! reads with a [`reader`] and keeps a [`selection`] of each batch, and [`progress`] tells how far they
+//! are.
 
 mod conjuncts;
 mod id_ranges;
@@ -19,6 +20,7 @@ mod pushdown;
 mod ranges;
 mod reader;
 mod scan;
+mod scan_config;
 mod selection;
 mod skipped;
 mod source;

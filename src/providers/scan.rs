@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::EmptyRecordBatchStream;
-use datafusion::physical_plan::metrics::RecordOutput;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::{
     RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
 };
@@ -17,8 +17,8 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
-use crate::providers::reader::RowReader;
-use crate::providers::source::RowSource;
+use crate::providers::reader::ScanReader;
+use crate::providers::scan_config::ScanConfig;
 use crate::thread_pool::run_blocking;
 
 /// How many batches a task may have waiting: with one being read and one being decoded, both sides
@@ -30,26 +30,27 @@ const CHUNKS_READ_ALONE: usize = 2;
 
 /// The stream of a scan's batches. Nothing is read before it is polled.
 pub(super) fn open(
-    source: &RowSource,
+    config: &ScanConfig,
+    metrics: &ExecutionPlanMetricsSet,
     partition: usize,
     context: &TaskContext,
 ) -> Result<SendableRecordBatchStream> {
-    let config = context.session_config();
-    let metrics = ScanMetrics::new(&source.metrics, partition);
-    metrics.blocks_total.add(source.id_ranges.blocks);
-    metrics.blocks_pruned.add(source.id_ranges.skipped);
+    let session = context.session_config();
+    let metrics = ScanMetrics::new(metrics, partition);
+    metrics.blocks_total.add(config.id_ranges.blocks);
+    metrics.blocks_pruned.add(config.id_ranges.skipped);
 
-    let may_end_early = source.fetch.is_some() || !source.sorted_by.is_empty();
-    let id_ranges = source.order.arrange(&source.id_ranges.id_ranges);
-    let chunks = chunks(&id_ranges, config.batch_size(), may_end_early);
+    let may_end_early = config.fetch.is_some() || !config.sorted_by.is_empty();
+    let id_ranges = config.order.arrange(&config.id_ranges.id_ranges);
+    let chunks = chunks(&id_ranges, session.batch_size(), may_end_early);
     // What ends early should not read ahead before it is known to need more.
     let alone = if may_end_early { CHUNKS_READ_ALONE } else { 0 };
-    let tasks = config.target_partitions().max(1);
+    let tasks = session.target_partitions().max(1);
 
-    let left = Arc::new(AtomicUsize::new(source.fetch.unwrap_or(usize::MAX)));
+    let left = Arc::new(AtomicUsize::new(config.fetch.unwrap_or(usize::MAX)));
     let opener = ChunkOpener {
-        source: Arc::new(source.clone()),
-        batch_size: config.batch_size(),
+        config: Arc::new(config.clone()),
+        batch_size: session.batch_size(),
         left: Arc::clone(&left),
         metrics: metrics.clone(),
     };
@@ -63,7 +64,7 @@ pub(super) fn open(
         .try_flatten();
     let batches =
         first_rows(batches, left).map_ok(move |batch| batch.record_output(&metrics.baseline));
-    Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&source.schema), batches)))
+    Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&config.schema), batches)))
 }
 
 /// As many rows as are `left`. It ends with the batch that has the last of them, without asking for
@@ -107,7 +108,7 @@ fn chunks(id_ranges: &[IdRange], batch_size: usize, may_end_early: bool) -> Vec<
 /// Starts the tasks of a scan.
 #[derive(Clone)]
 struct ChunkOpener {
-    source: Arc<RowSource>,
+    config: Arc<ScanConfig>,
     batch_size: usize,
     /// How many rows are wanted still.
     left: Arc<AtomicUsize>,
@@ -117,43 +118,44 @@ struct ChunkOpener {
 impl ChunkOpener {
     /// Starts a task that reads what of a chunk is wanted by now.
     fn open(&self, chunk: Vec<IdRange>) -> Result<SendableRecordBatchStream> {
-        let source = &self.source;
-        let wanted = source.predicate.ranges(source.table);
+        let config = &self.config;
+        let wanted = config.predicate.ranges(config.table);
         let mut id_ranges = Vec::with_capacity(chunk.len());
         for id_range in &chunk {
             id_ranges.extend(id_range.narrow(&wanted));
         }
         let blocks = |id_ranges: &[IdRange]| id_ranges.chunk_by(|a, b| a.block == b.block).count();
         self.metrics.blocks_pruned.add(blocks(&chunk).saturating_sub(blocks(&id_ranges)));
-        if source.order == Order::Descending {
+        if config.order == Order::Descending {
             id_ranges.sort_by_key(|id_range| std::cmp::Reverse(*id_range.ids.start()));
         }
-        let schema = Arc::clone(&source.schema);
+        let schema = Arc::clone(&config.schema);
         if id_ranges.is_empty() {
             return Ok(Box::pin(EmptyRecordBatchStream::new(schema)));
         }
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_IN_FLIGHT);
         let batches = stream.tx();
         let (batch_size, limit) = (self.batch_size, self.left.load(Ordering::Relaxed));
-        let mut reader = RowReader::new(
-            source,
-            &source.projection,
+        let mut reader = ScanReader::new(
+            config,
+            &config.projection,
             &id_ranges,
-            &source.predicate,
+            &config.predicate,
+            (batch_size, limit),
             self.metrics.clone(),
         )?;
         let computing = self.metrics.baseline.elapsed_compute().clone();
         stream.spawn(run_blocking(move || {
-            let mut timer = computing.timer();
-            let wanted = || !batches.is_closed();
-            let send = |batch| {
-                // Waiting for the reader is not work.
-                timer.stop();
-                let sent = batches.blocking_send(Ok(batch)).is_ok();
-                timer.restart();
-                sent
-            };
-            Ok(reader.read(&id_ranges, batch_size, limit, wanted, send)?)
+            loop {
+                let timer = computing.timer();
+                let batch = reader.next_batch(|| !batches.is_closed())?;
+                // Waiting for the receiver is not work.
+                timer.done();
+                let Some(batch) = batch else { return Ok(()) };
+                if batches.blocking_send(Ok(batch)).is_err() {
+                    return Ok(());
+                }
+            }
         }));
         Ok(stream.build())
     }

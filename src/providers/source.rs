@@ -4,7 +4,6 @@ use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -28,6 +27,7 @@ use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
+use crate::providers::scan_config::ScanConfig;
 use crate::providers::skipped::SkippedRows;
 use crate::providers::statistics::ExactStatistics;
 use crate::store::Snapshot;
@@ -43,31 +43,13 @@ pub(super) struct ScanRequest {
     pub(super) is_ours: bool,
 }
 
-/// A scan of one table in one snapshot.
+/// A scan as DataFusion sees it.
 #[derive(Debug, Clone)]
 pub(super) struct RowSource {
-    pub(super) table: &'static Table,
-    pub(super) snapshot: Arc<Snapshot>,
-    /// Indices in [`Table::schema`], in the order of the output.
-    pub(super) projection: Vec<usize>,
-    pub(super) schema: SchemaRef,
-    pub(super) ranges: Arc<Ranges>,
-    pub(super) id_ranges: Arc<IdRanges>,
+    config: ScanConfig,
     /// What is known of the rows without reading them all.
-    totals: Option<ExactStatistics>,
-    /// What else rows must pass.
-    pub(super) predicate: Predicate,
-    pub(super) order: Order,
-    /// What the sort goes by that has asked for the order and still stands above.
-    pub(super) sorted_by: Vec<Arc<dyn PhysicalExpr>>,
-    /// The scan ends after so many rows.
-    pub(super) fetch: Option<usize>,
-    /// Counts the corrupt rows that are left out. `None` if the scan fails at one.
-    pub(super) skipped: Option<Arc<SkippedRows>>,
-    /// Whether the session has our rules, which mend what DataFusion makes of a scan. Without them a
-    /// scan promises no more than one of a table in memory does.
-    pub(super) is_ours: bool,
-    pub(super) metrics: ExecutionPlanMetricsSet,
+    statistics: Option<ExactStatistics>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl RowSource {
@@ -79,26 +61,31 @@ impl RowSource {
         skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
         let ScanRequest { projection, ranges, predicate, fetch, is_ours } = request;
-        let mut source = Self {
+        let config = ScanConfig {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
             id_ranges: Arc::new(IdRanges::plan(&snapshot.zones(table)?, &ranges)),
             ranges: Arc::new(ranges),
             snapshot,
             projection,
-            totals: None,
             predicate,
             order: if is_ours { Order::Ascending } else { Order::Any },
             sorted_by: Vec::new(),
             fetch,
             skipped,
             is_ours,
-            metrics: ExecutionPlanMetricsSet::new(),
         };
         // The optimizer asks for them in every plan, on a thread that must not wait for a disk. A row
         // that cannot be read is for the scan to report, if it gets there.
-        source.totals = ExactStatistics::of(&source).unwrap_or_default();
-        Ok(source)
+        let statistics = ExactStatistics::of(&config).unwrap_or_default();
+        Ok(Self { config, statistics, metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    /// The same scan with some of it changed.
+    fn with(&self, change: impl FnOnce(&mut ScanConfig)) -> Arc<Self> {
+        let mut changed = self.clone();
+        change(&mut changed.config);
+        Arc::new(changed)
     }
 
     /// Whether the filter is that of the sort right above, which has asked for the order: it has the
@@ -108,8 +95,8 @@ impl RowSource {
         let keys = filter.children();
         filter.is::<DynamicFilterPhysicalExpr>()
             && !keys.is_empty()
-            && keys.len() == self.sorted_by.len()
-            && keys.iter().zip(&self.sorted_by).all(|(key, by)| Arc::ptr_eq(key, by))
+            && keys.len() == self.config.sorted_by.len()
+            && keys.iter().zip(&self.config.sorted_by).all(|(key, by)| Arc::ptr_eq(key, by))
     }
 }
 
@@ -119,24 +106,24 @@ impl DataSource for RowSource {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        scan::open(self, partition, &context)
+        scan::open(&self.config, &self.metrics, partition, &context)
     }
 
     fn fmt_as(&self, format: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
         let columns: Vec<&str> =
-            self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+            self.config.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let columns = columns.join(", ");
         match format {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "table={}, columns=[{columns}]", self.table.name())?;
-                write!(f, "{}{}{}", self.ranges, self.predicate, self.order)?;
-                match self.fetch {
+                write!(f, "table={}, columns=[{columns}]", self.config.table.name())?;
+                write!(f, "{}{}{}", self.config.ranges, self.config.predicate, self.config.order)?;
+                match self.config.fetch {
                     Some(fetch) => write!(f, ", fetch={fetch}"),
                     None => Ok(()),
                 }
             }
             DisplayFormatType::TreeRender => {
-                writeln!(f, "table={}", self.table.name())?;
+                writeln!(f, "table={}", self.config.table.name())?;
                 writeln!(f, "columns={columns}")
             }
         }
@@ -148,15 +135,15 @@ impl DataSource for RowSource {
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        let schema = Arc::clone(&self.schema);
-        let descending = match self.order {
+        let schema = Arc::clone(&self.config.schema);
+        let descending = match self.config.order {
             Order::Ascending => false,
             Order::Descending => true,
             Order::Any | Order::NewestFirst | Order::OldestFirst => {
                 return EquivalenceProperties::new(schema);
             }
         };
-        let Some(id) = self.projection.iter().position(|&index| index == 0) else {
+        let Some(id) = self.config.projection.iter().position(|&index| index == 0) else {
             return EquivalenceProperties::new(schema);
         };
         let options = SortOptions { descending, nulls_first: descending };
@@ -170,22 +157,22 @@ impl DataSource for RowSource {
     }
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
-        Ok(Arc::new(match self.totals {
+        Ok(Arc::new(match self.statistics {
             // Zones count corrupt rows as well.
-            Some(totals) if self.predicate.is_empty() && self.skipped.is_none() => {
-                totals.statistics(self)
+            Some(known) if self.config.predicate.is_empty() && self.config.skipped.is_none() => {
+                known.statistics(&self.config)
             }
-            Some(totals) => totals.statistics(self).to_inexact(),
-            None => Statistics::new_unknown(&self.schema),
+            Some(known) => known.statistics(&self.config).to_inexact(),
+            None => Statistics::new_unknown(&self.config.schema),
         }))
     }
 
     fn with_fetch(&self, fetch: Option<usize>) -> Option<Arc<dyn DataSource>> {
-        Some(Arc::new(Self { fetch, ..self.clone() }))
+        Some(self.with(|config| config.fetch = fetch))
     }
 
     fn fetch(&self) -> Option<usize> {
-        self.fetch
+        self.config.fetch
     }
 
     fn metrics(&self) -> ExecutionPlanMetricsSet {
@@ -200,11 +187,14 @@ impl DataSource for RowSource {
     ) -> Result<Option<Arc<dyn DataSource>>> {
         let picked = projection.iter().map(|picked| {
             let column = picked.expr.downcast_ref::<Column>()?;
-            (picked.alias == column.name()).then(|| self.projection[column.index()])
+            (picked.alias == column.name()).then(|| self.config.projection[column.index()])
         });
         let Some(projection) = picked.collect::<Option<Vec<usize>>>() else { return Ok(None) };
-        let schema = Arc::new(self.table.schema().project(&projection)?);
-        Ok(Some(Arc::new(Self { projection, schema, ..self.clone() })))
+        let schema = Arc::new(self.config.table.schema().project(&projection)?);
+        let change = |config: &mut ScanConfig| {
+            (config.projection, config.schema) = (projection, schema);
+        };
+        Ok(Some(self.with(change)))
     }
 
     /// Takes on every filter, so that none stands between the scan and an order or a limit. It knows
@@ -219,8 +209,11 @@ impl DataSource for RowSource {
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
         // After a limit, a filter would have other rows to choose from.
         let takes = |filter| {
-            let is_its_own = self.is_ours || self.is_of_sort_above(filter);
-            is_its_own && self.fetch.is_none() && !is_volatile(filter) && can_be_moved(filter)
+            let is_its_own = self.config.is_ours || self.is_of_sort_above(filter);
+            is_its_own
+                && self.config.fetch.is_none()
+                && !is_volatile(filter)
+                && can_be_moved(filter)
         };
         let taken: Vec<bool> = filters.iter().map(takes).collect();
         let answers =
@@ -229,11 +222,11 @@ impl DataSource for RowSource {
         if !taken.contains(&true) {
             return Ok(answer);
         }
-        let mut predicate = self.predicate.clone();
+        let mut predicate = self.config.predicate.clone();
         for (filter, _) in filters.into_iter().zip(taken).filter(|(_, taken)| *taken) {
-            predicate = predicate.and(filter, &self.projection)?;
+            predicate = predicate.and(filter, &self.config.projection)?;
         }
-        Ok(answer.with_updated_node(Arc::new(Self { predicate, ..self.clone() })))
+        Ok(answer.with_updated_node(self.with(|config| config.predicate = predicate)))
     }
 
     fn try_pushdown_sort(
@@ -241,16 +234,16 @@ impl DataSource for RowSource {
         keys: &[PhysicalSortExpr],
     ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
         // A limit has chosen its rows by the order that there was; another would choose others.
-        let Some(first) = keys.first().filter(|_| self.fetch.is_none()) else {
+        let Some(first) = keys.first().filter(|_| self.config.fetch.is_none()) else {
             return Ok(SortOrderPushdownResult::Unsupported);
         };
         let column = first.expr.downcast_ref::<Column>().map(Column::index);
-        let column = column.and_then(|index| self.projection.get(index).copied());
+        let column = column.and_then(|index| self.config.projection.get(index).copied());
         let descending = first.options.descending;
         let order = match column {
             Some(0) if descending => Order::Descending,
             Some(0) => Order::Ascending,
-            Some(index) if self.table.time_index() == Some(index) => match descending {
+            Some(index) if self.config.table.time_index() == Some(index) => match descending {
                 true => Order::NewestFirst,
                 false => Order::OldestFirst,
             },
@@ -264,12 +257,15 @@ impl DataSource for RowSource {
         // the plan. A rule of ours sees to it that there is one partition. Elsewhere the sort stays: when
         // it runs and finds its input in order, it passes the rows on, up to its limit.
         let by_id = matches!(order, Order::Ascending | Order::Descending);
-        let ordered = Self { order, ..self.clone() };
-        if by_id && keys.len() == 1 && self.is_ours {
-            return Ok(SortOrderPushdownResult::Exact { inner: Arc::new(ordered) });
+        if by_id && keys.len() == 1 && self.config.is_ours {
+            let inner = self.with(|config| config.order = order);
+            return Ok(SortOrderPushdownResult::Exact { inner });
         }
         let sorted_by = keys.iter().map(|key| Arc::clone(&key.expr)).collect();
-        let inner = Arc::new(Self { sorted_by, ..ordered });
+        let change = |config: &mut ScanConfig| {
+            (config.order, config.sorted_by) = (order, sorted_by);
+        };
+        let inner = self.with(change);
         Ok(SortOrderPushdownResult::Inexact { inner })
     }
 
@@ -278,7 +274,7 @@ impl DataSource for RowSource {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for filter in self.predicate.filters() {
+        for filter in self.config.predicate.filters() {
             if f(filter)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }

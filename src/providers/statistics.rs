@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::compute::{max, min};
 use arrow::datatypes::{Int64Type, TimestampNanosecondType};
 use datafusion::common::stats::Precision;
@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::predicate::Predicate;
-use crate::providers::reader::RowReader;
-use crate::providers::source::RowSource;
+use crate::providers::reader::ScanReader;
+use crate::providers::scan_config::ScanConfig;
 use crate::store::Zone;
 
 /// So many ranges of ids may be read to learn what zones do not tell: those at the two ends of a range of
@@ -34,8 +34,8 @@ pub(super) struct ExactStatistics {
 
 impl ExactStatistics {
     /// `None` if too much would have to be read.
-    pub(super) fn of(source: &RowSource) -> Result<Option<Self>> {
-        let id_ranges = &source.id_ranges.id_ranges;
+    pub(super) fn of(config: &ScanConfig) -> Result<Option<Self>> {
+        let id_ranges = &config.id_ranges.id_ranges;
         if id_ranges.iter().filter(|id_range| id_range.known.is_none()).count() > MAX_RANGES_READ
             || id_ranges.iter().any(|id_range| id_range.max_rows.is_none())
         {
@@ -46,13 +46,13 @@ impl ExactStatistics {
         for id_range in id_ranges {
             let (zone, found) = match id_range.known {
                 Some(zone) => (zone, (zone.rows > 0).then(|| id_range.ids.clone())),
-                None => read(source, id_range)?,
+                None => read(config, id_range)?,
             };
             totals.zone.add(zone);
             ids.extend(found);
         }
         if let (Some(first), Some(last)) = (ids.first(), ids.last()) {
-            let bounds = |ids| source.snapshot.first_and_last_id(source.table, ids);
+            let bounds = |ids| config.snapshot.first_and_last_id(config.table, ids);
             let (first, last) = (bounds(first.clone())?, bounds(last.clone())?);
             totals.ids = first.zip(last).map(|((first, _), (_, last))| (first, last));
         }
@@ -64,15 +64,15 @@ impl ExactStatistics {
     /// Of bounds it makes wrong answers and plans that fail (55.2), which our rules mend: it takes `min(id)`
     /// for the value of an aggregate above, and draws false conclusions about `ts_utc::date`. A session
     /// without those rules does not learn any, and is promised a count only of all rows.
-    pub(super) fn statistics(self, source: &RowSource) -> Statistics {
+    pub(super) fn statistics(self, config: &ScanConfig) -> Statistics {
         let rows = usize::try_from(self.zone.rows).unwrap_or(usize::MAX);
-        let rows = source.fetch.map_or(rows, |fetch| fetch.min(rows));
-        let mut statistics = Statistics::new_unknown(&source.schema);
-        statistics.num_rows = match source.is_ours || source.ranges.are_all() {
+        let rows = config.fetch.map_or(rows, |fetch| fetch.min(rows));
+        let mut statistics = Statistics::new_unknown(&config.schema);
+        statistics.num_rows = match config.is_ours || config.ranges.are_all() {
             true => Precision::Exact(rows),
             false => Precision::Inexact(rows),
         };
-        let columns = source.projection.iter().zip(source.schema.fields());
+        let columns = config.projection.iter().zip(config.schema.fields());
         statistics.column_statistics = columns
             .map(|(&index, field)| {
                 let mut column = ColumnStatistics::new_unknown();
@@ -80,11 +80,11 @@ impl ExactStatistics {
                     column.null_count = Precision::Exact(0);
                 }
                 let bounds = match index {
-                    _ if !source.is_ours => None,
+                    _ if !config.is_ours => None,
                     0 => self
                         .ids
                         .map(|(low, high)| (ScalarValue::from(low), ScalarValue::from(high))),
-                    _ if source.table.time_index() == Some(index) => {
+                    _ if config.table.time_index() == Some(index) => {
                         self.zone.times.map(|(low, high)| (time(low), time(high)))
                     }
                     _ => None,
@@ -94,7 +94,7 @@ impl ExactStatistics {
                     // reached. They must not vanish: what the optimizer concluded from them before
                     // the limit came down here, such as that a column has one value, still has to
                     // follow when it checks the plan.
-                    let bound = |value| match source.fetch {
+                    let bound = |value| match config.fetch {
                         None => Precision::Exact(value),
                         Some(_) => Precision::Inexact(value),
                     };
@@ -113,15 +113,22 @@ fn time(nanos: i64) -> ScalarValue {
 }
 
 /// Reads a range of ids to learn what its wanted rows have together, and the run of ids they lie in.
-fn read(source: &RowSource, id_range: &IdRange) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
-    let projection: Vec<usize> = std::iter::once(0).chain(source.table.time_index()).collect();
+fn read(config: &ScanConfig, id_range: &IdRange) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
+    let projection: Vec<usize> = std::iter::once(0).chain(config.table.time_index()).collect();
     let id_ranges = std::slice::from_ref(id_range);
     let metrics = ScanMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-    let mut reader =
-        RowReader::new(source, &projection, id_ranges, &Predicate::default(), metrics)?;
+    let everything = (usize::MAX, usize::MAX);
+    let mut reader = ScanReader::new(
+        config,
+        &projection,
+        id_ranges,
+        &Predicate::default(),
+        everything,
+        metrics,
+    )?;
     let mut zone = Zone::default();
     let mut ids_found: Option<RangeInclusive<i64>> = None;
-    let take_note = |batch: RecordBatch| {
+    while let Some(batch) = reader.next_batch(|| true)? {
         let ids = batch.column(0).as_primitive::<Int64Type>();
         let times =
             batch.columns().get(1).map(|times| times.as_primitive::<TimestampNanosecondType>());
@@ -131,8 +138,6 @@ fn read(source: &RowSource, id_range: &IdRange) -> Result<(Zone, Option<RangeInc
             let before = ids_found.take().unwrap_or(low..=high);
             ids_found = Some(low.min(*before.start())..=high.max(*before.end()));
         }
-        true
-    };
-    reader.read(id_ranges, usize::MAX, usize::MAX, || true, take_note)?;
+    }
     Ok((zone, ids_found))
 }

@@ -16,6 +16,7 @@ mod planner;
 mod rules;
 mod runtime;
 mod session;
+mod spill;
 mod statement;
 mod statement_size;
 mod stream;

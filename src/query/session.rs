@@ -19,10 +19,10 @@ use crate::query::function_memory;
 use crate::query::json_arrows;
 use crate::query::planner::Planner;
 use crate::query::rules;
+use crate::query::spill::Spills;
 use crate::query::time_text;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
-use crate::temp_files::Spills;
 
 /// Makes sessions that have the tables of one store.
 #[derive(Debug)]
@@ -45,10 +45,6 @@ impl SessionFactory {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
-    }
-
-    pub(crate) fn tables(&self) -> &[&'static Table] {
-        &self.tables
     }
 
     /// A session whose every scan sees what is committed when it is planned.

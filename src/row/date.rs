@@ -5,6 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::row::time::excerpt;
 
 /// The days from 0001-01-01, which chrono counts as day 1, to 1970-01-01.
+#[cfg(feature = "sql")]
 const UNTIL_1970: i32 = 719_163;
 
 /// Parses `YYYY-MM-DD`, and no other form: chrono's own parser also takes white space, signs and fewer
@@ -44,11 +45,13 @@ pub(super) fn stored_text(date: NaiveDate) -> Result<String, String> {
 }
 
 /// Days since 1970-01-01.
+#[cfg(feature = "sql")]
 pub(crate) fn days_since_1970(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - UNTIL_1970
 }
 
 /// The date N days after 1970-01-01; `None` if chrono has no such date.
+#[cfg(feature = "sql")]
 pub(crate) fn from_days_since_1970(days: i32) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(days.checked_add(UNTIL_1970)?)
 }

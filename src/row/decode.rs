@@ -7,12 +7,11 @@ use arrow::array::{
     RecordBatchOptions, StringViewBuilder, TimestampNanosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use simd_json::Node;
 
 use crate::error::{Error, Result};
-use crate::row::canonical::CanonicalRow;
 use crate::row::date;
-use crate::row::object::{ObjectParser, Scalar};
+use crate::row::object::Scalar;
+use crate::row::values::{RowVisitor, ValueReader};
 use crate::table::{Column, ColumnType, Table};
 
 impl Table {
@@ -47,10 +46,7 @@ pub struct Decoder {
     columns: Vec<ProjectedColumn>,
     /// Whether a column other than the id is projected. If none is, the JSON is not looked at.
     reads_json: bool,
-    /// Reads nearly every row.
-    written: CanonicalRow,
-    /// Reads the others.
-    parser: ObjectParser,
+    reader: ValueReader,
     rows: usize,
 }
 
@@ -92,8 +88,7 @@ impl Decoder {
             schema,
             columns: columns.collect(),
             reads_json: !stored.is_empty(),
-            written: CanonicalRow::new(table, &stored),
-            parser: ObjectParser::new(),
+            reader: ValueReader::new(table, &stored),
             rows: 0,
         })
     }
@@ -107,30 +102,26 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptRow`]. The decoder is of no more use then: some columns may have the row's
-    /// value, and others not. Only where one column is projected does it go on, without the row.
+    /// [`Error::CorruptRow`]. Do not use the decoder after that: some columns may have the row's value
+    /// and others not.
     pub fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
-        let pushed = if !self.reads_json {
-            push_row(&mut self.columns, id, |_| Ok(Scalar::Null))
-        } else if let Some(values) = self.written.read(json) {
-            push_row(&mut self.columns, id, |index| Ok(values.get(index)))
-        } else {
-            return self.push_parsed(id, json);
+        let row = ColumnAppender { columns: &mut self.columns, id };
+        let pushed = match self.reads_json {
+            true => self.reader.read(json, row),
+            false => row.visit(|_| Ok(Scalar::Null)),
         };
         self.count(id, pushed)
     }
 
-    /// Decodes one row, laid out in whatever way. [`push`](Self::push) gives the same, but sooner.
+    /// Decodes one row by the parser, whatever its layout. [`push`](Self::push) has the same result and
+    /// is faster.
     ///
     /// # Errors
     ///
     /// As [`push`](Self::push).
     pub fn push_parsed(&mut self, id: i64, json: &[u8]) -> Result<()> {
-        let (table, columns) = (self.table, &mut self.columns);
-        let pushed = self.parser.parse(json, |members| {
-            let found = locate(table, members)?;
-            push_row(columns, id, |index| Scalar::of(&table.columns()[index], found[index]))
-        });
+        let row = ColumnAppender { columns: &mut self.columns, id };
+        let pushed = self.reader.read_parsed(json, row);
         self.count(id, pushed)
     }
 
@@ -155,46 +146,22 @@ impl Decoder {
     }
 }
 
-/// The values of the table's columns in an object, by the columns' order. Members of other names
-/// are ignored.
-///
-/// # Errors
-///
-/// If a column stands twice: which of the two was meant, nobody knows.
-pub(super) fn locate<'tape, 'json: 'tape>(
-    table: &Table,
-    members: impl Iterator<Item = (&'json str, &'tape Node<'json>)>,
-) -> Result<Vec<Option<&'tape Node<'json>>>, String> {
-    let columns = table.columns();
-    let mut found = vec![None; columns.len()];
-    // Members nearly always come in the columns' order, so the search begins after the last hit.
-    let mut next = 0;
-    for (key, value) in members {
-        let after = columns[next..].iter().position(|column| column.name == key).map(|i| next + i);
-        let index = after.or_else(|| columns[..next].iter().position(|column| column.name == key));
-        if let Some(index) = index {
-            if found[index].replace(value).is_some() {
-                return Err(format!("{key} stands twice"));
-            }
-            next = index + 1;
-        }
-    }
-    Ok(found)
+/// Appends one row to the columns.
+struct ColumnAppender<'a> {
+    columns: &'a mut [ProjectedColumn],
+    id: i64,
 }
 
-/// Appends a row to the columns: its id, and what `value` gives for a column's index.
-fn push_row<'value>(
-    columns: &mut [ProjectedColumn],
-    id: i64,
-    value: impl Fn(usize) -> Result<Scalar<'value>, String>,
-) -> Result<(), String> {
-    for column in columns {
-        match column {
-            ProjectedColumn::Id(builder) => builder.append_value(id),
-            ProjectedColumn::Stored(index, builder) => builder.push(value(*index)?),
+impl RowVisitor for ColumnAppender<'_> {
+    fn visit<'v>(self, value: impl Fn(usize) -> Result<Scalar<'v>, String>) -> Result<(), String> {
+        for column in self.columns {
+            match column {
+                ProjectedColumn::Id(builder) => builder.append_value(self.id),
+                ProjectedColumn::Stored(index, builder) => builder.push(value(*index)?),
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 impl ProjectedColumn {

@@ -4,19 +4,27 @@
 mod canonical;
 mod cursor;
 pub(crate) mod date;
+#[cfg(feature = "sql")]
 mod decode;
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod differential_tests;
 mod encode;
+#[cfg(feature = "sql")]
+mod format_time;
 mod object;
 mod parse;
 mod spool;
 mod structural;
 mod time;
 mod token;
+mod values;
 
+#[cfg(feature = "sql")]
 pub use decode::Decoder;
 pub(crate) use encode::{EncodedRow, Unstorable, id_prefix};
+#[cfg(feature = "sql")]
+pub(crate) use format_time::{stored_time, stored_time_array};
 pub(crate) use parse::RowParser;
 pub(crate) use spool::RowSpool;
-pub(crate) use time::{parse_nanos as parse_time, stored_time, stored_time_array};
+pub(crate) use time::parse_nanos as parse_time;
+pub(crate) use values::{RowChecker, TimeReader};

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate};
 use simd_json::{Buffers, ErrorType, Node, StaticNode, Tape};
 
 use crate::row::{date, time};
-use crate::table::{Column, ColumnType, Value};
+use crate::table::{Column, ColumnType, Table, Value};
 
 /// Parses one JSON object after another, keeping its buffers.
 pub(super) struct ObjectParser {
@@ -93,6 +93,33 @@ impl<'tape, 'json> Iterator for Members<'tape, 'json> {
         self.nodes = rest.get(nodes..)?;
         Some((key, value))
     }
+}
+
+/// The values of the table's columns in an object, by the columns' order. Members of other names
+/// are ignored.
+///
+/// # Errors
+///
+/// If a column stands twice: which of the two was meant, nobody knows.
+pub(super) fn locate<'tape, 'json: 'tape>(
+    table: &Table,
+    members: impl Iterator<Item = (&'json str, &'tape Node<'json>)>,
+) -> Result<Vec<Option<&'tape Node<'json>>>, String> {
+    let columns = table.columns();
+    let mut found = vec![None; columns.len()];
+    // Members nearly always come in the columns' order, so the search begins after the last hit.
+    let mut next = 0;
+    for (key, value) in members {
+        let after = columns[next..].iter().position(|column| column.name == key).map(|i| next + i);
+        let index = after.or_else(|| columns[..next].iter().position(|column| column.name == key));
+        if let Some(index) = index {
+            if found[index].replace(value).is_some() {
+                return Err(format!("{key} stands twice"));
+            }
+            next = index + 1;
+        }
+    }
+    Ok(found)
 }
 
 /// A member's value, checked against its column.

@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use simd_json::{Node, StaticNode};
 
 use crate::nearest::nearest;
-use crate::row::decode::locate;
 use crate::row::encode::{EncodedRow, Unstorable};
-use crate::row::object::{Members, ObjectParser, Scalar};
+use crate::row::object::{Members, ObjectParser, Scalar, locate};
 use crate::table::{Table, Value};
 
 /// Turns JSON objects into stored rows, more strictly than stored rows are read: a key that is no

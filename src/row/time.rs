@@ -1,9 +1,6 @@
-//! Times: nanoseconds since 1970 in Arrow, RFC 3339 text in the store and wherever people read them.
+//! Times: nanoseconds since 1970 in memory, RFC 3339 text in the store.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, StringViewBuilder, TimestampNanosecondArray};
-use chrono::{DateTime, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Parses an RFC 3339 time: any number of decimals, any offset.
 ///
@@ -85,27 +82,6 @@ pub(crate) fn excerpt(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-/// Nanoseconds since 1970 in the stored form. A time that another program wrote with finer digits
-/// shows them: six or nine decimals, never fewer than three.
-pub(crate) fn stored_time(nanos: i64) -> String {
-    let instant = DateTime::<Utc>::from_timestamp_nanos(nanos);
-    let decimals = match instant.nanosecond() {
-        n if n % 1_000_000 == 0 => SecondsFormat::Millis,
-        n if n % 1_000 == 0 => SecondsFormat::Micros,
-        _ => SecondsFormat::Nanos,
-    };
-    instant.to_rfc3339_opts(decimals, true)
-}
-
-/// [`stored_time`] of each value.
-pub(crate) fn stored_time_array(times: &TimestampNanosecondArray) -> ArrayRef {
-    let mut texts = StringViewBuilder::with_capacity(arrow::array::Array::len(times));
-    for nanos in times {
-        texts.append_option(nanos.map(stored_time));
-    }
-    Arc::new(texts.finish())
 }
 
 #[cfg(test)]
@@ -215,13 +191,5 @@ mod tests {
                 assert_eq!(nanos, i64::MIN, "only the first, cut millisecond is lost");
             }
         }
-    }
-
-    #[test]
-    fn finer_digits_of_another_program_are_shown() {
-        assert_eq!(stored_time(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(stored_time(500_000_000), "1970-01-01T00:00:00.500Z");
-        assert_eq!(stored_time(1_000), "1970-01-01T00:00:00.000001Z");
-        assert_eq!(stored_time(-1), "1969-12-31T23:59:59.999999999Z");
     }
 }

@@ -7,8 +7,9 @@ use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 
 use crate::error::{Error, Result};
 use crate::row::{self, EncodedRow};
-use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, Store, rows_of};
+use crate::store::Store;
+use crate::store::tables::{IDS, rows_of};
+use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 impl Store {

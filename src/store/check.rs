@@ -9,20 +9,21 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
-use crate::row::Decoder;
+use crate::row::RowChecker;
+use crate::store::block::Block;
 use crate::store::checksum::{Checksum, Noted};
 use crate::store::handle::Access;
 use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::snapshot::absent_as_none;
+use crate::store::tables::IDS;
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::zone::{Block, MARKS, Watermark, Zone};
-use crate::store::{IDS, Snapshot, Store, page_checksums};
+use crate::store::watermark::{MARKS, Watermark};
+use crate::store::zone::Zone;
+use crate::store::{Snapshot, Store, page_checksums};
 use crate::table::Table;
 
 /// So many faults are listed; the others are counted.
 const MAX_LISTED: usize = 1_000;
-/// So much JSON is decoded before what came of it is let go.
-const BATCH_BYTES: usize = 4 << 20;
 
 /// What a check of a store has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -215,20 +216,20 @@ impl Snapshot {
         let Some(rows) = self.rows(table)? else { return Ok(()) };
         report.tables += 1;
         let mut zones = self.zone_check(table)?;
-        let mut row_check = RowCheck::new(table)?;
+        let mut row_check = RowCheck::new(table);
         let mut block = None;
         let pending: Vec<_> = rows.pending().collect();
         let _ = rows.visit(i64::MIN..=i64::MAX, false, |id, json| {
             if block.is_some_and(|block| block != Block::of(id)) {
-                row_check.finish_block(&mut zones, report)?;
+                row_check.finish_block(&mut zones, report);
             }
             block = Some(Block::of(id));
             let zoned = zones.covers(id) && !pending.iter().any(|ids| ids.contains(&id));
-            row_check.push(id, json, zoned, report)?;
+            row_check.push(id, json, zoned, report);
             progress.add_row(json);
             Ok(ControlFlow::Continue(()))
         })?;
-        row_check.finish_block(&mut zones, report)?;
+        row_check.finish_block(&mut zones, report);
         zones.finish(table, report);
 
         let highest = rows.first(i64::MIN..=i64::MAX, true, |id, _| id)?.unwrap_or(0);
@@ -255,55 +256,41 @@ impl Snapshot {
     }
 }
 
-/// Decodes the rows of a table, all of their columns.
+/// Reads the rows of a table, all of their columns.
 struct RowCheck {
     table: &'static Table,
-    columns: Vec<usize>,
-    decoder: Decoder,
-    bytes: usize,
+    checker: RowChecker,
     times: RowTimes,
     /// Of the rows of which there are times.
     checksum: Checksum,
 }
 
 impl RowCheck {
-    fn new(table: &'static Table) -> Result<Self> {
-        let columns: Vec<usize> = (0..=table.columns().len()).collect();
-        let decoder = Decoder::new(table, &columns)?;
-        let (times, checksum) = (RowTimes::new(table)?, Checksum::default());
-        Ok(Self { table, columns, decoder, bytes: 0, times, checksum })
+    fn new(table: &'static Table) -> Self {
+        let (checker, times) = (RowChecker::new(table), RowTimes::new(table));
+        Self { table, checker, times, checksum: Checksum::default() }
     }
 
     /// Takes a row, `zoned` if its block's zone should know of it.
-    fn push(&mut self, id: i64, json: &[u8], zoned: bool, report: &mut CheckReport) -> Result<()> {
+    fn push(&mut self, id: i64, json: &[u8], zoned: bool, report: &mut CheckReport) {
         report.rows += 1;
         if zoned {
             self.times.push(id, json);
             self.checksum.add(Checksum::of_row(id, json));
         }
-        self.bytes += json.len();
-        match self.decoder.push(id, json) {
-            Ok(()) if self.bytes < BATCH_BYTES => return Ok(()),
-            Ok(()) => {}
-            Err(Error::CorruptRow { reason, .. }) => {
-                report.add(Fault::CorruptRow { table: self.table.name(), id, reason });
-            }
-            Err(other) => return Err(other),
+        if let Err(reason) = self.checker.check(json) {
+            report.add(Fault::CorruptRow { table: self.table.name(), id, reason });
         }
-        self.decoder = Decoder::new(self.table, &self.columns)?;
-        self.bytes = 0;
-        Ok(())
     }
 
     /// Compares the rows of a block with what is noted of it.
-    fn finish_block(&mut self, zones: &mut ZoneCheck, report: &mut CheckReport) -> Result<()> {
-        let times = self.times.finish()?;
+    fn finish_block(&mut self, zones: &mut ZoneCheck, report: &mut CheckReport) {
+        let times = self.times.finish();
         let checksum = std::mem::take(&mut self.checksum);
         if let Some((id, _)) = times.first() {
             let (block, times) = (Block::of(*id), times.iter().map(|(_, time)| *time));
             zones.compare(self.table, block, times, checksum, report);
         }
-        Ok(())
     }
 }
 
@@ -359,9 +346,9 @@ impl ZoneCheck {
             }
         }
         if let Some(mark) = self.mark
-            && mark.rows() != self.rows
+            && mark.rows != self.rows
         {
-            let (counted, rows) = (mark.rows(), self.rows);
+            let (counted, rows) = (mark.rows, self.rows);
             report.add(Fault::RowCountMismatch { table: table.name(), counted, rows });
         }
     }

@@ -24,7 +24,8 @@ use rapidhash::v3::{DEFAULT_RAPID_SECRETS, rapidhash_v3_micro_inline};
 use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
 use crate::error::{Error, Result};
-use crate::store::zone::{Block, Zone, ZonesTable};
+use crate::store::block::Block;
+use crate::store::zone::{Zone, ZonesTable};
 use crate::table::Table;
 
 /// By block: its zone and the sum.
@@ -145,6 +146,7 @@ impl Expected {
 }
 
 /// Compares the rows of a run of ids with what it must hold.
+#[derive(Debug)]
 pub(super) struct Verifier {
     expected: Expected,
     rows: u64,

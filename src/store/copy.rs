@@ -17,11 +17,12 @@ use redb::{
 
 use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
+use crate::store::Snapshot;
 use crate::store::checksum;
 use crate::store::repair::raise_ids;
 use crate::store::rows::Rows;
-use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, META, Snapshot, is_own, rows_named, rows_of};
+use crate::store::tables::{IDS, META, is_own, rows_named, rows_of};
+use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 /// So much goes into the copy in one transaction. redb keeps in memory what it has changed in one, up

@@ -18,12 +18,13 @@ use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
+use crate::store::Store;
 use crate::store::append::Appender;
 use crate::store::handle::Handle;
 use crate::store::reopening_handle::ReopeningHandle;
+use crate::store::tables::rows_of;
 use crate::store::unwind;
 use crate::store::writer::Writer;
-use crate::store::{Store, rows_of};
 use crate::table::Record;
 
 /// Rows in one call each, and then as many in one.
@@ -140,6 +141,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
 }
 
 /// A store of some ticks whose reads wait while the number is 0.
+#[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "a test of scans needs it"))]
 pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
     let rows: Vec<EncodedRow> = (0..5_000).map(row).collect();
     let made = Store::open(path, &OpenOptions::new()).unwrap();

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 use super::staged::{Import, STAGED};
 use super::staging::{advance, begin, delete, publish, state_of};
 use super::*;
-use crate::row::{EncodedRow, RowSpool};
+use crate::row::{EncodedRow, RowSpool, TimeReader};
 use crate::schema::TickRecord;
+use crate::store::checksum::Expected;
+use crate::store::row_cursor::RowCursor;
 use crate::table::Record;
 
 const TICKS: &Table = TickRecord::TABLE;
@@ -260,15 +262,10 @@ fn read(
     descending: bool,
 ) -> Vec<(i64, i64)> {
     let mut rows = Vec::new();
-    snapshot
-        .scan(TICKS, ids, expected, descending, |id, json| {
-            let mut decoder = crate::row::Decoder::new(TICKS, &[0, 1]).unwrap();
-            decoder.push(id, json).unwrap();
-            let batch = decoder.finish().unwrap();
-            use arrow::array::AsArray;
-            use arrow::datatypes::{Int64Type, TimestampNanosecondType};
-            assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), id);
-            let time = batch.column(1).as_primitive::<TimestampNanosecondType>().value(0);
+    let mut cursor = RowCursor::new(ids, expected, descending);
+    let _ = snapshot
+        .scan(TICKS, &mut cursor, |id, json| {
+            let time = TimeReader::new(TICKS).unwrap().read(json).unwrap();
             rows.push((id, time / 1_000_000_000));
             Ok(ControlFlow::Continue(()))
         })
@@ -402,7 +399,8 @@ fn a_changed_byte_in_staged_rows_is_noticed() {
         })
         .unwrap();
     let snapshot = model.store.snapshot().unwrap();
-    let read = snapshot.scan(TICKS, 5..=9, None, false, |_, _| Ok(ControlFlow::Continue(())));
+    let read = snapshot
+        .scan(TICKS, &mut RowCursor::new(5..=9, None, false), |_, _| Ok(ControlFlow::Continue(())));
     assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
     assert!(!model.store.check(&[TICKS]).unwrap().is_clean());
     // Recording goes on.

@@ -2,6 +2,7 @@
 
 mod append;
 mod backup;
+mod block;
 mod check;
 mod checksum;
 mod compact;
@@ -20,69 +21,62 @@ mod page_checksums;
 mod prune;
 mod reopening_handle;
 mod repair;
+mod row_cursor;
 mod rows;
+mod schema_version;
 mod side_copy;
 mod snapshot;
 mod staged;
 mod staging;
 mod stats;
+mod tables;
 mod times;
 mod unknown;
 mod unwind;
 mod upgrade;
+mod watermark;
 mod write_async;
 mod writer;
 mod zone;
+mod zone_map;
+mod zone_writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
 use crate::options::OpenOptions;
 use crate::schema::SCHEMA_VERSION;
-use crate::table::{Table, reserved};
+use crate::table::Table;
 
 pub use backup::Copied;
 pub(crate) use backup::Existing;
 pub use check::{CheckReport, Fault};
+#[cfg(feature = "sql")]
 pub(crate) use checksum::Expected;
 pub use compact::Compacted;
 pub(crate) use prune::OldRows;
+#[cfg(feature = "sql")]
+pub(crate) use row_cursor::RowCursor;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub use unknown::UnknownTable;
 pub use unwind::{caught, is_caught};
-pub(crate) use zone::{Zone, ZoneMap};
+#[cfg(feature = "sql")]
+pub(crate) use zone::Zone;
+#[cfg(feature = "sql")]
+pub(crate) use zone_map::ZoneMap;
 
 pub(crate) use file::{is_database, own_private_dir, refuse_link};
 
 use handle::{Access, Handle};
 use reopening_handle::{ReopeningHandle, refuse_replaced};
-use zone::ZoneWriter;
-
-/// Single numbers of the store: `schema_version`.
-const META: TableDefinition<'_, &str, i64> = TableDefinition::new(reserved::META);
-/// The last id given out, by table.
-const IDS: TableDefinition<'_, &str, i64> = TableDefinition::new(reserved::IDS);
-
-const SCHEMA_VERSION_KEY: &str = "schema_version";
-
-fn rows_of(table: &Table) -> TableDefinition<'static, i64, &'static [u8]> {
-    rows_named(table.name())
-}
-
-fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
-    TableDefinition::new(table)
-}
-
-/// Whether a redb table of that name is not one of rows: it has what the store notes of them.
-fn is_own(redb_table: &str) -> bool {
-    reserved::contains(redb_table) || checksum::is_name(redb_table)
-}
+use tables::{IDS, META, SCHEMA_VERSION_KEY, rows_of};
+use zone_writer::ZoneWriter;
 
 /// An open store. Clones share it.
 #[derive(Debug, Clone)]
@@ -130,8 +124,7 @@ impl Store {
     }
 
     fn checked(self) -> Result<Self> {
-        self.refuse_foreign_file()?;
-        self.refuse_future_schema()?;
+        schema_version::refuse_unusable(&self.snapshot()?)?;
         if self.is_read_only() {
             return Ok(self);
         }
@@ -201,7 +194,7 @@ impl Store {
 
     /// The schema version found in the store; 0 if it has none yet.
     pub(crate) fn schema_version(&self) -> Result<i64> {
-        self.snapshot()?.meta(SCHEMA_VERSION_KEY).map(Option::unwrap_or_default)
+        schema_version::found(&self.snapshot()?)
     }
 
     /// Creates those of `tables` that the store lacks, brings their zones up to their rows, and sets
@@ -219,7 +212,7 @@ impl Store {
         self.write(move |txn| {
             let mut meta = txn.open_table(META)?;
             let found = meta.get(SCHEMA_VERSION_KEY)?.map_or(0, |version| version.value());
-            refuse_newer_than_supported(found, &path)?;
+            schema_version::refuse_newer(found, &path)?;
             meta.insert(SCHEMA_VERSION_KEY, SCHEMA_VERSION)?;
             txn.open_table(IDS)?;
             for table in &tables {
@@ -275,30 +268,6 @@ impl Store {
             }
         }
     }
-
-    fn refuse_future_schema(&self) -> Result<()> {
-        refuse_newer_than_supported(self.schema_version()?, self.path())
-    }
-
-    /// A redb file with tables but without `meta` belongs to another program.
-    fn refuse_foreign_file(&self) -> Result<()> {
-        let names = self.snapshot()?.table_names()?;
-        if names.is_empty() || names.iter().any(|name| name == META.name()) {
-            return Ok(());
-        }
-        Err(Error::NotAStore {
-            path: self.path().to_owned(),
-            reason: format!("it is a redb file of another program, with the table {}", names[0]),
-        })
-    }
-}
-
-fn refuse_newer_than_supported(found: i64, path: &Path) -> Result<()> {
-    if found > SCHEMA_VERSION {
-        let supported = SCHEMA_VERSION;
-        return Err(Error::FutureSchemaVersion { path: path.to_owned(), found, supported });
-    }
-    Ok(())
 }
 
 macro_rules! from_redb {

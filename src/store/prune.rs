@@ -6,10 +6,14 @@ use std::path::Path;
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::{Error, Result};
+use crate::store::block::Block;
 use crate::store::checksum::{Checksum, Entry, Verifier};
+use crate::store::row_cursor::RowCursor;
+use crate::store::tables::{IDS, rows_of};
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::zone::{Block, ZoneRun, ZoneWriter};
-use crate::store::{IDS, Snapshot, Store, rows_of};
+use crate::store::zone_map::ZoneRun;
+use crate::store::zone_writer::ZoneWriter;
+use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
 /// So many blocks are looked at in a transaction, some thousands of rows. Between two of them other
@@ -88,7 +92,7 @@ fn prune_blocks(
     let mut pruned = OldRows::default();
     for noted in &blocks {
         let block = noted.block;
-        let mut times = RowTimes::new(table)?;
+        let mut times = RowTimes::new(table);
         let mut verifier = noted.expected().map(Verifier::new);
         for row in rows.range(block.ids())? {
             let (id, json) = row?;
@@ -102,7 +106,7 @@ fn prune_blocks(
         if let Some(verifier) = verifier {
             verifier.finish(path, table, block.ids())?;
         }
-        let times = times.finish()?;
+        let times = times.finish();
         let old = OldRows::of(&times, before);
         pruned.add(old);
         if old.rows == 0 {
@@ -145,15 +149,16 @@ impl Snapshot {
         run: &ZoneRun,
         mut visit: impl FnMut(&[(i64, Option<i64>)]),
     ) -> Result<()> {
-        let mut times = RowTimes::new(table)?;
-        self.scan(table, run.ids.clone(), run.expected, false, |id, json| {
+        let mut times = RowTimes::new(table);
+        let mut cursor = RowCursor::new(run.ids.clone(), run.expected, false);
+        let _ = self.scan(table, &mut cursor, |id, json| {
             times.push(id, json);
             if times.is_full() {
-                visit(&times.finish()?);
+                visit(&times.finish());
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        visit(&times.finish()?);
+        visit(&times.finish());
         Ok(())
     }
 }

@@ -39,6 +39,7 @@ impl ReopeningHandle {
     }
 
     /// With a handle that writes, opened in a way of its own.
+    #[cfg(test)]
     pub(super) fn with_handle(path: &Path, options: &OpenOptions, handle: Handle) -> Self {
         Self::new(path, Access::ReadWrite, options, Arc::new(handle))
     }

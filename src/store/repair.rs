@@ -3,8 +3,9 @@
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::Result;
-use crate::store::zone::ZoneWriter;
-use crate::store::{IDS, Store, rows_of};
+use crate::store::Store;
+use crate::store::tables::{IDS, rows_of};
+use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 impl Store {

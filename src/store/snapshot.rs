@@ -7,13 +7,17 @@ use std::sync::{Arc, OnceLock};
 use redb::{ReadOnlyTable, ReadTransaction, TableError, TableHandle};
 
 use crate::error::{Error, Result};
-use crate::store::checksum::{self, Expected, Noted, Verifier};
+use crate::store::block::Block;
+use crate::store::checksum::{self, Noted};
 use crate::store::handle::Handle;
+use crate::store::row_cursor::RowCursor;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
+use crate::store::tables::{META, rows_named};
 use crate::store::unwind::Guarded;
-use crate::store::zone::{self, Block, MARKS, Watermark, ZONES, ZoneMap};
-use crate::store::{META, rows_named};
+use crate::store::watermark::{self, MARKS, Watermark};
+use crate::store::zone::ZONES;
+use crate::store::zone_map::ZoneMap;
 use crate::table::Table;
 
 /// One redb read transaction. As long as it lives, the file keeps the pages it sees.
@@ -71,7 +75,7 @@ impl Snapshot {
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
             for table in tables {
                 let Some(rows) = self.open_rows(table.name())? else { return Ok(false) };
-                if !zone::is_complete(table, &rows, &marks)? {
+                if !watermark::is_complete(table, &rows, &marks)? {
                     return Ok(false);
                 }
             }
@@ -130,8 +134,8 @@ impl Snapshot {
             }
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
             match Watermark::read(&marks, table)? {
-                Some(mark) if mark.rows() > 0 => {
-                    let (name, rows) = (table.name(), mark.rows());
+                Some(mark) if mark.rows > 0 => {
+                    let (name, rows) = (table.name(), mark.rows);
                     let reason = format!("the table {name} is gone, with {rows} rows");
                     Err(Error::Damaged { path: self.path().to_owned(), reason })
                 }
@@ -160,6 +164,7 @@ impl Snapshot {
     }
 
     /// The lowest and the highest id in a run of ids; `None` if there is no row.
+    #[cfg(any(feature = "sql", test))]
     pub(crate) fn first_and_last_id(
         &self,
         table: &Table,
@@ -172,33 +177,35 @@ impl Snapshot {
         })
     }
 
-    /// Gives the table's rows in a run of ids to `visit`, ids rising or falling, until it breaks. A
-    /// store that never had the table has no rows of it.
+    /// Gives the rows of the table that the cursor has before it to `visit`, until that breaks. A store
+    /// that never had the table has no rows of it.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if it is known what the run must hold, and after its last row that is not what
-    /// was read; and those of `visit`.
+    /// [`Error::Damaged`] if it is known what the cursor's run of ids must hold, and after the last row
+    /// that is not what was read; and those of `visit`.
     pub(crate) fn scan(
         &self,
         table: &Table,
-        ids: RangeInclusive<i64>,
-        expected: Option<Expected>,
-        descending: bool,
+        cursor: &mut RowCursor,
         mut visit: impl FnMut(i64, &[u8]) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
-        let mut verifier = expected.map(Verifier::new);
+    ) -> Result<ControlFlow<()>> {
+        let mut is_stored = true;
         let flow = self.guard(|| {
-            let Some(rows) = self.rows(table)? else { return Ok(ControlFlow::Break(())) };
-            rows.visit(ids.clone(), descending, |id, json| {
-                if let Some(verifier) = &mut verifier {
-                    verifier.push(id, json);
-                }
+            let Some(ids) = cursor.left() else { return Ok(ControlFlow::Continue(())) };
+            let Some(rows) = self.rows(table)? else {
+                is_stored = false;
+                return Ok(ControlFlow::Continue(()));
+            };
+            rows.visit(ids, cursor.descending, |id, json| {
+                cursor.pass(id, json);
                 visit(id, json)
             })
         })?;
-        let verifier = verifier.filter(|_| flow.is_continue());
-        verifier.map_or(Ok(()), |verifier| verifier.finish(self.path(), table, ids))
+        if flow.is_continue() && is_stored {
+            cursor.finish(self.path(), table)?;
+        }
+        Ok(flow)
     }
 
     /// The table's rows; `None` if the store never had the table.

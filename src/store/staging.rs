@@ -30,9 +30,10 @@ use redb::{ReadableTable, WriteTransaction};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
+use crate::store::Store;
 use crate::store::append::{TableAppender, append, last_id};
 use crate::store::staged::{Chunk, IMPORTS, Import, STAGED, rows_of_chunk, unreadable};
-use crate::store::{IDS, Store, rows_of};
+use crate::store::tables::{IDS, rows_of};
 use crate::table::{Table, reserved};
 
 /// More rows or bytes than this are staged. They take about 0.2 s in one transaction.

@@ -1,33 +1,24 @@
-//! The times of rows one by one, where a row that cannot be read must not hide the others.
+//! The times of rows one by one, so that a row that cannot be read does not hide the others.
 
-use arrow::array::AsArray;
-use arrow::datatypes::TimestampNanosecondType;
-
-use crate::error::Result;
-use crate::row::Decoder;
+use crate::row::TimeReader;
 use crate::store::zone::Zone;
 use crate::table::Table;
 
 /// Reads the time column of rows.
 pub(super) struct RowTimes {
     /// `None` if the table has no time column.
-    decoder: Option<Decoder>,
-    /// The rows' ids, and whether the decoder has a time of each.
-    rows: Vec<(i64, bool)>,
+    reader: Option<TimeReader>,
+    rows: Vec<(i64, Option<i64>)>,
 }
 
 impl RowTimes {
-    pub(super) fn new(table: &'static Table) -> Result<Self> {
-        let decoder = match table.time_index() {
-            Some(index) => Some(Decoder::new(table, &[index])?),
-            None => None,
-        };
-        Ok(Self { decoder, rows: Vec::new() })
+    pub(super) fn new(table: &'static Table) -> Self {
+        Self { reader: TimeReader::new(table), rows: Vec::new() }
     }
 
     pub(super) fn push(&mut self, id: i64, json: &[u8]) {
-        let dated = self.decoder.as_mut().is_some_and(|times| times.push(id, json).is_ok());
-        self.rows.push((id, dated));
+        let time = self.reader.as_mut().and_then(|times| times.read(json).ok());
+        self.rows.push((id, time));
     }
 
     /// Whether it has as many rows as should be looked at together.
@@ -35,18 +26,10 @@ impl RowTimes {
         self.rows.len() >= 1_024
     }
 
-    /// The ids and times of the rows since the last call, in nanoseconds; `None` where a time cannot
-    /// be read.
-    pub(super) fn finish(&mut self) -> Result<Vec<(i64, Option<i64>)>> {
-        let batch = match &mut self.decoder {
-            Some(decoder) => Some(decoder.finish()?),
-            None => None,
-        };
-        let times = batch.as_ref().map(|batch| batch.column(0));
-        let times = times.map(|times| times.as_primitive::<TimestampNanosecondType>().values());
-        let mut times = times.into_iter().flatten().copied();
-        let next = |(id, dated)| (id, if dated { times.next() } else { None });
-        Ok(self.rows.drain(..).map(next).collect())
+    /// The ids and times of the rows since the last call, in nanoseconds; `None` if a time cannot be
+    /// read.
+    pub(super) fn finish(&mut self) -> Vec<(i64, Option<i64>)> {
+        std::mem::take(&mut self.rows)
     }
 }
 

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use redb::{ReadableTableMetadata, TableHandle};
 
 use crate::error::Result;
-use crate::store::{Snapshot, Store, is_own};
+use crate::store::tables::is_own;
+use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
 /// A table in the file whose columns this [`Db`](crate::Db) does not know, so that it cannot be queried.

@@ -20,8 +20,8 @@ use crate::store::file::{
     REDB_MAGIC, copy_private, first_bytes, lock_within, make_private, redb_file_bytes,
 };
 use crate::store::handle::Handle;
-use crate::store::reopening_handle::ReopeningHandle;
-use crate::store::{Store, side_copy, unwind};
+use crate::store::snapshot::Snapshot;
+use crate::store::{schema_version, side_copy, unwind};
 
 /// Where its two commit slots lie, each of which begins with its format.
 const SLOTS: [usize; 2] = [64, 192];
@@ -125,8 +125,7 @@ fn make_upgraded_copy(
         Err(Error::NotAStore { path: path.to_owned(), reason })
     })?;
     let handle = Handle::open_looked_through(new, path)?;
-    let connection = Arc::new(ReopeningHandle::with_handle(path, options, handle));
-    Store { connection, archived: None, upgraded_from: None }.checked()?;
+    schema_version::refuse_unusable(&Snapshot::new(Arc::new(handle))?)?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }
 

@@ -1,5 +1,7 @@
 //! What the project promises about itself: its layers, its packages, and a README that is true.
 
+mod imports;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
@@ -11,13 +13,16 @@ use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
-/// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 26] = [
+use self::imports::Files;
+
+/// The library's modules from the bottom up. A file uses only those above it in this list.
+const LAYERS: [&str; 27] = [
     "clock",
     "nearest",
     "row_location",
     "error",
     "names",
+    "datafusion_error",
     "table",
     "schema",
     "view",
@@ -74,17 +79,29 @@ fn layer_of(module: &str) -> usize {
 }
 
 #[test]
-fn a_file_imports_only_from_the_layers_above_it() {
-    for (name, text) in sources_in("src") {
-        let module = name["src/".len()..].split(['/', '.']).next().unwrap();
+fn files_use_only_the_layers_below_them() {
+    let module = |file: &Path| {
+        let first = file.components().next().unwrap().as_os_str().to_str().unwrap();
+        first.trim_end_matches(".rs").to_owned()
+    };
+    for (file, used) in Files::read(&root().join("src"), "lib.rs").uses() {
+        let user = module(file);
         // The demo is on top of everything, as a program of a user is.
-        if module == "demo" || module == "lib" {
+        if user == "demo" || user == "lib" {
             continue;
         }
-        for line in text.lines().filter(|line| line.starts_with("use crate::")) {
-            let imported = line["use crate::".len()..].split([':', ';', '{']).next().unwrap();
-            assert!(layer_of(imported) <= layer_of(module), "{name}: {line}");
+        for (other, names) in used {
+            let is_below = layer_of(&module(other)) <= layer_of(&user);
+            assert!(is_below, "{} uses {names:?} of {}", file.display(), other.display());
         }
+    }
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    for (src, package) in [("src", "lib.rs"), (COMMAND_LINE, "main.rs")] {
+        let circles = Files::read(&root().join(src), package).circles();
+        assert!(circles.is_empty(), "in {src}:\n{}", circles.join("\n\n"));
     }
 }
 
@@ -131,6 +148,20 @@ fn the_library_depends_on_no_command_line_crate() {
     for name in ["clap", "console", "indicatif", "parquet", "plotters", "rustyline"] {
         assert!(command_line.contains(name) && !library.contains(name), "{name}");
     }
+}
+
+/// Every crate of it stands between a hook and its first row.
+#[test]
+fn recording_alone_needs_few_crates_and_no_datafusion() {
+    let recording = ["normal", "--package", "netsky-db", "--no-default-features"];
+    let crates: BTreeSet<String> = dependencies(&recording)
+        .iter()
+        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+        .collect();
+    let of_sql = ["arrow", "datafusion", "parquet", "sqlparser", "tokio"];
+    let unwanted = crates.iter().find(|name| of_sql.iter().any(|sql| name.starts_with(sql)));
+    assert_eq!(unwanted, None);
+    assert!(crates.len() <= 45, "{} crates: {crates:?}", crates.len());
 }
 
 /// Cargo builds a crate again if it is asked for other features, and DataFusion takes minutes.

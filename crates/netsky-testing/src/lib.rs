@@ -1,6 +1,8 @@
 //! What the tests of netsky-db and of its command line share: stores in temporary directories, answers as
 //! JSON, and files of other programs and other versions.
 
+#![cfg(feature = "sql")]
+
 mod answers;
 mod damage;
 mod dice;

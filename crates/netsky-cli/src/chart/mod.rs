@@ -5,6 +5,7 @@
 mod bar;
 mod data;
 mod heat;
+mod kind;
 mod line;
 mod plot;
 mod scale;
@@ -14,25 +15,14 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use console::Term;
 
 use crate::failure::Failure;
 use crate::output::{self, Answer, Batches, Shown, counted};
 
-use data::Data;
+pub use kind::ChartKind;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ChartKind {
-    /// A bar for each row: a label, a number
-    Bar,
-    /// A line over time: a time or a number, a number, and the line it belongs to if there are several
-    Line,
-    /// A small line in one line of text: as for a line, or a number alone
-    Spark,
-    /// A grid of shades: what goes to the right, what goes down, a number
-    Heat,
-}
+use data::Data;
 
 /// A picture that is asked for.
 pub struct Picture<'a> {

@@ -77,7 +77,14 @@ pub struct ExportArgs {
 const SORT_BYTES: [usize; 4] = [32 << 20, 128 << 20, 512 << 20, usize::MAX];
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
-    if unknown::run(store, args)? {
+    let request = unknown::Request {
+        target: &args.target,
+        file: args.file.as_deref(),
+        format: args.format,
+        needs_times: args.by_day || args.since.is_some() || args.until.is_some(),
+        force: args.force,
+    };
+    if unknown::run(store, &request)? {
         return Ok(());
     }
     let exports = exports(args)?;

@@ -11,7 +11,7 @@ use netsky_db::internal;
 
 use crate::failure::Failure;
 use crate::figures;
-use crate::output::{self, Format};
+use crate::output::{self, Answer, Format};
 use crate::store::StoreArgs;
 
 use troubles::{Trouble, Troubles};
@@ -45,7 +45,7 @@ const SHOWN_OF_A_KIND: usize = 5;
 pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
     if args.watch {
-        return watch::run(&db);
+        return watch::run(&db, list);
     }
     let mut troubles = Troubles::default();
     troubles.look(&db)?;
@@ -55,6 +55,19 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
         Format::Table | Format::Markdown => output::print_batch(args.format, readable(&now)?),
         format => output::print_batch(format, all(&now)?),
     }
+}
+
+/// The list as text.
+fn list(troubles: &Troubles) -> Result<String, Failure> {
+    let now = troubles.now(internal::now());
+    if now.is_empty() {
+        return Ok(WELL.to_owned());
+    }
+    let batch = readable(&now)?;
+    let mut text = Vec::new();
+    let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
+    output::write(Format::Table, answer, &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 const WELL: &str = "All is well: nothing is open, stuck or silent.";

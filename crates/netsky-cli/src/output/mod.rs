@@ -1,5 +1,6 @@
 //! Answers in the formats that people and programs read.
 
+mod answer;
 mod destination;
 mod json;
 mod pager;
@@ -17,7 +18,7 @@ use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::Schema;
 use arrow::json::writer::{JsonArray, LineDelimited};
 use clap::ValueEnum;
 use indicatif::HumanCount;
@@ -25,6 +26,7 @@ use indicatif::HumanCount;
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 
+pub use answer::{Answer, Batches, Shown};
 pub use destination::{Destination, Whole, create_dir};
 pub use summary::Summary;
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
@@ -92,26 +94,6 @@ pub const ROWS_SHOWN: u64 = 40;
 
 /// So many rows decide how wide the columns of a longer table are.
 const ROWS_OF_LAYOUT: usize = 1_000;
-
-/// The answer of a query: its columns, and its rows as they come.
-pub struct Answer<B> {
-    pub schema: SchemaRef,
-    pub batches: B,
-}
-
-/// The batches of an answer.
-pub trait Batches: Iterator<Item = netsky_db::Result<RecordBatch>> {}
-
-impl<B: Iterator<Item = netsky_db::Result<RecordBatch>>> Batches for B {}
-
-/// What became of an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// How many rows it has.
-    pub rows: u64,
-    /// How many of them were printed.
-    pub shown: u64,
-}
 
 /// Prints a batch that a command put together by itself, all of it. There, nulls need no word.
 pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {

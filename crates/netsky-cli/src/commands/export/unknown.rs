@@ -1,7 +1,9 @@
 //! Export of a table whose columns are not known: each row as it is stored.
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -9,16 +11,25 @@ use indicatif::HumanBytes;
 use netsky_db::{Db, TABLES, Table, UnknownTable};
 use serde::de::IgnoredAny;
 
-use super::ExportArgs;
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Destination, Guarded};
 use crate::store::StoreArgs;
 
+/// What `netsky export` was called with, as far as a table of unknown columns needs it.
+pub struct Request<'a> {
+    pub target: &'a OsStr,
+    pub file: Option<&'a Path>,
+    pub format: Option<TableFormat>,
+    /// Whether rows are to be chosen or divided by their times.
+    pub needs_times: bool,
+    pub force: bool,
+}
+
 /// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
 /// none at all.
-pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<bool, Failure> {
-    let name = args.target.to_string_lossy();
+pub fn run(store: &StoreArgs, request: &Request<'_>) -> Result<bool, Failure> {
+    let name = request.target.to_string_lossy();
     if Table::find(&name, TABLES).is_ok() {
         return Ok(false);
     }
@@ -27,21 +38,20 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<bool, Failure> {
     let Some(table) = db.unknown_tables()?.into_iter().find(|table| table.name == name) else {
         return Ok(false);
     };
-    export(&db, &table, args).map(|()| true)
+    export(&db, &table, request).map(|()| true)
 }
 
-fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failure> {
+fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Failure> {
     let name = &table.name;
-    let Some(file) = &args.file else {
+    let Some(file) = request.file else {
         return Err(Failure::input(format!(
             "name the file that {name} goes to: netsky export {name} {name}.ndjson, or - for standard output"
         )));
     };
     let to_stdout = file.as_os_str() == "-";
     let named = if to_stdout { None } else { FileFormat::of(file) };
-    let format = args.format.or(named.map(|named| named.format)).unwrap_or(TableFormat::Ndjson);
-    if format != TableFormat::Ndjson || args.by_day || args.since.is_some() || args.until.is_some()
-    {
+    let format = request.format.or(named.map(|named| named.format)).unwrap_or(TableFormat::Ndjson);
+    if format != TableFormat::Ndjson || request.needs_times {
         return Err(Failure::input(format!(
             "the columns of {name} are not known, so all its rows are exported as they are stored, as \
              NDJSON: netsky export {name} {name}.ndjson"
@@ -55,7 +65,7 @@ fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failur
         }
         .map(|_| ());
     }
-    let mut file_out = Destination::create_private(file, args.force)?;
+    let mut file_out = Destination::create_private(file, request.force)?;
     let rows = match named.is_some_and(|named| named.gzipped) {
         true => {
             let mut out = GzEncoder::new(&mut file_out, Compression::default());

@@ -9,15 +9,15 @@ use console::{Key, Style, Term, truncate_str};
 use netsky_db::{Db, internal};
 
 use crate::commands::top::troubles::Troubles;
-use crate::commands::top::{WELL, readable};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{self, Answer, Format};
+use crate::output;
 use crate::terminal::{self, Remembered};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
-pub fn run(db: &Db) -> Result<(), Failure> {
+/// Draws what `list` makes of the issues until a key ends it.
+pub fn run(db: &Db, list: fn(&Troubles) -> Result<String, Failure>) -> Result<(), Failure> {
     if !stdout().is_terminal() || !stdin().is_terminal() {
         return Err(Failure::usage(
             "--watch draws on a terminal and takes keys from it; here is none",
@@ -71,18 +71,6 @@ impl Drop for OtherScreen {
     fn drop(&mut self) {
         terminal::restore();
     }
-}
-
-fn list(troubles: &Troubles) -> Result<String, Failure> {
-    let now = troubles.now(internal::now());
-    if now.is_empty() {
-        return Ok(WELL.to_owned());
-    }
-    let batch = readable(&now)?;
-    let mut text = Vec::new();
-    let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
-    output::write(Format::Table, answer, &mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 #[derive(Debug, PartialEq, Eq)]

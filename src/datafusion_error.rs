@@ -1,0 +1,102 @@
+//! Errors on their way through DataFusion: one of this crate comes out as itself, and one of DataFusion or
+//! Arrow becomes one of this crate.
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+use crate::error::Error;
+
+impl From<DataFusionError> for Error {
+    /// An error of this crate that passed through DataFusion comes out as itself.
+    fn from(error: DataFusionError) -> Self {
+        let mut error = error;
+        loop {
+            error = match error {
+                DataFusionError::External(inner) => match inner.downcast::<Error>() {
+                    Ok(own) => return *own,
+                    Err(foreign) => match foreign.downcast::<DataFusionError>() {
+                        Ok(wrapped) => *wrapped,
+                        Err(foreign) => {
+                            return Self::Query(Box::new(DataFusionError::External(foreign)));
+                        }
+                    },
+                },
+                DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                    *inner
+                }
+                DataFusionError::ArrowError(inner, trace) => match *inner {
+                    ArrowError::ExternalError(inner) => DataFusionError::External(inner),
+                    other => {
+                        return Self::Query(Box::new(DataFusionError::ArrowError(
+                            Box::new(other),
+                            trace,
+                        )));
+                    }
+                },
+                DataFusionError::Shared(inner) => match std::sync::Arc::try_unwrap(inner) {
+                    Ok(inner) => inner,
+                    Err(shared) => return Self::from_shared(shared),
+                },
+                DataFusionError::SQL(error, _) => {
+                    return Self::Syntax { message: parser_message(&error) };
+                }
+                DataFusionError::ResourcesExhausted(message) => {
+                    return Self::MemoryLimit { message };
+                }
+                other => return Self::Query(Box::new(other)),
+            };
+        }
+    }
+}
+
+impl Error {
+    /// An error that several partitions share cannot be moved out; what callers match on is copied.
+    fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
+        if let DataFusionError::External(inner) = shared.find_root() {
+            match inner.downcast_ref::<Error>() {
+                Some(Self::CorruptRow { table, id, reason }) => {
+                    let (table, reason) = (table.clone(), reason.clone());
+                    return Self::CorruptRow { table, id: *id, reason };
+                }
+                Some(Self::Damaged { path, reason }) => {
+                    return Self::Damaged { path: path.clone(), reason: reason.clone() };
+                }
+                Some(Self::NoThread { reason }) => {
+                    return Self::NoThread { reason: reason.clone() };
+                }
+                Some(Self::QueryAborted { reason }) => {
+                    return Self::QueryAborted { reason: reason.clone() };
+                }
+                _ => {}
+            }
+        }
+        if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
+            return Self::MemoryLimit { message: message.clone() };
+        }
+        Self::Query(Box::new(DataFusionError::Shared(shared)))
+    }
+}
+
+fn parser_message(error: &ParserError) -> String {
+    match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
+        ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+    }
+}
+
+impl From<Error> for DataFusionError {
+    /// Wraps the error so that it can pass through DataFusion and come out as itself.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Query(inner) => *inner,
+            other => Self::External(Box::new(other)),
+        }
+    }
+}
+
+impl From<ArrowError> for Error {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}

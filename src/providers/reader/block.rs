@@ -1,0 +1,99 @@
+//! Blocks of rows as Arrow batches, whatever the encoding of a block.
+//!
+//! A block is read in two steps, so that columns are decoded only for rows that a filter has kept: first
+//! the columns that the filter needs, of every row, then the late ones, of the rows that were selected.
+//!
+//! Rows of JSON are the only encoding. A reader of another one stands beside [`JsonReader`]:
+//! [`next_batch`](BlockReader::next_batch) finishes the JSON batch that is open, takes a batch from the
+//! other reader, and notes which of the two [`late_columns`](BlockReader::late_columns) has to ask.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
+
+use crate::error::Result;
+use crate::providers::id_ranges::IdRange;
+use crate::providers::metrics::ScanMetrics;
+use crate::providers::reader::columns::BlockColumns;
+use crate::providers::reader::json::{JsonReader, ReadEnd};
+use crate::providers::scan_config::ScanConfig;
+
+/// Reads the rows in some ranges of ids, a batch at a time.
+#[derive(Debug)]
+pub(super) struct BlockReader {
+    /// The ranges that are not read to their end.
+    id_ranges: VecDeque<IdRange>,
+    json: JsonReader,
+    /// Nothing of a row is asked for but that it is there.
+    only_counts: bool,
+    /// The block that was read last.
+    block: Option<usize>,
+    metrics: ScanMetrics,
+}
+
+impl BlockReader {
+    /// `is_filtered` says that rows will be selected, so that their number alone is of no use.
+    pub(super) fn new(
+        config: &ScanConfig,
+        columns: &BlockColumns,
+        id_ranges: &[IdRange],
+        is_filtered: bool,
+        metrics: ScanMetrics,
+    ) -> Result<Self> {
+        let has_columns = !(columns.first.is_empty() && columns.late.is_empty());
+        Ok(Self {
+            id_ranges: id_ranges.iter().cloned().collect(),
+            json: JsonReader::new(config, columns, metrics.clone())?,
+            only_counts: !has_columns && !is_filtered && config.skipped.is_none(),
+            block: None,
+            metrics,
+        })
+    }
+
+    /// The first columns of the next rows: `max_rows` of them, or fewer if they are large or there are
+    /// no more. `None` after the last row, or once `wanted` says that nobody waits for the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptRow`](crate::Error::CorruptRow), [`Error::Damaged`](crate::Error::Damaged) and
+    /// [`Error::Storage`](crate::Error::Storage).
+    pub(super) fn next_batch(
+        &mut self,
+        max_rows: usize,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Option<RecordBatch>> {
+        while let Some(id_range) = self.id_ranges.front() {
+            if let Some(zone) = id_range.known.filter(|_| self.only_counts) {
+                self.metrics.blocks_counted.add(1);
+                self.id_ranges.pop_front();
+                return Ok(Some(rows_without_columns(zone.rows)?));
+            }
+            if self.block.replace(id_range.block) != Some(id_range.block) {
+                self.metrics.blocks_read.add(1);
+            }
+            match self.json.read(id_range, max_rows, &wanted)? {
+                ReadEnd::Range => self.id_ranges.pop_front(),
+                ReadEnd::Batch => return self.json.finish(),
+                ReadEnd::Unwanted => return Ok(None),
+            };
+        }
+        self.json.finish()
+    }
+
+    /// The late columns of the rows at these positions in the last batch; of all its rows if `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_batch`](Self::next_batch).
+    pub(super) fn late_columns(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
+        self.json.late_columns(positions)
+    }
+}
+
+fn rows_without_columns(rows: u64) -> Result<RecordBatch> {
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)?)
+}

@@ -1,0 +1,239 @@
+//! Writing zones and checksums in the transaction that writes their rows.
+
+use std::collections::BTreeMap;
+
+use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
+
+use crate::error::{Error, Result};
+use crate::row::TimeReader;
+use crate::store::block::Block;
+use crate::store::checksum::{self, Checksum, ChecksumsTable, Entry, Noted};
+use crate::store::watermark::{MARKS, Watermark, WatermarkState};
+use crate::store::zone::{ZONES, Zone};
+use crate::table::Table;
+
+/// Writes a table's zones and checksums beside its rows.
+pub(super) struct ZoneWriter<'txn> {
+    table: &'static Table,
+    zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
+    marks: RedbTable<'txn, &'static str, (i64, u64)>,
+    checksums: ChecksumsTable<'txn>,
+    mark: Watermark,
+    /// What the open block has gained since it was last written.
+    pending: Option<(Block, Entry)>,
+}
+
+impl<'txn> ZoneWriter<'txn> {
+    /// Opens the zones and brings them up to the rows that are there.
+    pub(super) fn open(
+        txn: &'txn WriteTransaction,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<Self> {
+        let (mut writer, is_marked) = Self::of(txn, table)?;
+        match writer.mark.check(rows)? {
+            WatermarkState::Current | WatermarkState::Behind { .. } if !is_marked => {
+                writer.clear()?
+            }
+            WatermarkState::Current => return Ok(writer),
+            WatermarkState::Behind { .. } => {}
+            WatermarkState::Stale => writer.clear()?,
+        }
+        writer.catch_up(table, rows)?;
+        Ok(writer)
+    }
+
+    /// Makes the zones anew, whatever they say.
+    pub(super) fn rebuild(
+        txn: &'txn WriteTransaction,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let (mut writer, _) = Self::of(txn, table)?;
+        writer.clear()?;
+        writer.catch_up(table, rows)
+    }
+
+    /// With the zones as they are, and whether there is a mark.
+    fn of(txn: &'txn WriteTransaction, table: &'static Table) -> Result<(Self, bool)> {
+        let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
+        let found = Watermark::read(&marks, table)?;
+        let mark = found.unwrap_or(Watermark::NONE);
+        let checksums = checksum::open(txn, table.name())?;
+        let writer = Self { table, zones, marks, checksums, mark, pending: None };
+        Ok((writer, found.is_some()))
+    }
+
+    fn catch_up(
+        &mut self,
+        table: &'static Table,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        for (block, (entry, last_id)) in zones_of_rows(table, rows, self.mark)? {
+            self.gain(block, entry, last_id, rows)?;
+        }
+        self.write(rows)
+    }
+
+    /// Takes note of a row that was inserted. It need not be the last: the rows of an import come below
+    /// those that were recorded while it was moved.
+    pub(super) fn add(
+        &mut self,
+        id: i64,
+        time: Option<i64>,
+        json: &[u8],
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let entry = Entry { zone: Zone::of_row(time), checksum: Checksum::of_row(id, json) };
+        self.gain(Block::of(id), entry, id, rows)
+    }
+
+    fn gain(
+        &mut self,
+        block: Block,
+        entry: Entry,
+        last_id: i64,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        if self.pending.is_some_and(|(open, _)| open != block) {
+            self.write_block(rows)?;
+        }
+        let (_, pending) = self.pending.get_or_insert((block, Entry::default()));
+        pending.zone.add(entry.zone);
+        pending.checksum.add(entry.checksum);
+        let id = self.mark.id.max(last_id);
+        self.mark = Watermark { id, rows: self.mark.rows + entry.zone.rows };
+        Ok(())
+    }
+
+    /// Writes what was noted. Without it, the zones fall behind.
+    pub(super) fn write(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
+        self.write_block(rows)?;
+        self.marks.insert(self.table.name(), (self.mark.id, self.mark.rows))?;
+        Ok(())
+    }
+
+    fn write_block(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
+        let Some((block, pending)) = self.pending.take() else { return Ok(()) };
+        let before = self.noted(block)?;
+        let entry = match (before.zone, before.checksum()) {
+            (None, _) => pending,
+            (Some(mut zone), Some(mut checksum)) => {
+                zone.add(pending.zone);
+                checksum.add(pending.checksum);
+                Entry { zone, checksum }
+            }
+            // Another version of netsky wrote to the block, or its zone is damaged. Its rows are read
+            // once, at most 1,024.
+            (Some(_), None) => {
+                let mut reader = ZoneReader::new(self.table);
+                for row in rows.range(*block.ids().start()..=self.mark.id)? {
+                    let (id, json) = row?;
+                    reader.push(id.value(), json.value());
+                }
+                reader.finish().0
+            }
+        };
+        self.insert(block, entry)
+    }
+
+    /// What is noted of a block.
+    pub(super) fn noted(&self, block: Block) -> Result<Noted> {
+        let zone = self.zones.get((self.table.name(), block.key()))?;
+        let zone = zone.map(|zone| Zone::from_stored(zone.value()));
+        let entry = self.checksums.get(block.key())?;
+        let entry = entry.and_then(|entry| Entry::from_stored(entry.value()));
+        Ok(Noted { block, zone, entry })
+    }
+
+    fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {
+        self.zones.insert((self.table.name(), block.key()), entry.zone.stored())?;
+        self.checksums.insert(block.key(), entry.stored().as_slice())?;
+        Ok(())
+    }
+
+    /// The first blocks from `from` on that may have rows of before the moment, at most so many.
+    pub(super) fn blocks_before(
+        &self,
+        moment: i64,
+        from: Block,
+        at_most: usize,
+    ) -> Result<Vec<Noted>> {
+        let noted = checksum::noted(self.table.name(), &self.zones, Some(&self.checksums), from)?;
+        let noted = noted.ok_or_else(|| Error::Storage("the zones are out of order".into()))?;
+        let is_old = |zone: Zone| zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment);
+        let may_be_old = |noted: &Noted| noted.believed().is_none_or(is_old);
+        Ok(noted.into_iter().filter(may_be_old).take(at_most).collect())
+    }
+
+    /// Takes note that so many rows of a block are gone, and what is left.
+    pub(super) fn remove_rows(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
+        if left.zone.rows == 0 {
+            self.zones.remove((self.table.name(), block.key()))?;
+            self.checksums.remove(block.key())?;
+        } else {
+            self.insert(block, left)?;
+        }
+        self.mark.rows = self.mark.rows.saturating_sub(gone);
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        let of_table = (self.table.name(), i64::MIN)..=(self.table.name(), i64::MAX);
+        self.zones.retain_in(of_table, |_, _| false)?;
+        self.checksums.retain(|_, _| false)?;
+        self.mark = Watermark::NONE;
+        Ok(())
+    }
+}
+
+/// The zones and checksums of the rows past the mark, with the last id in each block.
+fn zones_of_rows(
+    table: &'static Table,
+    rows: &impl ReadableTable<i64, &'static [u8]>,
+    mark: Watermark,
+) -> Result<BTreeMap<Block, (Entry, i64)>> {
+    let mut zones = BTreeMap::new();
+    let mut open: Option<(Block, ZoneReader)> = None;
+    for row in rows.range(mark.past())? {
+        let (id, json) = row?;
+        let (id, block) = (id.value(), Block::of(id.value()));
+        if let Some((finished, reader)) = open.take_if(|(open, _)| *open != block) {
+            zones.insert(finished, reader.finish());
+        }
+        let (_, reader) = match &mut open {
+            Some(open) => open,
+            None => open.insert((block, ZoneReader::new(table))),
+        };
+        reader.push(id, json.value());
+    }
+    if let Some((finished, reader)) = open {
+        zones.insert(finished, reader.finish());
+    }
+    Ok(zones)
+}
+
+/// Reads the zone and the checksum of a block off its rows.
+struct ZoneReader {
+    entry: Entry,
+    last_id: i64,
+    /// `None` if the table has no time column.
+    times: Option<TimeReader>,
+}
+
+impl ZoneReader {
+    fn new(table: &'static Table) -> Self {
+        Self { entry: Entry::default(), last_id: i64::MIN, times: TimeReader::new(table) }
+    }
+
+    fn push(&mut self, id: i64, json: &[u8]) {
+        let time = self.times.as_mut().and_then(|times| times.read(json).ok());
+        self.entry.zone.add(Zone::of_row(time));
+        self.entry.checksum.add(Checksum::of_row(id, json));
+        self.last_id = id;
+    }
+
+    fn finish(self) -> (Entry, i64) {
+        (self.entry, self.last_id)
+    }
+}
