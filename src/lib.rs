@@ -54,9 +54,10 @@
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `thread_pool.rs` | threads for work that blocks |
 //! | `providers/` | the `TableProvider` and its scan |
-//! | `query/` | sessions, the runtime, what SQL may do |
+//! | `query/` | [`PreparedQuery`], [`QueryOptions`], sessions, the runtime, what SQL may do |
 //! | `import.rs` | NDJSON into the store |
-//! | `db.rs` | [`Db`], which puts it all together |
+//! | `db.rs` | [`Db`], which puts it all together: opening and recording |
+//! | `querying.rs` | the calls of [`Db`] that query |
 //! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
@@ -82,6 +83,7 @@ mod nearest;
 mod options;
 mod providers;
 mod query;
+mod querying;
 mod recorder;
 mod row;
 mod schema;
@@ -100,7 +102,7 @@ pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
 pub use providers::{QueryProgress, ScanCounts};
-pub use query::{QueryStream, format_table, times_as_text};
+pub use query::{PreparedQuery, QueryOptions, QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
 pub use schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord, Direction,

@@ -10,6 +10,7 @@ mod limits;
 mod maintenance;
 mod opening;
 mod oracle;
+mod prepare;
 mod project;
 mod pushdown;
 mod recorder;

@@ -12,7 +12,7 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "clock",
     "nearest",
     "error",
@@ -32,6 +32,7 @@ const LAYERS: [&str; 21] = [
     "query",
     "import",
     "db",
+    "querying",
     "maintenance",
     "recorder",
 ];

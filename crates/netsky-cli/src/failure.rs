@@ -148,6 +148,7 @@ fn next_step(error: &Error) -> &'static str {
         }
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
+        Error::InvalidView { .. } => "correct its SQL, or the columns that it declares",
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
@@ -238,6 +239,7 @@ mod tests {
             Error::UnknownColumn { name: text(), nearest: nearest() },
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
+            Error::InvalidView { view: text(), reason: text() },
             Error::Syntax { message: text() },
             Error::ParameterCount { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },

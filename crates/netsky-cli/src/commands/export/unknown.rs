@@ -13,21 +13,18 @@ use super::ExportArgs;
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Destination, Guarded};
-use crate::store::StoreArgs;
 
 /// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
 /// none at all.
-pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<bool, Failure> {
+pub fn run(db: &Db, args: &ExportArgs) -> Result<bool, Failure> {
     let name = args.target.to_string_lossy();
     if Table::find(&name, TABLES).is_ok() {
         return Ok(false);
     }
-    // Without a store there is no table, and that is told by those who look for it.
-    let Ok(db) = store.open_read_only() else { return Ok(false) };
     let Some(table) = db.unknown_tables()?.into_iter().find(|table| table.name == name) else {
         return Ok(false);
     };
-    export(&db, &table, args).map(|()| true)
+    export(db, &table, args).map(|()| true)
 }
 
 fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failure> {
