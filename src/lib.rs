@@ -42,6 +42,7 @@
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
+//! | `error_kind.rs` | [`ErrorKind`]: what to do about any error |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
@@ -73,6 +74,7 @@ mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod error;
+mod error_kind;
 mod import;
 #[doc(hidden)]
 pub mod internal;
@@ -96,6 +98,7 @@ mod views;
 
 pub use db::{Db, TableSummary};
 pub use error::{Error, LockHolder, Result};
+pub use error_kind::ErrorKind;
 pub use import::Imported;
 pub use maintenance::Pruned;
 pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
@@ -115,6 +118,13 @@ pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 pub use temp_files::remove_temp_files;
 pub use view::{View, ViewColumn, ViewType};
 pub use views::VIEWS;
+
+/// The versions of Arrow and DataFusion that this crate's types come from. Use them through here, so that
+/// [`Db::table`] fits your session and batches fit your code.
+///
+/// Each release of DataFusion breaks its API, and takes another release of Arrow. So a release of this crate
+/// with another version of either is a breaking one.
+pub use {arrow, datafusion};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

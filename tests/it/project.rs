@@ -12,10 +12,11 @@ use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
 /// The library's modules from the bottom up. A file imports only from those above it in this list.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "clock",
     "nearest",
     "error",
+    "error_kind",
     "table",
     "schema",
     "view",

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use netsky_db::{Error, Nearest};
+use netsky_db::{Error, ErrorKind, Nearest};
 
 use crate::output;
 
@@ -100,23 +100,14 @@ const SPILLING: &str =
     "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`";
 
 fn code(error: &Error) -> u8 {
-    match error {
-        Error::TimedOut { .. } => 124,
-        Error::StoreNotFound { .. }
-        | Error::NotAStore { .. }
-        | Error::UpgradeRequired { .. }
-        | Error::Damaged { .. }
-        | Error::CorruptRow { .. }
-        | Error::Locked { .. }
-        | Error::Busy { .. }
-        | Error::InUse { .. }
-        | Error::FutureSchemaVersion { .. }
-        | Error::ReadOnlyStore { .. }
-        | Error::HomeDirMissing
-        | Error::CommitUncertain(_)
-        | Error::StoreReplaced { .. }
-        | Error::Storage(_)
-        | Error::Io { .. } => 3,
+    match error.kind() {
+        ErrorKind::Timeout => 124,
+        ErrorKind::NotFound
+        | ErrorKind::Busy
+        | ErrorKind::Unsupported
+        | ErrorKind::Damaged
+        | ErrorKind::Uncertain
+        | ErrorKind::Io => 3,
         _ => 1,
     }
 }
