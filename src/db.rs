@@ -213,7 +213,9 @@ impl OpenOptions {
     /// Those of `Db::open`.
     pub fn open_default(&self) -> Result<Db> {
         let path = Db::default_path()?;
-        store::own_private_dir(&path)?;
+        if self.create || path.exists() {
+            store::own_private_dir(&path)?;
+        }
         store::refuse_link(&path)?;
         self.open(path)
     }

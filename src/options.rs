@@ -29,6 +29,7 @@ const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
+    pub(crate) create: bool,
     pub(crate) on_repair: RepairListener,
     pub(crate) busy_timeout: Duration,
     pub(crate) maintenance_progress: MaintenanceProgress,
@@ -44,10 +45,29 @@ impl OpenOptions {
     /// What `Db::open` and its kin use.
     pub fn new() -> Self {
         Self {
+            create: true,
             on_repair: RepairListener::default(),
             busy_timeout: BUSY_TIMEOUT,
             maintenance_progress: MaintenanceProgress::default(),
         }
+    }
+
+    /// Whether opening for writing creates a store if there is none. The default is true. With false, opening
+    /// fails with [`Error::StoreNotFound`](crate::Error::StoreNotFound), and refuses a SQLite file of an
+    /// older netsky instead of moving it aside.
+    ///
+    /// ```
+    /// use netsky_db::{Error, OpenOptions};
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("meta.db");
+    /// let opened = OpenOptions::new().create(false).open(&path);
+    /// assert!(matches!(opened, Err(Error::StoreNotFound { .. })));
+    /// assert!(!path.exists());
+    /// ```
+    #[must_use]
+    pub fn create(self, create: bool) -> Self {
+        Self { create, ..self }
     }
 
     /// How long opening or writing waits while another process writes, before it fails with
