@@ -208,7 +208,7 @@ mod tests {
         let runtime = Builder::new_current_thread().build().unwrap();
         let planned = runtime.block_on(async {
             let ctx = SessionContext::new();
-            let table = StoreTable::latest(TickRecord::TABLE, store).for_any_session();
+            let table = StoreTable::new(TickRecord::TABLE, store).for_any_session();
             ctx.register_table("ticks", Arc::new(table)).unwrap();
             let sql = "SELECT source FROM ticks WHERE ts_utc > '1970-01-01T01:00:00Z'";
             let query = ctx.sql(sql).await.unwrap();
