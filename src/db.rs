@@ -4,21 +4,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(feature = "sql")]
-use arrow::array::RecordBatch;
-#[cfg(feature = "sql")]
-use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
-#[cfg(feature = "sql")]
-use datafusion::catalog::TableProvider;
-#[cfg(feature = "sql")]
-use datafusion::prelude::SessionContext;
 
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 #[cfg(feature = "sql")]
-use crate::query::{self, QueryRuntime, QueryStream, SessionFactory};
+use crate::query::{Queries, SessionFactory};
 use crate::row::{EncodedRow, RowParser, RowSpool, TimeReader};
 use crate::schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
@@ -27,8 +19,6 @@ use crate::schema::{
     WorkspaceRecord,
 };
 use crate::store::{self, Store};
-#[cfg(feature = "sql")]
-use crate::table::Value;
 use crate::table::{Record, Table};
 use crate::views::VIEWS;
 
@@ -40,11 +30,8 @@ use crate::views::VIEWS;
 pub struct Db {
     store: Store,
     tables: Arc<[&'static Table]>,
-    options: OpenOptions,
     #[cfg(feature = "sql")]
-    sessions: Arc<SessionFactory>,
-    #[cfg(feature = "sql")]
-    runtime: Arc<QueryRuntime>,
+    pub(crate) queries: Queries,
 }
 
 /// A table, and what of it can be told without reading it through.
@@ -110,15 +97,16 @@ impl Db {
         OpenOptions::new().open_read_only(path)
     }
 
-    fn new(store: Store, tables: Vec<&'static Table>, options: &OpenOptions) -> Self {
+    fn new(store: Store) -> Self {
         Self {
             #[cfg(feature = "sql")]
-            sessions: Arc::new(SessionFactory::new(store.clone(), tables.clone(), options.clone())),
-            #[cfg(feature = "sql")]
-            runtime: Arc::default(),
+            queries: Queries::new(SessionFactory::new(
+                store.clone(),
+                TABLES.to_vec(),
+                VIEWS.iter().collect(),
+            )),
             store,
-            tables: tables.into(),
-            options: options.clone(),
+            tables: TABLES.into(),
         }
     }
 
@@ -131,8 +119,7 @@ impl Db {
     pub fn with_tables(&self, tables: &[&'static Table]) -> Result<Self> {
         let mut all = self.tables().to_vec();
         for &table in tables {
-            let is_view = VIEWS.iter().any(|view| view.name() == table.name());
-            if is_view || all.iter().any(|known| known.name() == table.name()) {
+            if self.has_view(table.name()) || all.iter().any(|known| known.name() == table.name()) {
                 return Err(Error::TableExists { name: table.name().to_owned() });
             }
             all.push(table);
@@ -142,9 +129,20 @@ impl Db {
         }
         Ok(Self {
             #[cfg(feature = "sql")]
-            runtime: Arc::clone(&self.runtime),
-            ..Self::new(self.store.clone(), all, &self.options)
+            queries: self.queries.with_tables(all.clone()),
+            tables: all.into(),
+            ..self.clone()
         })
+    }
+
+    /// Whether a view has the name. Without SQL those of the catalogue count, so that a program that only
+    /// records makes no table that another cannot query.
+    fn has_view(&self, name: &str) -> bool {
+        #[cfg(feature = "sql")]
+        let views = self.queries.sessions().views().iter().copied();
+        #[cfg(not(feature = "sql"))]
+        let views = VIEWS.iter();
+        views.into_iter().any(|view| view.name() == name)
     }
 
     /// Brings the store to the newest schema: makes the tables that it lacks and sets its version.
@@ -232,7 +230,9 @@ impl OpenOptions {
     /// Those of `Db::open`.
     pub fn open_default(&self) -> Result<Db> {
         let path = Db::default_path()?;
-        store::own_private_dir(&path)?;
+        if self.create || path.exists() {
+            store::own_private_dir(&path)?;
+        }
         store::refuse_link(&path)?;
         self.open(path)
     }
@@ -244,7 +244,7 @@ impl OpenOptions {
     /// Those of `Db::open_path`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Db> {
         let store = Store::open(path.as_ref(), self)?;
-        let db = Db::new(store, TABLES.to_vec(), self);
+        let db = Db::new(store);
         db.migrate()?;
         Ok(db)
     }
@@ -256,7 +256,7 @@ impl OpenOptions {
     /// Those of `Db::open_read_only`.
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Db> {
         let store = Store::open_read_only(path.as_ref(), self)?;
-        Ok(Db::new(store, TABLES.to_vec(), self))
+        Ok(Db::new(store))
     }
 }
 
@@ -478,143 +478,7 @@ impl Db {
     }
 }
 
-/// Querying. A query sees one snapshot of the store: what was committed when it began, in all of
-/// its tables. SQL only reads: it can change nothing and reach no file.
-///
-/// Rows lie in blocks of 1,024 ids, and each block has a checksum. A query that reads a whole block
-/// compares it, and fails with [`Error::Damaged`] if bytes of the rows have changed in the file, or if rows
-/// are missing. It does not compare it if it reads only part of the block: rows by their ids, up to a
-/// limit, or the smallest and the largest id. With
-/// [`skip_corrupt`](crate::OpenOptions::skip_corrupt) no checksum is compared.
-///
-/// Each query runs on threads of its own. A statement has at most 16 MiB, 20,000 operators and
-/// operands in one expression (lists are longer: commas do not count), and 2,000 queries, tables and
-/// joins together; a larger one fails with [`Error::Syntax`].
-#[cfg(feature = "sql")]
-impl Db {
-    /// Runs a query and returns the answer as an ASCII table.
-    ///
-    /// Call it from anywhere: plain code, or inside an async runtime, whose thread it blocks.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`] and
-    /// [`Error::UnknownColumn`] if the SQL is at fault; [`Error::CorruptRow`] if the query meets one;
-    /// [`Error::Damaged`] if rows are not what was recorded; [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
-    pub fn query(&self, sql: &str) -> Result<String> {
-        let (schema, batches) = self.collect(sql)?;
-        query::format_table(&schema, &batches)
-    }
-
-    /// Runs a query and returns the answer as Arrow batches, all in memory. Times are timestamps;
-    /// [`times_as_text`](crate::times_as_text) turns them into text.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`query`](Self::query).
-    pub fn query_batches(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        Ok(self.collect(sql)?.1)
-    }
-
-    fn collect(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
-        query::collect(Arc::clone(&self.sessions), &self.runtime, sql.to_owned())
-    }
-
-    /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It
-    /// works on any executor.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`query`](Self::query) that planning finds; the stream gives the others.
-    pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
-        self.query_stream_with(sql, &[]).await
-    }
-
-    /// Starts a query with parameters: `$1` in it stands for the first, `$2` for the second, and so on.
-    ///
-    /// A parameter is a value, and never read as SQL. It is taken for the type of what it is compared
-    /// with, so that a text will do for a time or a number, in the form that SQL has it.
-    ///
-    /// ```
-    /// # use chrono::Utc;
-    /// use futures::executor::block_on_stream;
-    /// use netsky_db::Value;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> netsky_db::Result<()> {
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
-    /// # db.record_tick(Utc::now(), "it's cron", "{}")?;
-    /// let sql = "SELECT id FROM ticks WHERE source = $1 AND ts_utc >= $2";
-    /// let parameters = [Value::Text("it's cron".into()), Value::Text("2026-04-15".into())];
-    /// let answer = db.query_stream_with(sql, &parameters).await?;
-    /// let rows: usize = block_on_stream(answer).map(|batch| batch.unwrap().num_rows()).sum();
-    /// assert_eq!(rows, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ParameterCount`], [`Error::InvalidParameter`] and [`Error::ParameterName`] if the parameters do not
-    /// fit the query; and those of [`query_stream`](Self::query_stream).
-    pub async fn query_stream_with(
-        &self,
-        sql: &str,
-        parameters: &[Value<'_>],
-    ) -> Result<QueryStream> {
-        let parameters = parameters.iter().map(query::scalar).collect();
-        query::start(Arc::clone(&self.sessions), &self.runtime, sql.to_owned(), parameters).await
-    }
-
-    /// A DataFusion session that has every table and view registered, for analysis of your own. Unlike
-    /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
-    /// committed when it is planned.
-    ///
-    /// It is DataFusion's own session: queries run on the caller's threads, without a timeout, and
-    /// nothing bounds the size of a statement. Some thousand operators in a row overflow a stack of
-    /// 2 MiB, which ends the process, so do not hand it SQL of others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Query`] if DataFusion does not take a table.
-    pub fn session(&self) -> Result<SessionContext> {
-        self.sessions.latest()
-    }
-
-    /// The provider of a table, to register in a session of your own. Each scan sees what is
-    /// committed when it is planned.
-    ///
-    /// Your session plans queries by its own rules. Those of [`session`](Self::session) avoid faults of
-    /// DataFusion that change answers; without them, a table answers as one in memory does. A scan
-    /// evaluates conditions itself, and reads no further than a limit needs if rows are sorted by the id
-    /// or the time. But `min` and `max` of these read all rows, as does a limited sort above a union or
-    /// above computed columns, and a join does not look up the keys of its other side.
-    ///
-    /// ```
-    /// # use datafusion::prelude::SessionContext;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> netsky_db::Result<()> {
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
-    /// let ctx = SessionContext::new();
-    /// ctx.register_table("messages", db.table("messages")?)?;
-    /// let rows = ctx.sql("SELECT * FROM messages").await?.count().await?;
-    /// assert_eq!(rows, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownTable`].
-    pub fn table(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
-        let table = self.find_table(name)?;
-        Ok(Arc::new(self.sessions.latest_of(table).for_any_session()))
-    }
-}
-
-/// What can be told of tables without SQL.
+/// What is known of the tables without a query.
 impl Db {
     /// Every table with its row count and the times of its first and last row, without reading the
     /// tables through.

@@ -60,7 +60,7 @@ pub enum Error {
     /// The store's file is not what was written to it: a checksum is wrong, or reading it made redb
     /// panic. [`Db::check`](crate::Db::check) and `netsky check` look at every page. Restore a backup; or,
     /// to rescue what can still be read, query the store with
-    /// [`skip_corrupt`](crate::OpenOptions::skip_corrupt). If another program changed rows that were
+    /// [`skip_corrupt`](crate::QueryOptions::skip_corrupt). If another program changed rows that were
     /// there, [`Db::repair`](crate::Db::repair) takes them as they are.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
@@ -180,6 +180,15 @@ pub enum Error {
     TableExists {
         /// The name that is taken.
         name: String,
+    },
+
+    /// A view cannot be used as it is declared. Correct its SQL or its columns.
+    #[error("the view '{view}' is invalid: {reason}")]
+    InvalidView {
+        /// The view's name.
+        view: String,
+        /// What is wrong with it.
+        reason: String,
     },
 
     /// The SQL does not parse, or is too large. The message says where, or which bound it exceeds.
@@ -331,7 +340,7 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The query took longer than [`query_timeout`](crate::OpenOptions::query_timeout) allows, and was
+    /// The query took longer than [`QueryOptions::timeout`](crate::QueryOptions::timeout) allows, and was
     /// ended. Ask for less, as for a shorter time, or allow more.
     #[error("the query was ended after {} s", after.as_secs_f64())]
     TimedOut {
@@ -339,7 +348,7 @@ pub enum Error {
         after: Duration,
     },
 
-    /// The query needed more memory than [`memory_limit`](crate::OpenOptions::memory_limit) allows,
+    /// The query needed more memory than [`memory_limit`](crate::QueryOptions::memory_limit) allows,
     /// where it could not use temporary files instead. Ask for less, or allow more.
     #[error("the query needs more memory than it is allowed: {message}")]
     MemoryLimit {

@@ -51,6 +51,7 @@
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
 //! | `datafusion_error.rs` | errors that pass through DataFusion (`sql`) |
+//! | `error_kind.rs` | [`ErrorKind`]: what to do about any error |
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
@@ -63,11 +64,12 @@
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
 //! | `thread_pool.rs` | threads for work that blocks (`sql`) |
 //! | `providers/` | the `TableProvider` and its scan (`sql`) |
-//! | `query/` | sessions, the runtime, what SQL may do (`sql`) |
+//! | `query/` | [`PreparedQuery`], [`QueryOptions`], sessions, the runtime, what SQL may do (`sql`) |
 //! | `appender.rs`, `append_batch.rs` | [`Appender`]: rows of any form into a table, all or none |
-//! | `db.rs` | [`Db`], which puts it all together |
+//! | `db.rs` | [`Db`], which puts it all together: opening and recording |
 //! | `import.rs` | recording in bulk |
 //! | `async_recording.rs` | recording from asynchronous code |
+//! | `querying.rs` | the calls of [`Db`] that query (`sql`) |
 //! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
@@ -91,6 +93,7 @@ mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod error;
+mod error_kind;
 mod import;
 #[doc(hidden)]
 pub mod internal;
@@ -105,6 +108,8 @@ mod options;
 mod providers;
 #[cfg(feature = "sql")]
 mod query;
+#[cfg(feature = "sql")]
+mod querying;
 mod recorder;
 #[cfg(test)]
 mod recording_tests;
@@ -122,6 +127,7 @@ mod views;
 pub use appender::Appender;
 pub use db::{Db, TableSummary};
 pub use error::{Error, LockHolder, Result};
+pub use error_kind::ErrorKind;
 pub use import::Imported;
 pub use maintenance::Pruned;
 pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
@@ -131,7 +137,7 @@ pub use options::OpenOptions;
 #[cfg(feature = "sql")]
 pub use providers::{QueryProgress, ScanCounts};
 #[cfg(feature = "sql")]
-pub use query::{QueryStream, format_table, times_as_text};
+pub use query::{PreparedQuery, QueryOptions, QueryStream, format_table, times_as_text};
 pub use recorder::Recorder;
 pub use row_location::{RowLocation, RowUnit};
 pub use schema::{
@@ -145,6 +151,14 @@ pub use table::{Cell, Column, ColumnType, Record, Table, Value};
 pub use temp_files::remove_temp_files;
 pub use view::{View, ViewColumn, ViewType};
 pub use views::VIEWS;
+
+/// The versions of Arrow and DataFusion that this crate's types come from. Use them through here, so that
+/// [`Db::table`] fits your session and batches fit your code.
+///
+/// Each release of DataFusion breaks its API, and takes another release of Arrow. So a release of this crate
+/// with another version of either is a breaking one.
+#[cfg(feature = "sql")]
+pub use {arrow, datafusion};
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// As text it is the end of a message: `; did you mean 'ticks'?` or `; there are: crashes, ticks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Nearest {
     /// One or two that resemble it, nearest first.
     Resembling(Vec<String>),

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "sql")]
-use crate::machine;
 use crate::maintenance_progress::MaintenanceProgress;
 
 /// How long a call waits for other processes unless told otherwise.
@@ -13,7 +11,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// a busy machine. Who waits less than that would be told of another process that is not there.
 const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How to open a store, where [`Db::open`](crate::Db::open) and its kin do not fit.
+/// How to open a store, if [`Db::open`](crate::Db::open) and its siblings do not fit. What a query may use is
+/// not decided here but for each query: [`QueryOptions`](crate::QueryOptions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,14 +29,9 @@ const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
+    pub(crate) create: bool,
     pub(crate) on_repair: RepairListener,
     pub(crate) busy_timeout: Duration,
-    #[cfg(feature = "sql")]
-    pub(crate) query_timeout: Option<Duration>,
-    #[cfg(feature = "sql")]
-    pub(crate) memory_limit: Option<usize>,
-    #[cfg(feature = "sql")]
-    pub(crate) skip_corrupt: bool,
     pub(crate) maintenance_progress: MaintenanceProgress,
 }
 
@@ -51,16 +45,29 @@ impl OpenOptions {
     /// What `Db::open` and its kin use.
     pub fn new() -> Self {
         Self {
+            create: true,
             on_repair: RepairListener::default(),
             busy_timeout: BUSY_TIMEOUT,
-            #[cfg(feature = "sql")]
-            query_timeout: None,
-            #[cfg(feature = "sql")]
-            memory_limit: None,
-            #[cfg(feature = "sql")]
-            skip_corrupt: false,
             maintenance_progress: MaintenanceProgress::default(),
         }
+    }
+
+    /// Whether opening for writing creates a store if there is none. The default is true. With false, opening
+    /// fails with [`Error::StoreNotFound`](crate::Error::StoreNotFound), and refuses a SQLite file of an
+    /// older netsky instead of moving it aside.
+    ///
+    /// ```
+    /// use netsky_db::{Error, OpenOptions};
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("meta.db");
+    /// let opened = OpenOptions::new().create(false).open(&path);
+    /// assert!(matches!(opened, Err(Error::StoreNotFound { .. })));
+    /// assert!(!path.exists());
+    /// ```
+    #[must_use]
+    pub fn create(self, create: bool) -> Self {
+        Self { create, ..self }
     }
 
     /// How long opening or writing waits while another process writes, before it fails with
@@ -78,58 +85,6 @@ impl OpenOptions {
     #[must_use]
     pub fn on_repair(self, listener: impl Fn(f64) + Send + Sync + 'static) -> Self {
         Self { on_repair: RepairListener(Some(Arc::new(listener))), ..self }
-    }
-
-    /// How long a query may take before it fails with [`Error::TimedOut`](crate::Error::TimedOut); as
-    /// long as it wants unless set. It does not hold for a [`session`](crate::Db::session).
-    ///
-    /// The call returns in time, whatever the query is doing. Its threads stop within about a second;
-    /// if a single function works on one batch of rows for longer, such as `levenshtein` on long texts
-    /// or `median` over a window of many rows, they stop after that, and hold up nobody meanwhile.
-    #[cfg(feature = "sql")]
-    #[must_use]
-    pub fn query_timeout(self, query_timeout: Duration) -> Self {
-        Self { query_timeout: Some(query_timeout), ..self }
-    }
-
-    /// How many bytes the queries that run at one time may hold between them to sort, group and join,
-    /// and for what functions such as `repeat` make. Beyond it, sorts and groupings use temporary
-    /// files. A query that cannot, such as a join of two large tables, fails with
-    /// [`Error::MemoryLimit`](crate::Error::MemoryLimit). What scans and window functions hold and the
-    /// answer itself are not counted.
-    ///
-    /// Unless a limit is set it is [`default_memory_limit`](Self::default_memory_limit), and queries
-    /// use all cores and large batches until memory runs short. A query with a limit that was set is
-    /// thrifty from the start: it computes on one core, beside the one that reads.
-    ///
-    /// A large sort has hundreds of temporary files open. The allocator may keep as much memory again
-    /// as the query has given back: glibc's does unless the environment has `MALLOC_ARENA_MAX=2` and
-    /// `MALLOC_MMAP_THRESHOLD_=65536`, with which `netsky --memory-limit` runs.
-    #[cfg(feature = "sql")]
-    #[must_use]
-    pub fn memory_limit(self, bytes: usize) -> Self {
-        Self { memory_limit: Some(bytes), ..self }
-    }
-
-    /// The [`memory_limit`](Self::memory_limit) of a store that is opened without one, in bytes: half
-    /// of the machine's memory, or of what the control groups of its container or service leave the
-    /// process. `None` where the system does not tell, which Linux does: there is no limit then.
-    #[cfg(feature = "sql")]
-    pub fn default_memory_limit() -> Option<usize> {
-        // DataFusion counts about half of what it holds when memory runs short.
-        machine::memory().map(|bytes| bytes / 2)
-    }
-
-    /// Leaves rows out that cannot be decoded, where a query would fail at them. All columns of a row
-    /// are decoded, whatever the query asks for, so every query sees the same rows, `count(*)` too.
-    /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts the rows left out, each
-    /// once, among those that the query read.
-    ///
-    /// Rows are not compared with their checksums then, so changed bytes that still decode are not noticed.
-    #[cfg(feature = "sql")]
-    #[must_use]
-    pub fn skip_corrupt(self) -> Self {
-        Self { skip_corrupt: true, ..self }
     }
 
     /// Has [`check`](crate::Db::check), [`backup`](crate::Db::backup) and [`restore`](Self::restore) tell

@@ -200,7 +200,7 @@ impl Column {
     }
 }
 
-const fn is_identifier(name: &str) -> bool {
+pub(crate) const fn is_identifier(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut i = 0;
     while i < bytes.len() {
@@ -214,7 +214,7 @@ const fn is_identifier(name: &str) -> bool {
     i > 0
 }
 
-const fn eq(a: &str, b: &str) -> bool {
+pub(crate) const fn eq(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

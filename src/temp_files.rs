@@ -24,7 +24,7 @@ fn listed() -> MutexGuard<'static, Listed> {
 }
 
 /// Removes the temporary files of this process: those of queries that hold more than a
-/// [`memory_limit`](crate::OpenOptions::memory_limit) allows, and of a backup that is being made.
+/// [`memory_limit`](crate::QueryOptions::memory_limit) allows, and of a backup that is being made.
 ///
 /// Call it right before the process ends on a signal; in any other case they are removed without it.
 /// Queries and backups that still run fail, and so do later ones that need temporary files.

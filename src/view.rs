@@ -1,9 +1,36 @@
 //! What a view is: a ready question over the tables, with a name and documented columns.
 
+use crate::table::{eq, is_identifier, reserved};
+
 /// A ready question: SQL over the tables under a name, to be queried as a table is.
 ///
 /// A view is not stored. It is planned when a query names it, and what the query asks of it goes on
 /// to the tables as far as its [`note`](Self::note) does not say otherwise.
+///
+/// Declare views of your own in a static, and give them to a store with
+/// [`Db::with_views`](crate::Db::with_views):
+///
+/// ```
+/// use netsky_db::{View, ViewColumn, ViewType};
+///
+/// static LOUDEST: View = View::new(
+///     "v_loudest",
+///     "How many messages each agent has sent.",
+///     &[
+///         ViewColumn::new("agent", ViewType::Text, "The agent that sent them.").or_null(),
+///         ViewColumn::new("messages", ViewType::Int, "How many there are."),
+///     ],
+///     "SELECT from_agent AS agent, count(*) AS messages FROM messages GROUP BY from_agent",
+/// );
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+/// let db = db.with_views(&[&LOUDEST])?;
+/// let answer = db.query("SELECT agent FROM v_loudest ORDER BY messages DESC LIMIT 1")?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct View {
     pub(crate) name: &'static str,
@@ -57,6 +84,42 @@ impl ViewType {
 }
 
 impl View {
+    /// Declares a view. `sql` is one query, which can name tables, and views that come before this one.
+    ///
+    /// # Panics
+    ///
+    /// If a name is not made of lower-case letters, digits and `_`, if two columns have one name, or if
+    /// every store uses the view's name itself (such as `meta`). In a static that is an error of
+    /// compilation.
+    pub const fn new(
+        name: &'static str,
+        doc: &'static str,
+        columns: &'static [ViewColumn],
+        sql: &'static str,
+    ) -> Self {
+        assert!(is_identifier(name), "a view's name is lower-case letters, digits and _");
+        assert!(!reserved::contains(name), "every store has a table of that name itself");
+        let mut i = 0;
+        while i < columns.len() {
+            assert!(
+                is_identifier(columns[i].name),
+                "a column's name is lower-case letters, digits and _"
+            );
+            let mut j = 0;
+            while j < i {
+                assert!(!eq(columns[i].name, columns[j].name), "two columns have the same name");
+                j += 1;
+            }
+            i += 1;
+        }
+        Self { name, doc, note: "", columns, sql }
+    }
+
+    /// The same view with a [`note`](Self::note).
+    pub const fn with_note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
     /// The name in SQL.
     pub const fn name(&self) -> &'static str {
         self.name
@@ -83,14 +146,15 @@ impl View {
     }
 }
 
-/// A column that every row has a value in.
-pub(crate) const fn column(name: &'static str, ty: ViewType, doc: &'static str) -> ViewColumn {
-    ViewColumn { name, doc, ty, nullable: false }
-}
-
 impl ViewColumn {
-    /// The same for rows that may have none.
-    pub(crate) const fn or_null(self) -> Self {
+    /// A column that has a value in every row.
+    pub const fn new(name: &'static str, ty: ViewType, doc: &'static str) -> Self {
+        Self { name, doc, ty, nullable: false }
+    }
+
+    /// The same column for rows that may have no value.
+    #[must_use]
+    pub const fn or_null(self) -> Self {
         Self { nullable: true, ..self }
     }
 }

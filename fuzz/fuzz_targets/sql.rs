@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use libfuzzer_sys::fuzz_target;
-use netsky_db::{Db, Error, OpenOptions, TickRecord};
+use netsky_db::{Db, Error, QueryOptions, TickRecord};
 use tempfile::TempDir;
 
 const ROWS: u64 = 40;
 
 static STORE: LazyLock<(Db, TempDir)> = LazyLock::new(|| {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let options = OpenOptions::new().query_timeout(Duration::from_secs(2)).memory_limit(256 << 20);
-    let db = options.open(dir.path().join("meta.db")).expect("a new store");
+    let options = QueryOptions::new().timeout(Duration::from_secs(2)).memory_limit(256 << 20);
+    let db = Db::open_path(dir.path().join("meta.db")).expect("a new store");
+    let db = db.with_query_options(options);
     let rows = (0..ROWS as i64).map(|second| TickRecord {
         ts_utc: DateTime::from_timestamp(second, 0).expect("a time"),
         source: "a",

@@ -29,5 +29,5 @@ mod statistics;
 pub use progress::{QueryProgress, ScanCounts};
 
 pub(crate) use conjuncts::{Turn, in_turn};
-pub(crate) use provider::{FILTER_PUSHDOWN, StoreTable};
+pub(crate) use provider::{FILTER_PUSHDOWN, ScanContext, StoreTable};
 pub(crate) use skipped::SkippedRows;

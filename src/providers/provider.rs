@@ -38,49 +38,34 @@ use crate::thread_pool::run_blocking;
 /// are pushed to.
 pub(crate) const FILTER_PUSHDOWN: &str = "unambiguous_filter_pushdown";
 
-/// The provider of one table.
+/// The provider of one table. A scan of it reads what is committed when the scan is planned, unless the
+/// session has a [`ScanContext`].
 #[derive(Debug)]
 pub(crate) struct StoreTable {
     table: &'static Table,
     schema: SchemaRef,
-    rows: Rows,
+    store: Store,
     /// Whether logical rules hand over all filters, or only ranges.
     takes_all_filters: bool,
     /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
     skipped: Option<Arc<SkippedRows>>,
 }
 
-/// Which rows a scan sees.
-#[derive(Debug, Clone)]
-enum Rows {
-    /// Those that are committed when it is planned.
-    Latest(Store),
-    /// Those of one snapshot, which other tables of the query share.
-    Of(Arc<Snapshot>),
-}
-
-impl Rows {
-    fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        Ok(match self {
-            Self::Latest(store) => Arc::new(store.snapshot()?),
-            Self::Of(snapshot) => Arc::clone(snapshot),
-        })
-    }
+/// What all scans of one query share. The session that runs the query has it as an extension of its
+/// configuration.
+///
+/// The providers do not hold the snapshot themselves, because a logical plan holds its providers: a query
+/// that was planned once could only ever see the store as it was then.
+#[derive(Debug)]
+pub(crate) struct ScanContext {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
+    pub(crate) skipped: Option<Arc<SkippedRows>>,
 }
 
 impl StoreTable {
-    /// Every scan sees what is committed when it is planned.
-    pub(crate) fn latest(table: &'static Table, store: Store) -> Self {
-        Self::new(table, Rows::Latest(store))
-    }
-
-    /// Every scan sees the snapshot.
-    pub(crate) fn of_snapshot(table: &'static Table, snapshot: Arc<Snapshot>) -> Self {
-        Self::new(table, Rows::Of(snapshot))
-    }
-
-    fn new(table: &'static Table, rows: Rows) -> Self {
-        Self { table, schema: table.schema(), rows, takes_all_filters: false, skipped: None }
+    pub(crate) fn new(table: &'static Table, store: Store) -> Self {
+        Self { table, schema: table.schema(), store, takes_all_filters: false, skipped: None }
     }
 
     /// For a session that may lack our rules.
@@ -138,11 +123,20 @@ impl TableProvider for StoreTable {
             fetch: limit,
             is_ours: is_ours(session),
         };
-        let (table, rows, skipped) = (self.table, self.rows.clone(), self.skipped.clone());
+        let (table, store) = (self.table, self.store.clone());
+        let (snapshot, skipped) = match session.config().get_extension::<ScanContext>() {
+            Some(query) => (Some(Arc::clone(&query.snapshot)), query.skipped.clone()),
+            None => (None, self.skipped.clone()),
+        };
         // To take a snapshot may even wait for another process, and this is the executor of whoever plans
         // the query.
-        let source =
-            run_blocking(move || RowSource::new(table, rows.snapshot()?, request, skipped));
+        let source = run_blocking(move || {
+            let snapshot = match snapshot {
+                Some(snapshot) => snapshot,
+                None => Arc::new(store.snapshot()?),
+            };
+            RowSource::new(table, snapshot, request, skipped)
+        });
         Ok(DataSourceExec::from_data_source(source.await?))
     }
 }
@@ -214,7 +208,7 @@ mod tests {
         let runtime = Builder::new_current_thread().build().unwrap();
         let planned = runtime.block_on(async {
             let ctx = SessionContext::new();
-            let table = StoreTable::latest(TickRecord::TABLE, store).for_any_session();
+            let table = StoreTable::new(TickRecord::TABLE, store).for_any_session();
             ctx.register_table("ticks", Arc::new(table)).unwrap();
             let sql = "SELECT source FROM ticks WHERE ts_utc > '1970-01-01T01:00:00Z'";
             let query = ctx.sql(sql).await.unwrap();

@@ -14,7 +14,6 @@ use datafusion::execution::session_state::SessionState;
 
 use crate::query::statement;
 use crate::view::View;
-use crate::views::VIEWS;
 
 pub(super) const CATALOG: &str = "netsky";
 pub(super) const SCHEMA: &str = "public";
@@ -25,13 +24,18 @@ pub(super) const SCHEMA: &str = "public";
 #[derive(Debug, Clone)]
 pub(super) struct StoreSchema {
     tables: Arc<MemorySchemaProvider>,
+    views: Arc<[&'static View]>,
     /// A session without tables, to plan views in.
-    bare: Arc<SessionState>,
+    base: Arc<SessionState>,
 }
 
 impl StoreSchema {
-    pub(super) fn new(tables: MemorySchemaProvider, bare: Arc<SessionState>) -> Self {
-        Self { tables: Arc::new(tables), bare }
+    pub(super) fn new(
+        tables: MemorySchemaProvider,
+        views: Arc<[&'static View]>,
+        base: SessionState,
+    ) -> Self {
+        Self { tables: Arc::new(tables), views, base: Arc::new(base) }
     }
 
     /// A session that has the tables and views.
@@ -40,13 +44,13 @@ impl StoreSchema {
         catalog.register_schema(SCHEMA, Arc::new(self.clone()))?;
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-        let bare = SessionState::clone(&self.bare);
-        let state = SessionStateBuilder::new_from_existing(bare);
+        let base = SessionState::clone(&self.base);
+        let state = SessionStateBuilder::new_from_existing(base);
         Ok(state.with_catalog_list(Arc::new(catalogs)).build())
     }
 
-    fn view(name: &str) -> Option<&'static View> {
-        VIEWS.iter().find(|view| view.name() == name)
+    fn view(&self, name: &str) -> Option<&'static View> {
+        self.views.iter().copied().find(|view| view.name() == name)
     }
 }
 
@@ -54,26 +58,26 @@ impl StoreSchema {
 impl SchemaProvider for StoreSchema {
     fn table_names(&self) -> Vec<String> {
         let mut names = self.tables.table_names();
-        names.extend(VIEWS.iter().map(|view| view.name().to_owned()));
+        names.extend(self.views.iter().map(|view| view.name().to_owned()));
         names
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.tables.table_exist(name) || Self::view(name).is_some()
+        self.tables.table_exist(name) || self.view(name).is_some()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if let Some(table) = self.tables.table(name).await? {
             return Ok(Some(table));
         }
-        let Some(view) = Self::view(name) else { return Ok(None) };
+        let Some(view) = self.view(name) else { return Ok(None) };
         let plan = self.session()?.statement_to_plan(statement::parse(view.sql())?).await?;
         Ok(Some(Arc::new(ViewTable::new(plan, Some(view.sql().to_owned())))))
     }
 
     /// Without planning a view, so that `SHOW TABLES` plans none.
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
-        match Self::view(name) {
+        match self.view(name) {
             Some(_) => Ok(Some(TableType::View)),
             None => self.tables.table_type(name).await,
         }

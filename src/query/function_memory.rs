@@ -15,12 +15,14 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNanoType, IntervalUnit};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::FunctionRegistry;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature,
 };
+
+use crate::query::memory::QueryMemory;
 
 /// No call may make more, whatever the limit: an allocation that fails ends the process.
 const MAX_CALL_BYTES: u128 = 64 << 30;
@@ -83,23 +85,22 @@ fn element(args: &[Argument<'_>], index: usize) -> u128 {
     args.get(index).map_or(0, Argument::average)
 }
 
-/// Has the functions of a session ask its memory pool.
+/// Has the functions of a session ask the memory pool of the query that calls them.
 pub(super) fn register(session: &mut SessionState) -> Result<()> {
-    let pool = Arc::clone(&session.runtime_env().memory_pool);
     for (name, bytes) in FUNCTIONS {
-        let (inner, pool) = (session.udf(name)?, Arc::clone(&pool));
-        let counted = CountedFunction { inner, bytes, pool };
+        let inner = session.udf(name)?;
+        let counted = CountedFunction { inner, bytes };
         session.register_udf(Arc::new(ScalarUDF::new_from_impl(counted)))?;
     }
     Ok(())
 }
 
-/// A function that asks before it makes something.
+/// A function that asks before it makes something. It does not hold the pool itself: plans hold their
+/// functions, and a query that was planned once has another pool each time it runs.
 #[derive(Debug)]
 struct CountedFunction {
     inner: Arc<ScalarUDF>,
     bytes: Bytes,
-    pool: Arc<dyn MemoryPool>,
 }
 
 impl PartialEq for CountedFunction {
@@ -156,8 +157,12 @@ impl ScalarUDFImpl for CountedFunction {
             let message = format!("{name}() would make {bytes} bytes of a batch of rows");
             return Err(DataFusionError::ResourcesExhausted(message));
         }
-        let held = MemoryConsumer::new(format!("{}()", self.name())).register(&self.pool);
-        held.try_grow(usize::try_from(bytes).unwrap_or(usize::MAX / 2))?;
+        let pool = QueryMemory::of(&args.config_options);
+        let held =
+            pool.map(|pool| MemoryConsumer::new(format!("{}()", self.name())).register(pool));
+        if let Some(held) = &held {
+            held.try_grow(usize::try_from(bytes).unwrap_or(usize::MAX / 2))?;
+        }
         self.inner.invoke_with_args(args)
     }
 

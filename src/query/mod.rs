@@ -1,7 +1,8 @@
 //! SQL over the store: a session, the runtime it runs on, and what may run.
 //!
-//! [`stream`] takes a query from its text to its batches. [`statement`] parses and plans it, in a session
-//! that [`session`] puts together, by DataFusion's rules and those in [`rules`].
+//! [`stream`] takes a query from its text, or from a plan that [`prepare`] has made of it, to its batches, on
+//! threads that a [`task`] has to itself. [`statement`] parses and plans the text, in a session that
+//! [`session`] puts together, by DataFusion's rules and those in [`rules`].
 
 mod cancellation;
 mod catalog;
@@ -10,9 +11,14 @@ mod dialect;
 mod function_memory;
 mod interruptible;
 mod json_arrows;
+mod memory;
+mod options;
 mod output;
 mod parameters;
+mod planned;
 mod planner;
+mod prepare;
+mod queries;
 mod rules;
 mod runtime;
 mod session;
@@ -20,13 +26,18 @@ mod spill;
 mod statement;
 mod statement_size;
 mod stream;
+mod task;
 mod time_text;
+mod view_columns;
 
+pub use options::QueryOptions;
 pub use output::{format_table, times_as_text};
+pub use prepare::PreparedQuery;
 pub use statement::check_condition;
 pub use stream::QueryStream;
 
-pub(crate) use parameters::scalar;
-pub(crate) use runtime::QueryRuntime;
+pub(crate) use queries::Queries;
 pub(crate) use session::SessionFactory;
-pub(crate) use stream::{collect, start};
+pub(crate) use stream::{collect, run};
+pub(crate) use task::block_on;
+pub(crate) use view_columns::compare_columns;

@@ -30,34 +30,65 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
     }
 }
 
-/// Puts the values in the places of the parameters, each as the type that its place asks for.
-pub(super) fn bind(plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
-    let mut types = plan.get_parameter_types()?;
-    correct(&mut types, &plan)?;
-    let mut wanted = 0;
-    for name in types.keys() {
-        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-        let number = number.filter(|number| *number > 0);
-        wanted = wanted.max(number.ok_or_else(|| Error::ParameterName { name: name.clone() })?);
+/// As many as PostgreSQL's protocol can number. Types are kept up to the highest number.
+const MAX_PARAMETERS: usize = 65_535;
+
+/// The types of a query's parameters, first that of `$1`.
+#[derive(Debug)]
+pub(super) struct Parameters(Vec<Option<DataType>>);
+
+impl Parameters {
+    /// # Errors
+    ///
+    /// [`Error::ParameterName`] if one is not a number, or a greater one.
+    pub(super) fn of(plan: &LogicalPlan) -> Result<Self> {
+        let mut named = plan.get_parameter_types()?;
+        correct(&mut named, plan)?;
+        let mut types = Vec::new();
+        for (name, ty) in named {
+            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+            let number = number.filter(|number| (1..=MAX_PARAMETERS).contains(number));
+            let number = number.ok_or(Error::ParameterName { name })?;
+            if number > types.len() {
+                types.resize(number, None);
+            }
+            types[number - 1] = ty;
+        }
+        Ok(Self(types))
     }
-    if wanted != values.len() {
-        return Err(Error::ParameterCount { wanted, given: values.len() });
+
+    pub(super) fn types(&self) -> &[Option<DataType>] {
+        &self.0
     }
-    if wanted == 0 {
-        return Ok(plan);
-    }
-    let typed = values.into_iter().enumerate().map(|(index, value)| {
-        let number = index + 1;
-        match types.get(&format!("${number}")) {
-            Some(Some(wanted)) => value.cast_to(wanted).map_err(|_| Error::InvalidParameter {
-                number,
+
+    /// The values, each as the type that its place asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterCount`] and [`Error::InvalidParameter`].
+    pub(super) fn cast(&self, values: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
+        if self.0.len() != values.len() {
+            return Err(Error::ParameterCount { wanted: self.0.len(), given: values.len() });
+        }
+        let typed = values.into_iter().zip(&self.0).enumerate().map(|(index, (value, wanted))| {
+            let Some(wanted) = wanted else { return Ok(value) };
+            value.cast_to(wanted).map_err(|_| Error::InvalidParameter {
+                number: index + 1,
                 value: value.to_string(),
                 wanted: wanted.clone(),
-            }),
-            _ => Ok(value),
-        }
-    });
-    Ok(plan.with_param_values(typed.collect::<Result<Vec<_>>>()?)?)
+            })
+        });
+        typed.collect()
+    }
+
+    /// A null for each.
+    pub(super) fn nulls(&self) -> Result<Vec<ScalarValue>> {
+        let null = |ty: &Option<DataType>| match ty {
+            Some(ty) => Ok(ScalarValue::try_from(ty)?),
+            None => Ok(ScalarValue::Null),
+        };
+        self.0.iter().map(null).collect()
+    }
 }
 
 /// DataFusion takes a parameter for the type of what it stands beside. Of a limit it knows none, and a

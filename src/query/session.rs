@@ -6,124 +6,152 @@ use std::sync::{Arc, OnceLock};
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
-use crate::options::OpenOptions;
-use crate::providers::{SkippedRows, StoreTable};
+use crate::providers::{ScanContext, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::function_memory;
 use crate::query::json_arrows;
+use crate::query::memory::{self, QueryMemory};
+use crate::query::options::QueryOptions;
 use crate::query::planner::Planner;
 use crate::query::rules;
 use crate::query::spill::Spills;
 use crate::query::time_text;
-use crate::store::{Snapshot, Store};
+use crate::store::Store;
 use crate::table::Table;
+use crate::view::View;
 
-/// Makes sessions that have the tables of one store.
+/// Makes sessions that have the tables and views of one store.
 #[derive(Debug)]
 pub(crate) struct SessionFactory {
     store: Store,
     tables: Vec<&'static Table>,
-    options: OpenOptions,
+    views: Arc<[&'static View]>,
     /// A session without tables. To make one takes a millisecond, to copy it much less.
-    bare: OnceLock<Arc<SessionState>>,
+    base: OnceLock<SessionState>,
+    /// The session that those of queries are copied from.
+    of_queries: OnceLock<SessionState>,
 }
 
 impl SessionFactory {
-    pub(crate) fn new(store: Store, tables: Vec<&'static Table>, options: OpenOptions) -> Self {
-        Self { store, tables, options, bare: OnceLock::new() }
-    }
-
-    pub(crate) fn options(&self) -> &OpenOptions {
-        &self.options
+    pub(crate) fn new(
+        store: Store,
+        tables: Vec<&'static Table>,
+        views: Vec<&'static View>,
+    ) -> Self {
+        let (base, of_queries) = (OnceLock::new(), OnceLock::new());
+        Self { store, tables, views: views.into(), base, of_queries }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// A session whose every scan sees what is committed when it is planned.
-    pub(crate) fn latest(&self) -> Result<SessionContext> {
-        self.session(|table| self.latest_of(table))
+    pub(crate) fn tables(&self) -> &[&'static Table] {
+        &self.tables
+    }
+
+    pub(crate) fn views(&self) -> &[&'static View] {
+        &self.views
+    }
+
+    /// A session of its own for a user, who may register more in it. Every scan sees what is committed
+    /// when it is planned.
+    pub(crate) fn for_user(&self, options: &QueryOptions) -> Result<SessionContext> {
+        let state = self.with_tables(|table| self.table(table, options))?;
+        Ok(SessionContext::new_with_state(limited(state, options)?))
     }
 
     /// A table whose every scan sees what is committed when it is planned.
-    pub(crate) fn latest_of(&self, table: &'static Table) -> StoreTable {
-        self.with_corrupt_row_policy(StoreTable::latest(table, self.store.clone()), &Arc::default())
+    pub(crate) fn table(&self, table: &'static Table, options: &QueryOptions) -> StoreTable {
+        let provider = StoreTable::new(table, self.store.clone());
+        match options.skip_corrupt {
+            true => provider.skipping_corrupt(Arc::default()),
+            false => provider,
+        }
     }
 
-    /// A session whose tables all show the same snapshot. `skipped` counts the corrupt rows that are
-    /// left out, if they are.
-    pub(crate) fn of_snapshot(
+    /// A session to plan queries in, which run in one of [`for_scans`](Self::for_scans).
+    pub(super) fn for_planning(&self) -> Result<SessionContext> {
+        Ok(SessionContext::new_with_state(self.of_queries()?))
+    }
+
+    /// A session to run one query in.
+    pub(super) fn for_scans(
         &self,
-        snapshot: &Arc<Snapshot>,
-        skipped: &Arc<SkippedRows>,
+        scans: ScanContext,
+        options: &QueryOptions,
     ) -> Result<SessionContext> {
-        self.session(|table| {
-            self.with_corrupt_row_policy(
-                StoreTable::of_snapshot(table, Arc::clone(snapshot)),
-                skipped,
-            )
-        })
+        let mut state = limited(self.of_queries()?, options)?;
+        state.config_mut().set_extension(Arc::new(scans));
+        Ok(SessionContext::new_with_state(state))
     }
 
     /// Changes the session that others are copied from.
     #[cfg(test)]
-    pub(super) fn with_base_state(
-        self,
-        change: impl FnOnce(Memory) -> Result<SessionState>,
-    ) -> Self {
-        let bare = change(Memory::of(&self.options)).unwrap();
-        Self { bare: OnceLock::from(Arc::new(bare)), ..self }
+    pub(super) fn with_base_state(self, base: SessionState) -> Self {
+        Self { base: OnceLock::from(base), ..self }
     }
 
-    fn with_corrupt_row_policy(&self, table: StoreTable, skipped: &Arc<SkippedRows>) -> StoreTable {
-        match self.options.skip_corrupt {
-            true => table.skipping_corrupt(Arc::clone(skipped)),
-            false => table,
+    fn of_queries(&self) -> Result<SessionState> {
+        if let Some(state) = self.of_queries.get() {
+            return Ok(state.clone());
         }
+        let state = self.with_tables(|table| StoreTable::new(table, self.store.clone()))?;
+        Ok(self.of_queries.get_or_init(|| state).clone())
     }
 
-    fn session(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionContext> {
+    fn with_tables(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionState> {
         let tables = MemorySchemaProvider::new();
         for table in &self.tables {
             tables.register_table(table.name().to_owned(), Arc::new(provider(table)))?;
         }
-        let bare = match self.bare.get() {
-            Some(bare) => Arc::clone(bare),
+        let base = match self.base.get() {
+            Some(base) => base,
             None => {
-                let bare = Arc::new(base_state(Memory::of(&self.options))?);
-                Arc::clone(self.bare.get_or_init(|| bare))
+                let base = base_state(memory::shared_pool())?;
+                self.base.get_or_init(|| base)
             }
         };
-        Ok(SessionContext::new_with_state(StoreSchema::new(tables, bare).session()?))
+        Ok(StoreSchema::new(tables, Arc::clone(&self.views), base.clone()).session()?)
     }
 }
 
-/// How much memory queries may have between them.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Memory {
-    /// This many bytes, as the user set it: little is used from the start.
-    Thrifty(usize),
-    /// This many bytes, as the machine has them: all cores are used, with large batches.
-    Ample(usize),
-    /// The system does not tell how many there are.
-    Unknown,
-}
-
-impl Memory {
-    fn of(options: &OpenOptions) -> Self {
-        let default = || OpenOptions::default_memory_limit().map_or(Self::Unknown, Self::Ample);
-        options.memory_limit.map_or_else(default, Self::Thrifty)
+/// The session with what the options allow.
+fn limited(mut state: SessionState, options: &QueryOptions) -> Result<SessionState> {
+    let mut config = state.config().clone();
+    if let Some(bytes) = options.memory_limit {
+        let pool = memory::pool(bytes);
+        let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
+            .with_memory_pool(Arc::clone(&pool))
+            .build_arc()?;
+        config = thrifty(with_pool(config, pool), bytes);
+        state = SessionStateBuilder::new_from_existing(state).with_runtime_env(runtime).build();
     }
+    if let Some(partitions) = options.partitions {
+        let partitions = partitions.get().min(config.target_partitions());
+        config = config.with_target_partitions(partitions);
+    }
+    if let Some(rows) = options.batch_size {
+        let rows = rows.get().min(config.batch_size());
+        config = config.with_batch_size(rows);
+    }
+    *state.config_mut() = config;
+    Ok(state)
 }
 
-pub(super) fn base_state(memory: Memory) -> Result<SessionState> {
+fn with_pool(mut config: SessionConfig, pool: Arc<dyn MemoryPool>) -> SessionConfig {
+    config.options_mut().extensions.insert(QueryMemory(pool));
+    config
+}
+
+/// A session without tables. Without a pool, no memory is limited.
+pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
@@ -132,17 +160,9 @@ pub(super) fn base_state(memory: Memory) -> Result<SessionState> {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let spills = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills::default()));
     let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(spills);
-    // A fair pool, because what groups for a sort must leave something to it. With a greedy one of 24
-    // MiB, groupings of 75 MiB failed that spill with this.
-    match memory {
-        Memory::Thrifty(bytes) => {
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
-            config = thrifty(config, bytes);
-        }
-        Memory::Ample(bytes) => {
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
-        }
-        Memory::Unknown => {}
+    if let Some(pool) = pool {
+        runtime = runtime.with_memory_pool(Arc::clone(&pool));
+        config = with_pool(config, pool);
     }
     let runtime = runtime.build_arc()?;
     let mut builder = SessionStateBuilder::new()
@@ -191,7 +211,8 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
-    use crate::query::QueryRuntime;
+    use crate::options::OpenOptions;
+    use crate::query::queries::Queries;
     use crate::query::stream::collect;
     use crate::schema::{TABLES, TickRecord};
 
@@ -200,22 +221,19 @@ mod tests {
         const ROWS: usize = 100_000;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("meta.db");
-        let options = OpenOptions::new();
-        let db = options.open(&path).unwrap();
+        let db = OpenOptions::new().open(&path).unwrap();
         let text = |index: usize| format!("{:0>200}", index * 7_919 % ROWS);
         let texts = (0..ROWS).map(text).collect::<Vec<_>>();
         let tick = |text| TickRecord { ts_utc: Utc::now(), source: "x", detail_json: text };
         db.record_all(texts.iter().map(|text| tick(text))).unwrap();
 
-        let store = Store::open_read_only(&path, &options).unwrap();
-        let sessions = SessionFactory::new(store, TABLES.to_vec(), options);
-        let sessions = Arc::new(sessions.with_base_state(|_| {
-            let bare = base_state(Memory::Ample(16 << 20))?;
-            let config = bare.config().clone().with_target_partitions(2);
-            Ok(SessionStateBuilder::new_from_existing(bare).with_config(config).build())
-        }));
-        let runtime = QueryRuntime::default();
-        let ask = |sql: &str| collect(Arc::clone(&sessions), &runtime, sql.to_owned()).unwrap().1;
+        let store = Store::open_read_only(&path, &OpenOptions::new()).unwrap();
+        let base = base_state(Some(memory::pool(16 << 20))).unwrap();
+        let config = base.config().clone().with_target_partitions(2);
+        let base = SessionStateBuilder::new_from_existing(base).with_config(config).build();
+        let sessions = SessionFactory::new(store, TABLES.to_vec(), Vec::new());
+        let queries = Queries::new(sessions.with_base_state(base));
+        let ask = |sql: &str| collect(&queries, sql).unwrap().1;
         for (sql, partitioned) in [
             ("SELECT detail_json, count(*) FROM ticks GROUP BY detail_json", true),
             ("SELECT detail_json FROM ticks ORDER BY detail_json", false),

@@ -11,7 +11,6 @@ use std::path::Path;
 
 use redb::DatabaseError;
 
-use crate::error::{Error, Result};
 use crate::store::exclusive_lock;
 use crate::store::file::{FileId, REDB_MAGIC, redb_file_bytes};
 
@@ -35,24 +34,8 @@ pub(super) fn clear_unfinished(path: &Path, file: &File) -> Result<(), DatabaseE
     Ok(())
 }
 
-/// Refuses a file in which no store was ever made, for those who only read: there is no store yet.
-pub(super) fn refuse_unfinished(path: &Path) -> Result<()> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::StoreNotFound { path: path.to_owned() });
-        }
-        Err(error) => return Err(Error::io("open", path)(error)),
-    };
-    let is_empty = file.metadata().map(|metadata| metadata.len() == 0);
-    if is_empty.and_then(|is_empty| Ok(is_empty || is_unfinished(&file)?)).unwrap_or(false) {
-        return Err(Error::StoreNotFound { path: path.to_owned() });
-    }
-    Ok(())
-}
-
 /// Whether the file is as redb leaves it before it writes the magic number.
-fn is_unfinished(mut file: &File) -> io::Result<bool> {
+pub(super) fn is_unfinished(mut file: &File) -> io::Result<bool> {
     if file.metadata()?.len() != NEW_FILE_BYTES {
         return Ok(false);
     }

@@ -23,6 +23,7 @@ use crate::error::{Error, LockHolder, Result};
 use crate::options::OpenOptions;
 use crate::store::creation;
 use crate::store::file::{self, FileId};
+use crate::store::file_kind::FileKind;
 use crate::store::open_mode::open_shared_or_exclusive;
 use crate::store::unwind::{Guarded, guard};
 use crate::store::writer::Writer;
@@ -85,15 +86,25 @@ enum Kind {
 }
 
 impl Handle {
-    /// Opens the file, and makes it if it is to be written and is not there.
+    /// Opens the file, and makes it if it is to be written and is not there and the options allow it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoreNotFound`]; [`Error::UpgradeRequired`] and [`Error::NotAStore`] for files of older
+    /// netskys.
     pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Arc<Self>> {
         let timeout = options.busy_timeout;
         let deadline = Instant::now().checked_add(timeout);
         loop {
-            if access == Access::ReadWrite {
-                file::create_private(path)?;
-            }
-            let id = match FileId::of(path) {
+            let creates = access == Access::ReadWrite && options.create;
+            let found = match FileId::of(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && creates => {
+                    file::create_private(path)?;
+                    FileId::of(path)
+                }
+                found => found,
+            };
+            let id = match found {
                 Ok(id) => id,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(Error::StoreNotFound { path: path.to_owned() });
@@ -130,22 +141,32 @@ impl Handle {
             Access::ReadOnly => {
                 let mut builder = builder(READ_CACHE_BYTES, options);
                 let file = File::open(path)?;
+                if let Some(refused) = refusal(FileKind::of(&file)?, path, false) {
+                    return Ok(Err(refused));
+                }
                 let id = FileId::of_open(&file, path)?;
                 let db = open_read_only(path, file, builder.set_concurrency_mode(mode))?;
-                Ok((Kind::ReadOnly(Guarded::new(db)), id))
+                Ok(Ok((Kind::ReadOnly(Guarded::new(db)), id)))
             }
             Access::ReadWrite => {
                 let mut builder = builder(WRITE_CACHE_BYTES, options);
                 // Not the caller's: it may have been replaced since.
-                let file = file::open_or_create(path)?;
+                let file = match options.create {
+                    true => file::open_or_create(path)?,
+                    false => File::options().read(true).write(true).open(path)?,
+                };
+                if let Some(refused) = refusal(FileKind::of(&file)?, path, options.create) {
+                    return Ok(Err(refused));
+                }
                 creation::clear_unfinished(path, &file)?;
                 let id = FileId::of_open(&file, path)?;
                 let backend = FileBackend::new(file)?;
                 let db = builder.set_concurrency_mode(mode).create_with_backend(backend)?;
-                Ok((Kind::ReadWrite(Writer::new(db, path)), id))
+                Ok(Ok((Kind::ReadWrite(Writer::new(db, path)), id)))
             }
         });
-        let ((kind, id), exclusive) = opened.map_err(|error| open_error(path.to_owned(), error))?;
+        let (opened, exclusive) = opened.map_err(|error| open_error(path.to_owned(), error))?;
+        let (kind, id) = opened?;
         let (path, file_id) = (path.to_owned(), Some(id));
         Ok(Self { kind, path, file_id, exclusive, failed: AtomicBool::new(false) })
     }
@@ -218,6 +239,19 @@ impl Handle {
             self.failed.store(true, Ordering::Relaxed);
         }
         begun
+    }
+}
+
+/// Why a file is not opened, going by what it is.
+fn refusal(found: FileKind, path: &Path, creates: bool) -> Option<Error> {
+    let path = path.to_owned();
+    match found {
+        FileKind::OldRedb => Some(Error::UpgradeRequired { path }),
+        FileKind::Sqlite => {
+            Some(Error::NotAStore { path, reason: "it is a SQLite file".to_owned() })
+        }
+        FileKind::Unmade if !creates => Some(Error::StoreNotFound { path }),
+        FileKind::Unmade | FileKind::Other => None,
     }
 }
 

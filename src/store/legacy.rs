@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::TABLES;
 use crate::store::exclusive_lock::ExclusiveLock;
-use crate::store::file::{FileId, SQLITE_MAGIC, copy_private, first_bytes, sync_dir};
+use crate::store::file::{FileId, copy_private, sync_dir};
+use crate::store::file_kind::FileKind;
 use crate::store::side_copy;
 
 /// What the names of SQLite's journals end in, and the file of the memory that its processes share.
@@ -24,9 +25,8 @@ const KIND: &str = "sqlite-v1";
 /// programs have, too.
 const OWN_TABLES: usize = 3;
 
-fn is_sqlite(path: &Path) -> Result<bool> {
-    let magic = first_bytes(path, SQLITE_MAGIC.len() as u64)?;
-    Ok(magic.is_some_and(|magic| magic == SQLITE_MAGIC))
+pub(super) fn is_sqlite(path: &Path) -> Result<bool> {
+    Ok(FileKind::at(path)? == Some(FileKind::Sqlite))
 }
 
 /// Refuses a SQLite file, for those who only read.
@@ -51,7 +51,6 @@ pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Optio
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     if !is_sqlite(path)? {
-        finish_journals(path)?;
         return Ok(None);
     }
     refuse_foreign(path)?;
@@ -213,8 +212,10 @@ fn begun_archive(path: &Path) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Removes the journals of a database that was moved aside by somebody who was killed then.
-fn finish_journals(path: &Path) -> Result<()> {
+/// Removes the journals of a database that was moved aside by a process that was killed then.
+pub(super) fn finish_journals(path: &Path) -> Result<()> {
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     let left = |suffix: &&str| fs::symlink_metadata(with_suffix(path, suffix)).is_ok();
     if !JOURNALS.iter().any(left) {
         return Ok(());

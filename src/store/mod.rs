@@ -12,6 +12,7 @@ mod exclusive_lock;
 #[cfg(test)]
 pub(crate) mod faults;
 mod file;
+mod file_kind;
 mod handle;
 #[cfg(test)]
 mod interleavings;
@@ -87,8 +88,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store at `path` for reading and writing, and makes one if there is none. A SQLite
-    /// file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is upgraded.
+    /// Opens the store at `path` for reading and writing, and makes one if there is none and the options
+    /// allow it. A SQLite file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is
+    /// upgraded.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         Self::open_by(path, options, |connection| connection)
     }
@@ -99,9 +101,28 @@ impl Store {
         adapt: fn(ReopeningHandle) -> ReopeningHandle,
     ) -> Result<Self> {
         file::refuse_special(path)?;
-        let archived = legacy::archive_sqlite(path, options)?;
-        let upgraded_from = upgrade::upgrade_old(path, options)?;
-        let connection = Arc::new(adapt(ReopeningHandle::open(path, Access::ReadWrite, options)?));
+        let (mut archived, mut upgraded_from) = (None, None);
+        // The file is opened as a store first, and what it is instead is told from that open file: nearly
+        // always it is a store, and need not be opened again.
+        let opened = loop {
+            match ReopeningHandle::open(path, Access::ReadWrite, options) {
+                Err(Error::UpgradeRequired { .. }) if upgraded_from.is_none() => {
+                    upgraded_from = Some(upgrade::upgrade_old(path, options)?);
+                }
+                Err(Error::NotAStore { .. })
+                    if archived.is_none() && legacy::is_sqlite(path).unwrap_or(false) =>
+                {
+                    if !options.create {
+                        legacy::refuse_sqlite(path)?;
+                    }
+                    archived = Some(legacy::archive_sqlite(path, options)?);
+                }
+                opened => break opened?,
+            }
+        };
+        legacy::finish_journals(path)?;
+        let connection = Arc::new(adapt(opened));
+        let (archived, upgraded_from) = (archived.flatten(), upgraded_from.flatten());
         Self { connection, archived, upgraded_from }.checked()
     }
 
@@ -116,10 +137,11 @@ impl Store {
         adapt: fn(ReopeningHandle) -> ReopeningHandle,
     ) -> Result<Self> {
         file::refuse_special(path)?;
-        creation::refuse_unfinished(path)?;
-        legacy::refuse_sqlite(path)?;
-        upgrade::refuse_old(path)?;
-        let connection = Arc::new(adapt(ReopeningHandle::open(path, Access::ReadOnly, options)?));
+        let opened = ReopeningHandle::open(path, Access::ReadOnly, options);
+        if let Err(Error::NotAStore { .. }) = opened {
+            legacy::refuse_sqlite(path)?;
+        }
+        let connection = Arc::new(adapt(opened?));
         Self { connection, archived: None, upgraded_from: None }.checked()
     }
 

@@ -1,6 +1,8 @@
 //! What was committed at one moment, to read for as long as one likes while others write.
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
+#[cfg(any(feature = "sql", test))]
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 

@@ -16,34 +16,17 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
-use crate::store::file::{
-    REDB_MAGIC, copy_private, first_bytes, lock_within, make_private, redb_file_bytes,
-};
+use crate::store::file::{copy_private, lock_within, make_private, redb_file_bytes};
+use crate::store::file_kind::{FileKind, HEADER_BYTES};
 use crate::store::handle::Handle;
 use crate::store::snapshot::Snapshot;
 use crate::store::{schema_version, side_copy, unwind};
 
-/// Where its two commit slots lie, each of which begins with its format.
-const SLOTS: [usize; 2] = [64, 192];
-const HEADER_BYTES: u64 = 320;
-const OLD_FORMAT: u8 = 2;
-
 /// How much of the file redb 2 keeps in memory while it upgrades; by itself it would take 1 GiB.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Whether there is a redb file with a commit in the old format.
 fn is_old(path: &Path) -> Result<bool> {
-    let header = first_bytes(path, HEADER_BYTES)?.unwrap_or_default();
-    let is_old = |slot: &usize| header.get(*slot) == Some(&OLD_FORMAT);
-    Ok(header.starts_with(REDB_MAGIC) && SLOTS.iter().any(is_old))
-}
-
-/// Refuses a store of netsky-db 0.1.6, for those who only read.
-pub(super) fn refuse_old(path: &Path) -> Result<()> {
-    if is_old(path)? {
-        return Err(Error::UpgradeRequired { path: path.to_owned() });
-    }
-    Ok(())
+    Ok(FileKind::at(path)? == Some(FileKind::OldRedb))
 }
 
 /// Upgrades a store of netsky-db 0.1.6, and returns where the old file is kept.

@@ -2,7 +2,7 @@
 //! scan promises there is no more than what DataFusion is known to handle, and a query reads as little
 //! as that allows.
 
-use netsky_db::OpenOptions;
+use netsky_db::{Db, QueryOptions};
 use netsky_testing::{
     TestStore, foreign_rows, foreign_session, foreign_value, store_past_the_crate, ticks_by_second,
 };
@@ -122,7 +122,9 @@ fn a_query_reads_the_rows_that_it_may_need() {
 fn corrupt_rows_are_left_out_if_the_store_is_opened_so() {
     let store = ticks();
     store_past_the_crate(&store.path, "ticks", 7, b"{");
-    let lenient = OpenOptions::new().skip_corrupt().open_read_only(&store.path).unwrap();
+    let lenient = Db::open_read_only(&store.path)
+        .unwrap()
+        .with_query_options(QueryOptions::new().skip_corrupt(true));
     let sql = "SELECT count(*) FROM ticks WHERE id < 11";
     assert_eq!(foreign_value(&foreign_session(&lenient, 1), sql), 9);
 }

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::{StreamExt, TryStreamExt};
-use netsky_db::{Db, Error, OpenOptions};
+use netsky_db::{Db, Error, QueryOptions};
 use netsky_testing::{rows, store_past_the_crate, value, with_large_texts, with_ticks};
 
 /// It takes minutes, returns one row, and its joins run for long before they check for the end of the time.
 const ENDLESS: &str = "SELECT sum(a.id * b.id % c.id) FROM ticks a, ticks b, ticks c, ticks d";
 
+fn limited(db: &Db, bytes: usize) -> Db {
+    db.with_query_options(QueryOptions::new().memory_limit(bytes))
+}
+
 #[test]
 fn a_query_is_ended_when_its_time_is_up() {
     let store = with_ticks(3_000);
-    let options = OpenOptions::new().query_timeout(Duration::from_millis(300));
-    let open = || options.open_read_only(&store.path).unwrap();
+    let options = QueryOptions::new().timeout(Duration::from_millis(300));
+    let open = || store.db.with_query_options(options.clone());
     let timed_out = |error: &Error| matches!(error, Error::TimedOut { .. });
     assert!(timed_out(&open().query(ENDLESS).unwrap_err()));
     assert!(timed_out(&open().query_batches(ENDLESS).unwrap_err()));
@@ -36,8 +40,8 @@ const SLOW_TO_PLAN: &str = "SELECT levenshtein(repeat('a', 100000), repeat('b', 
 #[test]
 fn time_is_up_while_a_query_is_planned_too() {
     let store = with_ticks(3);
-    let options = OpenOptions::new().query_timeout(Duration::from_millis(300));
-    let db = options.open_read_only(&store.path).unwrap();
+    let options = QueryOptions::new().timeout(Duration::from_millis(300));
+    let db = store.db.with_query_options(options);
     let started = std::time::Instant::now();
     let answer = block_on(db.query_stream(SLOW_TO_PLAN)).unwrap_err();
     assert!(matches!(answer, Error::TimedOut { .. }), "{answer}");
@@ -58,7 +62,7 @@ fn doubling(first: &str, twice: &str, last: &str) -> String {
 #[test]
 fn doubled_values_count_against_the_memory_limit() {
     let store = with_ticks(1_000);
-    let db = OpenOptions::new().memory_limit(100 << 20).open_read_only(&store.path).unwrap();
+    let db = limited(&store.db, 100 << 20);
     for sql in [
         doubling("SELECT 'xxxx' AS a", "a || a", "length(a)"),
         doubling("SELECT * FROM (VALUES ('xxxx')) v(a)", "a || a", "length(a)"),
@@ -78,7 +82,7 @@ fn doubled_values_count_against_the_memory_limit() {
 #[test]
 fn functions_count_against_the_memory_limit() {
     let store = with_ticks(1_000);
-    let db = OpenOptions::new().memory_limit(100 << 20).open_read_only(&store.path).unwrap();
+    let db = limited(&store.db, 100 << 20);
     for (function, sql) in [
         ("repeat", "SELECT length(repeat('x', 2000000000))"),
         ("repeat", "SELECT sum(length(repeat(detail_json, 1000000))) FROM ticks"),
@@ -129,7 +133,7 @@ fn functions_count_against_the_memory_limit() {
 
 #[test]
 fn memory_has_a_limit_by_default() {
-    let limit = OpenOptions::default_memory_limit();
+    let limit = QueryOptions::default_memory_limit();
     assert_eq!(limit.is_some(), cfg!(target_os = "linux"));
     assert!(limit.is_none_or(|bytes| bytes > 64 << 20), "{limit:?}");
     let store = with_ticks(20_000);
@@ -207,7 +211,7 @@ fn a_dropped_query_stops_computing() {
 fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
     const ROWS: usize = 100_000;
     let store = with_large_texts(ROWS);
-    let db = OpenOptions::new().memory_limit(16 << 20).open_read_only(&store.path).unwrap();
+    let db = limited(&store.db, 16 << 20);
     let sql = "SELECT detail_json FROM ticks ORDER BY detail_json";
     let plan = db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
     assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
@@ -227,8 +231,8 @@ fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
     const ROWS: usize = 100_000;
     let store = with_large_texts(ROWS);
     // Tasks that wait for each other would wait for ever.
-    let options = OpenOptions::new().query_timeout(Duration::from_secs(120));
-    let db = options.memory_limit(16 << 20).open_read_only(&store.path).unwrap();
+    let options = QueryOptions::new().timeout(Duration::from_secs(120)).memory_limit(16 << 20);
+    let db = store.db.with_query_options(options);
     let groups = "SELECT detail_json, count(*) AS n FROM ticks GROUP BY detail_json";
     let plan = db.query(&format!("EXPLAIN ANALYZE {groups}")).unwrap();
     assert!(plan.contains("spill_count=") && !plan.contains("spill_count=0,"), "{plan}");
@@ -254,7 +258,7 @@ fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
 fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
     let store = with_large_texts(20_000);
     let sql = "SELECT a.id FROM ticks a JOIN ticks b ON a.detail_json = b.detail_json";
-    let db = OpenOptions::new().memory_limit(1 << 20).open_read_only(&store.path).unwrap();
+    let db = limited(&store.db, 1 << 20);
     let error = db.query(sql).unwrap_err();
     assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 20_000);
@@ -273,7 +277,7 @@ fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
     let error = Db::open_read_only(path).unwrap().query("SELECT * FROM ticks").unwrap_err();
     assert!(matches!(error, Error::CorruptRow { .. }), "{error}");
 
-    let db = OpenOptions::new().skip_corrupt().open_read_only(path).unwrap();
+    let db = store.db.with_query_options(QueryOptions::new().skip_corrupt(true));
     let ids = |sql: &str| -> Vec<i64> {
         rows(&db, sql).iter().map(|row| row["id"].as_i64().unwrap()).collect()
     };

@@ -12,6 +12,7 @@ mod limits;
 mod maintenance;
 mod opening;
 mod oracle;
+mod prepare;
 mod project;
 mod pushdown;
 mod recorder;

@@ -16,13 +16,14 @@ use netsky_testing::store;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 27] = [
+const LAYERS: [&str; 29] = [
     "clock",
     "nearest",
     "row_location",
     "error",
     "names",
     "datafusion_error",
+    "error_kind",
     "table",
     "schema",
     "view",
@@ -42,6 +43,7 @@ const LAYERS: [&str; 27] = [
     "db",
     "import",
     "async_recording",
+    "querying",
     "maintenance",
     "recorder",
 ];

@@ -4,8 +4,9 @@
 mod models;
 mod pushdown;
 
-use netsky_db::{TABLES, VIEWS, ViewType};
+use netsky_db::{Error, TABLES, VIEWS, View, ViewColumn, ViewType};
 use netsky_testing::{rows, store, value};
+use serde_json::json;
 
 #[test]
 fn a_view_has_the_columns_that_it_is_declared_with() {
@@ -80,6 +81,107 @@ fn a_table_cannot_take_the_name_of_a_view() {
     }
     let error = store().db.with_tables(TAKEN).unwrap_err();
     assert_eq!(error.to_string(), "a table named 'v_timeline' exists already");
+}
+
+static LOUDEST: View = View::new(
+    "v_loudest",
+    "How many messages each agent has sent.",
+    &[
+        ViewColumn::new("agent", ViewType::Text, "The agent.").or_null(),
+        ViewColumn::new("messages", ViewType::Int, "How many it has sent."),
+    ],
+    "SELECT from_agent AS agent, count(*) AS messages FROM messages GROUP BY from_agent",
+);
+
+/// Of a view that comes before it.
+static LOUD: View = View::new(
+    "v_loud",
+    "The agents that have sent more than one message.",
+    &[ViewColumn::new("agent", ViewType::Text, "The agent.").or_null()],
+    "SELECT agent FROM v_loudest WHERE messages > 1",
+);
+
+#[test]
+fn views_of_a_user_are_queried_as_others_are() {
+    let store = store();
+    let db = store.db.with_views(&[&LOUDEST, &LOUD]).unwrap();
+    for agent in ["agent1", "agent2", "agent1"] {
+        let row = json!({"source": "a", "direction": "outbound", "from_agent": agent});
+        db.record_json("messages", &row.to_string()).unwrap();
+    }
+    assert_eq!(value(&db, "SELECT agent FROM v_loud"), "agent1");
+    assert_eq!(value(&db, "SELECT messages FROM v_loudest WHERE agent = 'agent2'"), 1);
+    assert_eq!(count_of(&db.prepare("SELECT * FROM v_loud").unwrap().batches().unwrap()), 1);
+    let shown = rows(&db, "SHOW TABLES");
+    assert!(shown.iter().any(|row| row["table_name"] == "v_loud" && row["table_type"] == "VIEW"));
+    assert_eq!(db.find_view("v_loud").unwrap().columns().len(), 1);
+    assert_eq!(db.views().len(), VIEWS.len() + 2);
+    let error = db.query("SELECT * FROM v_lodest").unwrap_err().to_string();
+    assert!(error.contains("did you mean 'v_loudest'"), "{error}");
+    // The store it was made from has none of them.
+    assert!(matches!(store.db.query("SELECT * FROM v_loud"), Err(Error::UnknownTable { .. })));
+    // They stay when tables are added or limits change.
+    let db = db.with_query_options(netsky_db::QueryOptions::new().max_partitions(1));
+    assert_eq!(value(&db.with_tables(&[]).unwrap(), "SELECT count(*) FROM v_loud"), 1);
+}
+
+fn count_of(batches: &[arrow::array::RecordBatch]) -> usize {
+    batches.iter().map(|batch| batch.num_rows()).sum()
+}
+
+#[test]
+fn a_view_cannot_take_a_name_that_is_taken() {
+    static TABLE: View = View::new("ticks", "", &[], "SELECT 1");
+    static VIEW: View = View::new("v_timeline", "", &[], "SELECT 1");
+    let db = store().db;
+    for view in [&TABLE, &VIEW] {
+        assert!(matches!(db.with_views(&[view]), Err(Error::TableExists { .. })));
+    }
+    assert!(matches!(db.with_views(&[&LOUDEST, &LOUDEST]), Err(Error::TableExists { .. })));
+    netsky_db::tables! {
+        /// One too many.
+        static TAKEN;
+
+        /// Nothing.
+        #[table = "v_loudest"]
+        struct LoudestRecord {
+            /// Nothing.
+            n: i64,
+        }
+    }
+    let error = db.with_views(&[&LOUDEST]).unwrap().with_tables(TAKEN).unwrap_err();
+    assert!(matches!(error, Error::TableExists { .. }), "{error}");
+}
+
+#[test]
+fn a_view_that_cannot_be_planned_is_refused() {
+    const N: &[ViewColumn] = &[ViewColumn::new("n", ViewType::Int, "A number.")];
+    static ITSELF: View = View::new("v_self", "", N, "SELECT n FROM v_self");
+    static LATER: View = View::new("v_early", "", N, "SELECT n FROM v_late");
+    static LATE: View = View::new("v_late", "", N, "SELECT 1 AS n");
+    static WRITES: View = View::new("v_writes", "", N, "DELETE FROM ticks");
+    static OPEN: View = View::new("v_open", "", N, "SELECT $1::bigint AS n");
+    static TWO: View = View::new("v_two", "", N, "SELECT 1 AS n; SELECT 2 AS n");
+    static NAMED: View = View::new("v_named", "", N, "SELECT 1 AS m");
+    static TYPED: View = View::new("v_typed", "", N, "SELECT '1' AS n");
+    let db = store().db;
+    for (views, reason) in [
+        (&[&ITSELF][..], "no table named 'v_self'"),
+        (&[&LATER, &LATE], "no table named 'v_late'"),
+        (&[&WRITES], "read-only"),
+        (&[&OPEN], "parameters"),
+        (&[&TWO], "statement"),
+        (&[&NAMED], "its columns are m, and it declares n"),
+        (&[&TYPED], "its column n is Utf8, and it declares int"),
+    ] {
+        match db.with_views(views) {
+            Err(Error::InvalidView { reason: told, .. }) => {
+                assert!(told.contains(reason), "{told}")
+            }
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+    assert_eq!(value(&db.with_views(&[&LATE]).unwrap(), "SELECT n FROM v_late"), 1);
 }
 
 #[tokio::test]

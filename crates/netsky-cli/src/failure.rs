@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use netsky_db::{Error, Nearest};
+use netsky_db::{Error, ErrorKind, Nearest};
 
 use crate::output;
 
@@ -95,23 +95,14 @@ const SPILLING: &str =
     "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`";
 
 fn code(error: &Error) -> u8 {
-    match error {
-        Error::TimedOut { .. } => 124,
-        Error::StoreNotFound { .. }
-        | Error::NotAStore { .. }
-        | Error::UpgradeRequired { .. }
-        | Error::Damaged { .. }
-        | Error::CorruptRow { .. }
-        | Error::Locked { .. }
-        | Error::Busy { .. }
-        | Error::InUse { .. }
-        | Error::FutureSchemaVersion { .. }
-        | Error::ReadOnlyStore { .. }
-        | Error::HomeDirMissing
-        | Error::CommitUncertain(_)
-        | Error::StoreReplaced { .. }
-        | Error::Storage(_)
-        | Error::Io { .. } => 3,
+    match error.kind() {
+        ErrorKind::Timeout => 124,
+        ErrorKind::NotFound
+        | ErrorKind::Busy
+        | ErrorKind::Unsupported
+        | ErrorKind::Damaged
+        | ErrorKind::Uncertain
+        | ErrorKind::Io => 3,
         _ => 1,
     }
 }
@@ -143,6 +134,7 @@ fn next_step(error: &Error) -> &'static str {
         }
         Error::NoTimeColumn { .. } => "name another table, or none",
         Error::TableExists { .. } => "give it another name",
+        Error::InvalidView { .. } => "correct its SQL, or the columns that it declares",
         Error::Syntax { .. } => {
             "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
         }
@@ -238,6 +230,7 @@ mod tests {
             Error::UnknownColumn { name: text(), nearest: nearest() },
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
+            Error::InvalidView { view: text(), reason: text() },
             Error::Syntax { message: text() },
             Error::ParameterCount { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },

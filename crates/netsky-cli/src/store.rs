@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netsky_db::{Db, Error, OpenOptions};
+use netsky_db::{Db, OpenOptions};
 
 use crate::failure::Failure;
 use crate::output;
@@ -66,17 +66,18 @@ impl StoreArgs {
 
     /// Opens the store, and makes it if it is not there.
     pub fn open(&self) -> Result<Db, Failure> {
-        match self.path() {
-            Some(path) => open_path(&self.options(), &path),
-            None => Ok(announced(self.options().open_default()?)),
-        }
+        self.open_with(&self.options())
     }
 
     /// Opens the store for writing. It must be there, perhaps in an older format.
     pub fn open_existing(&self) -> Result<Db, Failure> {
-        match self.options().open_read_only(self.path_or_default()?) {
-            Ok(_) | Err(Error::UpgradeRequired { .. }) => self.open(),
-            Err(error) => Err(error.into()),
+        self.open_with(&self.options().create(false))
+    }
+
+    fn open_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
+        match self.path() {
+            Some(path) => open_path(options, &path),
+            None => Ok(announced(options.open_default()?)),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use arrow::util::pretty::pretty_format_batches;
-use netsky_db::{Db, Error, Fault, OpenOptions, SessionEvent, TABLES, Table, times_as_text};
+use netsky_db::{Db, Error, Fault, QueryOptions, SessionEvent, TABLES, Table, times_as_text};
 use netsky_testing::{
     Dice, TestStore, at, change_row, full_row, message, record_messages, rows, store,
     store_past_the_crate, stored_rows, to_json, value,
@@ -59,7 +59,9 @@ fn a_query_names_the_block_whose_rows_were_changed() {
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages WHERE id < 1024"), 1_023);
     assert_eq!(value(&store.db, "SELECT body FROM messages WHERE id = 1500"), "bodz");
     assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 3_000);
-    let lenient = OpenOptions::new().skip_corrupt().open_read_only(&store.path).unwrap();
+    let lenient = Db::open_read_only(&store.path)
+        .unwrap()
+        .with_query_options(QueryOptions::new().skip_corrupt(true));
     assert_eq!(value(&lenient, "SELECT count(body) FROM messages"), 3_000);
 
     // Rows that are recorded later do not hide it.

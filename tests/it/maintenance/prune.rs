@@ -51,7 +51,9 @@ impl Model {
         let found: Vec<_> = found.iter().map(|row| (row["id"].clone(), row["t"].clone())).collect();
         let expected: Vec<_> =
             self.rows.iter().map(|(id, time)| (json!(id), json!(time_text(*time)))).collect();
-        assert!(found == expected, "{name}");
+        let difference = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        let (count, wanted) = (found.len(), expected.len());
+        assert!(found == expected, "{name}: {count} rows, not {wanted}; first: {difference:?}");
         let summary = &rows(
             db,
             &format!("SELECT count(*) AS n, min({time}) AS a, max({time}) AS b FROM {name}"),

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
 use chrono::DateTime;
 use datafusion::prelude::SessionContext;
 use fastrand::Rng;
 use futures::TryStreamExt;
-use netsky_db::{ColumnType, Db, OpenOptions, TABLES, Table, VIEWS, ViewType};
+use netsky_db::{ColumnType, Db, QueryOptions, TABLES, Table, VIEWS, ViewType};
 use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -69,6 +70,8 @@ pub struct Column {
 pub enum Way {
     Stream,
     Batches,
+    /// Planned before it runs.
+    Prepared,
     /// In the session that the store makes.
     Session,
     /// In one that DataFusion makes, in which the store's tables are registered.
@@ -76,7 +79,8 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 4] = [Self::Stream, Self::Batches, Self::Session, Self::Foreign];
+    pub const ALL: [Self; 5] =
+        [Self::Stream, Self::Batches, Self::Prepared, Self::Session, Self::Foreign];
 }
 
 /// How a query came out.
@@ -97,7 +101,7 @@ impl Subject {
         let mut path = dir.path().join("meta.db");
         let mut description = format!("store {seed}");
         fill(&path, &mut rng);
-        let mut options = OpenOptions::new().query_timeout(std::time::Duration::from_secs(120));
+        let mut options = QueryOptions::new().timeout(std::time::Duration::from_secs(120));
         if rng.u8(..4) == 0 {
             prune(&path, &mut rng);
             description += ", pruned";
@@ -111,7 +115,7 @@ impl Subject {
         }
         if rng.u8(..6) == 0 {
             damage(&path, &mut rng);
-            options = options.skip_corrupt();
+            options = options.skip_corrupt(true);
             description += ", with corrupt rows";
         }
         if rng.u8(..5) == 0 {
@@ -119,10 +123,10 @@ impl Subject {
             description += ", with a memory limit";
         }
         let db = match rng.u8(..4) {
-            0 => options.open_read_only(&path),
-            _ => options.open(&path),
+            0 => Db::open_read_only(&path),
+            _ => Db::open_path(&path),
         };
-        let db = db.unwrap().with_tables(ORACLE_TABLES).unwrap();
+        let db = db.unwrap().with_query_options(options).with_tables(ORACLE_TABLES).unwrap();
         let session = db.session().unwrap();
         for (option, value) in [
             ("batch_size", [3, 64, 1_000][rng.usize(..3)]),
@@ -157,7 +161,7 @@ impl Subject {
     pub fn check(&self, query: &Query, way: Way) -> Result<Outcome, String> {
         let dialect = match way {
             Way::Session | Way::Foreign => Dialect::Session,
-            Way::Stream | Way::Batches => Dialect::Store,
+            Way::Stream | Way::Batches | Way::Prepared => Dialect::Store,
         };
         let sql = query.sql(dialect).text;
         let for_memtable = query.sql(Dialect::MemTable).text;
@@ -240,8 +244,26 @@ impl Subject {
             Way::Session => in_session(&self.session, sql),
             Way::Foreign => in_session(&self.foreign, sql),
             Way::Batches => self.db.query_batches(sql).map_err(|error| error.to_string()),
+            Way::Prepared => self.prepared(sql),
         };
         batches.map(|batches| Answer::of(&batches))
+    }
+
+    fn prepared(&self, sql: &str) -> Result<Vec<RecordBatch>, String> {
+        let text = |error: netsky_db::Error| error.to_string();
+        let query = self.db.prepare(sql).map_err(text)?;
+        let batches = query.batches().map_err(text)?;
+        let types = |schema: SchemaRef| -> Vec<(String, DataType)> {
+            let fields = schema.fields().iter();
+            fields.map(|field| (field.name().clone(), field.data_type().clone())).collect()
+        };
+        let expected = types(query.schema());
+        for batch in &batches {
+            if types(batch.schema()) != expected {
+                return Err(format!("the batches have other columns: {:?}", batch.schema()));
+            }
+        }
+        Ok(batches)
     }
 
     async fn stream(&self, sql: &str) -> Result<Vec<RecordBatch>, String> {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use console::{Term, style};
 use indicatif::HumanBytes;
-use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION};
+use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION};
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
@@ -188,7 +188,7 @@ fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Finding
 fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
 
 fn look_at_memory(found: &mut Findings) {
-    let limit = match OpenOptions::default_memory_limit() {
+    let limit = match QueryOptions::default_memory_limit() {
         Some(bytes) => format!("queries use at most {}", HumanBytes(bytes as u64)),
         None => "queries use what they need".to_owned(),
     };

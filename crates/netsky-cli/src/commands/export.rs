@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::executor::{block_on, block_on_stream};
 use indicatif::HumanBytes;
-use netsky_db::{Db, Error, SCHEMA_VERSION, TABLES, Table};
+use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION, TABLES, Table};
 
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
@@ -77,6 +77,8 @@ pub struct ExportArgs {
 const SORT_BYTES: [usize; 4] = [32 << 20, 128 << 20, 512 << 20, usize::MAX];
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
+    // Without a store there is no table in it, but first of all the arguments must be right.
+    let db = store.open_read_only();
     let request = unknown::Request {
         target: &args.target,
         file: args.file.as_deref(),
@@ -84,7 +86,9 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         needs_times: args.by_day || args.since.is_some() || args.until.is_some(),
         force: args.force,
     };
-    if unknown::run(store, &request)? {
+    if let Ok(db) = &db
+        && unknown::run(db, &request)?
+    {
         return Ok(());
     }
     let exports = exports(args)?;
@@ -96,9 +100,10 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
             }
         }
     }
-    exports.iter().try_for_each(|export| export.run(store, args))?;
+    let db = db?;
+    exports.iter().try_for_each(|export| export.run(&db, args))?;
     if args.file.is_none() {
-        for table in store.open_read_only()?.unknown_tables()? {
+        for table in db.unknown_tables()? {
             output::warn(format_args!(
                 "left out {0}, {1}, since its columns are not known: netsky export {0} FILE.ndjson",
                 table.name,
@@ -113,17 +118,15 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
 struct Sorted {
     schema: SchemaRef,
     batches: Box<dyn Iterator<Item = netsky_db::Result<RecordBatch>>>,
-    /// What runs the query.
-    _db: Db,
 }
 
 impl Sorted {
-    fn query(store: &StoreArgs, sql: &str) -> Result<Self, Failure> {
+    fn query(db: &Db, sql: &str) -> Result<Self, Failure> {
         let mut limits = SORT_BYTES.into_iter().peekable();
         loop {
             let limit = limits.next().unwrap_or(usize::MAX);
-            let db = store.open_read_only_with(&store.options().memory_limit(limit))?;
-            let stream = block_on(db.query_stream(sql))?;
+            let limited = db.with_query_options(QueryOptions::new().memory_limit(limit));
+            let stream = block_on(limited.query_stream(sql))?;
             let schema = stream.schema();
             let reading = Progress::of_query(stream.progress());
             let mut batches = block_on_stream(stream);
@@ -134,7 +137,7 @@ impl Sorted {
                 continue;
             }
             let batches = Box::new(first.into_iter().chain(batches));
-            return Ok(Self { schema, batches, _db: db });
+            return Ok(Self { schema, batches });
         }
     }
 }
@@ -230,7 +233,7 @@ fn dir_format(args: &ExportArgs) -> FileFormat {
 }
 
 impl Export {
-    fn run(&self, store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
+    fn run(&self, db: &Db, args: &ExportArgs) -> Result<(), Failure> {
         let name = self.table.name();
         let condition = condition(self.table, args)?;
         let order = match self.table.time_column() {
@@ -238,13 +241,13 @@ impl Export {
             None => "id".to_owned(),
         };
         let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
-        let mut sorted = Sorted::query(store, &sql)?;
+        let mut sorted = Sorted::query(db, &sql)?;
         let schema = self.schema(&sorted.schema);
         if let Place::Stdout = self.place {
             let answer = Answer { schema, batches: sorted.batches };
             return output::show(self.format.format.printed(), answer, None).map(|_| ());
         }
-        let total = count(&store.open_read_only()?, name, &condition)?;
+        let total = count(db, name, &condition)?;
         let progress = Progress::of_rows(format!("{name}:"), total);
         let mut rows = 0;
         let batches = sorted.batches.by_ref().inspect(|batch| {

@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use console::Style;
 use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, internal};
+use netsky_db::{Db, QueryOptions, QueryProgress, QueryStream, Value, internal};
 
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
@@ -106,7 +106,7 @@ pub fn answer_with(
         Some(_) => None,
     };
     let format = if picture.is_some() { Format::Table } else { args.format()? };
-    let db = store.open_read_only_with(&options(store, args))?;
+    let db = store.open_read_only()?.with_query_options(args.limits());
     let started = Instant::now();
     let mut stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
@@ -193,22 +193,32 @@ impl AnswerArgs {
             (None, None) => Ok(Format::Table),
         }
     }
+
+    fn limits(&self) -> QueryOptions {
+        let bytes = self.memory_limit.map(|limit| usize::try_from(limit.as_u64()));
+        QueryOptions::new()
+            .timeout(self.timeout)
+            .memory_limit(bytes.map(|bytes| bytes.unwrap_or(usize::MAX)))
+            .skip_corrupt(self.skip_corrupt)
+    }
 }
 
-/// Starts a query. Where a parameter is to be a time, an age is one: so long ago.
+/// Starts a query. If a parameter is to be a time, an age such as `7d` is the time that long ago.
 async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Result<QueryStream> {
-    let mut parameters = parameters.to_vec();
-    loop {
-        let started = db.query_stream_with(sql, &parameters).await;
-        let Err(Error::InvalidParameter { number, wanted: DataType::Timestamp(..), .. }) = started
-        else {
-            return started;
-        };
-        let Some(parameter) = parameters.get_mut(number - 1) else { return started };
-        let Value::Text(text) = &*parameter else { return started };
-        let Ok(time) = moment(text) else { return started };
-        *parameter = Value::Time(time);
+    if parameters.is_empty() {
+        return db.query_stream(sql).await;
     }
+    let query = db.prepare_async(sql).await?;
+    let mut parameters = parameters.to_vec();
+    for (parameter, ty) in parameters.iter_mut().zip(query.parameter_types()) {
+        if let (Value::Text(text), Some(DataType::Timestamp(..))) = (&*parameter, ty)
+            && humantime::parse_duration(text).is_ok()
+            && let Ok(time) = moment(text)
+        {
+            *parameter = Value::Time(time);
+        }
+    }
+    query.bind(&parameters)?.stream().await
 }
 
 /// The whole answer of a query that a command asks by itself.
@@ -217,20 +227,6 @@ pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch,
     let schema = stream.schema();
     let batches = block_on_stream(stream).collect::<netsky_db::Result<Vec<_>>>()?;
     Ok(concat_batches(&schema, &batches)?)
-}
-
-fn options(store: &StoreArgs, args: &AnswerArgs) -> OpenOptions {
-    let mut options = store.options();
-    if let Some(timeout) = args.timeout {
-        options = options.query_timeout(timeout);
-    }
-    if let Some(limit) = args.memory_limit {
-        options = options.memory_limit(usize::try_from(limit.as_u64()).unwrap_or(usize::MAX));
-    }
-    if args.skip_corrupt {
-        options = options.skip_corrupt();
-    }
-    options
 }
 
 fn read_sql(args: &QueryArgs) -> Result<String, Failure> {

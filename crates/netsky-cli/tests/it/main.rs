@@ -4,6 +4,7 @@ mod cli;
 mod limits;
 mod maintenance;
 mod opening;
+mod opens;
 mod replaced;
 mod sharing;
 mod terminal;

@@ -14,7 +14,6 @@ use serde::de::IgnoredAny;
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
 use crate::output::{self, Destination, Guarded};
-use crate::store::StoreArgs;
 
 /// What `netsky export` was called with, as far as a table of unknown columns needs it.
 pub struct Request<'a> {
@@ -28,17 +27,15 @@ pub struct Request<'a> {
 
 /// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
 /// none at all.
-pub fn run(store: &StoreArgs, request: &Request<'_>) -> Result<bool, Failure> {
+pub fn run(db: &Db, request: &Request<'_>) -> Result<bool, Failure> {
     let name = request.target.to_string_lossy();
     if Table::find(&name, TABLES).is_ok() {
         return Ok(false);
     }
-    // Without a store there is no table, and that is told by those who look for it.
-    let Ok(db) = store.open_read_only() else { return Ok(false) };
     let Some(table) = db.unknown_tables()?.into_iter().find(|table| table.name == name) else {
         return Ok(false);
     };
-    export(&db, &table, request).map(|()| true)
+    export(db, &table, request).map(|()| true)
 }
 
 fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Failure> {

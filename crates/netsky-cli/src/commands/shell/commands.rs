@@ -143,7 +143,7 @@ fn instead_of(name: &str) -> String {
             names[0].insert(0, '.');
             Nearest::Resembling(names).to_string()
         }
-        Nearest::All(_) => "; .help lists them".to_owned(),
+        _ => "; .help lists them".to_owned(),
     }
 }
 

@@ -1,0 +1,110 @@
+//! What a query may use: time, memory and cores, and what it does with corrupt rows.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::machine;
+
+/// The limits of a query. [`Db::with_query_options`](crate::Db::with_query_options) gives them to the
+/// queries of a handle, so that each request of a server can have its own.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsky_db::{Error, QueryOptions};
+///
+/// # fn main() -> netsky_db::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+/// let limits = QueryOptions::new().timeout(Duration::from_secs(30)).memory_limit(64 << 20);
+/// let limited = db.with_query_options(limits);
+/// let error = limited.query("SELECT length(repeat('x', 1000000000))").unwrap_err();
+/// assert!(matches!(error, Error::MemoryLimit { .. }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueryOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) memory_limit: Option<usize>,
+    pub(crate) skip_corrupt: bool,
+    pub(crate) partitions: Option<NonZeroUsize>,
+    pub(crate) batch_size: Option<NonZeroUsize>,
+}
+
+impl QueryOptions {
+    /// No timeout, the default memory limit, all cores, and corrupt rows fail a query.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a query may take, planning included, before it fails with
+    /// [`Error::TimedOut`](crate::Error::TimedOut). `None`, which is the default, sets no limit. It does
+    /// not apply to a [`session`](crate::Db::session).
+    ///
+    /// The call returns in time, whatever the query is doing. The query's threads stop within about a
+    /// second. If a single function works on one batch of rows for longer, such as `levenshtein` on long
+    /// texts or `median` over a window of many rows, they stop after that; they do not delay other
+    /// queries.
+    #[must_use]
+    pub fn timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        Self { timeout: timeout.into(), ..self }
+    }
+
+    /// How many bytes a query may hold to sort, group and join, and for the results of functions such as
+    /// `repeat`. Beyond it, sorts and groupings use temporary files. A query that cannot, such as a join
+    /// of two large tables, fails with [`Error::MemoryLimit`](crate::Error::MemoryLimit). Memory of scans
+    /// and window functions and the answer itself are not counted.
+    ///
+    /// With `None`, which is the default, all such queries of the process share
+    /// [`default_memory_limit`](Self::default_memory_limit), and use all cores and large batches until
+    /// memory runs short. A query with a limit has its memory to itself, and uses little from the start:
+    /// it computes on one core, beside the one that reads.
+    ///
+    /// A large sort has hundreds of temporary files open. The allocator may keep as much memory again
+    /// as the query has given back: glibc's does unless the environment has `MALLOC_ARENA_MAX=2` and
+    /// `MALLOC_MMAP_THRESHOLD_=65536`, with which `netsky --memory-limit` runs.
+    #[must_use]
+    pub fn memory_limit(self, bytes: impl Into<Option<usize>>) -> Self {
+        Self { memory_limit: bytes.into(), ..self }
+    }
+
+    /// What queries without a [`memory_limit`](Self::memory_limit) may hold together, in bytes: half of
+    /// the machine's memory, or of what the control groups of its container or service leave the
+    /// process. `None` if the system does not tell; only Linux does. Then there is no limit.
+    pub fn default_memory_limit() -> Option<usize> {
+        // DataFusion counts about half of what it holds when memory runs short.
+        machine::memory().map(|bytes| bytes / 2)
+    }
+
+    /// Whether to leave out rows that cannot be decoded, instead of failing with
+    /// [`Error::CorruptRow`](crate::Error::CorruptRow). All columns of a row are decoded then, whatever
+    /// the query asks for, so every query sees the same rows, and `count(*)` does, too.
+    /// [`QueryStream::skipped_rows`](crate::QueryStream::skipped_rows) counts the rows left out, each
+    /// once, among those that the query read.
+    ///
+    /// Rows are not compared with their checksums then, so changed bytes that still decode are not
+    /// noticed.
+    #[must_use]
+    pub fn skip_corrupt(self, skip_corrupt: bool) -> Self {
+        Self { skip_corrupt, ..self }
+    }
+
+    /// The number of partitions that a query is computed in at most, so that it leaves cores to others.
+    /// The default is one for each core. Zero counts as one.
+    #[must_use]
+    pub fn max_partitions(self, partitions: usize) -> Self {
+        Self { partitions: Some(at_least_one(partitions)), ..self }
+    }
+
+    /// The number of rows in a batch at most, for a reader that wants the first rows soon or has little
+    /// memory. The default is 8,192, or 512 with a memory limit. Zero counts as one.
+    #[must_use]
+    pub fn max_batch_rows(self, rows: usize) -> Self {
+        Self { batch_size: Some(at_least_one(rows)), ..self }
+    }
+}
+
+fn at_least_one(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
+}

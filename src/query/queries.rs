@@ -1,0 +1,48 @@
+//! What the queries of a `Db` share: sessions, threads, and the limits that apply.
+
+use std::sync::Arc;
+
+use crate::query::options::QueryOptions;
+use crate::query::runtime::QueryRuntime;
+use crate::query::session::SessionFactory;
+use crate::table::Table;
+use crate::view::View;
+
+/// Clones share the sessions and the threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Queries {
+    pub(super) sessions: Arc<SessionFactory>,
+    pub(super) options: QueryOptions,
+    pub(super) runtime: Arc<QueryRuntime>,
+}
+
+impl Queries {
+    pub(crate) fn new(sessions: SessionFactory) -> Self {
+        let (options, runtime) = (QueryOptions::new(), Arc::default());
+        Self { sessions: Arc::new(sessions), options, runtime }
+    }
+
+    /// The same threads, limits and views, for other tables.
+    pub(crate) fn with_tables(&self, tables: Vec<&'static Table>) -> Self {
+        let (store, views) = (self.sessions.store().clone(), self.sessions.views().to_vec());
+        Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
+    }
+
+    /// The same threads, limits and tables, for other views.
+    pub(crate) fn with_views(&self, views: Vec<&'static View>) -> Self {
+        let (store, tables) = (self.sessions.store().clone(), self.sessions.tables().to_vec());
+        Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
+    }
+
+    pub(crate) fn with_options(&self, options: QueryOptions) -> Self {
+        Self { options, ..self.clone() }
+    }
+
+    pub(crate) fn sessions(&self) -> &SessionFactory {
+        &self.sessions
+    }
+
+    pub(crate) fn options(&self) -> &QueryOptions {
+        &self.options
+    }
+}
