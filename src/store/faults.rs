@@ -19,7 +19,7 @@ use crate::options::OpenOptions;
 use crate::row::{EncodedRow, RowSpool};
 use crate::schema::TickRecord;
 use crate::store::Store;
-use crate::store::append::Appender;
+use crate::store::append::TableAppender;
 use crate::store::handle::Handle;
 use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::tables::rows_of;
@@ -145,7 +145,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
 pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
     let rows: Vec<EncodedRow> = (0..5_000).map(row).collect();
     let made = Store::open(path, &OpenOptions::new()).unwrap();
-    let append = move |appender: &mut Appender<'_>| {
+    let append = move |appender: &mut TableAppender<'_>| {
         rows.iter().map(|row| appender.push(row)).collect::<Result<Vec<i64>>>()
     };
     made.append(TickRecord::TABLE, append).unwrap();

@@ -213,6 +213,6 @@ fn failure(file: &Path, error: AppendError) -> Failure {
         AppendError::Rows(error @ (Error::RejectedRow { .. } | Error::SourceUnreadable { .. })) => {
             error.into()
         }
-        AppendError::Rows(error) => Failure::from(error).about(&file.display()),
+        AppendError::Rows(error) => Failure::from(error).about(file.display()),
     }
 }
