@@ -58,3 +58,60 @@ impl RowCursor {
         verifier.map_or(Ok(()), |verifier| verifier.finish(path, table, self.ids.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::options::OpenOptions;
+    use crate::row::{EncodedRow, RowSpool};
+    use crate::schema::TickRecord;
+    use crate::store::{Snapshot, Store};
+    use crate::table::{Record, Table};
+
+    const TICKS: &Table = TickRecord::TABLE;
+
+    /// Reads to the end, this many rows in each step.
+    fn read(snapshot: &Snapshot, cursor: &mut RowCursor, step: usize) -> Result<Vec<i64>> {
+        let mut ids = Vec::new();
+        loop {
+            let flow = snapshot.scan(TICKS, cursor, |id, _| {
+                ids.push(id);
+                Ok(match ids.len() % step {
+                    0 => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                })
+            })?;
+            if flow.is_continue() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    #[test]
+    fn steps_give_each_row_once_and_verify_the_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("meta.db");
+        let store = Store::open(&path, &OpenOptions::new()).unwrap();
+        store.create_tables(&[TICKS]).unwrap();
+        let (mut rows, mut row) = (RowSpool::new(), EncodedRow::default());
+        let tick = TickRecord { ts_utc: crate::clock::now(), source: "test", detail_json: "{}" };
+        row.encode(TICKS, tick.values()).unwrap();
+        (0..10).for_each(|_| rows.push(&row).unwrap());
+        store.append_rows(TICKS, rows).unwrap();
+
+        let snapshot = store.snapshot().unwrap();
+        for (descending, step) in (1..12).flat_map(|step| [(false, step), (true, step)]) {
+            let cursor = |rows| RowCursor::new(1..=10, Some(Expected::rows(rows)), descending);
+            let mut ids = read(&snapshot, &mut cursor(10), step).unwrap();
+            if descending {
+                ids.reverse();
+            }
+            assert!(ids.iter().copied().eq(1..=10), "{ids:?}");
+            let wrong = read(&snapshot, &mut cursor(9), step);
+            assert!(matches!(wrong, Err(Error::Damaged { .. })), "{wrong:?}");
+        }
+    }
+}

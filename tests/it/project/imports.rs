@@ -65,7 +65,7 @@ impl Files {
             let beside = folder.join(format!("{name}.rs"));
             let inside = folder.join(&name).join("mod.rs");
             let child = if src.join(&beside).exists() { beside } else { inside };
-            self.add(src, &child, [file.module.as_slice(), &[name.clone()]].concat());
+            self.add(src, &child, [file.module.as_slice(), std::slice::from_ref(&name)].concat());
             file.children.insert(name, child);
         }
         self.0.insert(path.to_owned(), file);
@@ -101,7 +101,7 @@ impl Files {
                 declaring = child;
                 continue;
             }
-            let imported = file.imports.get(name).and_then(|import| file.from_module(&import.path));
+            let imported = file.imports.get(name).and_then(|import| file.in_module(&import.path));
             // A module with a body imports from the file around it.
             let imported = imported.filter(|imported| *imported != path[..=index]);
             if let Some(imported) = imported {
@@ -161,15 +161,15 @@ fn shortest_circle<'a>(start: &'a Path, uses: &Uses<'a>) -> Option<Vec<&'a Path>
 impl File {
     /// The path from the root, unless it is one of another package, or a local name.
     fn absolute(&self, path: &[String]) -> Option<ItemPath> {
-        let imported = |first: &String| self.from_module(&self.imports.get(first)?.path);
-        self.from_module(path).or_else(|| {
+        let imported = |first: &String| self.in_module(&self.imports.get(first)?.path);
+        self.in_module(path).or_else(|| {
             let (first, rest) = path.split_first()?;
             Some([imported(first)?.as_slice(), rest].concat())
         })
     }
 
     /// The same for a path that begins at the root or with a module of this file, as imports do.
-    fn from_module(&self, path: &[String]) -> Option<ItemPath> {
+    fn in_module(&self, path: &[String]) -> Option<ItemPath> {
         let (first, rest) = path.split_first()?;
         match self.children.contains_key(first) {
             true => Some([self.module.as_slice(), path].concat()),
