@@ -1,4 +1,4 @@
-//! The times of rows one by one, where a row that cannot be read must not hide the others.
+//! Reads the times of rows individually, so that an unreadable row does not hide the others.
 
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampNanosecondType;
@@ -12,7 +12,7 @@ use crate::table::Table;
 pub(super) struct RowTimes {
     /// `None` if the table has no time column.
     decoder: Option<Decoder>,
-    /// The rows' ids, and whether the decoder has a time of each.
+    /// The rows' ids, and whether the decoder holds a time for each.
     rows: Vec<(i64, bool)>,
 }
 
@@ -30,13 +30,13 @@ impl RowTimes {
         self.rows.push((id, dated));
     }
 
-    /// Whether it has as many rows as should be looked at together.
+    /// Whether the batch is full.
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= 1_024
     }
 
-    /// The ids and times of the rows since the last call, in nanoseconds; `None` where a time cannot
-    /// be read.
+    /// Returns the ids and times, in nanoseconds, of the rows since the last call; `None` for an
+    /// unreadable time.
     pub(super) fn finish(&mut self) -> Result<Vec<(i64, Option<i64>)>> {
         let batch = match &mut self.decoder {
             Some(decoder) => Some(decoder.finish()?),
@@ -50,7 +50,7 @@ impl RowTimes {
     }
 }
 
-/// The zone of rows with these times.
+/// Returns the zone of rows with these times.
 pub(super) fn zone_of(times: impl IntoIterator<Item = Option<i64>>) -> Zone {
     times.into_iter().fold(Zone::default(), |mut zone, time| {
         zone.add(Zone::of_row(time));

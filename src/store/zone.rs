@@ -1,12 +1,13 @@
-//! Zones: what can be known of a block of rows without reading it. Beside each lies a
-//! [`checksum`] of the rows, which also tells whether the zone is to be believed.
+//! Zones: the row count and time range of a block of rows, stored beside the rows. Each has a
+//! [`checksum`] of the rows next to it, which also tells whether the zone can be trusted.
 //!
-//! A block is 1,024 ids. Its zone has the number of its rows and the span of their times, written in
-//! the transaction that writes the rows. Rows need not come in the order of time: a late one widens
-//! its block's zone. A mark says up to which id there are zones, and how many rows those count. Rows
-//! past it are another program's; they are scanned until the next write of ours catches up. If the
-//! rows up to the mark are not as many as it counts, another program has removed or slipped in some:
-//! then no zone is believed, and the next write makes them all anew.
+//! A block is 1,024 ids. Its zone has the number of its rows and the range of their times, and is
+//! written in the transaction that writes the rows. Rows need not arrive in time order: a late one
+//! widens its block's zone. A watermark stores the highest id covered by zones and the number of
+//! rows up to it. Rows past it come from another program; they are scanned until netsky's next
+//! write catches up. If the number of rows up to the watermark differs from its count, another
+//! program has removed or inserted some: then no zone is used, and the next write rebuilds them
+//! all.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,11 +22,11 @@ use crate::row::Decoder;
 use crate::store::checksum::{self, Checksum, ChecksumsTable, Entry, Expected, Noted};
 use crate::table::{Table, reserved};
 
-/// By table and block: rows, smallest time, largest time. Where the times are not known, the
-/// smallest is larger than the largest.
+/// By table and block: rows, smallest time, largest time. If the times are not known, the smallest
+/// is larger than the largest.
 pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
     TableDefinition::new(reserved::ZONES);
-/// By table: the highest id that zones know of, and how many rows there are up to it.
+/// By table: the highest id covered by zones, and the number of rows up to it.
 pub(super) const MARKS: TableDefinition<'_, &str, (i64, u64)> =
     TableDefinition::new(reserved::ZONE_MARKS);
 
@@ -36,7 +37,7 @@ const BLOCK_BITS: u32 = 10;
 pub(crate) struct Block(i64);
 
 impl Block {
-    /// No block is before it.
+    /// The first possible block.
     pub(super) const FIRST: Self = Self(i64::MIN >> BLOCK_BITS);
 
     pub(super) fn of(id: i64) -> Self {
@@ -48,7 +49,7 @@ impl Block {
         first..=first + ((1 << BLOCK_BITS) - 1)
     }
 
-    /// The block after it; `None` if it is the last of all.
+    /// Returns the next block; `None` for the last possible one.
     pub(super) fn next(self) -> Option<Self> {
         (self != Self::of(i64::MAX)).then(|| Self(self.0 + 1))
     }
@@ -62,12 +63,12 @@ impl Block {
     }
 }
 
-/// What is known of a block's rows.
+/// The row count and time range of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Zone {
     pub(crate) rows: u64,
     /// The smallest and the largest time, in nanoseconds. `None` if there are no rows, if the table
-    /// has no time column, or if a row's time cannot be read.
+    /// has no time column, or if a row's time is unreadable.
     pub(crate) times: Option<(i64, i64)>,
 }
 
@@ -76,7 +77,7 @@ impl Zone {
         Self { rows: 1, times: time.map(|time| (time, time)) }
     }
 
-    /// Takes in the rows of another.
+    /// Adds the rows of another zone.
     pub(crate) fn add(&mut self, other: Self) {
         let times = match (self.rows, self.times, other.times) {
             (_, times, _) if other.rows == 0 => times,
@@ -104,7 +105,7 @@ pub(super) trait ZonesTable: ReadableTable<(&'static str, i64), (u64, i64, i64)>
 
 impl<T: ReadableTable<(&'static str, i64), (u64, i64, i64)>> ZonesTable for T {}
 
-/// Up to which id there are zones, and how many rows they count.
+/// The highest id covered by zones, and the number of rows that they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watermark {
     id: i64,
@@ -122,7 +123,7 @@ impl Watermark {
         Ok(mark.map(|(id, rows)| Self { id, rows }))
     }
 
-    /// Whether zones should know of the row of that id.
+    /// Whether zones must include the row with that id.
     pub(super) fn covers(self, id: i64) -> bool {
         self != Self::NONE && id <= self.id
     }
@@ -131,7 +132,7 @@ impl Watermark {
         self.rows
     }
 
-    /// The ids past the mark.
+    /// Returns the ids past the watermark.
     fn past(self) -> std::ops::RangeFrom<i64> {
         match self {
             Self::NONE => i64::MIN..,
@@ -139,7 +140,7 @@ impl Watermark {
         }
     }
 
-    /// Whether there are as many rows up to the mark as it counts, and whether there are others.
+    /// Compares the number of rows up to the watermark with its count, and looks for rows past it.
     fn check(self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<WatermarkState> {
         let all = rows.len()?;
         let highest = rows.last()?.map_or(i64::MIN, |(id, _)| id.value());
@@ -167,14 +168,14 @@ impl Watermark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WatermarkState {
     Current,
-    /// So many rows are past the mark.
+    /// There are `past` rows past the watermark.
     Behind {
         past: u64,
     },
     Stale,
 }
 
-/// Whether all of a table's rows are in zones, without reading those.
+/// Whether zones cover all rows of a table, without reading the rows.
 pub(super) fn is_complete(
     table: &Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
@@ -192,12 +193,12 @@ pub(crate) struct ZoneMap {
     runs: Vec<ZoneRun>,
 }
 
-/// A run of ids, and what is known of its rows; `None` if nothing is.
+/// A range of ids, and the zone of its rows; `None` if it is not known.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ZoneRun {
     pub(crate) ids: RangeInclusive<i64>,
     pub(crate) zone: Option<Zone>,
-    /// What a scan of the whole run must find.
+    /// What a scan of the complete range must find.
     pub(crate) expected: Option<Expected>,
 }
 
@@ -216,13 +217,13 @@ impl ZoneMap {
             return Ok(Self::of_one_run(expected));
         }
         let noted = checksum::noted(table.name(), zones, checksums, Block::FIRST)?;
-        // A key that is damaged takes a zone away, or moves it to where no rows are.
+        // A damaged key loses a zone, or moves it to a block without rows.
         let counts = |noted: &Vec<Noted>| {
             let rows = noted.iter().filter_map(|noted| noted.zone).map(|zone| zone.rows);
             rows.fold(0, u64::saturating_add) == mark.rows
         };
         let Some(noted) = noted.filter(counts) else { return Self::unknown(rows) };
-        // Then each zone without a checksum may be the one that is missing elsewhere.
+        // If so, each zone without a checksum may be one that belongs to another block.
         let moved = noted.iter().any(|noted| noted.zone.is_none());
         let mut runs: Vec<ZoneRun> = noted
             .iter()
@@ -244,7 +245,7 @@ impl ZoneMap {
         Ok(Self { runs })
     }
 
-    /// With the rows that an import has still staged, by runs of ids. Their times are not known.
+    /// Adds the ranges of rows that an import still has staged. Their times are not known.
     pub(super) fn with_pending(
         self,
         pending: impl Iterator<Item = RangeInclusive<i64>> + Clone,
@@ -263,14 +264,14 @@ impl ZoneMap {
             }
             parts.push(next..=last);
             parts.retain(|ids| !ids.is_empty());
-            // If all of the block's rows lie in one part, what is known of them is known of the part.
+            // If all rows of the block are in one part, the block's zone applies to that part.
             let is_whole = parts.len() == 1;
             let (zone, expected) =
                 (run.zone.filter(|_| is_whole), run.expected.filter(|_| is_whole));
             runs.extend(parts.into_iter().map(|ids| ZoneRun { ids, zone, expected }));
         }
         for ids in pending {
-            // Cut like other rows, so that scans of several threads can share them.
+            // Split into blocks like other rows, so that several partitions can scan them.
             for block in Block::of(*ids.start()).0..=Block::of(*ids.end()).0 {
                 let (first, last) = Block(block).ids().into_inner();
                 let part = first.max(*ids.start())..=last.min(*ids.end());
@@ -283,7 +284,7 @@ impl ZoneMap {
         Self { runs }
     }
 
-    /// Nothing is known of any row but their number.
+    /// Returns a zone map of one range, of which only the number of rows is known.
     pub(super) fn unknown(rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<Self> {
         Ok(Self::of_one_run(Expected::rows(rows.len()?)))
     }
@@ -293,7 +294,8 @@ impl ZoneMap {
         Self { runs: vec![ZoneRun { ids, zone: None, expected: Some(expected) }] }
     }
 
-    /// The table cut into runs of ids, which rise: a block each, then all that zones do not know of.
+    /// Returns the id ranges that make up the table, ascending: one per block, then one for
+    /// everything that zones do not cover.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &ZoneRun> + '_ {
         self.runs.iter()
     }
@@ -306,12 +308,12 @@ pub(super) struct ZoneWriter<'txn> {
     marks: RedbTable<'txn, &'static str, (i64, u64)>,
     checksums: ChecksumsTable<'txn>,
     mark: Watermark,
-    /// What the open block has gained since it was last written.
+    /// The additions to the current block that have not been written yet.
     pending: Option<(Block, Entry)>,
 }
 
 impl<'txn> ZoneWriter<'txn> {
-    /// Opens the zones and brings them up to the rows that are there.
+    /// Opens the zones and catches up with existing rows.
     pub(super) fn open(
         txn: &'txn WriteTransaction,
         table: &'static Table,
@@ -330,7 +332,7 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(writer)
     }
 
-    /// Makes the zones anew, whatever they say.
+    /// Rebuilds the zones from the rows, whatever their state.
     pub(super) fn rebuild(
         txn: &'txn WriteTransaction,
         table: &'static Table,
@@ -341,7 +343,7 @@ impl<'txn> ZoneWriter<'txn> {
         writer.catch_up(table, rows)
     }
 
-    /// With the zones as they are, and whether there is a mark.
+    /// Opens the zones as they are. Also returns whether the table has a watermark.
     fn of(txn: &'txn WriteTransaction, table: &'static Table) -> Result<(Self, bool)> {
         let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
         let found = Watermark::read(&marks, table)?;
@@ -362,8 +364,8 @@ impl<'txn> ZoneWriter<'txn> {
         self.write(rows)
     }
 
-    /// Takes note of a row that was inserted. It need not be the last: the rows of an import come below
-    /// those that were recorded while it was moved.
+    /// Adds an inserted row. It need not be the last one: the rows of an import have lower ids than
+    /// those recorded while it was being moved.
     pub(super) fn add(
         &mut self,
         id: i64,
@@ -393,7 +395,7 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(())
     }
 
-    /// Writes what was noted. Without it, the zones fall behind.
+    /// Writes the additions. Without this call, the zones fall behind.
     pub(super) fn write(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
         self.write_block(rows)?;
         self.marks.insert(self.table.name(), (self.mark.id, self.mark.rows))?;
@@ -410,8 +412,8 @@ impl<'txn> ZoneWriter<'txn> {
                 checksum.add(pending.checksum);
                 Entry { zone, checksum }
             }
-            // Another version of netsky wrote to the block, or its zone is damaged. Its rows are read
-            // once, at most 1,024.
+            // Another version of netsky wrote to the block, or its zone is damaged. Its rows are
+            // read once, at most 1,024.
             (Some(_), None) => {
                 let mut reader = ZoneReader::new(self.table)?;
                 for row in rows.range(*block.ids().start()..=self.mark.id)? {
@@ -424,7 +426,7 @@ impl<'txn> ZoneWriter<'txn> {
         self.insert(block, entry)
     }
 
-    /// What is noted of a block.
+    /// Returns the stored zone and checksum of a block.
     pub(super) fn noted(&self, block: Block) -> Result<Noted> {
         let zone = self.zones.get((self.table.name(), block.0))?;
         let zone = zone.map(|zone| Zone::from_stored(zone.value()));
@@ -439,7 +441,7 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(())
     }
 
-    /// The first blocks from `from` on that may have rows of before the moment, at most so many.
+    /// Returns the first `at_most` blocks from `from` on that may have rows before the cutoff.
     pub(super) fn blocks_before(
         &self,
         moment: i64,
@@ -453,7 +455,7 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(noted.into_iter().filter(may_be_old).take(at_most).collect())
     }
 
-    /// Takes note that so many rows of a block are gone, and what is left.
+    /// Records that `gone` rows of a block were deleted and what is left.
     pub(super) fn remove_rows(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
         if left.zone.rows == 0 {
             self.zones.remove((self.table.name(), block.0))?;
@@ -474,7 +476,7 @@ impl<'txn> ZoneWriter<'txn> {
     }
 }
 
-/// The zones and checksums of the rows past the mark, with the last id in each block.
+/// Computes the zones and checksums of the rows past the watermark, with the last id in each block.
 fn zones_of_rows(
     table: &'static Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
@@ -500,12 +502,12 @@ fn zones_of_rows(
     Ok(zones)
 }
 
-/// Reads the zone of a block off its rows.
+/// Computes the zone of a block from its rows.
 struct ZoneReader {
     rows: u64,
     checksum: Checksum,
     last_id: i64,
-    /// `None` if there are no times, or one of them cannot be read.
+    /// `None` if the table has no times, or one of them is unreadable.
     times: Option<Decoder>,
 }
 
