@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_what_the_nearest_bound_leaves() {
+    fn the_tightest_cgroup_limit_applies() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join(path);

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_finds_the_name() {
+    fn typos_find_the_name() {
         let tables = ["messages", "ticks", "token_usage", "sessions"];
         assert_eq!(nearest("mesages", tables).names()[0], "messages");
         assert_eq!(nearest("Token_Usages", tables).names()[0], "token_usage");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_like_no_other_lists_them_all() {
+    fn dissimilar_names_list_all_candidates() {
         let said = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
         assert_eq!(said(&["ticks", "crashes"]), "; there are: ticks, crashes");
         assert_eq!(said(&["ticks"]), "; there are: ticks");

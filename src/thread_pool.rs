@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn work_begins_before_it_is_awaited() {
+    fn work_starts_before_it_is_awaited() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let done = run_blocking(move || {
             sender.send(()).unwrap();

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_history_spans_its_days_and_never_runs_backwards() {
+    fn the_history_spans_its_days_in_order() {
         let history = history();
         assert_eq!(history.at(0.0), history.start);
         assert_eq!(history.at(1.0), history.end);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_at_the_edge_of_time_does_not_panic() {
+    fn extreme_end_times_do_not_panic() {
         for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             History::new(2, end, &mut DemoRng::new(7, "test"));
         }

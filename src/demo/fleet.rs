@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_as_many_rows_as_were_asked_for() {
+    fn the_requested_number_of_rows_is_recorded() {
         for rows in [0, 1, 13, 14, 1_000] {
             let (_dir, db) = empty_store();
             assert_eq!(Fleet::new(rows).record(&db).unwrap(), rows);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_that_is_called_json_is_json() {
+    fn json_columns_hold_valid_json() {
         let (_dir, db) = empty_store();
         Fleet::new(6_000).record(&db).unwrap();
         for table in TABLES {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn times_never_fall_as_ids_rise() {
+    fn times_never_decrease_with_ids() {
         let (_dir, db) = empty_store();
         let fleet = Fleet::new(20_000);
         fleet.record(&db).unwrap();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_question_can_be_asked_of_an_empty_store() {
+    fn questions_run_on_an_empty_store() {
         let (_dir, db) = empty_store();
         for question in QUESTIONS {
             db.query(question.sql).unwrap();

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_kept() {
+    fn picks_follow_the_weights() {
         let mut rng = DemoRng::new(7, "test");
         let heads = (0..1_000).filter(|_| rng.weighted(&[(9, true), (0, false), (1, false)]));
         assert!((850..950).contains(&heads.count()));

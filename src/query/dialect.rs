@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generic_dialect_still_takes_too_much() {
+    fn the_generic_dialect_still_overreaches() {
         let parsed = |dialect: &dyn Dialect| {
             let mut parser =
                 Parser::new(dialect).try_with_sql("a IS DISTINCT FROM b AND c").unwrap();
@@ -167,7 +167,7 @@ mod tests {
     /// A method added by a new version would use sqlparser's default here, and the compiler would
     /// not report it.
     #[test]
-    fn the_methods_are_those_of_this_sqlparser() {
+    fn dialect_methods_match_this_sqlparser() {
         let lock = include_str!("../../Cargo.lock");
         assert!(
             lock.contains("name = \"sqlparser\"\nversion = \"0.62."),

@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checksum_tells_rows_with_exchanged_keys_apart() {
+    fn swapped_keys_change_the_checksum() {
         let sum = |rows: [(i64, &[u8]); 2]| {
             let mut sum = Checksum::default();
             rows.iter().for_each(|(id, json)| sum.add(Checksum::of_row(*id, json)));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_as_it_was_stored() {
+    fn entries_round_trip() {
         let zone = Zone { rows: 7, times: Some((-3, i64::MAX)) };
         let entry = Entry { zone, checksum: Checksum::of_row(1, b"{}") };
         assert_eq!(Entry::from_stored(&entry.stored()), Some(entry));

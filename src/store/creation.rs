@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_of_zeros_are_left() {
+    fn other_files_of_zeros_are_not_unfinished() {
         let (_dir, path, bytes) = new_database();
         let mut other = vec![0; bytes.len()];
         other[100] = 7;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_being_made_is_left() {
+    fn files_being_created_are_left_alone() {
         let (_dir, path, bytes) = new_database();
         fs::write(&path, vec![0; bytes.len()]).unwrap();
         let open = || File::options().read(true).write(true).open(&path).unwrap();

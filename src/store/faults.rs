@@ -204,7 +204,7 @@ fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>
 }
 
 #[test]
-fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
+fn acknowledged_rows_survive_any_disk_failure() {
     let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
     for fault in faults {
         let (mut operations, mut uncertain) = (0, 0);
@@ -302,7 +302,7 @@ fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
 }
 
 #[test]
-fn an_import_on_a_failing_disk_is_there_whole_or_not_at_all() {
+fn imports_on_a_failing_disk_are_atomic() {
     let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
     for fault in faults {
         let (mut operations, mut stored, mut uncertain) = (0, 0, 0);

@@ -281,7 +281,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_import_is_seen_whole_or_not_at_all_at_any_step(
+    fn imports_are_atomic_at_every_step(
         steps in prop::collection::vec((step(), part(), part()), 1..24),
     ) {
         let mut model = Model::new();
@@ -316,7 +316,7 @@ impl Model {
 }
 
 #[test]
-fn an_append_goes_on_with_an_import_that_stands_still() {
+fn appends_continue_an_idle_import() {
     let mut model = published(100);
     let number = model.published[0];
     model.take(Step::Append(1, 10));
@@ -328,7 +328,7 @@ fn an_append_goes_on_with_an_import_that_stands_still() {
 }
 
 #[test]
-fn rows_that_were_never_published_are_deleted_after_a_minute() {
+fn unpublished_rows_are_deleted_after_a_minute() {
     let mut model = published(1);
     model.take(Step::Stage(100, 3_000));
     let number = model.staged[0].0;
@@ -351,7 +351,7 @@ fn rows_that_were_never_published_are_deleted_after_a_minute() {
 }
 
 #[test]
-fn compaction_first_moves_what_was_published() {
+fn compaction_moves_published_rows_first() {
     let model = published(500);
     let number = model.published[0];
     model.store.compact().unwrap();
@@ -388,7 +388,7 @@ fn ids_taken_by_another_program_are_not_overwritten() {
 }
 
 #[test]
-fn a_changed_byte_in_staged_rows_is_noticed() {
+fn changed_bytes_in_staged_rows_are_detected() {
     let model = published(20);
     let import = model.import(model.published[0]).unwrap();
     model

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_declared_table_is_told_from_other_text() {
+    fn declared_tables_are_recognized() {
         let declared = |text: &str| declared_table(text.as_bytes()).map(str::to_owned);
         for text in [
             "\u{1}\u{2}tablemessagesmessages\u{3}CREATE TABLE messages ",

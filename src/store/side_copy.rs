@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_no_links_can_be_made_the_backup_is_a_copy_and_is_made_once() {
+    fn without_hard_links_one_copy_is_made() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("meta.db");
         let bytes = b"row".repeat(50_000);

@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_gives_the_rows_it_was_given() {
+    fn chunks_round_trip() {
         let rows = [(Some(7), &b",\"a\":1}"[..]), (None, b"}"), (Some(-1), b"")];
         let mut chunk = Chunk::new();
         rows.iter().for_each(|(time, json)| chunk.push(*time, json).unwrap());
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_bit_of_a_chunk_or_state_is_believed() {
+    fn changed_bits_of_chunks_and_states_are_detected() {
         let mut chunk = Chunk::new();
         chunk.push(Some(1), b",\"a\":1}").unwrap();
         let (number, table) = (3, "ticks".to_owned());
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_finds_its_chunks_by_position() {
+    fn chunks_are_found_by_position() {
         let (number, table) = (2, "ticks".to_owned());
         let import = Import { number, changed: 0, first_id: Some(10), rows: 9, moved: 4, table };
         assert_eq!(import.pending(), Some(14..=18));

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_from_outside_goes_on() {
+    fn foreign_panics_propagate() {
         let path = Path::new("meta.db");
         let unwound = catch_unwind(|| {
             guard(path, || -> Result<()> {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_drop_goes_no_further() {
+    fn panics_in_drop_are_caught() {
         struct Panics;
         impl Drop for Panics {
             fn drop(&mut self) {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redb_calls_corrupt_is_damage_and_other_failures_are_not() {
+    fn only_corruption_errors_become_damage() {
         let path = Path::new("meta.db");
         let corrupt = redb::Error::Corrupted("a page".to_owned());
         let error = damage_or(path, Error::Storage(Box::new(corrupt)));

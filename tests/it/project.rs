@@ -1,4 +1,4 @@
-//! What the project promises about itself: its layers, its packages, and a README that is true.
+//! Promises of the project about itself: its layers, its packages, and a correct README.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,7 +11,8 @@ use netsky_db::demo::Fleet;
 use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
-/// The library's modules from the bottom up. A file imports only from those above it in this list.
+/// The library's modules from the bottom up. A file imports only from modules above it in this
+/// list.
 const LAYERS: [&str; 21] = [
     "clock",
     "nearest",
@@ -50,7 +51,7 @@ fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The sources in a directory of the project, by their paths.
+/// Returns the sources in a directory of the project, by path.
 fn sources_in(dir: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     sources(&root().join(dir), &mut found);
@@ -72,7 +73,7 @@ fn layer_of(module: &str) -> usize {
 fn a_file_imports_only_from_the_layers_above_it() {
     for (name, text) in sources_in("src") {
         let module = name["src/".len()..].split(['/', '.']).next().unwrap();
-        // The demo is on top of everything, as a program of a user is.
+        // The demo is above everything else, like a user's program.
         if module == "demo" || module == "lib" {
             continue;
         }
@@ -84,7 +85,7 @@ fn a_file_imports_only_from_the_layers_above_it() {
 }
 
 #[test]
-fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
+fn each_dependency_is_used_in_one_layer() {
     for (name, text) in sources_in("src").into_iter().chain(sources_in(COMMAND_LINE)) {
         let code: String = text
             .lines()
@@ -99,12 +100,12 @@ fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
         only("impl TableProvider", "src/providers/");
         only("impl DataSource", "src/providers/");
         only("clap", COMMAND_LINE);
-        // All of the commands are in it, so none of them can use it without a circle.
+        // It contains all commands, so importing it from one of them would be circular.
         only("crate::args", "crates/netsky-cli/src/main.rs");
     }
 }
 
-/// What a package is built with, one line for each dependency and each set of its features.
+/// Returns the crates that a package is built with, one line per dependency and set of features.
 fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
     let format = ["--prefix", "none", "--format", "{p} {f}"];
     let mut cargo = Command::new(env!("CARGO"));
@@ -128,7 +129,7 @@ fn the_library_depends_on_no_command_line_crate() {
     }
 }
 
-/// Cargo builds a crate again if it is asked for other features, and DataFusion takes minutes.
+/// Cargo builds a crate again for each set of features, and DataFusion takes minutes.
 #[test]
 fn every_build_has_the_same_features_of_datafusion() {
     let library = dependencies(&["normal", "--package", "netsky-db"]);
@@ -179,8 +180,8 @@ fn views_as_markdown() -> String {
     text
 }
 
-/// Checks a part of the README that is made from the program. With `UPDATE_README=1` the part is
-/// brought up to date instead.
+/// Checks a part of the README that is generated from the program. With `UPDATE_README=1`, updates
+/// the part instead.
 fn check_readme(part: &str, expected: &str) {
     static README: Mutex<()> = Mutex::new(());
     let _alone = README.lock().unwrap();
@@ -197,16 +198,16 @@ fn check_readme(part: &str, expected: &str) {
 }
 
 #[test]
-fn the_readme_lists_the_tables_as_the_catalogue_has_them() {
+fn the_readme_lists_every_table() {
     check_readme("tables", &tables_as_markdown());
 }
 
 #[test]
-fn the_readme_lists_the_views_as_they_are_declared() {
+fn the_readme_lists_every_view() {
     check_readme("views", &views_as_markdown());
 }
 
-/// One query of each kind that reads less than all, or all.
+/// One query of each kind: those that read only a part of a table, and one that reads all of it.
 const KINDS: [(&str, &str); 10] = [
     (
         "an hour",
@@ -238,7 +239,7 @@ const KINDS: [(&str, &str); 10] = [
     ),
 ];
 
-/// Of a plan's leaf, what does not differ from run to run.
+/// Returns the parts of a plan's leaf that are the same in every run.
 fn scan_of(plan: &str) -> String {
     let Some((_, scan)) = plan.split_once("DataSourceExec: table=") else {
         return "no scan".to_owned();
@@ -266,7 +267,7 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 }
 
 #[test]
-fn the_readme_names_every_command_and_only_files_that_exist() {
+fn the_readme_names_every_command() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = [
         "query",
