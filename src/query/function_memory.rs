@@ -28,8 +28,8 @@ const MAX_CALL_BYTES: u128 = 64 << 30;
 
 const NANOS_A_DAY: i128 = 86_400_000_000_000;
 
-/// Returns the maximum size of a function's result for a row in bytes, up to the size of its
-/// arguments.
+/// Computes the maximum size of a function's result for a row, in bytes. It may be too small by the
+/// size of the arguments.
 type Bytes = fn(&[Argument<'_>], usize) -> u128;
 
 const FUNCTIONS: [(&str, Bytes); 10] = [

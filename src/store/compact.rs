@@ -21,7 +21,7 @@ pub struct Compacted {
 
 impl Store {
     /// Makes the file as small as its rows allow. No other process can read or write during
-    /// compaction, and none may have the store open when it begins.
+    /// compaction, and none may be reading when it begins.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         self.refuse_damage()?;
         self.finish_imports(&self.connection.tables())?;

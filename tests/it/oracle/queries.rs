@@ -9,7 +9,7 @@ use super::generator::Generator;
 use super::query::Query;
 use super::subject::{Subject, Way};
 
-/// Queries on a subject, each with the session to run it in.
+/// Queries on a subject, each with a way to run it.
 #[derive(Clone, Copy)]
 pub struct Queries<'a>(pub &'a Subject);
 

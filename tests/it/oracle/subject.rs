@@ -64,7 +64,7 @@ pub struct Column {
     pub values: Vec<Literal>,
 }
 
-/// The session in which the store is queried.
+/// How the store is queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Stream,
