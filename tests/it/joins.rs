@@ -83,7 +83,7 @@ fn topk_of_a_join_uses_the_named_column() {
     assert_eq!(rows(&store, sql)[0]["id"], 9_999);
 }
 
-/// In our sessions: others have the fault of DataFusion that one of our rules works around.
+/// Only in our sessions: others have the bug of DataFusion that one of our rules works around.
 #[test]
 fn a_filter_keeps_its_columns_apart() {
     let store = ticks();
