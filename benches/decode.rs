@@ -1,5 +1,5 @@
-//! How fast rows become Arrow columns, on one thread, in bytes of JSON: beside the bare walk of redb
-//! that every scan needs, and by each of the two ways to read a row.
+//! The speed of decoding rows to Arrow columns, on one thread, in bytes of JSON: for the bare
+//! iteration over redb that every scan needs, and for each of the two decoders.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -16,11 +16,11 @@ const MESSAGES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("messages
 const SIZE: u64 = 100_000;
 const BATCH_ROWS: usize = 8_192;
 
-/// Columns by their place in the table's schema.
+/// Columns by their position in the table's schema.
 const PROJECTIONS: [(&str, &[usize]); 3] =
     [("1 column", &[2]), ("3 columns", &[1, 2, 4]), ("9 columns", &[0, 1, 2, 3, 4, 5, 6, 7, 8])];
 
-/// What a way to read a row is given.
+/// The function of a decoder that takes a row.
 type Push = fn(&mut Decoder, i64, &[u8]) -> netsky_db::Result<()>;
 
 fn decode(criterion: &mut Criterion) {
@@ -34,7 +34,7 @@ fn decode(criterion: &mut Criterion) {
     walk(&store, |id, json| rows.push((id, json.to_vec())));
     let bytes = rows.iter().map(|(_, json)| json.len() as u64).sum();
 
-    // From the store's pages: what a scan's task does.
+    // From the store's pages, as a scan's task does.
     let mut group = criterion.benchmark_group("walk");
     group.throughput(Throughput::Bytes(bytes)).sample_size(20);
     group.bench_function("bare", |bencher| {
@@ -54,7 +54,7 @@ fn decode(criterion: &mut Criterion) {
     }
     group.finish();
 
-    // From memory: the decoder alone.
+    // From memory, the decoder alone.
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Bytes(bytes)).sample_size(20);
     for (way, push) in [("written", Decoder::push as Push), ("parsed", Decoder::push_parsed)] {
@@ -84,7 +84,7 @@ fn walk(store: &ReadOnlyDatabase, mut visit: impl FnMut(i64, &[u8])) {
     }
 }
 
-/// Decodes rows into batches of the size of a scan's.
+/// Decodes rows into batches of a scan's size.
 struct Batches {
     decoder: Decoder,
     push: Push,

@@ -1,5 +1,5 @@
-//! How many rows a second become durable: one by one, from many threads at once, and many in one
-//! call, beside a bare redb transaction with one row.
+//! The number of rows per second that become durable: one by one, from many threads, and many in
+//! one call, compared with a bare redb transaction of one row.
 
 use std::path::Path;
 use std::thread;
@@ -41,7 +41,7 @@ fn record(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How long it takes until all threads have recorded their share of the rows, one by one.
+/// Returns how long it takes until all threads have recorded their share of the rows, one by one.
 fn at_once(db: &Db, rows: u64) -> Duration {
     let begun = Instant::now();
     thread::scope(|scope| {

@@ -1,7 +1,7 @@
-//! Queries through the streaming provider, beside what it replaces: netsky-db 0.1.6 copies every
-//! row of the store into a `MemTable` before each query.
+//! Queries through the streaming provider, compared with netsky-db 0.1.6, which copies every row of
+//! the store into a `MemTable` before each query.
 //!
-//! `cargo bench` runs it all; `cargo bench -- count` runs the queries of that name.
+//! `cargo bench` runs all of them; `cargo bench -- count` runs the queries of that name.
 
 mod memtable;
 
@@ -10,14 +10,14 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use netsky_db::Db;
 use netsky_db::demo::Fleet;
 
-/// Messages in the store.
+/// The numbers of messages in the store.
 const SIZES: [u64; 3] = [10_000, 100_000, 500_000];
 
-/// Messages in what is asked about as an hour: the same number in every store, so that stores of
-/// different sizes are asked for the same work.
+/// The number of messages that count as an hour. It is the same in every store, so that stores of
+/// different sizes do the same work.
 const HOUR: u64 = 300;
 
-/// Each needs another share of the table.
+/// Returns queries that each need another share of the table.
 fn queries(db: &Db, size: u64) -> [(&'static str, String); 9] {
     let (from, until) = (time(db, size / 2), time(db, size / 2 + HOUR));
     [
@@ -54,7 +54,7 @@ fn queries(db: &Db, size: u64) -> [(&'static str, String); 9] {
     ]
 }
 
-/// When a message was recorded.
+/// Returns the time at which a message was recorded.
 fn time(db: &Db, id: u64) -> String {
     let sql = format!("SELECT ts_utc::text FROM messages WHERE id = {id}");
     let batches = db.query_batches(&sql).expect("a message");

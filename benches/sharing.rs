@@ -1,8 +1,8 @@
-//! How many rows a second become durable, and how long the unluckiest call waits, when threads and
-//! processes record into one store at once; the same beside SQLite in WAL mode with
-//! `synchronous=FULL`, in turns.
+//! The number of rows per second that become durable, and the longest wait of a call, when threads
+//! and processes record to one store at once. SQLite in WAL mode with `synchronous=FULL` is
+//! measured in alternation.
 //!
-//! `cargo bench --bench sharing`; `-- SECONDS ROUNDS` for other than 2 seconds and 3 rounds.
+//! `cargo bench --bench sharing` runs 3 rounds of 2 seconds; `-- SECONDS ROUNDS` changes that.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -18,9 +18,9 @@ use rusqlite::{Connection, params};
 const THREADS: usize = 16;
 const PROCESSES: usize = 8;
 const DETAIL: &str = r#"{"elapsed_s":300}"#;
-/// No call is to fail for want of patience: its wait is what is measured.
+/// The timeout is so long that no call fails: the wait is what is measured.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Set for a process that records: the engine, the path, rows a transaction, and seconds.
+/// Set for a recording child process: the engine, the path, rows per transaction, and seconds.
 const CHILD: &str = "NETSKY_BENCH_CHILD";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ enum Engine {
     Sqlite,
 }
 
-/// Who records at once, and how much in a transaction.
+/// The number of concurrent writers, and the rows per transaction.
 struct Load {
     name: &'static str,
     threads: usize,
@@ -44,7 +44,7 @@ const LOADS: [Load; 4] = [
     Load { name: "8 processes, 100 rows a call", threads: 0, processes: PROCESSES, rows: 100 },
 ];
 
-/// What one writer did, or several together.
+/// The work of one writer, or the sum of several.
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
     rows: u64,
@@ -75,7 +75,7 @@ fn connect(path: &Path) -> Connection {
     connection
 }
 
-/// Calls over and over for so long.
+/// Repeats calls for this long.
 fn repeat(rows: u64, time: Duration, mut call: impl FnMut()) -> Done {
     let (began, mut done) = (Instant::now(), Done::default());
     while began.elapsed() < time {
@@ -96,7 +96,7 @@ fn record(db: &Db, rows: u64, time: Duration) -> Done {
 
 fn insert(connection: &mut Connection, rows: u64, time: Duration) -> Done {
     repeat(rows, time, || {
-        // A transaction that begins by reading fails when another writes first.
+        // A transaction that begins with a read fails if another one writes first.
         let txn = connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .expect("a transaction");
@@ -146,7 +146,7 @@ fn in_processes(engine: Engine, path: &Path, load: &Load, time: Duration) -> Don
         .collect();
     let mut next =
         |index: usize| -> String { said[index].next().expect("a line").expect("a line") };
-    // All have the store open before any begins.
+    // All have opened the store before any begins.
     (0..load.processes).for_each(|index| assert_eq!(next(index), "ready"));
     for process in &mut processes {
         writeln!(process.stdin.as_mut().expect("its input")).expect("it listens");
@@ -184,7 +184,7 @@ fn child(told: &str) {
     println!("{} {}", done.rows, done.worst.as_micros());
 }
 
-/// Runs a load on a new file, and looks whether what was acknowledged is there.
+/// Runs a load on a new file, and checks that the acknowledged rows are stored.
 fn run(engine: Engine, load: &Load, time: Duration) -> Done {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("bench.db");

@@ -1,10 +1,11 @@
-//! What the machine has.
+//! The resources of the machine.
 
 use std::fs;
 use std::path::Path;
 
-/// How many bytes of memory this process can use, if the system tells: those of the machine, or what
-/// the control groups of a container or a service leave it. Linux tells.
+/// Returns the number of bytes of memory that this process can use: the machine's, or the limit
+/// that the control groups of a container or a service set. `None` if the system does not report
+/// it; Linux does.
 pub(crate) fn memory() -> Option<usize> {
     memory_under(Path::new("/"))
 }
@@ -15,7 +16,8 @@ fn memory_under(root: &Path) -> Option<usize> {
         let kib = line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?;
         kib.parse::<usize>().ok()?.checked_mul(1024)
     })?;
-    // `0::/path` in version 2, `4:memory:/path` in version 1. A group's limit holds for those below it.
+    // `0::/path` in version 2, `4:memory:/path` in version 1. A group's limit also applies to its
+    // descendants.
     let groups = read("proc/self/cgroup").unwrap_or_default();
     let limits = groups.lines().filter_map(|line| {
         let (_, group) = line.split_once(':')?;
@@ -30,7 +32,7 @@ fn memory_under(root: &Path) -> Option<usize> {
         let mount = root.join(mount);
         let group = mount.join(path.trim_start_matches('/'));
         let above = group.ancestors().take_while(|directory| directory.starts_with(&mount));
-        // A group without a limit says `max`, or a number beyond all memory.
+        // A group without a limit has `max`, or a number larger than any memory.
         let limits = above.filter_map(|group| {
             fs::read_to_string(group.join(file)).ok()?.trim().parse::<usize>().ok()
         });
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_what_the_nearest_bound_leaves() {
+    fn the_tightest_cgroup_limit_applies() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join(path);

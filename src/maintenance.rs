@@ -1,4 +1,4 @@
-//! What a store needs now and then.
+//! Maintenance of a store: check, repair, prune, statistics, backup, restore, compact.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -14,84 +14,85 @@ use crate::store::{
 };
 use crate::table::Table;
 
-/// What pruning has done to a table, or would do.
+/// The result of pruning a table, or of a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pruned {
-    /// The table.
+    /// The pruned table.
     pub table: &'static Table,
-    /// How many rows were before the moment.
+    /// The number of rows before the cutoff.
     pub rows: u64,
-    /// How many rows were met whose time cannot be read, so that they stay.
-    /// [`check`](Db::check) names them.
+    /// The number of rows found whose time is unreadable, so that they stay. [`check`](Db::check)
+    /// lists them.
     pub undated: u64,
 }
 
-/// Care of the store.
+/// Maintenance of the store.
 impl Db {
-    /// Checks the whole store, and changes nothing in it:
+    /// Checks the whole store without changing anything:
     ///
-    /// - each page of the file that the last commit reaches, against its checksum;
-    /// - each row of each table of [`tables`](Self::tables): whether all of its columns can be read;
-    /// - what is noted of each block of rows (its zone: their number, and the span of their times)
-    ///   against the rows. Zones may lack what another program has just written;
-    /// - the checksum of each block's rows, if it has one. Blocks that an older netsky wrote have none
-    ///   until the next row is recorded in them, or [`repair`](Self::repair) is called;
-    /// - the ids: whether none that a row has is still to be given out.
+    /// - each page of the file that the last commit references, against its checksum;
+    /// - each row of each table of [`tables`](Self::tables): whether all of its columns can be
+    ///   read;
+    /// - the zone of each block of rows (row count and time range) against the rows. Zones may lack
+    ///   rows that another program has just written;
+    /// - the checksum of each block's rows, if it has one. Blocks that an older netsky wrote have
+    ///   none until the next row is recorded in them, or [`repair`](Self::repair) is called;
+    /// - the id counters: whether an id in use could be assigned again.
     ///
-    /// Others may record and query meanwhile. The rows are those of one moment. If a page is damaged
-    /// no row is looked at. If commits keep coming while there seems to be one, the last look at the pages
-    /// is taken while writers wait. For that alone the file is opened for writing, by a `Db` that is open
-    /// read-only, too; no row, and not the file's mode, is changed.
+    /// Other processes can record and query during a check. The rows are read from one snapshot. If
+    /// a page is damaged, no row is checked. If commits continue while a page seems damaged, the
+    /// last attempt to verify the pages blocks writers. Only for this attempt is the file opened
+    /// for writing, even by a read-only `Db`; rows and the file's mode do not change.
     ///
-    /// It does not look at what is no part of the last commit: free pages, and redb's list of them,
-    /// which redb makes anew after a crash. Nor at tables that this `Db` does not know.
+    /// Not checked are pages outside the last commit, which are free pages and redb's list of them
+    /// (redb rebuilds the list after a crash), and tables that this `Db` does not know.
     ///
     /// # Errors
     ///
     /// [`Error::Io`](crate::Error::Io) and [`Error::Storage`](crate::Error::Storage) if the file
-    /// cannot be read. What is wrong with its content is no error, but stands in the report.
+    /// cannot be read. Faults in its content are not errors but part of the report.
     pub fn check(&self) -> Result<CheckReport> {
         self.store().check(self.tables())
     }
 
-    /// Makes anew what the store notes of its rows: the zones, the checksums, and which ids are given
-    /// out. That mends every [fault](crate::Fault) but damaged pages and corrupt rows, and what is true
-    /// stays as it is. Rows that are [not what was recorded](crate::Fault::ChangedRows) are taken as they
-    /// are.
+    /// Rebuilds zones, checksums and id counters from the rows. This repairs every
+    /// [fault](crate::Fault) except damaged pages and corrupt rows, and changes nothing that is
+    /// correct. Rows that are [not what was recorded](crate::Fault::ChangedRows) are accepted as
+    /// they are.
     ///
-    /// Netsky itself leaves nothing untrue; other programs that write to the file may.
+    /// Netsky itself keeps this data correct; other programs that write to the file may not.
     ///
-    /// Each table's rows are read in a transaction of its own, and others who write wait for that. Who
-    /// reads does not.
+    /// Each table is read in a write transaction of its own, so other writers wait. Readers do not.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if a page is: what is read there may be untrue, too. [`Error::ReadOnlyStore`];
-    /// [`Error::Busy`]; [`Error::Storage`].
+    /// [`Error::Damaged`] if a page is damaged, because rows read from it may be wrong;
+    /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Storage`].
     pub fn repair(&self) -> Result<()> {
         self.store().repair(self.tables())
     }
 
-    /// Deletes the rows whose time is before a moment, from one table or from all that have a time,
-    /// and says how many by table. The time is that of the table's
+    /// Deletes the rows whose time is before `before`, from one table or from all tables with
+    /// times, and returns the counts by table. The time is that of the table's
     /// [`time_column`](Table::time_column).
     ///
-    /// The other rows keep their ids, and no id is given out a second time. Some thousands of rows go
-    /// in a transaction, so that others can record in between; if it fails half way, what is gone is
-    /// gone, and the store is in order. The file keeps its size, and new rows take the room.
+    /// The other rows keep their ids, and no id is assigned a second time. A transaction deletes
+    /// some thousands of rows, so that other processes can record in between. If pruning fails
+    /// halfway, the rows deleted so far stay deleted and the store is consistent. The file keeps
+    /// its size, and new rows use the free space.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTable`]; [`Error::NoTimeColumn`] if the table that is named has none;
-    /// [`Error::Damaged`] at a block whose rows are not what was recorded; [`Error::ReadOnlyStore`];
-    /// [`Error::Storage`].
+    /// [`Error::UnknownTable`]; [`Error::NoTimeColumn`] if the named table has none;
+    /// [`Error::Damaged`] at a block whose rows are not what was recorded;
+    /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
     pub fn prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
         let before = nanos(before);
         self.for_dated_tables(table, |table| self.store().prune(table, before))
     }
 
-    /// What [`prune`](Self::prune) would delete now.
+    /// Returns what [`prune`](Self::prune) would delete now.
     ///
     /// # Errors
     ///
@@ -101,20 +102,20 @@ impl Db {
         self.for_dated_tables(table, |table| snapshot.old_rows(table, before))
     }
 
-    /// How large the file is, and of each table how many rows it has, how many bytes they take, and
-    /// from when to when they are. Reads every page of the tables, but no rows that zones know of.
+    /// Returns the size of the file and, for each table, the number of rows, their bytes and their
+    /// time range. Reads every page of the tables, but decodes no rows that zones cover.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if a page is, since its numbers would mean nothing; [`Error::Io`] and
-    /// [`Error::Storage`].
+    /// [`Error::Damaged`] if a page is damaged, because the numbers would mean nothing;
+    /// [`Error::Io`] and [`Error::Storage`].
     pub fn stats(&self) -> Result<StoreStats> {
         self.store().stats(self.tables())
     }
 
-    /// The tables in the file that this `Db` does not know, by name: other programs have declared them with
-    /// [`tables!`](crate::tables). They cannot be queried or checked here, but a [backup](Self::backup) has
-    /// them, and [`stored_rows`](Self::stored_rows) reads them.
+    /// Returns the tables in the file that this `Db` does not know, by name: other programs have
+    /// declared them with [`tables!`](crate::tables). They cannot be queried or checked here, but a
+    /// [backup](Self::backup) includes them, and [`stored_rows`](Self::stored_rows) reads them.
     ///
     /// # Errors
     ///
@@ -123,12 +124,12 @@ impl Db {
         self.store().unknown_tables(self.tables())
     }
 
-    /// Gives each row of a table to `visit`, by id, until it breaks: the id, and the row as it is stored,
-    /// which is a JSON object unless another program wrote it. The table need not be known.
+    /// Passes each row of a table to `visit`, by id, until it breaks: the id, and the row as
+    /// stored, which is a JSON object unless another program wrote it. The table need not be known.
     ///
     /// # Errors
     ///
-    /// [`Error::Storage`], also if the table is not one of rows.
+    /// [`Error::Storage`], also if the table does not hold rows.
     pub fn stored_rows(
         &self,
         table: &str,
@@ -137,67 +138,70 @@ impl Db {
         self.store().snapshot()?.stored_rows(table, visit)
     }
 
-    /// Copies what is committed now to a new file, which is a store itself, readable by its owner
-    /// alone. Nobody has to wait meanwhile.
+    /// Copies the committed state to a new file. The copy is a store itself, and readable by its
+    /// owner only. Readers and writers are not blocked.
     ///
-    /// The rows are copied one by one, those of tables too that this `Db` does not know. So the copy has
-    /// no free pages, its zones are made anew, and its ids are brought up to the rows. It is written
-    /// under another name beside `file`, and durable once it has its own.
+    /// The rows are copied one by one, including those of tables that this `Db` does not know. So
+    /// the copy has no free pages, its zones are rebuilt, and its id counters are raised to the
+    /// highest ids. It is written under a temporary name beside `file`, and is durable once it has
+    /// its final name.
     ///
     /// # Errors
     ///
-    /// [`Error::FileExists`]; [`Error::Damaged`] if a page is, or if rows are not what was recorded;
-    /// [`Error::Io`] and [`Error::Storage`]. No file is left behind.
+    /// [`Error::FileExists`]; [`Error::Damaged`] if a page is damaged, or if rows are not what was
+    /// recorded; [`Error::Io`] and [`Error::Storage`]. No file is left behind.
     pub fn backup(&self, file: impl AsRef<Path>) -> Result<Copied> {
         self.store().backup(file.as_ref(), Existing::Refuse, self.tables())
     }
 
-    /// As [`backup`](Self::backup), but a file at the path is replaced, at once and only by a whole copy.
+    /// Like [`backup`](Self::backup), but replaces a file at the path, atomically and only with a
+    /// complete copy.
     ///
     /// # Errors
     ///
-    /// [`Error::InUse`] if the file is a store that somebody has open; [`Error::Damaged`];
-    /// [`Error::Io`] and [`Error::Storage`]. The file is left as it is.
+    /// [`Error::InUse`] if the file is a store that a process has open; [`Error::Damaged`];
+    /// [`Error::Io`] and [`Error::Storage`]. The file stays as it is.
     pub fn backup_replacing(&self, file: impl AsRef<Path>) -> Result<Copied> {
         self.store().backup(file.as_ref(), Existing::Replace, self.tables())
     }
 
-    /// Makes a store at `path` of the one in the file `backup`, which is left as it is: copies it as
-    /// [`backup`](Self::backup) does.
+    /// Restores the store in the file `backup` to `path`. Copies it like [`backup`](Self::backup)
+    /// does, and leaves `backup` as it is.
     ///
     /// # Errors
     ///
-    /// [`Error::FileExists`] if there is a file at `path`; if `backup` is no store, those of
-    /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
-    /// [`Error::Storage`].
+    /// [`Error::FileExists`] if there is a file at `path`; those of
+    /// [`open_read_only`](Self::open_read_only) if `backup` is not a store, and [`Error::Damaged`];
+    /// [`Error::Io`] and [`Error::Storage`].
     pub fn restore(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
         OpenOptions::new().restore(backup, path)
     }
 
-    /// As [`restore`](Self::restore), but a file at `path` makes room. It is kept beside it as
-    /// `<name>.before-restore-<timestamp>.bak`, where [`Copied::kept`] says. While the copy is made,
-    /// nobody can open the store.
+    /// Like [`restore`](Self::restore), but replaces a file at `path`. The old file is kept beside
+    /// it as `<name>.before-restore-<timestamp>.bak`; [`Copied::kept`] is its path. No process can
+    /// open the store while the copy is being made.
     ///
     /// # Errors
     ///
-    /// [`Error::InUse`] if anybody has the store open; if `backup` is no store, those of
-    /// [`open_read_only`](Self::open_read_only), and [`Error::Damaged`]; [`Error::Io`] and
-    /// [`Error::Storage`]. They leave the file at `path` as it is.
+    /// [`Error::InUse`] if any process has the store open; those of
+    /// [`open_read_only`](Self::open_read_only) if `backup` is not a store, and [`Error::Damaged`];
+    /// [`Error::Io`] and [`Error::Storage`]. In these cases the file at `path` stays as it is.
     pub fn restore_replacing(backup: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Copied> {
         OpenOptions::new().restore_replacing(backup, path)
     }
 
-    /// Makes the file as small as its rows allow, and says how much was gained. Pruning and long
-    /// snapshots leave free pages, which new rows take; there is need of this only where the room is
-    /// wanted for something else.
+    /// Makes the file as small as its rows allow, and returns its size before and after. Pruning
+    /// and long-lived snapshots leave free pages, which new rows use; compact only if you need the
+    /// space for something else.
     ///
-    /// Nobody can read or write meanwhile. Others may have the store open.
+    /// No process can read or write during compaction. Other processes may have the store open.
     ///
     /// # Errors
     ///
-    /// [`Error::InUse`] if anybody reads at this moment, in this process (a stream that is not read to
-    /// its end, too) or another; [`Error::Damaged`] if a page is, since moving it would give it a right
-    /// checksum; [`Error::ReadOnlyStore`]; [`Error::Io`] and [`Error::Storage`].
+    /// [`Error::InUse`] if anything is reading, in this process (including a stream that has not
+    /// been read to its end) or another; [`Error::Damaged`] if a page is damaged, because moving it
+    /// would give it a correct checksum; [`Error::ReadOnlyStore`]; [`Error::Io`] and
+    /// [`Error::Storage`].
     pub fn compact(&self) -> Result<Compacted> {
         self.store().compact()
     }
@@ -225,7 +229,7 @@ impl Db {
 }
 
 impl OpenOptions {
-    /// Restores a store as [`Db::restore`] does.
+    /// Restores a store like [`Db::restore`].
     ///
     /// # Errors
     ///
@@ -234,7 +238,7 @@ impl OpenOptions {
         Store::restore(backup.as_ref(), path.as_ref(), Existing::Refuse, TABLES, self)
     }
 
-    /// Restores a store as [`Db::restore_replacing`] does.
+    /// Restores a store like [`Db::restore_replacing`].
     ///
     /// # Errors
     ///
@@ -248,7 +252,8 @@ impl OpenOptions {
     }
 }
 
-/// A moment as rows' times are compared with it. No row has a time that nanoseconds cannot tell.
+/// Converts a time to the unit of rows' times. Times outside the range of nanoseconds saturate,
+/// because no row can have one.
 fn nanos(moment: DateTime<Utc>) -> i64 {
     let beyond = if moment < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
     moment.timestamp_nanos_opt().unwrap_or(beyond)

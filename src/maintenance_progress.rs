@@ -1,11 +1,11 @@
-//! How far a check or a copy of a store has come.
+//! Progress of a check or copy of a store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far the last check, backup or restore has come that was started with
-/// [`OpenOptions::maintenance_progress`](crate::OpenOptions::maintenance_progress). It can be asked from any thread while
-/// another does the work. Copies of it tell the same.
+/// The progress of the last check, backup or restore that was started with
+/// [`OpenOptions::maintenance_progress`](crate::OpenOptions::maintenance_progress). Any thread can
+/// read it while another does the work. Clones share the same progress.
 ///
 /// ```
 /// use netsky_db::{MaintenanceProgress, OpenOptions};
@@ -40,26 +40,26 @@ struct Counters {
     row_bytes: AtomicU64,
 }
 
-/// How much of the work is done: first the pages of the store's file are looked over, then its rows are
-/// taken, one by one.
+/// The amount of work done: first the pages of the store's file are verified, then its rows are
+/// processed one by one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaintenanceCounts {
-    /// Bytes of the file that were read to look over its pages. Those that are free are not, and it may
-    /// begin again where others write.
+    /// The bytes of the file read to verify its pages. Free pages are not read, and verification
+    /// may start again if other processes write.
     pub page_bytes: u64,
-    /// The size of the file.
+    /// The size of the file, in bytes.
     pub file_bytes: u64,
-    /// Rows that were decoded or copied.
+    /// The number of rows decoded or copied.
     pub rows: u64,
-    /// The rows that there are; 0 as long as the pages are looked over.
+    /// The total number of rows; 0 while the pages are being verified.
     pub rows_total: u64,
-    /// The JSON of the rows that were taken, in bytes.
+    /// The bytes of JSON of the rows processed.
     pub row_bytes: u64,
 }
 
 impl MaintenanceProgress {
-    /// What is done by now.
+    /// Returns the amount of work done so far.
     pub fn counts(&self) -> MaintenanceCounts {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         MaintenanceCounts {
@@ -71,7 +71,7 @@ impl MaintenanceProgress {
         }
     }
 
-    /// The pages of a file of that size are looked over from the first.
+    /// Starts (or restarts) verifying the pages of a file of that size.
     pub(crate) fn begin_pages(&self, file_bytes: u64) {
         let Counters { page_bytes, file_bytes: size, rows, rows_total, row_bytes } =
             &*self.counters;

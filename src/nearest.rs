@@ -1,24 +1,24 @@
-//! "Did you mean": the names to offer for one that does not exist.
+//! "Did you mean": the names to suggest for one that does not exist.
 
 use std::fmt;
 
-/// The names to offer for one that does not exist.
+/// The names to suggest for one that does not exist.
 ///
-/// As text it is the end of a message: `; did you mean 'ticks'?` or `; there are: crashes, ticks`.
+/// Its text is the end of a message: `; did you mean 'ticks'?` or `; there are: crashes, ticks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Nearest {
-    /// One or two that resemble it, nearest first.
+    /// One or two similar names, the nearest first.
     Resembling(Vec<String>),
-    /// All there are, because none resembles it.
+    /// All names, because none is similar.
     All(Vec<String>),
 }
 
-/// The most names in a message.
+/// The maximum number of names in a message.
 const TOLD: usize = 20;
 
 impl Nearest {
-    /// The names, whether they resemble it or not.
+    /// Returns the names, similar or not.
     pub fn names(&self) -> &[String] {
         match self {
             Self::Resembling(names) | Self::All(names) => names,
@@ -39,7 +39,7 @@ impl fmt::Display for Nearest {
     }
 }
 
-/// The candidates to offer for `name`.
+/// Returns the candidates to suggest for `name`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Nearest {
     let name = name.to_lowercase();
     let all: Vec<&str> = candidates.into_iter().collect();
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_finds_the_name() {
+    fn typos_find_the_name() {
         let tables = ["messages", "ticks", "token_usage", "sessions"];
         assert_eq!(nearest("mesages", tables).names()[0], "messages");
         assert_eq!(nearest("Token_Usages", tables).names()[0], "token_usage");
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_like_no_other_lists_them_all() {
+    fn dissimilar_names_list_all_candidates() {
         let said = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
         assert_eq!(said(&["ticks", "crashes"]), "; there are: ticks, crashes");
         assert_eq!(said(&["ticks"]), "; there are: ticks");

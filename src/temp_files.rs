@@ -1,21 +1,21 @@
-//! Temporary files with names.
+//! Named temporary files.
 //!
-//! Each is removed when it is dropped. A process that a signal ends drops nothing, so all of them are also
-//! listed here.
+//! Each is removed when it is dropped. A process killed by a signal drops nothing, so all of them
+//! are also listed here.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A running query can add a file to a directory while that is emptied.
+/// A running query can add a file to a directory while it is being emptied.
 const ATTEMPTS: usize = 100;
 
 static LISTED: Mutex<Listed> = Mutex::new(Listed { paths: Vec::new(), is_closed: false });
 
 struct Listed {
     paths: Vec<PathBuf>,
-    /// Whether they were discarded, and no more may come.
+    /// Whether the files have been removed and no more may be created.
     is_closed: bool,
 }
 
@@ -26,15 +26,16 @@ fn listed() -> MutexGuard<'static, Listed> {
 /// Removes the temporary files of this process: those of queries that hold more than a
 /// [`memory_limit`](crate::QueryOptions::memory_limit) allows, and of a backup that is being made.
 ///
-/// Call it right before the process ends on a signal; in any other case they are removed without it.
-/// Queries and backups that still run fail, and so do later ones that need temporary files.
+/// Call it right before the process ends because of a signal; in all other cases they are removed
+/// without it. Queries and backups that are still running fail, and so do later ones that need
+/// temporary files.
 pub fn remove_temp_files() {
     let mut listed = listed();
     listed.is_closed = true;
     for path in &listed.paths {
         match path.is_dir() {
             true => remove_dir(path),
-            // It may have got its final name already.
+            // The file may have been renamed to its final name already.
             false => drop(fs::remove_file(path)),
         }
     }
@@ -54,12 +55,12 @@ fn remove_dir(dir: &Path) {
 pub struct TempFileGuard(PathBuf);
 
 impl TempFileGuard {
-    /// Makes a file or directory and lists it. Both happen under one lock, so that a signal meets it
-    /// listed or not yet made.
+    /// Creates a file or directory and lists it. Both happen under one lock, so that a signal
+    /// handler finds it listed or not yet created.
     ///
     /// # Errors
     ///
-    /// Those of `make`; and any file is refused once the process is about to end.
+    /// Those of `make`; and always fails once the process is about to end.
     pub fn create<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Self)> {
         let mut listed = listed();
         if listed.is_closed {

@@ -1,8 +1,8 @@
-//! Threads for work that blocks, such as reading the store's file.
+//! Threads for blocking work, such as reading the store's file.
 //!
-//! Tokio has such a pool, too. But if the system refuses it a thread, it lets the work wait for one of
-//! the threads that the runtime has, and the runtime's own workers, which are among them, never end: with
-//! a limit of three tasks a query waited for ever. Here the refusal is an error.
+//! Tokio has such a pool, too. But if the system refuses it a thread, it queues the work for one of
+//! the runtime's existing threads. These include the runtime's own workers, which never end: with a
+//! limit of three tasks, a query waited for ever. Here the refusal is an error.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,11 +16,11 @@ use futures::channel::oneshot;
 use crate::error::Error;
 use crate::store::caught;
 
-/// The stack of each thread that a query runs on. The parser's and the planner's trees are walked and
-/// freed by recursion, and tokio's 2 MiB end with some 1,800 operators in a row, at 1.2 KB each in a
-/// release build. What `statement_size.rs` lets through needs 12 MiB there, and up to ten times that in a
-/// build without optimization. Pages of a stack take no memory until they are used, but count against
-/// `ulimit -v`.
+/// The stack size of each thread that runs a query. The trees of the parser and planner are
+/// traversed and freed by recursion, and tokio's 2 MiB are enough for only some 1,800 operators in
+/// a row, at 1.2 KB each in a release build. What `statement_size.rs` accepts needs 12 MiB in a
+/// release build, and up to ten times that in one without optimization. Stack pages take no memory
+/// until they are used, but count against `ulimit -v`.
 pub(crate) const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 20 } else { 32 << 20 };
 
 /// How long a thread waits for more work. Starting a thread takes 50 µs.
@@ -32,7 +32,7 @@ static POOL: Pool = Pool::new();
 ///
 /// # Errors
 ///
-/// [`Error::NoThread`], [`Error::QueryAborted`] if the work panics, and those of the work.
+/// [`Error::NoThread`]; [`Error::QueryAborted`] if the work panics; and those of the work.
 pub(crate) fn run_blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> impl Future<Output = Result<T, E>> + Send + 'static
@@ -41,7 +41,7 @@ where
     E: From<Error> + Send + 'static,
 {
     let (sender, receiver) = oneshot::channel();
-    // A failed send means that the caller has dropped the future.
+    // Sending fails if the caller has dropped the future.
     let spawned = spawn(move || drop(sender.send(caught(work))));
     async move {
         spawned.map_err(|error| Error::NoThread { reason: error.to_string() })?;
@@ -53,11 +53,11 @@ where
     }
 }
 
-/// Runs a job that does not panic on another thread.
+/// Runs a job that must not panic on another thread.
 ///
 /// # Errors
 ///
-/// The system's refusal of a thread.
+/// The system's error if it refuses a thread.
 pub(crate) fn spawn(job: impl FnOnce() + Send + 'static) -> io::Result<()> {
     POOL.spawn(Box::new(job))
 }
@@ -68,8 +68,8 @@ fn aborted(reason: &str) -> Error {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// As many threads as there are jobs at a time: jobs may wait for each other, as the two sides of a
-/// merge join do, so none may wait for a thread.
+/// A pool with one thread per concurrent job. Jobs may wait for each other, as the two sides of a
+/// merge join do, so no job may wait for a thread.
 struct Pool {
     state: Mutex<State>,
     job_added: Condvar,
@@ -77,7 +77,7 @@ struct Pool {
 
 struct State {
     jobs: VecDeque<Job>,
-    /// How many threads wait for a job. There are never more jobs than that.
+    /// The number of threads waiting for a job. There are never more queued jobs than that.
     idle: usize,
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn work_begins_before_it_is_awaited() {
+    fn work_starts_before_it_is_awaited() {
         let (sender, receiver) = std::sync::mpsc::channel();
         let done = run_blocking(move || {
             sender.send(()).unwrap();

@@ -1,5 +1,5 @@
-//! The baseline: all rows through serde_json into owned structs, those into arrays, the arrays into
-//! a `MemTable`, for every query anew. All of it is part of a query's time, as it is in 0.1.6.
+//! The baseline: for every query, all rows are parsed by serde_json into structs, copied to arrays,
+//! and the arrays put into a `MemTable`. All of that is part of a query's time, as in 0.1.6.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ struct Message {
     raw_json: Option<String>,
 }
 
-/// Runs a query on the store's messages and returns how many rows it answers.
+/// Runs a query on the store's messages and returns the number of rows in the answer.
 pub fn query(path: &Path, sql: &str) -> usize {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -56,7 +56,8 @@ fn batch(messages: Vec<Message>) -> RecordBatch {
     let optional = |text: fn(&Message) -> &Option<String>| -> ArrayRef {
         Arc::new(messages.iter().map(|message| text(message).as_deref()).collect::<StringArray>())
     };
-    // 0.1.6 leaves times as text. Here they are timestamps on both sides, so that one SQL fits.
+    // 0.1.6 leaves times as text. Here they are timestamps on both sides, so that the same SQL
+    // works.
     let nanos = |message: &Message| {
         DateTime::parse_from_rfc3339(&message.ts_utc)
             .ok()

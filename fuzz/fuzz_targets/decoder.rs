@@ -1,5 +1,5 @@
-//! Any bytes as a row of any table: both ways to decode it give the same values or the same error,
-//! and those are what serde_json reads there.
+//! Any bytes as a row of any table: both decoders return the same values or the same error, and the
+//! values are those that serde_json reads.
 
 #![no_main]
 
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let decoded = decode(table, &projection, rest, Decoder::push);
     assert_eq!(decoded, decode(table, &projection, rest, Decoder::push_parsed));
     let expected = model(table, &projection, rest);
-    // serde_json reads `-0`, an integer, as it reads `-0.0`, which is none.
+    // serde_json reads the integer `-0` as `-0.0`, which is not an integer.
     if expected.iter().flatten().any(is_minus_zero) {
         return Corpus::Keep;
     }
@@ -107,7 +107,7 @@ fn value(array: &dyn Array) -> Value {
     array.as_primitive::<TimestampNanosecondType>().value(0).into()
 }
 
-/// The projected values as serde_json has them; `None` if the row is corrupt.
+/// Returns the projected values as serde_json reads them; `None` if the row is corrupt.
 fn model(table: &Table, projection: &[usize], json: &[u8]) -> Option<Vec<Value>> {
     let Members(members) = serde_json::from_slice(json).ok()?;
     let found = |name: &str| members.iter().filter(|(key, _)| key == name).collect::<Vec<_>>();
@@ -154,7 +154,7 @@ fn nanos(text: &str) -> Option<i64> {
     time.timestamp_nanos_opt()
 }
 
-/// An object's members, also those that stand twice.
+/// An object's members, including duplicates.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {

@@ -1,4 +1,4 @@
-//! Any bytes as NDJSON for any table: lines are stored whole or not at all, `import` and
+//! Any bytes as NDJSON for any table: lines are stored completely or not at all, `import` and
 //! `import_valid` agree on which are rows, and whatever is stored can be read.
 
 #![no_main]

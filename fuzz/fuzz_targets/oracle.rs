@@ -1,5 +1,6 @@
-//! Random queries about random tables: the store answers as the oracles of the tests do. The bytes are
-//! the choices that make a query, so that what the fuzzer learns of one helps it with the next.
+//! Random queries on random tables: the store answers like the oracles of the tests. The bytes are
+//! the choices that make a query, so that what the fuzzer learns from one query helps it with the
+//! next.
 
 #![no_main]
 
@@ -40,19 +41,19 @@ use generator::Generator;
 use subject::{Subject, Way};
 
 thread_local! {
-    /// To make a store takes longer than to ask about it.
+    /// Creating a store takes longer than querying it.
     static SUBJECTS: RefCell<HashMap<u8, Subject>> = RefCell::default();
 }
 
-/// DataFusion panics at some queries, and the oracle's sessions turn that into an error. The hook that
-/// the fuzzer sets would end the process before. A panic of the target itself still ends it.
+/// DataFusion panics at some queries, and the oracle's sessions turn that into an error. The
+/// fuzzer's panic hook would end the process first. A panic of the target itself still ends it.
 static UNHOOKED: Once = Once::new();
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     UNHOOKED.call_once(|| drop(panic::take_hook()));
     let Some((&seed, choices)) = input.split_first() else { return Corpus::Reject };
     SUBJECTS.with_borrow_mut(|subjects| {
-        // Each holds a store and two copies of its rows.
+        // Each subject holds a store and two copies of its rows.
         let seed = seed % 32;
         let subject = subjects.entry(seed).or_insert_with(|| Subject::new(seed.into()));
         let mut generator = Generator::new(Choices::of_bytes(choices), &subject.relations);

@@ -1,4 +1,4 @@
-//! Any text as SQL: it gives an answer or an error, and changes nothing.
+//! Any text as SQL: it returns an answer or an error, and changes nothing.
 
 #![no_main]
 
@@ -28,7 +28,7 @@ static STORE: LazyLock<(Db, TempDir)> = LazyLock::new(|| {
 
 fuzz_target!(|sql: &str| {
     let (db, _) = &*STORE;
-    // What panics on a thread of the query's is told as this error, unless the message is the query's.
+    // A panic on a query's thread is reported as this error, unless the reason is the query's own.
     if let Err(Error::QueryAborted { reason }) = db.query_batches(sql) {
         panic!("{reason}");
     }

@@ -1,5 +1,5 @@
-//! Any course of recording, pruning, repairing, copying, opening anew and other programs' doings,
-//! through two handles: every row is there once, under its id, and every way to ask for rows agrees.
+//! Any sequence of recording, pruning, repairing, copying, reopening and changes by other programs,
+//! through two handles: every row exists once, under its id, and all kinds of query agree.
 
 #![no_main]
 
@@ -26,19 +26,19 @@ enum Step {
     },
     OpenAnew,
     Migrate,
-    /// The other handle of the store takes over.
+    /// Switches to the other handle of the store.
     Swap,
     /// Deletes the rows before a time.
     PruneBefore {
         minute: i16,
     },
-    /// After it, a check finds nothing.
+    /// After it, a check finds no fault.
     Repair,
-    /// Goes on with a backup, or with what is restored of it.
+    /// Continues with a backup, or with a store restored from it.
     Copy {
         restored: bool,
     },
-    /// Another program takes rows away, and knows nothing of zones.
+    /// Another program removes rows without maintaining zones.
     Prune {
         first: u16,
         count: u16,
@@ -58,7 +58,7 @@ enum Step {
     },
 }
 
-/// The time, in milliseconds, of each id.
+/// The time of each id, in milliseconds.
 type Model = BTreeMap<i64, i64>;
 
 fuzz_target!(|steps: Vec<Step>| {
@@ -115,7 +115,7 @@ fuzz_target!(|steps: Vec<Step>| {
             }
             Step::Prune { first, count } => {
                 let ids = i64::from(first)..i64::from(first) + i64::from(count);
-                // The next id follows the highest there is: what was last stays.
+                // The next id follows the highest existing one, so the last row stays.
                 let ids = ids.start..ids.end.min(highest);
                 edit(&path, |rows| rows.retain_in(ids.clone(), |_, _| false).expect("pruned"));
                 model.retain(|id, _| !ids.contains(id));
@@ -145,7 +145,7 @@ fn tick(minute: i16, source: &str) -> TickRecord<'_> {
     TickRecord { ts_utc, source, detail_json: "{}" }
 }
 
-/// The same rows asked for by statistics, by a scan, by id and by time.
+/// Queries the same rows by statistics, by a scan, by id and by time.
 fn ask(db: &Db, model: &Model, from: i16, to: i16, first: u16, last: u16) {
     let (from, to) = (millis(from), millis(to));
     let ids = i64::from(first)..i64::from(first) + i64::from(last);

@@ -1,4 +1,4 @@
-//! The tables of what is called: tools, models, commands.
+//! Generators of the tables of calls: tools, models, commands.
 
 use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
 use crate::demo::vocabulary::{TO_OWNER, json};
@@ -9,9 +9,9 @@ struct Tool {
     source: &'static str,
     name: &'static str,
     median_ms: i64,
-    /// How far durations spread around the median, as [`Dice::skewed`] has it.
+    /// How far durations spread around the median, as in [`DemoRng::skewed`].
     octaves: i64,
-    /// The key of its request, and what is asked.
+    /// The key of its request parameter, and possible values.
     request: (&'static str, &'static [&'static str]),
     fails_in_thousand: u32,
     error: &'static str,
@@ -61,7 +61,7 @@ impl Tool {
     }
 }
 
-/// Calls so long are likely to have been given up on.
+/// Longer calls are likely to have timed out.
 const PATIENCE_MS: i64 = 30_000;
 
 pub(super) struct ToolCalls;
@@ -113,11 +113,11 @@ impl Generator for ToolCalls {
 #[derive(Clone, Copy)]
 struct Model {
     name: &'static str,
-    /// Prices in hundredths of a millionth of a US dollar for a token.
+    /// Prices per token, in hundredths of a millionth of a US dollar.
     input: i64,
     output: i64,
     cached: i64,
-    /// The median of the cached tokens that a call reads.
+    /// The median number of cached tokens that a call reads.
     context: i64,
 }
 

@@ -1,4 +1,4 @@
-//! The tables of work on code: git, workspaces, clones, harvests.
+//! Generators of the tables of work on code: git, workspaces, clones, harvests.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ const REPOS: [&str; 3] = ["fleet/store", "fleet/channels", "fleet/web"];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Moves {
-    /// A new commit becomes the branch's head.
+    /// The operation creates a commit, which becomes the branch's head.
     Head,
-    /// The remote gets, or gives, what the head is.
+    /// The operation exchanges the head with the remote.
     Remote,
     Nothing,
 }
@@ -28,7 +28,7 @@ const OPERATIONS: [(u32, (&str, Moves)); 7] = [
     (4, ("branch", Moves::Nothing)),
 ];
 
-/// Git commands, with the newest commit of each repository.
+/// Generates git operations and keeps the newest commit of each repository.
 #[derive(Default)]
 pub(super) struct GitOperations {
     heads: [Option<String>; REPOS.len()],
@@ -111,7 +111,7 @@ fn workspace(rng: &mut DemoRng) -> String {
     format!("ws-{}", rng.hex(8))
 }
 
-/// Clones, numbered through the history.
+/// Generates clone dispatches, numbered through the history.
 #[derive(Default)]
 pub(super) struct CloneDispatches {
     dispatched: u64,

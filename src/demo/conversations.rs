@@ -1,4 +1,4 @@
-//! The tables of what is said: messages, communication events, owner directives.
+//! Generators of the tables of conversations: messages, communication events, owner directives.
 
 use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
 use crate::demo::rng::DemoRng;
@@ -63,7 +63,7 @@ impl Generator for Messages {
     }
 }
 
-/// The channel, the direction, who says it and whom it is said to.
+/// Returns the channel, the direction, the sender and the recipient.
 fn parties(
     talk: Talk,
     context: &mut EventContext<'_>,
@@ -71,7 +71,7 @@ fn parties(
     match talk {
         Talk::Agents => {
             let from = context.agent();
-            // Who is not the coordinator mostly talks to it.
+            // Agents other than the coordinator mostly talk to it.
             let to = match context.agent() {
                 to if to == from || (from != 0 && context.rng.one_in(2)) => usize::from(from == 0),
                 to => to,

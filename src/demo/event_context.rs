@@ -1,4 +1,4 @@
-//! When things happen in the fleet, and to whom.
+//! When events happen in the fleet, and which agents they concern.
 
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 
@@ -11,32 +11,32 @@ pub(super) const AGENTS: [&str; 10] = [
     "agent9",
 ];
 
-/// How much of the work each agent does.
+/// The share of the work that each agent does.
 const BUSY: [(u32, usize); 10] =
     [(22, 0), (18, 1), (14, 2), (12, 3), (9, 4), (8, 5), (6, 6), (5, 7), (4, 8), (2, 9)];
 
-/// The agent that crashes in a loop, and loses its session by it.
+/// The agent that crashes in a loop, and loses its session in it.
 pub(super) const LOOPING: usize = 5;
 /// The agent that falls silent before the end.
 pub(super) const SILENT: usize = 8;
 
-/// How busy the fleet is in each hour of a working day, in UTC.
+/// The fleet's activity in each hour of a working day, in UTC.
 const BUSY_HOURS: [u32; 24] =
     [3, 2, 2, 1, 1, 2, 4, 10, 22, 30, 34, 31, 20, 27, 35, 36, 32, 25, 16, 12, 10, 9, 7, 5];
 const WEEKEND_FACTOR: f64 = 0.35;
 const SLOT_MS: i64 = 5 * 60 * 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// The span of time that a fleet's rows tell of, and its rhythm: days and nights, weekends, and
-/// bursts of some minutes that all tables share.
+/// The time range of a fleet's rows and how activity varies over it: days and nights, weekends, and
+/// bursts of some minutes, which are the same in all tables.
 pub(super) struct History {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
-    /// For each slot of time, how much of the work is done by its end.
+    /// For each time slot, the share of the work done by its end.
     done: Vec<f64>,
     /// When `LOOPING` begins to crash.
     pub(super) loop_start: DateTime<Utc>,
-    /// From when on nothing is heard of `SILENT`.
+    /// The time after which there are no rows of `SILENT`.
     pub(super) silent_from: DateTime<Utc>,
 }
 
@@ -56,7 +56,7 @@ impl History {
         history
     }
 
-    /// The time by which this share of the work, from 0 to 1, is done.
+    /// Returns the time by which this share of the work, from 0 to 1, is done.
     pub(super) fn at(&self, share: f64) -> DateTime<Utc> {
         let work = share * self.done.last().copied().unwrap_or(0.0);
         let slot = self.done.partition_point(|&done| done <= work);
@@ -76,7 +76,7 @@ pub(super) fn add_ms(time: DateTime<Utc>, ms: i64) -> DateTime<Utc> {
     time.checked_add_signed(TimeDelta::milliseconds(ms)).unwrap_or(time)
 }
 
-/// One event: when it happens, and chance for what it is.
+/// One event: its time, and the random numbers that determine it.
 pub(super) struct EventContext<'h> {
     pub(super) at: DateTime<Utc>,
     pub(super) history: &'h History,
@@ -84,12 +84,13 @@ pub(super) struct EventContext<'h> {
 }
 
 impl EventContext<'_> {
-    /// The time so long after now, unless the history is over by then: what ends later has not ended.
+    /// Returns the time `ms` after the event, or `None` if the history is over by then: an
+    /// operation that would end later has not ended.
     pub(super) fn after_ms(&self, ms: i64) -> Option<DateTime<Utc>> {
         Some(add_ms(self.at, ms)).filter(|&time| time <= self.history.end)
     }
 
-    /// An agent that is at work now.
+    /// Picks an agent that is active at this time.
     pub(super) fn agent(&mut self) -> usize {
         match self.rng.weighted(&BUSY) {
             SILENT if self.at >= self.history.silent_from => 0,
@@ -97,7 +98,7 @@ impl EventContext<'_> {
         }
     }
 
-    /// What the agent's session is called now, in every table alike.
+    /// Returns the id of the agent's current session, which is the same in every table.
     pub(super) fn session_id(&self, agent: usize) -> String {
         const FOUR_HOURS_S: i64 = 4 * 60 * 60;
         let shift = self.at.timestamp().div_euclid(FOUR_HOURS_S) as u64;
@@ -106,21 +107,21 @@ impl EventContext<'_> {
     }
 }
 
-/// Where a row's texts live while it is recorded.
+/// Storage for the texts of a row while it is recorded.
 pub(super) type Texts = [String; 6];
 
-/// Moves a text to where the row can borrow it from.
+/// Moves a text to `place`, from which the row can borrow it.
 pub(super) fn keep(place: &mut String, text: String) -> &str {
     *place = text;
     place
 }
 
-/// Makes up the rows of one table.
+/// Generates the rows of one table.
 pub(super) trait Generator {
     /// A row that borrows its texts.
     type Row<'t>: Record;
 
-    /// The row of an event. Moments come in the order of time.
+    /// Generates the row of an event. Events come in time order.
     fn row<'t>(&mut self, context: &mut EventContext<'_>, texts: &'t mut Texts) -> Self::Row<'t>;
 }
 
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_history_spans_its_days_and_never_runs_backwards() {
+    fn the_history_spans_its_days_in_order() {
         let history = history();
         assert_eq!(history.at(0.0), history.start);
         assert_eq!(history.at(1.0), history.end);
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_at_the_edge_of_time_does_not_panic() {
+    fn extreme_end_times_do_not_panic() {
         for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             History::new(2, end, &mut DemoRng::new(7, "test"));
         }

@@ -1,4 +1,4 @@
-//! The fleet as a whole: how many rows each table gets, and the recording of them.
+//! The whole fleet: how many rows each table gets, and recording them.
 
 use chrono::{DateTime, Utc};
 
@@ -12,20 +12,21 @@ use crate::demo::rng::DemoRng;
 use crate::error::Result;
 use crate::table::Record;
 
-/// Rows recorded in one transaction. So many make its cost small, and fit into memory.
+/// The number of rows recorded per transaction: enough to make its cost small, few enough to fit
+/// into memory.
 const ROWS_AT_ONCE: u64 = 10_000;
 
 /// 2026-04-30T18:00:00Z, a Thursday, while the fleet is at work.
 const DEFAULT_END: DateTime<Utc> = DateTime::from_timestamp_nanos(1_777_572_000_000_000_000);
 
-/// How the rows split over the tables, in the order of the catalogue. It is how they split in the
+/// The proportions of the tables' rows, in the order of the catalogue. They are those of the
 /// histories of real fleets.
 const WEIGHTS: [u64; 14] = [125, 60, 1, 330, 1, 6, 3, 8, 16, 205, 9, 20, 190, 26];
 
-/// A synthetic fleet: ten agents and their owner, over some days of work.
+/// A synthetic fleet: ten agents and their owner, over several days of work.
 ///
-/// Most of it goes well. One agent crashes in a loop and one falls silent; a few clones and calls of
-/// tools never end.
+/// Most of the work succeeds. One agent crashes in a loop and one falls silent; a few clones and
+/// tool calls never end.
 ///
 /// ```
 /// use netsky_db::Db;
@@ -44,26 +45,26 @@ const WEIGHTS: [u64; 14] = [125, 60, 1, 330, 1, 6, 3, 8, 16, 205, 9, 20, 190, 26
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fleet {
-    /// How many rows the history has, over all fourteen tables.
+    /// The number of rows in the history, over all fourteen tables.
     pub rows: u64,
-    /// What chance follows from. Another seed is another history.
+    /// The seed of the random numbers. Another seed gives another history.
     pub seed: u64,
-    /// When the history ends. How far back it reaches follows from `rows`: two weeks for 100,000,
-    /// six for a million.
+    /// The end of the history. Its length depends on `rows`: two weeks for 100,000, six for a
+    /// million.
     pub end: DateTime<Utc>,
 }
 
 impl Fleet {
-    /// A fleet whose history has so many rows. The seed and the end are always the same.
+    /// Creates a fleet whose history has `rows` rows, with the default seed and end.
     pub fn new(rows: u64) -> Self {
         Self { rows, seed: 19, end: DEFAULT_END }
     }
 
-    /// Records the whole history and returns how many rows it has. From 14 rows on every table has
-    /// some.
+    /// Records the whole history and returns the number of rows. With 14 rows or more, every table
+    /// has some.
     ///
-    /// Rows are made up as they are recorded, and recorded 10,000 at once: if it fails, those before
-    /// are in the store.
+    /// Rows are generated as they are recorded, 10,000 per transaction. If recording fails, the
+    /// transactions before stay in the store.
     ///
     /// # Errors
     ///
@@ -103,8 +104,8 @@ impl Fleet {
         Ok(self.rows)
     }
 
-    /// Records `rows` messages over the time of the history and nothing else, for measurements of
-    /// one large table. Returns how many there are.
+    /// Records `rows` messages spread over the time of the history and nothing else, for
+    /// measurements of one large table. Returns the number of rows.
     ///
     /// # Errors
     ///
@@ -132,7 +133,7 @@ impl Fleet {
         while begun < count {
             let until = count.min(begun + ROWS_AT_ONCE);
             db.record_all((begun..until).zip(&mut texts).map(|(number, texts)| {
-                // Each row has its own stretch of the work, so times never fall.
+                // Each row has its own interval of the work, so times never decrease.
                 context.at = history.at((number as f64 + context.rng.share()) / count as f64);
                 generator.row(&mut context, texts)
             }))?;
@@ -142,15 +143,15 @@ impl Fleet {
     }
 }
 
-/// How many days the history spans: the root of the rows, so that a larger fleet's is both longer and
-/// denser.
+/// Returns the number of days in the history. It is the square root of the rows, so that a larger
+/// fleet has a history that is both longer and denser.
 fn days(rows: u64) -> i64 {
     const MAX_DAYS: u64 = 2 * 365;
     (rows.isqrt() / 22).clamp(1, MAX_DAYS) as i64
 }
 
-/// The rows of each table, which together are `rows`: by weight, and what is left over goes to the
-/// tables that lost most by rounding. Every table has a row if there are enough.
+/// Splits `rows` over the tables by weight. Rows left over by rounding down go to the tables with
+/// the largest remainders. If there are enough rows, every table gets at least one.
 fn split(rows: u64) -> [u64; WEIGHTS.len()] {
     let least = u64::from(rows >= WEIGHTS.len() as u64);
     let by_weight = u128::from(rows - least * WEIGHTS.len() as u64);
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_as_many_rows_as_were_asked_for() {
+    fn the_requested_number_of_rows_is_recorded() {
         for rows in [0, 1, 13, 14, 1_000] {
             let (_dir, db) = empty_store();
             assert_eq!(Fleet::new(rows).record(&db).unwrap(), rows);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_that_is_called_json_is_json() {
+    fn json_columns_hold_valid_json() {
         let (_dir, db) = empty_store();
         Fleet::new(6_000).record(&db).unwrap();
         for table in TABLES {
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn times_never_fall_as_ids_rise() {
+    fn times_never_decrease_with_ids() {
         let (_dir, db) = empty_store();
         let fleet = Fleet::new(20_000);
         fleet.record(&db).unwrap();
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_question_can_be_asked_of_an_empty_store() {
+    fn questions_run_on_an_empty_store() {
         let (_dir, db) = empty_store();
         for question in QUESTIONS {
             db.query(question.sql).unwrap();

@@ -1,4 +1,4 @@
-//! The tables of how the fleet fares: ticks, sessions, crashes, watchdog events.
+//! Generators of the tables of the fleet's health: ticks, sessions, crashes, watchdog events.
 
 use chrono::{DateTime, Utc};
 
@@ -7,7 +7,7 @@ use crate::demo::event_context::{
 };
 use crate::schema::{CrashRecord, SessionEvent, SessionRecord, TickRecord, WatchdogEventRecord};
 
-/// Ticks, with how long the command runs that each agent waits for.
+/// Generates ticks, with the running time of the command that each agent waits for.
 #[derive(Default)]
 pub(super) struct Ticks {
     elapsed_s: [i64; AGENTS.len()],
@@ -65,10 +65,11 @@ impl Generator for Ticks {
     }
 }
 
-/// How long before its fate an agent's session is the one that will not end.
+/// How long before an agent's crash loop or silence its session is chosen as the one that never
+/// ends.
 const LOST_BEFORE_MS: i64 = 2 * 60 * 60 * 1_000;
 
-/// Sessions. All of them end, but for two: one is lost in a crash loop, one falls silent.
+/// Generates sessions. All of them end but two: one is lost in a crash loop, and one falls silent.
 pub(super) struct Sessions {
     rows_left: u64,
     /// The number of each agent's latest session.
@@ -84,7 +85,8 @@ impl Sessions {
 
     fn next(&mut self, context: &mut EventContext<'_>) -> (usize, SessionEvent) {
         let up = self.up.iter().filter(|up| **up).count() as u64;
-        // As many rows are left as sessions are up: from here on they end.
+        // The number of remaining rows equals the number of running sessions: from here on they
+        // end.
         if up >= self.rows_left
             && let Some(agent) = self.up.iter().position(|up| *up)
         {
@@ -103,8 +105,8 @@ impl Sessions {
         }
     }
 
-    /// Forgets the session of an agent shortly before its fate is due, so that it never ends. An
-    /// agent that has none then is returned: it must begin one first.
+    /// Forgets the session of an agent shortly before its crash loop or silence, so that the
+    /// session never ends. Returns the agent if it has no session: it must begin one first.
     fn lose(&mut self, context: &EventContext<'_>) -> Option<usize> {
         let fates = [(LOOPING, context.history.loop_start), (SILENT, context.history.silent_from)];
         let (agent, _) = fates.into_iter().find(|&(agent, due)| {
@@ -135,11 +137,11 @@ impl Generator for Sessions {
     }
 }
 
-/// How many crashes the loop has, and how far apart: all lie within ten minutes.
+/// The number of crashes in the loop and the time between them: all happen within ten minutes.
 const LOOP_CRASHES: i64 = 5;
 const LOOP_STEP_MS: i64 = 90_000;
 
-/// Crashes, most of them single.
+/// Generates crashes, most of them single.
 #[derive(Default)]
 pub(super) struct Crashes {
     in_loop: i64,
@@ -161,7 +163,7 @@ impl Generator for Crashes {
             self.in_loop += 1;
             (agent, kind, exit_code) = (LOOPING, "panic", 101);
         }
-        // In a long history other crashes fall into the minutes of the loop.
+        // In a long history, other crashes happen during the loop.
         let at = self.latest.map_or(context.at, |latest| latest.max(context.at));
         self.latest = Some(at);
         let session = context.session_id(agent);
@@ -190,7 +192,7 @@ const EVENTS: [(u32, Event); 7] = [
 const CRASH_LOOP: Event = Event { name: "crash_loop", severity: "critical", status: "open" };
 const AGENT_SILENT: Event = Event { name: "agent_silent", severity: "error", status: "open" };
 
-/// What the watchdog sees, with what it has reported already.
+/// Generates watchdog events, and keeps what the watchdog has reported already.
 #[derive(Default)]
 pub(super) struct WatchdogEvents {
     saw_loop: bool,

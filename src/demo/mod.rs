@@ -1,6 +1,6 @@
-//! A synthetic fleet, to try the store out, to test it and to measure it.
+//! A synthetic fleet, for trying out, testing and measuring the store.
 //!
-//! The same [`Fleet`] always has the same history, down to the byte. Everything in it is invented.
+//! The same [`Fleet`] always has the same history, down to the byte. All of it is invented.
 
 mod calls;
 mod code;

@@ -1,19 +1,19 @@
-//! Questions to the fleet.
+//! Example questions about the fleet.
 
 /// A question and the SQL that answers it.
 ///
-/// None asks for the present time, so an answer is the same whenever it is asked.
+/// None depends on the current time, so an answer is always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Question {
     /// The question, as one sentence.
     pub title: &'static str,
-    /// The query.
+    /// The SQL query.
     pub sql: &'static str,
 }
 
-/// What operators of a fleet ask first. On a [`Fleet`](super::Fleet) of some ten thousand rows or
-/// more every answer has a few rows.
+/// The questions that operators of a fleet ask first. On a [`Fleet`](super::Fleet) of ten thousand
+/// rows or more, every answer has a few rows.
 pub const QUESTIONS: &[Question] = &[
     Question {
         title: "What does each model cost?",

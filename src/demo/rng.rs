@@ -1,22 +1,23 @@
-//! Chance that falls the same every time and on every machine.
+//! Random numbers that are the same every time and on every machine.
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// A seeded source of chance. It computes in integers where it can, and in floating point only what
-/// rounds alike everywhere: logarithms and powers differ between machines.
+/// A seeded generator of random numbers. It computes in integers where possible, and in floating
+/// point only with operations that round the same way everywhere: logarithms and powers differ
+/// between machines.
 pub(super) struct DemoRng(Rng);
 
 impl DemoRng {
-    /// Dice for one purpose: every table has its own, so that the rows of one table stay as they are
-    /// when those of another change.
+    /// Creates a generator for one purpose. Every table has its own, so that the rows of one table
+    /// stay the same when those of another change.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
         let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         Self(Rng::with_seed(purpose.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, mix)))
     }
 
-    /// A number from 0 to 1, without 1.
+    /// Returns a number from 0 to 1, excluding 1.
     pub(super) fn share(&mut self) -> f64 {
         self.0.f64()
     }
@@ -37,7 +38,7 @@ impl DemoRng {
         pool[self.0.usize(..pool.len())]
     }
 
-    /// One of the pool, each as often as its weight says.
+    /// Picks an element of the pool, with a probability proportional to its weight.
     pub(super) fn weighted<T: Copy>(&mut self, pool: &[(u32, T)]) -> T {
         let total: u32 = pool.iter().map(|(weight, _)| weight).sum();
         let mut rest = self.0.u32(..total);
@@ -49,8 +50,9 @@ impl DemoRng {
         pool[chosen].1
     }
 
-    /// A number that is as often below the median as above it, at most so many octaves away and
-    /// seldom far: as durations and sizes are, most of them small and a few very large.
+    /// Returns a number that is as often below the median as above it, at most `octaves` octaves
+    /// away and rarely that far. Durations and sizes are distributed like this: most are small and
+    /// a few very large.
     pub(super) fn skewed(&mut self, median: i64, octaves: i64) -> i64 {
         let steps: i64 = (0..4).map(|_| self.within(0..octaves * 128)).sum();
         let (octave, part) = (steps / 256, steps % 256);
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_kept() {
+    fn picks_follow_the_weights() {
         let mut rng = DemoRng::new(7, "test");
         let heads = (0..1_000).filter(|_| rng.weighted(&[(9, true), (0, false), (1, false)]));
         assert!((850..950).contains(&heads.count()));

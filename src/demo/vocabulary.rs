@@ -1,4 +1,4 @@
-//! What is said in the fleet.
+//! The texts of messages and commands in the fleet.
 
 use crate::demo::event_context::AGENTS;
 use crate::demo::rng::DemoRng;
@@ -96,7 +96,7 @@ pub(super) const TOPICS: &[&str] = &[
 ];
 
 impl DemoRng {
-    /// The template with its words in braces filled in.
+    /// Replaces the words in braces in the template.
     pub(super) fn fill(&mut self, template: &str) -> String {
         let (mut text, mut rest) = (String::new(), template);
         while let Some((before, after)) = rest.split_once('{') {
@@ -108,7 +108,7 @@ impl DemoRng {
         text + rest
     }
 
-    /// One of the templates, filled in.
+    /// Picks one of the templates and fills it in.
     pub(super) fn say(&mut self, templates: &[&str]) -> String {
         let template = self.pick(templates);
         self.fill(template)
@@ -118,7 +118,7 @@ impl DemoRng {
         match word {
             "file" => self.pick(FILES).to_owned(),
             "ticket" => self.ticket(),
-            // The coordinator does not speak of itself.
+            // The coordinator does not mention itself.
             "agent" => self.pick(&AGENTS[1..]).to_owned(),
             "branch" => self.branch(),
             "n" => self.within(2..40).to_string(),
@@ -136,7 +136,7 @@ impl DemoRng {
     }
 }
 
-/// A text as JSON.
+/// Returns a text as JSON.
 pub(super) fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

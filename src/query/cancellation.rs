@@ -1,14 +1,14 @@
-//! Whether anybody still waits for a query.
+//! The cancellation of a query.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::{DataFusionError, Result};
 
-/// A flag that a query's threads share with whoever waits for its answer.
+/// A flag shared by a query's threads and the consumer of its result.
 ///
-/// To abort a tokio task is not enough: that takes effect where the task waits for something, and a
-/// join can compute for minutes without waiting.
+/// Aborting a tokio task is not enough: that takes effect only at an await point, and a join can
+/// compute for minutes without reaching one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cancellation(Arc<AtomicBool>);
 
@@ -21,7 +21,7 @@ impl Cancellation {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Fails if nobody waits for the query.
+    /// Fails if the query has been cancelled.
     pub(super) fn check(&self) -> Result<()> {
         match self.is_cancelled() {
             true => Err(DataFusionError::Execution("the query was cancelled".to_owned())),

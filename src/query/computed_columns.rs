@@ -1,9 +1,10 @@
-//! Counts what projections compute against the memory limit.
+//! Counts the results of projections against the memory limit.
 //!
-//! `function_memory.rs` asks before a function makes much of little. But what doubles a value is no such
-//! function, and thirty common table expressions in a row, each `SELECT a || a AS a` of the one before,
-//! make a gigabyte of one byte. So each batch of a projection must fit into the memory that is left, when
-//! it has been computed: it is at most a small multiple of the one before, which did fit.
+//! `function_memory.rs` reserves memory for functions that make large results from small arguments.
+//! An expression that doubles a value is not such a function, yet thirty common table expressions
+//! in a row, each `SELECT a || a AS a` from the previous one, make a gigabyte from one byte. So
+//! each batch of a projection must, once computed, fit into the remaining memory. It is at most a
+//! small multiple of the previous one, which did fit.
 
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 
-/// The columns of a projection that are not its input's.
+/// The columns of a projection that it does not just pass on from its input.
 pub(super) struct ComputedColumns {
     columns: Vec<usize>,
     pool: Arc<dyn MemoryPool>,
 }
 
 impl ComputedColumns {
-    /// `None` if the operator is no projection or computes nothing.
+    /// Returns `None` if the operator is not a projection or computes nothing.
     pub(super) fn of(plan: &dyn ExecutionPlan, pool: &Arc<dyn MemoryPool>) -> Option<Self> {
         let expressions = plan.downcast_ref::<ProjectionExec>()?.expr().iter().enumerate();
         let computed = expressions.filter(|(_, computed)| !computed.expr.is::<Column>());
@@ -30,14 +31,14 @@ impl ComputedColumns {
         (!columns.is_empty()).then(|| Self { columns, pool: Arc::clone(pool) })
     }
 
-    /// Fails if the memory limit does not leave room for a batch of them.
+    /// Fails if the computed columns of a batch exceed the memory limit.
     pub(super) fn check(&self, batch: &RecordBatch) -> Result<()> {
         let bytes = self.columns.iter().map(|column| bytes(batch.column(*column))).sum();
         MemoryConsumer::new("a projection").register(&self.pool).try_grow(bytes)
     }
 }
 
-/// The bytes of an array's values, without those of its buffers that a slice leaves out.
+/// Returns the size of an array's values, without the parts of its buffers that a slice leaves out.
 fn bytes(array: &dyn Array) -> usize {
     let views = match array.data_type() {
         DataType::Utf8View => array.as_string_view().total_buffer_bytes_used(),

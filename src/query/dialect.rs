@@ -1,4 +1,4 @@
-//! The SQL that queries are written in.
+//! The SQL dialect of queries.
 
 use std::any::TypeId;
 
@@ -8,13 +8,13 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-/// Just under `::` and above all else.
+/// Just below `::` and above all other operators.
 const ARROW_PRECEDENCE: u8 = 45;
 
-/// DataFusion's default dialect, but for two things. `->` and `->>` bind tightly, so that
-/// `detail_json->>'hook' = 'x'` compares what the arrow found, as in PostgreSQL. By default it would
-/// look up the key `'hook' = 'x'`. And `IS DISTINCT FROM` binds as other comparisons do. PostgreSQL's dialect would do, but lacks `SELECT * EXCLUDE` and
-/// more that analysts use.
+/// DataFusion's default dialect with two differences. `->` and `->>` bind tightly, so that
+/// `detail_json->>'hook' = 'x'` compares the arrow's result, as in PostgreSQL. By default it would
+/// look up the key `'hook' = 'x'`. And `IS DISTINCT FROM` binds like other comparisons.
+/// PostgreSQL's dialect would do, but lacks `SELECT * EXCLUDE` and other syntax that analysts use.
 #[derive(Debug)]
 pub(super) struct SqlDialect;
 
@@ -27,7 +27,7 @@ macro_rules! as_the_generic_dialect {
 }
 
 impl Dialect for SqlDialect {
-    /// The parser asks for a dialect's identity where it has no method for a difference.
+    /// The parser compares a dialect's type id for differences that have no method.
     fn dialect(&self) -> TypeId {
         GenericDialect.dialect()
     }
@@ -39,8 +39,8 @@ impl Dialect for SqlDialect {
         }
     }
 
-    /// The parser of sqlparser 0.62 takes all that follows for the right side, so that `a IS DISTINCT
-    /// FROM b AND c` compares `a` with `b AND c` (mended after it, apache/datafusion-sqlparser-rs#2436).
+    /// sqlparser 0.62 parses everything that follows as the right side, so that `a IS DISTINCT FROM
+    /// b AND c` compares `a` with `b AND c` (fixed later, apache/datafusion-sqlparser-rs#2436).
     fn parse_infix(
         &self,
         parser: &mut Parser<'_>,
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generic_dialect_still_takes_too_much() {
+    fn the_generic_dialect_still_overreaches() {
         let parsed = |dialect: &dyn Dialect| {
             let mut parser =
                 Parser::new(dialect).try_with_sql("a IS DISTINCT FROM b AND c").unwrap();
@@ -164,9 +164,10 @@ mod tests {
         assert!(as_ever, "sqlparser is right by now, so that parse_infix can go: {generic}");
     }
 
-    /// A method that a new version adds would have sqlparser's default here, and no compiler says so.
+    /// A method added by a new version would use sqlparser's default here, and the compiler would
+    /// not report it.
     #[test]
-    fn the_methods_are_those_of_this_sqlparser() {
+    fn dialect_methods_match_this_sqlparser() {
         let lock = include_str!("../../Cargo.lock");
         assert!(
             lock.contains("name = \"sqlparser\"\nversion = \"0.62."),

@@ -1,9 +1,9 @@
-//! Functions whose result can be much larger than what they are given.
+//! Functions whose result can be much larger than their arguments.
 //!
-//! DataFusion counts what sorts, groups and joins hold, and nothing of what functions make:
-//! `repeat('x', 2000000000)` took 8 GB under a limit of 100 MiB. How much such a function makes can
-//! be told from its arguments, so it asks the memory pool before it begins. What other functions make
-//! is a small multiple of their arguments.
+//! DataFusion counts the memory of sorts, groups and joins, but not that of function results:
+//! `repeat('x', 2000000000)` took 8 GB under a limit of 100 MiB. The result size of these functions
+//! can be computed from the arguments, so they reserve it in the memory pool before they begin. The
+//! results of other functions are a small multiple of their arguments.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -29,7 +29,8 @@ const MAX_CALL_BYTES: u128 = 64 << 30;
 
 const NANOS_A_DAY: i128 = 86_400_000_000_000;
 
-/// How many bytes a function makes of a row at most, give or take what is as long as its arguments.
+/// Computes the maximum size of a function's result for a row, in bytes. It may be too small by the
+/// size of the arguments.
 type Bytes = fn(&[Argument<'_>], usize) -> u128;
 
 const FUNCTIONS: [(&str, Bytes); 10] = [
@@ -41,7 +42,8 @@ const FUNCTIONS: [(&str, Bytes); 10] = [
         found * text(args, 2, row)
     }),
     ("regexp_replace", |args, row| {
-        // A match at each character, and each reference to a group gives no more than all of the text.
+        // There is at most one match per character, and each reference to a group inserts at most
+        // the whole text.
         let (text, by) = (text(args, 0, row), text(args, 2, row));
         (text + 1) * by + text * (by / 2)
     }),
@@ -53,7 +55,7 @@ const FUNCTIONS: [(&str, Bytes); 10] = [
 ];
 
 fn padded(args: &[Argument<'_>], row: usize) -> u128 {
-    // Characters are counted, of up to four bytes each.
+    // Lengths are in characters of up to four bytes.
     let filler = if args.len() > 2 { text(args, 2, row).min(4) } else { 1 };
     count(args, 1, row) * filler
 }
@@ -65,22 +67,22 @@ fn series(args: &[Argument<'_>], row: usize) -> u128 {
     start.abs_diff(stop) / step * 8
 }
 
-/// The bytes of a text.
+/// Returns the length of a text in bytes.
 fn text(args: &[Argument<'_>], index: usize, row: usize) -> u128 {
     args.get(index).map_or(0, |argument| argument.text(row))
 }
 
-/// A number of repetitions.
+/// Returns a number of repetitions.
 fn count(args: &[Argument<'_>], index: usize, row: usize) -> u128 {
     args.get(index).map_or(0, |argument| argument.number(row).max(0).unsigned_abs())
 }
 
-/// How many elements a list has.
+/// Returns the number of elements of a list.
 fn items(args: &[Argument<'_>], index: usize, row: usize) -> u128 {
     args.get(index).map_or(0, |argument| argument.items(row))
 }
 
-/// The bytes of a value, on average over the rows.
+/// Returns the average size of a value over the rows, in bytes.
 fn element(args: &[Argument<'_>], index: usize) -> u128 {
     args.get(index).map_or(0, Argument::average)
 }
@@ -182,7 +184,7 @@ enum Values<'a> {
     LargeTexts(&'a LargeStringArray),
     TextViews(&'a StringViewArray),
     Numbers(&'a Int64Array),
-    /// Times and spans of time, in nanoseconds.
+    /// Timestamps and intervals, in nanoseconds.
     Nanos(Vec<i128>),
     Lists(&'a ListArray),
     Others,
@@ -227,7 +229,7 @@ impl<'a> Argument<'a> {
         Ok(Self { array, values })
     }
 
-    /// Where the value for a row is, unless it is null.
+    /// Returns the index of the value for a row, unless it is NULL.
     fn at(&self, row: usize) -> Option<usize> {
         let at = if self.array.len() == 1 { 0 } else { row };
         (at < self.array.len() && self.array.is_valid(at)).then_some(at)

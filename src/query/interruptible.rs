@@ -1,8 +1,9 @@
-//! Lets a query stop while it computes.
+//! Makes a query's computation interruptible.
 //!
-//! DataFusion's operators look around only where they wait for their input. A join can work for hours
-//! on one batch of it, so each operator's output and each join's condition looks at the query's
-//! [`Cancellation`] as well. What a projection gives is also counted against the memory limit.
+//! DataFusion's operators check for cancellation only when they wait for input. A join can work for
+//! hours on one batch, so the output of each operator and the condition of each join check the
+//! query's [`Cancellation`] as well. The output of a projection is also counted against the memory
+//! limit.
 
 use std::any::Any;
 use std::fmt;
@@ -32,7 +33,7 @@ use futures::{Stream, StreamExt};
 use crate::query::cancellation::Cancellation;
 use crate::query::computed_columns::ComputedColumns;
 
-/// The same plan, which fails soon after `cancellation`.
+/// Returns the same plan, which fails soon after `cancellation` is set.
 pub(super) fn interruptible(
     plan: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
@@ -45,7 +46,8 @@ pub(super) fn interruptible(
     .data()
 }
 
-/// A join evaluates its condition again and again before it has a row to give.
+/// Makes a join's condition interruptible: a join can evaluate it many times before it returns a
+/// row.
 fn with_guarded_condition(
     plan: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
@@ -70,8 +72,8 @@ fn with_guarded_condition(
     Ok(plan)
 }
 
-/// An operator that looks at the cancellation before each batch. For everything else it passes for
-/// the operator itself, so that `EXPLAIN ANALYZE` shows no trace of it.
+/// An operator that checks for cancellation before each batch. In all other respects it acts as the
+/// wrapped operator, so that `EXPLAIN ANALYZE` does not show it.
 #[derive(Debug)]
 struct Interruptible {
     inner: Arc<dyn ExecutionPlan>,
@@ -135,7 +137,8 @@ impl ExecutionPlan for Interruptible {
         self.replace_children(children, ReplaceChildrenOptions::new(recompute))
     }
 
-    // The steps of a recursive query reset the operators between them, and hand rows on by this state.
+    // A recursive query resets its operators between iterations, and passes rows on through this
+    // state.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let inner = Arc::clone(&self.inner).reset_state()?;
         Ok(self.around(inner))
@@ -210,7 +213,7 @@ impl RecordBatchStream for InterruptibleStream {
     }
 }
 
-/// A join's condition that looks at the cancellation each time it is evaluated.
+/// A join's condition that checks for cancellation on each evaluation.
 #[derive(Debug)]
 struct InterruptibleExpr {
     inner: Arc<dyn PhysicalExpr>,

@@ -1,11 +1,12 @@
-//! `->` and `->>` in a row.
+//! Chains of `->` and `->>`.
 //!
-//! The planner of `datafusion-functions-json` names each arrow's value after its SQL, by an alias.
-//! DataFusion 55.2 computes the type of what is under an alias twice, so that each arrow of a row
-//! doubled the time to plan it: 22 took 42 seconds. Only the name of the whole row is ever seen.
+//! The planner of `datafusion-functions-json` gives each arrow's value an alias with its SQL.
+//! DataFusion 55.2 computes the type of an aliased expression twice, so that each arrow in a chain
+//! doubled the planning time: 22 arrows took 42 seconds. Only the name of the whole chain is
+//! visible, so the inner aliases are removed.
 //!
-//! Calls inside of calls take time by the square of their number as well, so that a row of arrows
-//! becomes one call with a path, as the crate itself makes of it later.
+//! The planning time of nested calls is also quadratic in their number. So a chain becomes one call
+//! with a path, which the crate itself would make of it later.
 
 use std::sync::Arc;
 
@@ -16,19 +17,19 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 
-/// Teaches a session JSON.
+/// Adds JSON functions and operators to a session.
 pub(super) fn register(mut session: SessionState) -> Result<SessionState> {
     datafusion_functions_json::register_all(&mut session)?;
-    // The one that was just registered, which the crate does not let name.
+    // The last planner is the one that was just registered. The crate does not export its name.
     let Some(arrows) = session.expr_planners().last().cloned() else { return Ok(session) };
     let mut builder = SessionStateBuilder::new_from_existing(session);
-    // The first that has an answer is taken.
+    // The first planner that returns a plan is used.
     let planners = builder.expr_planners().get_or_insert_default();
     planners.insert(0, Arc::new(UnnamedArguments(arrows)));
     Ok(builder.build())
 }
 
-/// Plans operators as another planner does, without names inside of names.
+/// Plans operators like another planner, but without aliases inside expressions.
 #[derive(Debug)]
 struct UnnamedArguments(Arc<dyn ExprPlanner>);
 
@@ -53,8 +54,8 @@ impl ExprPlanner for UnnamedArguments {
     }
 }
 
-/// `f(json_get(j, 'a'), 'b')` as `f(j, 'a', 'b')`. The keys must be literals: of others, a null in the
-/// middle would mean something else.
+/// Rewrites `f(json_get(j, 'a'), 'b')` to `f(j, 'a', 'b')`. The keys must be literals: with other
+/// expressions, a NULL in the middle would mean something else.
 fn join_paths(arrow: &mut ScalarFunction) {
     let is_literal = |key: &Expr| matches!(key, Expr::Literal(..));
     let takes_path = matches!(arrow.name(), "json_get" | "json_as_text");

@@ -1,4 +1,4 @@
-//! From a logical to a physical plan.
+//! Plans the execution of a logical plan.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use datafusion::physical_optimizer::sanity_checker::SanityCheckPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
-/// DataFusion's planner, kept from two of its faults (55.2).
+/// DataFusion's planner, with workarounds for two bugs of version 55.2.
 ///
-/// - It has scans leave out rows that are no larger than a `max` that is known, also if an aggregate
-///   beside it has a `FILTER` and has not seen a row that passes.
-/// - It loses sight of keys that have one value while it plans sorts of several partitions or of the
-///   inputs of a union, and the plan fails its check. With one partition, or one sort for all, it does
+/// - It makes scans skip rows that are not larger than the `max` found so far, even if another
+///   aggregate beside it has a `FILTER` and has not seen a row that passes it.
+/// - It loses track of constant keys while it plans sorts of several partitions or of the inputs of
+///   a union, and the plan fails its sanity check. With one partition, or one sort for all, it does
 ///   not.
 #[derive(Default)]
 pub(super) struct Planner(DefaultPhysicalPlanner);

@@ -1,4 +1,4 @@
-//! The threads that queries run on.
+//! The threads on which queries run.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,15 +11,15 @@ use crate::error::{Error, Result};
 use crate::store::caught;
 use crate::thread_pool::{self, STACK_BYTES};
 
-/// How many runtimes without a query are kept. To start one takes a tenth of a millisecond.
+/// The number of idle runtimes that are kept. Starting a runtime takes 0.1 ms.
 const IDLE_RUNTIMES: usize = 2;
 
-/// Tokio runtimes of our own, one for each query that runs.
+/// Tokio runtimes of our own, one per running query.
 ///
-/// With its own runtime a query runs the same whether its caller is plain code or lives in an async
-/// runtime of either flavour, which cannot be blocked on from within. One runtime for all would be
-/// enough for that. But planning and joins can keep its threads busy for long, and a query that is
-/// given up does not give them back at once; with a runtime each, no query waits for another.
+/// With its own runtime, a query runs the same way whether its caller is synchronous or in an async
+/// runtime of either flavour, which must not be blocked from within. A single shared runtime would
+/// be enough for that. But planning and joins can occupy its threads for a long time, and a
+/// cancelled query does not release them at once; with a runtime each, no query waits for another.
 #[derive(Debug, Default)]
 pub(crate) struct QueryRuntime {
     idle: Arc<Idle>,
@@ -28,8 +28,8 @@ pub(crate) struct QueryRuntime {
 #[derive(Debug, Default)]
 struct Idle(Mutex<Vec<Runtime>>);
 
-/// The runtime of one query. When it is dropped nobody waits for its threads: they end when they
-/// notice, and meanwhile have nothing that another query would need.
+/// The runtime of one query. Dropping it does not wait for its threads: they end when they notice
+/// the cancellation, and hold nothing that another query needs.
 #[derive(Debug)]
 pub(super) struct QueryThreads {
     runtime: Option<Runtime>,
@@ -50,8 +50,8 @@ impl QueryRuntime {
     }
 }
 
-/// How long the start of a runtime may take. It takes less than a millisecond, or for ever: if tokio
-/// cannot have all of its threads, it panics, and the panic waits for those that it has.
+/// The timeout for starting a runtime. It takes less than a millisecond or for ever: if tokio
+/// cannot start all of its threads it panics, and the panic waits for those already started.
 const START_TIME: Duration = Duration::from_secs(10);
 
 fn start() -> Result<Runtime> {
@@ -64,7 +64,7 @@ fn start() -> Result<Runtime> {
             .map_err(|error| cannot_start(&error.to_string()))
     };
     let (sender, started) = std::sync::mpsc::channel();
-    // On another thread, which is given up if it waits.
+    // On another thread, which is abandoned if it hangs.
     thread_pool::spawn(move || drop(sender.send(caught(build))))
         .map_err(|error| cannot_start(&error.to_string()))?;
     match started.recv_timeout(START_TIME) {
@@ -107,7 +107,7 @@ impl Drop for Idle {
     }
 }
 
-/// To drop a runtime waits for its threads, and panics inside another runtime.
+/// Dropping a runtime waits for its threads, and panics inside another runtime.
 fn shut_down(runtimes: impl IntoIterator<Item = Runtime>) {
     for runtime in runtimes {
         runtime.shutdown_background();

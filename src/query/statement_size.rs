@@ -1,36 +1,36 @@
-//! How large a statement may be.
+//! The limits on the size of a statement.
 //!
-//! The parser bounds how deep brackets nest. It does not bound what nests without them: each operator
-//! of `a OR b OR c` is a level of the tree, and each `UNION` and each use of a `WITH` query is one.
-//! Such trees are walked by recursion, here and in DataFusion, and some steps of planning take time
-//! or memory by the square of their size. So the tokens are counted before a tree is made of them.
-//! What they let through fits the stack of the threads in `runtime.rs`.
+//! The parser limits the nesting of brackets. It does not limit nesting without brackets: each
+//! operator of `a OR b OR c`, each `UNION` and each use of a `WITH` query is a level of the tree.
+//! Such trees are traversed by recursion, here and in DataFusion, and some steps of planning take
+//! time or memory that is quadratic in their size. So the tokens are counted before a tree is
+//! built. A statement within the limits fits the stack of the threads in `runtime.rs`.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::{Error, Result};
 
-/// A list of a million numbers fits, and so does a table of 100,000 rows in `VALUES`.
+/// Enough for a list of a million numbers, or a table of 100,000 rows in `VALUES`.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Between brackets, commas and the parts of a `CASE`. Operators of an expression are never more.
-/// 5,000 comparisons with `OR` between them fit.
+/// The maximum between brackets, commas and the parts of a `CASE`. An expression never has more
+/// operators than that. Enough for 5,000 comparisons with `OR` between them.
 const MAX_TOKENS_IN_A_ROW: usize = 20_000;
 
-/// 1,000 queries with `UNION` between them fit, or 1,000 that each select from the one before; to
-/// plan those takes 400 MB.
+/// Enough for 1,000 queries with `UNION` between them, or 1,000 that each select from the previous
+/// one; planning those takes 400 MB.
 const MAX_RELATIONS: usize = 2_000;
 
-/// Refuses a statement by its length.
+/// Fails if the statement is too long.
 pub(super) fn check_length(sql: &str) -> Result<()> {
     check(sql.len(), MAX_BYTES, "bytes")
 }
 
-/// Refuses a statement whose tree would be too deep.
+/// Fails if the statement's tree would be too deep.
 pub(super) fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut relations = 0;
-    // What is open between the brackets around a token; the first is the statement.
+    // The open brackets around a token; the first level is the statement.
     let mut levels = vec![Level::default()];
     for token in tokens {
         let mut here = Level::default();
@@ -40,7 +40,7 @@ pub(super) fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
                 levels.push(here);
                 continue;
             }
-            // Brackets that do not match are the parser's to complain about.
+            // The parser reports brackets that do not match.
             Token::RParen | Token::RBracket | Token::RBrace if levels.len() > 1 => {
                 levels.pop();
             }
@@ -84,9 +84,9 @@ pub(super) fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
-    /// Since the last that separates expressions.
+    /// The number of tokens since the last separator of expressions.
     tokens: usize,
-    /// Whether a comma stands between tables.
+    /// Whether a comma separates tables.
     lists_tables: bool,
 }
 

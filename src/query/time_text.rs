@@ -1,9 +1,9 @@
-//! SQL that was written when times were text.
+//! Support for SQL that was written when times were text.
 //!
-//! In netsky-db 0.1.6 a time was a text. Here it is a timestamp, so that arithmetic and comparison
-//! are right, and comparison with a text literal works as DataFusion has it. What only a text could
-//! take is rewritten to see the time in its stored form: `LIKE`, the operators `||` and `~`, a cast
-//! to text, every text function of DataFusion, and `coalesce` of times with a text.
+//! In netsky-db 0.1.6 a time was a text. Here it is a timestamp, so that arithmetic and comparisons
+//! are right; comparisons with a text literal work as in DataFusion. Operations that need a text
+//! are rewritten to get the time in its stored form: `LIKE`, the operators `||` and `~`, a cast to
+//! text, every text function of DataFusion, and `coalesce` of times with a text.
 
 use std::sync::Arc;
 
@@ -28,14 +28,14 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::row::stored_time_array;
 
-/// Teaches a session to take times where it takes texts.
+/// Lets a session accept times in place of texts.
 pub(super) fn register(session: &mut SessionState) -> Result<()> {
     let text_functions = functions::string::functions()
         .into_iter()
         .chain(functions::unicode::functions())
         .chain(functions::regex::functions());
     for function in text_functions {
-        // It may stand for the function by now.
+        // The registered function may already be a replacement.
         let function = session.udf(function.name())?;
         session.register_udf(Arc::new(TextFnOnTimestamp::around(function, Times::Always)))?;
     }
@@ -44,23 +44,24 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     session.register_function_rewrite(Arc::new(TimestampAsTextRewrite))
 }
 
-/// Plans what of SQL is not a call of a registered function. It must come before other planners.
+/// Plans the SQL constructs that are not calls of a registered function. It must come before other
+/// planners.
 pub(super) fn planner() -> Arc<dyn ExprPlanner> {
     Arc::new(TimestampAsTextRewrite)
 }
 
-/// Whether values of the type print in the stored form: instants in UTC.
+/// Whether the type's values print in the stored form: timestamps in UTC.
 pub(super) fn is_utc_time(ty: &DataType) -> bool {
     matches!(ty, DataType::Timestamp(_, Some(zone)) if matches!(&**zone, "UTC" | "+00:00" | "Z"))
 }
 
-/// An expression that gives a time's stored form; the expression itself if it is no time.
+/// Returns an expression for a time's stored form, or the expression itself if it is not a time.
 fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr.get_type(schema) {
         Ok(ty) if is_utc_time(&ty) => {
             Transformed::yes(ScalarUDF::new_from_impl(StoredTime::new()).call(vec![expr]))
         }
-        // A type that cannot be told yet is the planner's to complain about.
+        // If the type cannot be determined yet, the planner reports it later.
         _ => Transformed::no(expr),
     }
 }
@@ -80,7 +81,7 @@ impl FunctionRewrite for TimestampAsTextRewrite {
         "times_as_text"
     }
 
-    /// Runs before types are coerced, on expressions that planning let through.
+    /// Runs before type coercion, on expressions that the planner accepted.
     fn rewrite(
         &self,
         expr: Expr,
@@ -126,7 +127,8 @@ impl FunctionRewrite for TimestampAsTextRewrite {
 }
 
 impl ExprPlanner for TimestampAsTextRewrite {
-    /// `~` and its kin are checked for text while the SQL is planned, before any rewrite.
+    /// `~` and similar operators are checked for text while the SQL is being planned, before any
+    /// rewrite.
     fn plan_binary_op(
         &self,
         expr: RawBinaryExpr,
@@ -143,7 +145,7 @@ impl ExprPlanner for TimestampAsTextRewrite {
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
 
-    /// `substr(..)` and `SUBSTRING(.. FROM ..)` are syntax, and do not ask the registry.
+    /// `substr(..)` and `SUBSTRING(.. FROM ..)` are syntax and do not use the function registry.
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(
             TextFnOnTimestamp::around(functions::unicode::substr(), Times::Always).call(args),
@@ -162,8 +164,8 @@ fn is_text(ty: &DataType) -> bool {
     matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-/// A text function that a time can be given to. It stands in a plan from parsing until the rewrite
-/// puts the function itself in its place, with the times as texts.
+/// A text function that accepts times. It is in a plan from parsing until the rewrite replaces it
+/// by the function itself, with the times converted to text.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct TextFnOnTimestamp {
     function: Arc<ScalarUDF>,
@@ -171,11 +173,11 @@ struct TextFnOnTimestamp {
     signature: Signature,
 }
 
-/// When a function sees times as texts.
+/// When a function gets times as texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Times {
     Always,
-    /// Where another argument is a text: of times alone it gives a time.
+    /// If another argument is a text; with times alone, the function returns a time.
     BesideText,
 }
 
@@ -235,7 +237,7 @@ impl ScalarUDFImpl for TextFnOnTimestamp {
     }
 }
 
-/// `stored_time(t)`: a time as text, as it is stored.
+/// `stored_time(t)`: a time as text in its stored form.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct StoredTime {
     signature: Signature,

@@ -1,4 +1,4 @@
-//! Backups: a copy of the store in another file, and back.
+//! Backup and restore: copies the store to another file, and back.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,32 +14,32 @@ use crate::store::{Snapshot, Store, side_copy};
 use crate::table::Table;
 use crate::temp_files::TempFileGuard;
 
-/// A copy that was made of a store.
+/// A finished copy of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
-    /// How many rows it has.
+    /// The number of rows in the copy.
     pub rows: u64,
-    /// The size of its file.
+    /// The size of the copy's file, in bytes.
     pub file_bytes: u64,
-    /// Where the file went that was in its place.
+    /// The path under which the replaced file was kept, if there was one to keep.
     pub kept: Option<PathBuf>,
 }
 
-/// The kind of file that a replaced store is kept as.
+/// The part of the name that marks a store replaced by `restore`.
 const KEPT: &str = "before-restore";
 
-/// What becomes of a file that stands where the copy is to go.
+/// What happens to a file that already exists at the target path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
     Refuse,
     Replace,
-    /// It goes to `<name>.before-restore-<timestamp>.bak`.
+    /// It is renamed to `<name>.before-restore-<timestamp>.bak`.
     Keep,
 }
 
 impl Store {
-    /// Copies what is committed now into a file of its own.
+    /// Copies the committed state of the store to a new file.
     pub(crate) fn backup(
         &self,
         path: &Path,
@@ -74,19 +74,20 @@ fn dir_of(path: &Path) -> &Path {
 }
 
 fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table]) -> Result<Copied> {
-    // A link stays, and what it leads to is replaced.
+    // If the path is a symbolic link, the link stays and its target is replaced.
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     let dir = dir_of(path);
     file::refuse_special(path)?;
-    // Until the copy stands in its place, nobody can open the file that it replaces, and write what
-    // would be lost.
+    // Until the copy is in place, no process may open the file that it replaces: its writes would
+    // be lost.
     let claim = match fs::symlink_metadata(path) {
         Err(_) => None,
         Ok(_) if existing == Existing::Refuse => {
             return Err(Error::FileExists { path: path.to_owned() });
         }
-        // A store must not be replaced by its own copy: whoever has it open would go on with the old.
+        // Refuse to replace a store with its own copy: processes that have it open would keep using
+        // the old file.
         Ok(_) if is_same_file(from.path(), path) => {
             return Err(Error::InUse { path: path.to_owned() });
         }
@@ -105,7 +106,8 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
             let kept = side_copy::keep(path, &mut file, KEPT)?;
-            // After a loss of power, too, the old file has its second name before it loses the first.
+            // The old file needs its second name on disk before it loses the first, also if the
+            // power fails here.
             file::sync_dir(path)?;
             Some(kept)
         }
@@ -113,7 +115,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     };
     let placed = match claim {
         Some(_) => temporary.persist(path),
-        // Somebody may have made a file there meanwhile.
+        // Another process may have created a file at the path in the meantime.
         None => temporary.persist_noclobber(path),
     };
     placed.map_err(|error| Error::io("write", path)(error.error))?;

@@ -1,4 +1,4 @@
-//! Whether what the store holds is what it should be.
+//! Checks that the store's content is consistent.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,27 +22,27 @@ use crate::store::zone::Zone;
 use crate::store::{Snapshot, Store, page_checksums};
 use crate::table::Table;
 
-/// So many faults are listed; the others are counted.
+/// The number of faults that a report lists. Further ones are only counted.
 const MAX_LISTED: usize = 1_000;
 
-/// What a check of a store has found.
+/// The result of checking a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// How many tables were looked at.
+    /// The number of tables checked.
     pub tables: u64,
-    /// How many rows were decoded.
+    /// The number of rows decoded.
     pub rows: u64,
-    /// How many zones were compared with their rows.
+    /// The number of zones compared with their rows.
     pub zones: u64,
-    /// How many faults there are.
+    /// The number of faults found.
     pub fault_count: u64,
-    /// The faults, but no more than the first thousand.
+    /// The first 1,000 faults.
     pub faults: Vec<Fault>,
 }
 
 impl CheckReport {
-    /// Whether all is well.
+    /// Whether no fault was found.
     pub fn is_clean(&self) -> bool {
         self.fault_count == 0
     }
@@ -55,16 +55,16 @@ impl CheckReport {
     }
 }
 
-/// Something in a store that is not as it should be. Printed, it is one line.
+/// A fault in a store. Its `Display` text is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Pages of the file are not what was written, so no row was looked at. Restore a backup.
+    /// Pages of the file do not match their checksums, so no row was checked. Restore a backup.
     Pages {
-        /// What redb says of it.
+        /// redb's description of the damage.
         reason: String,
     },
-    /// A row is not what its table says. Queries that do not need it still run.
+    /// A row does not fit its table. Queries that do not need the row still run.
     CorruptRow {
         /// The row's table.
         table: &'static str,
@@ -73,41 +73,41 @@ pub enum Fault {
         /// What is wrong, and where in the row's JSON.
         reason: String,
     },
-    /// What is noted of a block of rows is not true of them, so queries may give wrong answers.
+    /// A zone does not match the rows of its block, so queries may return wrong answers.
     ZoneMismatch {
-        /// The rows' table.
+        /// The table of the zone.
         table: &'static str,
         /// The ids of the block.
         ids: RangeInclusive<i64>,
-        /// What is noted, and what is true.
+        /// What the zone says, and what the rows say.
         reason: String,
     },
-    /// The rows of a block are not those that its checksum was computed of, though each of them can be
-    /// read: the file was damaged before its pages were last written, or another program changed rows.
-    /// Queries that read the whole block fail.
+    /// The rows of a block do not match its checksum, although each of them is readable: the file
+    /// was damaged before its pages were last written, or another program changed rows. Queries
+    /// that read the whole block fail.
     ChangedRows {
-        /// The rows' table.
+        /// The table of the rows.
         table: &'static str,
         /// The ids of the block.
         ids: RangeInclusive<i64>,
     },
-    /// The number of rows that zones count is not that of the rows: a program that knows no zones
-    /// has removed or slipped in some. No zone of the table is used, and the next row that is
-    /// recorded in it makes them anew.
+    /// The zones count another number of rows than the table has: a program that does not maintain
+    /// zones removed or inserted some. The table's zones are not used, and the next row recorded in
+    /// the table rebuilds them.
     RowCountMismatch {
-        /// The rows' table.
+        /// The table of the rows.
         table: &'static str,
-        /// How many rows the zones count.
+        /// The number of rows that the zones count.
         counted: u64,
-        /// How many there are.
+        /// The number of rows in the table.
         rows: u64,
     },
-    /// A row has a higher id than was given out: another program wrote it. The next row that is
-    /// recorded gets a higher one still.
+    /// A row has a higher id than the last one assigned: another program wrote it. The next
+    /// recorded row gets a still higher id.
     IdCounterBehind {
         /// The row's table.
         table: &'static str,
-        /// The last id given out.
+        /// The last assigned id.
         given_out: i64,
         /// The highest id of a row.
         highest: i64,
@@ -144,11 +144,11 @@ impl fmt::Display for Fault {
 }
 
 impl Store {
-    /// Looks at every page of the file and at every row of the tables.
+    /// Checks every page of the file and every row of `tables`.
     pub(crate) fn check(&self, tables: &[&'static Table]) -> Result<CheckReport> {
         let mut report = CheckReport::default();
         let checked = match self.damage()? {
-            // redb trusts the pages that it reads, so what it read now would mean nothing.
+            // redb trusts the pages that it reads, so checking rows would prove nothing.
             Some(reason) => Err(Error::Damaged { path: self.path().to_owned(), reason }),
             None => self.check_tables(tables, &mut report),
         };
@@ -167,8 +167,8 @@ impl Store {
         tables.iter().try_for_each(|table| snapshot.check(table, progress, report))
     }
 
-    /// Refuses to go on if pages of the file are damaged. For what writes pages anew, since their
-    /// checksums would be right then, and the damage never be found.
+    /// Fails if pages of the file are damaged. Operations that rewrite pages call this first: the
+    /// rewritten pages would get correct checksums, and the damage would never be found.
     pub(super) fn refuse_damage(&self) -> Result<()> {
         match self.damage()? {
             Some(reason) => Err(Error::Damaged { path: self.path().to_owned(), reason }),
@@ -176,15 +176,15 @@ impl Store {
         }
     }
 
-    /// What is wrong with the pages of the file.
+    /// Returns what is wrong with the pages of the file, if anything.
     pub(super) fn damage(&self) -> Result<Option<String>> {
         let progress = self.maintenance_progress();
         page_checksums::damage(self.path(), progress, || {
             let progress = progress.clone();
             let path = self.path().to_owned();
             let writer = match self.is_read_only() {
-                // Only to hold the lock: the file's mode stays, and nothing is written but what redb
-                // notes of its own.
+                // Opened only to hold the lock: the file's mode stays the same, and nothing is
+                // written except redb's own bookkeeping.
                 true => {
                     let (access, options) = (Access::ReadWrite, self.connection.options());
                     let connection = Arc::new(ReopeningHandle::open(&path, access, options)?);
@@ -261,7 +261,7 @@ struct RowCheck {
     table: &'static Table,
     checker: RowChecker,
     times: RowTimes,
-    /// Of the rows of which there are times.
+    /// The checksum of the rows that `times` holds.
     checksum: Checksum,
 }
 
@@ -294,16 +294,16 @@ impl RowCheck {
     }
 }
 
-/// What is noted of a table's blocks, as long as it was not compared.
+/// The stored zones and checksums of a table that have not been compared yet.
 struct ZoneCheck {
     noted: BTreeMap<Block, Noted>,
     mark: Option<Watermark>,
-    /// Rows up to the mark.
+    /// The number of rows up to the watermark.
     rows: u64,
 }
 
 impl ZoneCheck {
-    /// Whether zones should know of the row. Those past the mark are another program's.
+    /// Whether zones must include the row. Rows past the watermark were written by another program.
     fn covers(&self, id: i64) -> bool {
         self.mark.is_some_and(|mark| mark.covers(id))
     }
@@ -335,7 +335,7 @@ impl ZoneCheck {
         }
     }
 
-    /// What is left is noted of blocks that have no rows.
+    /// Reports the remaining zones: their blocks have no rows.
     fn finish(self, table: &'static Table, report: &mut CheckReport) {
         let zones = self.noted.into_iter().filter_map(|(block, noted)| Some((block, noted.zone?)));
         for (block, zone) in zones {
@@ -354,8 +354,9 @@ impl ZoneCheck {
     }
 }
 
-/// What is wrong with the noted span of times. A row whose time cannot be read is corrupt, and said to
-/// be; the zone may have been written when it was not. A zone that knows no times is never wrong.
+/// Returns what is wrong with the time range of a stored zone. A row whose time is unreadable is
+/// reported as corrupt; the zone may have been written before the damage. A zone without times is
+/// never wrong.
 fn untrue_span(noted: Zone, found: Zone, readable: Zone) -> Option<String> {
     let (low, high) = noted.times?;
     let (true_low, true_high) = readable.times?;

@@ -1,20 +1,20 @@
-//! Checksums of rows, so that a scan notices bytes that changed in the file.
+//! Checksums of rows, so that a scan detects bytes that changed in the file.
 //!
-//! redb has a checksum of each page, but compares it only in a check, not when a query reads the page.
-//! So each block of rows has a checksum of its own beside its zone: the wrapping sum of a hash of every
-//! row, key and JSON. A sum does not depend on the order of the rows, so a scan can compute it in either
-//! direction, and rows that are added need no look at the others.
+//! redb keeps a checksum of each page, but verifies it only in a check, not when a query reads the
+//! page. So each block of rows has a checksum of its own beside its zone: the wrapping sum of a
+//! hash of every row's key and JSON. A sum does not depend on the order of the rows. A scan can
+//! compute it in either direction, and appending rows does not require reading the others.
 //!
 //! # Format
 //!
-//! The redb table `<table>.checksums` maps a block to 32 bytes, four little-endian integers of 64 bits:
-//! the three of the block's zone, and the sum. It is one redb table for each table of rows and has the
-//! type of a table of rows because `netsky backup` of version 0.3.0 copies such tables and refuses
-//! others.
+//! The redb table `<table>.checksums` maps a block to 32 bytes, four little-endian 64-bit integers:
+//! the three values of the block's zone, and the sum. There is one such redb table per table of
+//! rows, and it has the type of a table of rows, because `netsky backup` of version 0.3.0 copies
+//! redb tables of that type and refuses all others.
 //!
-//! Version 0.3.0 writes rows and zones but no checksums. That is why the entry repeats the zone: if the
-//! two differ, somebody else has written to the block, or one of them is damaged. Then neither is
-//! believed and the block is read as if nothing were noted of it. The next append to the block, or
+//! Version 0.3.0 writes rows and zones but no checksums. That is why the entry repeats the zone: if
+//! the two differ, another version has written to the block, or one of them is damaged. Then both
+//! are ignored and the block is read as if neither existed. The next append to the block, or
 //! `netsky check --repair`, computes its checksum from its rows.
 
 use std::ops::RangeInclusive;
@@ -28,25 +28,25 @@ use crate::store::block::Block;
 use crate::store::zone::{Zone, ZonesTable};
 use crate::table::Table;
 
-/// By block: its zone and the sum.
+/// Maps a block to its zone and checksum.
 pub(super) type ChecksumsTable<'txn> = RedbTable<'txn, i64, &'static [u8]>;
 
-/// What the names of these redb tables end with. No table of rows can have a name with a dot.
+/// The suffix of the names of these redb tables. A table of rows cannot have a dot in its name.
 const SUFFIX: &str = ".checksums";
 
 pub(super) const NOT_RECORDED: &str = "are not what was recorded";
 
-/// The name of the redb table that has a table's checksums.
+/// Returns the name of the redb table that holds a table's checksums.
 pub(super) fn name_for(table: &str) -> String {
     format!("{table}{SUFFIX}")
 }
 
-/// Whether a redb table has checksums, to judge by its name.
+/// Whether a redb table holds checksums, judging by its name.
 pub(super) fn is_name(redb_table: &str) -> bool {
     redb_table.ends_with(SUFFIX)
 }
 
-/// The definition of a redb table with that name.
+/// Returns the definition of the redb table of checksums with that name.
 pub(super) fn named(name: &str) -> TableDefinition<'_, i64, &'static [u8]> {
     TableDefinition::new(name)
 }
@@ -55,33 +55,33 @@ pub(super) fn open<'txn>(txn: &'txn WriteTransaction, table: &str) -> Result<Che
     Ok(txn.open_table(named(&name_for(table)))?)
 }
 
-/// The 64 bits of rapidhashMicro v3 with its default secrets.
+/// Hashes with rapidhashMicro v3 and its default secrets.
 ///
-/// This variant is the fastest one for texts as long as rows: the messages of the demo, of 340 bytes,
-/// take 15 ns each; rapidhash takes 18 and xxh3 22.
+/// This variant is the fastest one for values of the length of rows: the messages of the demo, of
+/// 340 bytes, take 15 ns each; rapidhash takes 18 ns and xxh3 22 ns.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     rapidhash_v3_micro_inline::<true, false>(bytes, &DEFAULT_RAPID_SECRETS)
 }
 
-/// The checksum of some rows.
+/// The checksum of a set of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Checksum(u64);
 
 impl Checksum {
     pub(super) fn of_row(id: i64, json: &[u8]) -> Self {
-        // The id is mixed in afterwards, because a hash with another seed needs other secrets. The
-        // multiplication keeps two rows with exchanged keys from having the same sum.
+        // The id is mixed in afterwards, because hashing with another seed needs other secrets. The
+        // multiplication ensures that two rows with swapped keys change the sum.
         let hash = hash(json) ^ id.cast_unsigned();
         let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self(hash ^ (hash >> 29))
     }
 
-    /// Takes in the checksum of other rows.
+    /// Adds the checksum of other rows.
     pub(super) fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
 
-    /// The checksum of all rows in a run of ids.
+    /// Computes the checksum of all rows in a range of ids.
     pub(super) fn of_rows(
         rows: &impl ReadableTable<i64, &'static [u8]>,
         ids: RangeInclusive<i64>,
@@ -95,7 +95,7 @@ impl Checksum {
     }
 }
 
-/// A block's checksum, and the zone that the block had when it was computed.
+/// A block's checksum, and the block's zone at the time it was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Entry {
     pub(super) zone: Zone,
@@ -113,7 +113,7 @@ impl Entry {
         bytes
     }
 
-    /// `None` if the bytes are no entry.
+    /// Returns `None` if the bytes are not a valid entry.
     pub(super) fn from_stored(bytes: &[u8]) -> Option<Self> {
         let (numbers, []) = bytes.as_chunks::<8>() else { return None };
         let [rows, low, high, sum] = *numbers else { return None };
@@ -123,15 +123,15 @@ impl Entry {
     }
 }
 
-/// What a run of ids must hold. A scan of all of it can tell whether it does.
+/// What a range of ids must contain. A scan of the complete range can verify it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expected {
     rows: u64,
-    /// `None` if there is no checksum of the rows.
+    /// `None` if the checksum of the rows is not known.
     checksum: Option<Checksum>,
-    /// Whether a row that states an id must state that of its key. This stands in for a checksum where
-    /// the last row has a higher id than it should: somebody has taken rows away and added others, or
-    /// its key is damaged.
+    /// Whether each row whose JSON has an id must have the id of its key. This replaces the
+    /// checksum if the last row has a higher id than it should: another program has removed and
+    /// inserted rows, or the key is damaged.
     states_ids: bool,
 }
 
@@ -170,11 +170,11 @@ impl Verifier {
         }
     }
 
-    /// After the last row of the run.
+    /// Compares the totals after the last row of the range.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if the rows are not those that the run must hold.
+    /// [`Error::Damaged`] if the rows are not those that the range must contain.
     pub(super) fn finish(
         &self,
         path: &Path,
@@ -195,14 +195,15 @@ impl Verifier {
     }
 }
 
-/// The id that stands in a row's JSON, if that begins as netsky writes it.
+/// Returns the id in a row's JSON, if the JSON begins as netsky writes it.
 fn stated_id(json: &[u8]) -> Option<i64> {
     let rest = json.strip_prefix(b"{\"id\":")?;
     let end = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'-'))?;
     std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
 }
 
-/// The error of rows that are not those that were recorded. `reason` goes on from "the rows".
+/// Returns the error for rows that differ from what was recorded. `reason` continues the phrase
+/// "the rows".
 pub(super) fn changed(path: &Path, table: &Table, ids: RangeInclusive<i64>, reason: &str) -> Error {
     let rows = match ids.into_inner() {
         (i64::MIN, i64::MAX) => format!("the rows of {}", table.name()),
@@ -218,7 +219,7 @@ pub(super) fn changed(path: &Path, table: &Table, ids: RangeInclusive<i64>, reas
     }
 }
 
-/// What is noted of a block.
+/// The zone and the checksum stored for a block, as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Noted {
     pub(super) block: Block,
@@ -227,25 +228,25 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// The zone, unless the checksum's entry contradicts it.
+    /// Returns the zone, unless the checksum's entry contradicts it.
     pub(super) fn believed(&self) -> Option<Zone> {
         self.zone.filter(|zone| self.entry.is_none_or(|entry| entry.zone == *zone))
     }
 
-    /// The checksum, if the zone confirms its entry.
+    /// Returns the checksum, if the zone matches its entry.
     pub(super) fn checksum(&self) -> Option<Checksum> {
         self.entry.filter(|entry| self.zone == Some(entry.zone)).map(|entry| entry.checksum)
     }
 
-    /// What the block must hold, if that is known.
+    /// Returns what the block must contain, if that is known.
     pub(super) fn expected(&self) -> Option<Expected> {
         let rows = self.believed()?.rows;
         Some(Expected { checksum: self.checksum(), ..Expected::rows(rows) })
     }
 }
 
-/// What is noted of a table's blocks from `from` on, blocks rising. `None` if redb gives keys in another
-/// order than theirs, as from a damaged page.
+/// Returns the stored zones and checksums of a table's blocks, ascending from `from`. `None` if
+/// redb returns keys out of order, as it does from a damaged page.
 pub(super) fn noted<R: ReadableTable<i64, &'static [u8]>>(
     table: &str,
     zones: &impl ZonesTable,
@@ -257,7 +258,7 @@ pub(super) fn noted<R: ReadableTable<i64, &'static [u8]>>(
         for item in checksums.range(from.key()..)? {
             let (block, entry) = item?;
             let block = Block::from_key(block.value());
-            // Bytes that are no entry contradict any zone, so the block is read.
+            // An invalid entry becomes one that contradicts any zone, so the block is read.
             entries.push((block, Entry::from_stored(entry.value()).unwrap_or_default()));
         }
     }
@@ -290,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checksum_tells_rows_with_exchanged_keys_apart() {
+    fn swapped_keys_change_the_checksum() {
         let sum = |rows: [(i64, &[u8]); 2]| {
             let mut sum = Checksum::default();
             rows.iter().for_each(|(id, json)| sum.add(Checksum::of_row(*id, json)));
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_read_as_it_was_stored() {
+    fn entries_round_trip() {
         let zone = Zone { rows: 7, times: Some((-3, i64::MAX)) };
         let entry = Entry { zone, checksum: Checksum::of_row(1, b"{}") };
         assert_eq!(Entry::from_stored(&entry.stored()), Some(entry));

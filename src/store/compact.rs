@@ -1,4 +1,4 @@
-//! Free pages given back to the file system.
+//! Compaction: returns free pages to the file system.
 
 use std::fs;
 
@@ -9,30 +9,32 @@ use crate::store::Store;
 use crate::store::handle::{WRITE_CACHE_BYTES, builder};
 use crate::store::unwind;
 
-/// The size of a store's file, before and after it was made smaller.
+/// The size of a store's file before and after compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Compacted {
-    /// The size before.
+    /// The size before, in bytes.
     pub bytes_before: u64,
-    /// The size after.
+    /// The size after, in bytes.
     pub bytes_after: u64,
 }
 
 impl Store {
-    /// Makes the file as small as its rows allow. Nobody can read or write meanwhile, and nobody may
-    /// when it begins.
+    /// Makes the file as small as its rows allow. No other process can read or write during
+    /// compaction, and none may be reading when it begins.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         self.refuse_damage()?;
         self.finish_imports(&self.connection.tables())?;
-        // Whoever writes now may end; redb itself would wait without a bound.
+        // Let a running write transaction end first: redb itself would wait for it without a
+        // timeout.
         self.write(|_| Ok(()))?;
         unwind::guard(self.path(), || self.compact_alone())
     }
 
     fn compact_alone(&self) -> Result<Compacted> {
         let bytes_before = self.file_bytes()?;
-        // redb wants a handle that nobody shares. It is to the others as another process's.
+        // redb needs a handle that is not shared. To the other handles of this process, it looks
+        // like one of another process.
         let failed = |error: redb::Error| Error::Storage(Box::new(error));
         let mut db = builder(WRITE_CACHE_BYTES, self.connection.options())
             .open(self.path())

@@ -1,10 +1,11 @@
-//! A store copied into a new file, row by row, from one snapshot.
+//! Copies a store into a new file, row by row, from one snapshot.
 //!
-//! To copy the file as it is takes a fraction of the time, a tenth of a second for 500,000 rows instead
-//! of seconds, but only if it is in the system's memory, and writers would have to wait for as long; a
-//! copy that is stopped half way would stop them too. And it would have the free pages. Here nobody
-//! waits, zones are made anew, and ids are brought up to the rows, so that a copy is right where its
-//! original was not. Rows are copied as they are, corrupt ones too.
+//! Copying the file itself takes a fraction of the time, a tenth of a second for 500,000 rows
+//! instead of seconds. But that is only so if the file is in the page cache, writers would have to
+//! wait meanwhile, and a copy that is suspended half way would block them. It would also copy the
+//! free pages. Copying rows blocks nobody, rebuilds zones and raises id counters to the highest id,
+//! so the copy is correct even if the original's were not. Rows are copied byte for byte, corrupt
+//! ones too.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -25,13 +26,13 @@ use crate::store::tables::{IDS, META, is_own, rows_named, rows_of};
 use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
-/// So much goes into the copy in one transaction. redb keeps in memory what it has changed in one, up
-/// to twice of this.
+/// The amount of data copied per transaction. redb keeps the changes of a transaction in memory, up
+/// to twice this size.
 const TRANSACTION_BYTES: usize = 32 << 20;
 
 impl Snapshot {
-    /// Writes all that the snapshot has into the empty file at `path`, durably, and returns how many
-    /// rows that were. The tables that are known get zones.
+    /// Writes everything in the snapshot durably to the empty file at `path`, and returns the
+    /// number of rows. The `known` tables get zones.
     pub(super) fn copy_into(
         self,
         path: &Path,
@@ -68,7 +69,7 @@ impl Snapshot {
             copy.rows(rows_named(table.name()), &rows, progress)?;
         }
         copy.finish(&self, known)?;
-        // As long as it lives, the store's file keeps what others overwrite.
+        // While the snapshot lives, the store's file keeps pages that other writers have replaced.
         drop(self);
         copy.close()
     }
@@ -85,7 +86,7 @@ struct Copy {
 
 impl Copy {
     fn new(path: &Path) -> Result<Self> {
-        // Nobody else knows the file yet, so nothing is shared.
+        // No other process knows the file yet, so the handle need not be shared.
         let db = Builder::new().set_cache_size(2 * TRANSACTION_BYTES).create(path);
         let db = db.map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         Ok(Self { db, rows: 0 })
@@ -123,7 +124,8 @@ impl Copy {
         Ok(())
     }
 
-    /// What is not rows goes last, and the file is no store without it.
+    /// Writes everything but the rows. It comes last because the file is not a valid store without
+    /// it.
     fn finish(&self, snapshot: &Snapshot, known: &[&'static Table]) -> Result<()> {
         let txn = self.begin()?;
         {
@@ -153,17 +155,17 @@ impl Copy {
         Ok(())
     }
 
-    /// Returns how many rows there are.
+    /// Closes the copy and returns its number of rows.
     fn close(mut self) -> Result<u64> {
-        // redb has a file grow ahead of its rows.
+        // redb grows a file ahead of its rows.
         self.db.compact().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         self.db.close().map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))?;
         Ok(self.rows)
     }
 }
 
-/// Refuses a copy of rows that are not those that were recorded: its own checksums would be right, and
-/// nobody would find out.
+/// Fails if the copied rows are not those that were recorded. The copy's own checksums would be
+/// correct, so the change would go unnoticed.
 fn refuse_changed(snapshot: &Snapshot, table: &Table, copied: &ZoneWriter<'_>) -> Result<()> {
     for noted in snapshot.noted(table)? {
         let copy = copied.noted(noted.block)?;

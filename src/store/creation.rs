@@ -1,9 +1,9 @@
-//! Files whose creation as a store was cut short.
+//! Files whose creation as a store was interrupted.
 //!
-//! redb makes a database in steps: it sets the file's length, writes the header without the magic
-//! number, syncs, and writes the header with it. A process that is killed in between, a full disk or a
-//! loss of power leaves a file that redb refuses from then on. Nothing was ever stored in such a file,
-//! so it is emptied, and redb makes the database again.
+//! redb creates a database in steps: it sets the file's length, writes the header without the magic
+//! number, syncs, and writes the header with it. If the process is killed in between, the disk is
+//! full or the power fails, redb refuses the file from then on. Nothing was ever stored in such a
+//! file, so this module empties it, and redb creates the database again.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,19 +14,22 @@ use redb::DatabaseError;
 use crate::store::exclusive_lock;
 use crate::store::file::{FileId, REDB_MAGIC, redb_file_bytes};
 
-/// The length of a new database of redb, which it sets before it writes anything.
+/// The length of a new redb database. redb sets it before it writes anything.
 const NEW_FILE_BYTES: u64 = 73_728;
-/// Where the first page ends, which has the header. The others are not written before the magic number.
+/// The end of the first page, which holds the header. redb writes the other pages after the magic
+/// number.
 const HEADER_PAGE_BYTES: usize = 4_096;
 
-/// Empties the file if its creation was cut short. `file` is open for writing, and `path` led to it.
+/// Empties the file if its creation was interrupted. `file` is the file at `path`, open for
+/// writing.
 pub(super) fn clear_unfinished(path: &Path, file: &File) -> Result<(), DatabaseError> {
     if !is_unfinished(file)? {
         return Ok(());
     }
-    // A lock that is held says that somebody is making the database right now. Opening it waits then.
+    // If the lock is held, another process is creating the database right now, and opening the file
+    // waits for it.
     let Some(_lock) = exclusive_lock::try_lock(file.try_clone()?)? else { return Ok(()) };
-    // It may have been finished, replaced or deleted before the lock was held.
+    // The file may have been completed, replaced or deleted before the lock was acquired.
     let is_at_path = FileId::of(path).ok() == Some(FileId::of_open(file, path)?);
     if is_at_path && is_unfinished(file)? {
         file.set_len(0)?;
@@ -44,8 +47,8 @@ pub(super) fn is_unfinished(mut file: &File) -> io::Result<bool> {
     file.take(NEW_FILE_BYTES).read_to_end(&mut bytes)?;
     let Some((header, pages)) = bytes.split_at_checked(HEADER_PAGE_BYTES) else { return Ok(false) };
     let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
-    // A header without its magic number states the file's length as any other does. That tells it from
-    // another program's file.
+    // Without its magic number, the header still states the file's length like any other. That
+    // distinguishes it from another program's file.
     Ok(is_zero(&header[..REDB_MAGIC.len()])
         && is_zero(pages)
         && (is_zero(header) || redb_file_bytes(header) == Some(NEW_FILE_BYTES)))
@@ -61,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// A database that was just made, by a process that was killed then.
+    /// Returns a database as a process leaves it that is killed right after creating it.
     fn new_database() -> (TempDir, PathBuf, Vec<u8>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("meta.db");
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_of_zeros_are_left() {
+    fn other_files_of_zeros_are_not_unfinished() {
         let (_dir, path, bytes) = new_database();
         let mut other = vec![0; bytes.len()];
         other[100] = 7;
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_being_made_is_left() {
+    fn files_being_created_are_left_alone() {
         let (_dir, path, bytes) = new_database();
         fs::write(&path, vec![0; bytes.len()]).unwrap();
         let open = || File::options().read(true).write(true).open(&path).unwrap();

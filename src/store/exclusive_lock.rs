@@ -1,4 +1,4 @@
-//! Having a store's file for oneself.
+//! An exclusive lock on a store's file.
 
 use std::fs::{File, OpenOptions};
 use std::ops::Bound;
@@ -11,14 +11,15 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 
 use crate::error::{Error, Result};
 
-/// As long as it lives, nobody can open the file as a store.
+/// Prevents every process from opening the file as a store while it lives.
 #[derive(Debug)]
 pub(super) struct ExclusiveLock {
     locked: FileBackend,
 }
 
 impl ExclusiveLock {
-    /// Claims a file, whatever is in it; an error if anybody has it open as a store, this process too.
+    /// Locks a file, whatever its content. Fails if any process, this one included, has it open as
+    /// a store.
     pub(super) fn take(path: &Path) -> Result<Self> {
         let file: File = OpenOptions::new()
             .read(true)
@@ -28,7 +29,7 @@ impl ExclusiveLock {
         Self::of(file, path)
     }
 
-    /// As [`take`](Self::take), but waits for others to close the file.
+    /// Like [`take`](Self::take), but waits up to `timeout` for other processes to close the file.
     pub(super) fn take_within(path: &Path, timeout: Duration) -> Result<Self> {
         let deadline = Instant::now().checked_add(timeout);
         loop {
@@ -52,11 +53,12 @@ impl ExclusiveLock {
     }
 }
 
-/// How often a file that somebody has open is tried again.
+/// The pause between attempts to lock a file that another process has open.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Locks the whole file as a program does that wants it for itself; `None` if somebody has it open as a
-/// store. On file systems without locks nobody can tell, and the file counts as free.
+/// Locks the whole file, like a program that needs exclusive access. `None` if the file is open as
+/// a store. On a file system without locks, use by others cannot be detected and the file counts as
+/// free.
 pub(super) fn try_lock(file: File) -> Result<Option<ExclusiveLock>, DatabaseError> {
     let locked = FileBackend::new(file)?;
     match locked.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
@@ -67,8 +69,8 @@ pub(super) fn try_lock(file: File) -> Result<Option<ExclusiveLock>, DatabaseErro
 }
 
 impl Drop for ExclusiveLock {
-    /// To close the file would not do: a process that another thread has just started may have a copy of
-    /// it for a moment, and the lock with it.
+    /// Closing the file would not be enough: a child process that another thread is just starting
+    /// may briefly hold a copy of the descriptor, and the lock with it.
     fn drop(&mut self) {
         let _ = self.locked.close();
     }

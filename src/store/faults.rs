@@ -1,5 +1,5 @@
-//! A disk that fails at each of its operations in turn: whatever it was, the store opens again and
-//! holds what was acknowledged.
+//! A disk that fails at each of its operations in turn. Whatever operation fails, the store opens
+//! again and contains what was acknowledged.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,29 +27,29 @@ use crate::store::unwind;
 use crate::store::writer::Writer;
 use crate::table::Record;
 
-/// Rows in one call each, and then as many in one.
+/// The number of rows recorded with one call each, and then again with a single call.
 const CALLS: usize = 4;
-/// The name of the row that is recorded when the disk works again.
+/// The name of the row that is recorded once the disk works again.
 const LAST: usize = 98;
 
 /// How the disk fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// Writes and syncs are refused.
+    /// Writes and syncs fail.
     Refused,
-    /// A write ends halfway, and says so.
+    /// A write stops halfway and returns an error.
     Short,
-    /// There is no space: the file does not grow, and no more can be written.
+    /// The disk is full: the file cannot grow, and writes fail.
     Full,
     /// Writes, syncs and changes of the length panic.
     Panics,
-    /// Reads panic, too.
+    /// As `Panics`, and reads panic too.
     ReadsPanic,
-    /// Reads wait while no operation is left, for at most ten seconds.
+    /// Reads block, for at most ten seconds, while no operations are left.
     ReadsWait,
 }
 
-/// A file that does so many writes, syncs and changes of its length, and then fails at each.
+/// A file that allows a number of writes, syncs and length changes, and then fails at each.
 #[derive(Debug)]
 struct FailingFile {
     file: FileBackend,
@@ -157,7 +157,7 @@ pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
     (store(path, backend).unwrap(), left)
 }
 
-/// A row with a name of its own.
+/// Returns a row with the name `name`.
 fn row(name: usize) -> EncodedRow {
     let source = name.to_string();
     let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();
@@ -170,11 +170,12 @@ fn row(name: usize) -> EncodedRow {
     row
 }
 
-/// The rows whose call failed, and how.
+/// The rows whose call failed, and the error.
 type Failed = Option<(Vec<usize>, Error)>;
 
-/// Records until the disk fails, and once more when it works again, with the same store. Returns the id
-/// of each row that was acknowledged, and the names of those whose call failed, with its error.
+/// Records until the disk fails, and once more with the same store when the disk works again.
+/// Returns the id of each acknowledged row, and the names of the rows whose call failed, with the
+/// error.
 fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Failed) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let left = Arc::new(AtomicUsize::new(operations));
@@ -205,7 +206,7 @@ fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>
 }
 
 #[test]
-fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
+fn acknowledged_rows_survive_any_disk_failure() {
     let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
     for fault in faults {
         let (mut operations, mut uncertain) = (0, 0);
@@ -232,7 +233,7 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
                 found.insert(id.value(), name.parse().unwrap());
             }
             drop((rows, txn));
-            // The call that failed is there whole or not at all, in its place.
+            // The rows of the failed call are stored completely or not at all, in their place.
             let unsure: Vec<usize> = found
                 .iter()
                 .filter(|(id, _)| !acknowledged.contains_key(id))
@@ -240,7 +241,7 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
                 .collect();
             match &failed {
                 None => assert_eq!(unsure, [0_usize; 0], "{at}: {found:?}"),
-                // Only of a commit that failed can nobody tell.
+                // Only a failed commit may leave this unknown.
                 Some((names, Error::CommitUncertain(_))) => {
                     assert!(unsure.is_empty() || unsure == *names, "{at}: {found:?}");
                     uncertain += 1;
@@ -256,14 +257,14 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
             assert_eq!(names.len(), found.len(), "{at}: a row is stored twice");
             assert!(acknowledged.iter().all(|(id, name)| found.get(id) == Some(name)), "{at}");
             assert_eq!(store.check(&[TickRecord::TABLE]).unwrap().faults, [], "{at}");
-            // It goes on from there.
+            // Recording continues from there.
             let last = found.len() as i64;
             let id = store.append(TickRecord::TABLE, |appender| appender.push(&row(99))).unwrap();
             assert_eq!(id, last + 1, "{at}");
             if failed.is_none() && acknowledged.len() == 2 * CALLS {
                 break;
             }
-            // Panics take the same ways, and unwinding is slow.
+            // Panics follow the same paths, and unwinding is slow.
             operations += if matches!(fault, Fault::Panics | Fault::ReadsPanic) { 4 } else { 1 };
         }
         assert!(operations > 20, "the disk never failed");
@@ -272,14 +273,14 @@ fn whatever_operation_of_the_disk_fails_what_was_acknowledged_is_there() {
     }
 }
 
-/// How many rows the import has on a disk that fails.
+/// The number of rows in the import on a failing disk.
 const IMPORTED: usize = 100;
 
-/// What became of an import, and whether the disk outlasted it.
+/// The result of an import, and whether it finished before the disk failed.
 type Attempt = (Result<Range<i64>>, bool);
 
-/// Imports until the disk fails, and records a row with the same store when it works again. `None` if the
-/// store could not even be opened.
+/// Imports until the disk fails, and records a row with the same store when the disk works again.
+/// `None` if the store could not even be opened.
 fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let left = Arc::new(AtomicUsize::new(operations));
@@ -288,7 +289,7 @@ fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
     let store = store(path, backend).ok()?;
     let mut rows = RowSpool::new();
     for name in 0..IMPORTED {
-        // More than one transaction stages, and more than one chunk is moved.
+        // Enough rows that staging takes several transactions and moving several chunks.
         let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();
         let (source, detail_json) = (&name.to_string(), &"a".repeat(2_000));
         let mut row = EncodedRow::default();
@@ -303,7 +304,7 @@ fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
 }
 
 #[test]
-fn an_import_on_a_failing_disk_is_there_whole_or_not_at_all() {
+fn imports_on_a_failing_disk_are_atomic() {
     let faults = [Fault::Refused, Fault::Short, Fault::Full, Fault::Panics, Fault::ReadsPanic];
     for fault in faults {
         let (mut operations, mut stored, mut uncertain) = (0, 0, 0);
@@ -337,7 +338,7 @@ fn an_import_on_a_failing_disk_is_there_whole_or_not_at_all() {
                 Some((Err(other), _)) => panic!("{at}: {other:?}"),
             }
             assert_eq!(store.check(tables).unwrap().faults, [], "{at}");
-            // What is left to be moved is moved, and nothing changes by it.
+            // Repairing moves the remaining rows and changes nothing else.
             store.repair(tables).unwrap();
             assert_eq!(count(), found, "{at}");
             assert_eq!(store.check(tables).unwrap().faults, [], "{at}");
@@ -351,7 +352,7 @@ fn an_import_on_a_failing_disk_is_there_whole_or_not_at_all() {
         println!(
             "{fault:?}: {operations} operations, {stored} imports stored, {uncertain} uncertain"
         );
-        // The disk also failed while rows were moved that were stored already.
+        // The disk also failed while rows that were already stored were moved.
         assert!(stored > 3 && uncertain > 0, "the disk never failed where it matters");
     }
 }

@@ -1,4 +1,4 @@
-//! The store's file and directory: made private, and told apart from other files.
+//! The store's file and directory: makes them private and identifies other kinds of file.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// What a redb file of any format begins with.
+/// The first bytes of a redb file of any format version.
 pub(super) const REDB_MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 pub(super) const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// What identifies a file whatever path leads to it.
+/// Identifies a file independently of the path that leads to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FileId {
     device: u64,
@@ -27,7 +27,7 @@ impl FileId {
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 
-    /// Of an open file, to which the path led when it was opened.
+    /// Returns the id of an open file. `path` led to it when it was opened.
     pub(super) fn of_open(file: &File, _path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt;
         let metadata = file.metadata()?;
@@ -37,7 +37,7 @@ impl FileId {
 
 #[cfg(not(unix))]
 impl FileId {
-    /// Without inodes the canonical path has to do; its hash is as good as the path here.
+    /// Without inodes, the canonical path identifies the file; its hash stands for the path.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
@@ -50,8 +50,8 @@ impl FileId {
     }
 }
 
-/// Makes the file, empty, and the directories that lead to it, if they are missing. What is made is
-/// for its owner alone: rows hold messages and directives.
+/// Creates an empty file and its missing parent directories. They are accessible to their owner
+/// only, because rows hold messages and directives.
 pub(super) fn create_private(path: &Path) -> Result<()> {
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
         create_private_dir(dir)?;
@@ -59,7 +59,8 @@ pub(super) fn create_private(path: &Path) -> Result<()> {
     open_or_create(path).map(|_| ()).map_err(Error::io("open", path))
 }
 
-/// Opens the file for reading and writing, and makes it, for its owner alone, if it is missing.
+/// Opens the file for reading and writing, and creates it, accessible to its owner only, if it is
+/// missing.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -68,8 +69,8 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Refuses what is not a regular file, before anything is done with it: a pipe would be waited for, and
-/// a device changed for everybody.
+/// Fails if the path is not a regular file. This comes before any other access: opening a pipe
+/// would block, and changing the mode of a device would affect everyone.
 pub(super) fn refuse_special(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => Err(Error::NotAStore {
@@ -97,10 +98,11 @@ fn kind_of(found: fs::FileType) -> &'static str {
     if found.is_dir() { "a directory" } else { "a special file" }
 }
 
-/// Takes from others the right to use the store's file. The file is known to be a store by now.
+/// Removes the permissions of group and others from the store's file, which is known to be a store
+/// by now.
 ///
-/// It is changed by its name: where locks belong to the process instead of the open file, closing a
-/// second handle on the file would release those of the first.
+/// The mode is changed by path. On systems where locks belong to the process instead of the open
+/// file, closing a second descriptor of the file would release the locks of the first.
 #[cfg(unix)]
 pub(super) fn make_store_private(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -117,9 +119,9 @@ pub(super) fn make_store_private(_path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the directory that the store at `path` lies in, if it is missing, and takes from others the
-/// right to look into it. For the default directory alone: a path that somebody names may lie in a
-/// directory that is not ours.
+/// Creates the directory of the store at `path` if it is missing, and removes the permissions of
+/// group and others. Only for the default directory: a path that the caller names may lie in a
+/// directory that is not netsky's.
 pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
     let Some(dir) = path.parent() else { return Ok(()) };
     create_private_dir(dir)?;
@@ -128,8 +130,8 @@ pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
         .map_err(Error::io("make private", dir))
 }
 
-/// Refuses a symbolic link where the default store should be: whoever could put it there would have
-/// the rows written to a file of theirs. A path that somebody names may well be a link.
+/// Fails if the default store is a symbolic link: whoever could create it would have the rows
+/// written to a file of theirs. A path that the caller names may be a link.
 pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(Error::NotAStore {
@@ -140,8 +142,8 @@ pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes a directory, and those that lead to it, for its owner alone. One that is there is left as
-/// it is.
+/// Creates a directory and its missing parents, accessible to their owner only. An existing
+/// directory stays as it is.
 pub(super) fn create_private_dir(dir: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -164,8 +166,8 @@ pub(super) fn make_private(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies an open file, and returns when the copy is on the disk. It is for the owner of the original
-/// alone, whoever makes it. A file that is in its way is replaced.
+/// Copies an open file durably. The copy is accessible only to the owner of the original, whichever
+/// user runs this. An existing file at `copy` is replaced.
 pub(super) fn copy_private(original: &mut File, copy: &Path) -> Result<()> {
     match fs::remove_file(copy) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -201,7 +203,7 @@ fn give_to_owner_of(_original: &File, _copy: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the names in a file's directory durable. Only on Unix can a directory be synced.
+/// Makes the names in a file's directory durable. Only Unix can sync a directory.
 pub(super) fn sync_dir(of_file: &Path) -> Result<()> {
     let dir = of_file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     #[cfg(unix)]
@@ -209,7 +211,8 @@ pub(super) fn sync_dir(of_file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Locks a file or directory against other processes that lock it so, waiting no longer than told.
+/// Locks a file or directory against other processes that use this function, waiting up to
+/// `timeout`.
 pub(super) fn lock_within(file: &File, path: &Path, timeout: Duration) -> Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
     let deadline = Instant::now().checked_add(timeout);
@@ -230,7 +233,8 @@ pub(super) fn lock_within(file: &File, path: &Path, timeout: Duration) -> Result
     }
 }
 
-/// How long a file of redb is, going by its header: a page, full regions, and one that is not full.
+/// Returns the length of a redb file according to its header: one page, the full regions, and a
+/// partial one.
 pub(super) fn redb_file_bytes(header: &[u8]) -> Option<u64> {
     let number = |at: usize| {
         let bytes = header.get(at..)?.first_chunk()?;
@@ -242,7 +246,7 @@ pub(super) fn redb_file_bytes(header: &[u8]) -> Option<u64> {
     (region_header + region).checked_mul(full_regions)?.checked_add(last + 1)?.checked_mul(page)
 }
 
-/// Whether there is a file that begins as those of redb or SQLite do.
+/// Whether the path is a file that begins like one of redb or SQLite.
 pub(crate) fn is_database(path: &Path) -> Result<bool> {
     let begin = first_bytes(path, REDB_MAGIC.len().max(SQLITE_MAGIC.len()) as u64)?;
     Ok(begin.is_some_and(|begin| {
@@ -250,7 +254,7 @@ pub(crate) fn is_database(path: &Path) -> Result<bool> {
     }))
 }
 
-/// The first bytes of a file, fewer if it is shorter; `None` if there is no file.
+/// Returns the first bytes of a file, fewer if it is shorter; `None` if there is no file.
 pub(super) fn first_bytes(path: &Path, count: u64) -> Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

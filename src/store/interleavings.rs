@@ -1,5 +1,5 @@
-//! Imports that stop at every stage, between all else that happens to a store: whoever reads sees what
-//! was published, in any order of the steps.
+//! Imports that stop at every stage, interleaved with all other operations on a store. A reader
+//! sees exactly what was published, in any order of the steps.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -19,27 +19,28 @@ use crate::table::Record;
 
 const TICKS: &Table = TickRecord::TABLE;
 
-/// A step of somebody.
+/// One operation on the store.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Rows in one transaction, with a text of that length.
+    /// Appends rows in one transaction, each with a text of the given length.
     Append(u64, usize),
-    /// The rows of a new import, which is not published.
+    /// Stages the rows of a new import without publishing it.
     Stage(u64, usize),
     Publish(Part),
-    /// Rows of a published import that find their place.
+    /// Moves rows of a published import into their table.
     Move(Part, u64),
-    /// An unpublished import is deleted.
+    /// Deletes an unpublished import.
     Abandon(Part),
-    /// Another program writes a row with the id after the last in the redb table, and does not note it.
+    /// Another program writes a row with the id after the last in the redb table, without
+    /// maintaining zones or ids.
     Foreign,
     Prune(Part),
     Repair,
-    /// The store goes on from a copy.
+    /// Continues with a copy of the store.
     Copy,
 }
 
-/// A share of something: of none at 0, up to the last.
+/// A fraction of a collection: 0 is nothing, the maximum everything.
 #[derive(Debug, Clone, Copy)]
 struct Part(u16);
 
@@ -72,15 +73,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A store, and what must be in it.
+/// A store, and its expected content.
 struct Model {
     _dirs: Vec<TempDir>,
     store: Store,
-    /// By id: the second that the row is dated.
+    /// By id: the timestamp of the row, in seconds.
     rows: BTreeMap<i64, i64>,
     last_id: i64,
     next_second: i64,
-    /// Imports that are not published, with the seconds of their rows.
+    /// Unpublished imports, with the timestamps of their rows.
     staged: Vec<(i64, Vec<i64>)>,
     published: Vec<i64>,
 }
@@ -105,7 +106,7 @@ impl Model {
         let (mut rows, mut seconds) = (RowSpool::new(), Vec::new());
         let text = "a".repeat(bytes);
         for _ in 0..count {
-            // Times rise in steps, so that a moment parts blocks and rows.
+            // Timestamps rise in steps, so that a cutoff splits blocks and rows.
             let second = self.next_second + self.next_second % 7;
             self.next_second += 1;
             rows.push(&row(second, &text)).unwrap();
@@ -176,7 +177,7 @@ impl Model {
                 self.store.backup(&path, Existing::Refuse, &[TICKS]).unwrap();
                 self.store = Store::open(&path, &OpenOptions::new()).unwrap();
                 self.store.create_tables(&[TICKS]).unwrap();
-                // What is not published is nobody's, and a copy has all rows in their place.
+                // A copy has no unpublished rows, and all others are in their tables.
                 self.staged.clear();
                 self.published.clear();
                 self._dirs.push(dir);
@@ -185,7 +186,7 @@ impl Model {
         }
     }
 
-    /// Writes a row past all ids that were given out, and tells nobody.
+    /// Writes a row past all assigned ids, without recording its id anywhere.
     fn write_as_another_program(&mut self) {
         let (id, second) = (self.last_id + 1, self.next_second);
         self.next_second += 1;
@@ -202,7 +203,7 @@ impl Model {
         self.rows.insert(id, second);
     }
 
-    /// Compares all ways to read the store with what must be in it.
+    /// Compares all ways to read the store with its expected content.
     fn compare(&self, low: Part, high: Part) {
         let snapshot = self.store.snapshot().unwrap();
         assert_eq!(snapshot.count(TICKS).unwrap(), self.rows.len() as u64);
@@ -221,7 +222,7 @@ impl Model {
             let ends = wanted.first().zip(wanted.last()).map(|(first, last)| (first.0, last.0));
             assert_eq!(snapshot.first_and_last_id(TICKS, ids).unwrap(), ends);
         }
-        // The zones tell of all rows, each once, and nothing untrue.
+        // The zone map covers all rows, each once, and is correct.
         let (mut all, mut before) = (Vec::new(), None);
         for run in snapshot.zones(TICKS).unwrap().runs() {
             assert!(before.is_none_or(|before| before < *run.ids.start()), "runs overlap");
@@ -254,7 +255,7 @@ fn row(second: i64, text: &str) -> EncodedRow {
     row
 }
 
-/// The ids and seconds of the rows.
+/// Returns the ids and timestamps of the rows.
 fn read(
     snapshot: &Snapshot,
     ids: std::ops::RangeInclusive<i64>,
@@ -277,7 +278,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_import_is_seen_whole_or_not_at_all_at_any_step(
+    fn imports_are_atomic_at_every_step(
         steps in prop::collection::vec((step(), part(), part()), 1..24),
     ) {
         let mut model = Model::new();
@@ -288,7 +289,7 @@ proptest! {
     }
 }
 
-/// A published import none of whose rows have been moved, after three rows.
+/// Returns a store with three rows and then a published import, none of whose rows have been moved.
 fn published(rows: u64) -> Model {
     let mut model = Model::new();
     model.take(Step::Append(3, 10));
@@ -312,7 +313,7 @@ impl Model {
 }
 
 #[test]
-fn an_append_goes_on_with_an_import_that_stands_still() {
+fn appends_continue_an_idle_import() {
     let mut model = published(100);
     let number = model.published[0];
     model.take(Step::Append(1, 10));
@@ -324,7 +325,7 @@ fn an_append_goes_on_with_an_import_that_stands_still() {
 }
 
 #[test]
-fn rows_that_were_never_published_are_deleted_after_a_minute() {
+fn unpublished_rows_are_deleted_after_a_minute() {
     let mut model = published(1);
     model.take(Step::Stage(100, 3_000));
     let number = model.staged[0].0;
@@ -339,15 +340,15 @@ fn rows_that_were_never_published_are_deleted_after_a_minute() {
         use redb::ReadableTableMetadata;
         Ok(txn.open_table(STAGED)?.len()?)
     });
-    // The other import is still there.
+    // The other import still exists.
     assert_eq!(left.unwrap(), 1);
-    // Its importer wakes, and is told.
+    // The importer resumes and gets an error.
     let error = model.store.write(move |txn| publish(txn, number, TICKS)).unwrap_err();
     assert!(error.to_string().contains("nothing of it is stored"), "{error}");
 }
 
 #[test]
-fn compaction_first_moves_what_was_published() {
+fn compaction_moves_published_rows_first() {
     let model = published(500);
     let number = model.published[0];
     model.store.compact().unwrap();
@@ -370,7 +371,7 @@ fn ids_taken_by_another_program_are_not_overwritten() {
             Ok(())
         })
         .unwrap();
-    // Two rows have one id, and no answer can be right.
+    // Two rows have the same id, so no answer can be right.
     assert!(matches!(
         model.store.snapshot().unwrap().count(TICKS),
         Err(Error::Damaged { reason, .. }) if reason.contains("ticks with ids 4 to 23")
@@ -384,7 +385,7 @@ fn ids_taken_by_another_program_are_not_overwritten() {
 }
 
 #[test]
-fn a_changed_byte_in_staged_rows_is_noticed() {
+fn changed_bytes_in_staged_rows_are_detected() {
     let model = published(20);
     let import = model.import(model.published[0]).unwrap();
     model
@@ -403,7 +404,7 @@ fn a_changed_byte_in_staged_rows_is_noticed() {
         .scan(TICKS, &mut RowCursor::new(5..=9, None, false), |_, _| Ok(ControlFlow::Continue(())));
     assert!(matches!(read, Err(Error::Damaged { .. })), "{read:?}");
     assert!(!model.store.check(&[TICKS]).unwrap().is_clean());
-    // Recording goes on.
+    // Recording still works.
     model.make_older(model.published[0], 3);
     model.store.append(TICKS, |appender| appender.push(&row(1, "a"))).unwrap();
 }

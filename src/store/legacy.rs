@@ -1,9 +1,9 @@
-//! SQLite files of netsky before redb: moved aside, never overwritten.
+//! Archives SQLite files of netsky before redb. They are moved aside and never overwritten.
 //!
-//! What SQLite has committed may lie in the journals beside the file, so these keep to it at every
-//! moment: all of them get their second names first, the database last, and lose their first names after
-//! that, the database first. A process that is killed in between leaves an archive that the next one
-//! finds by the files it shares with the old names, and finishes.
+//! Committed data may be in the journals beside a SQLite file, so a database must have its journals
+//! at every instant. All files first get their second names, the database last, and then lose their
+//! first names, the database first. If the process is killed in between, the next one finds the
+//! archive by the files that it shares with the old names, and finishes.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,18 +18,18 @@ use crate::store::file::{FileId, copy_private, sync_dir};
 use crate::store::file_kind::FileKind;
 use crate::store::side_copy;
 
-/// What the names of SQLite's journals end in, and the file of the memory that its processes share.
+/// The suffixes of SQLite's journals and of the file for its shared memory.
 const JOURNALS: [&str; 3] = ["-wal", "-shm", "-journal"];
 const KIND: &str = "sqlite-v1";
-/// A file that declares so many of the catalogue's tables is netsky's. Two have names that other
-/// programs have, too.
+/// A file that declares this many of the catalogue's tables is netsky's. Two tables have names that
+/// other programs also use.
 const OWN_TABLES: usize = 3;
 
 pub(super) fn is_sqlite(path: &Path) -> Result<bool> {
     Ok(FileKind::at(path)? == Some(FileKind::Sqlite))
 }
 
-/// Refuses a SQLite file, for those who only read.
+/// Fails if the file is a SQLite database. For read-only opening.
 pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
     if is_sqlite(path)? {
         refuse_foreign(path)?;
@@ -44,19 +44,20 @@ pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves a SQLite file of netsky at the path to `<name>.sqlite-v1-<timestamp>.bak` beside it, with the
-/// journals that belong to it, and returns where it went. One of another program is refused.
+/// Moves netsky's SQLite file at the path to `<name>.sqlite-v1-<timestamp>.bak` beside it, together
+/// with its journals, and returns the new path. Fails if the file belongs to another program.
 pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Option<PathBuf>> {
-    // A symbolic link to the file is to stay one, and SQLite names journals after what it leads to.
+    // If the path is a symbolic link, it stays one, and SQLite names journals after the link's
+    // target.
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);
     if !is_sqlite(path)? {
         return Ok(None);
     }
     refuse_foreign(path)?;
-    // Two processes may be here at once. The second gets the lock once the first has moved the file
-    // away, and must not move the store that stands in its place by then. SQLite's own locks are on
-    // parts of the file, and are respected.
+    // Two processes may get here at once. The second acquires the lock after the first has moved
+    // the file away, and must not move the store that has been created in its place. SQLite's own
+    // locks cover parts of the file and are respected.
     let _claim = match ExclusiveLock::take_within(path, options.busy_timeout) {
         Ok(claim) => claim,
         Err(Error::InUse { path }) => {
@@ -85,7 +86,7 @@ pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Optio
     Ok(Some(archive))
 }
 
-/// Refuses a SQLite file that does not declare netsky's tables, in itself or in its journal.
+/// Fails if the SQLite file declares netsky's tables neither in itself nor in its journal.
 fn refuse_foreign(path: &Path) -> Result<()> {
     let mut found = Vec::new();
     for file in [path.to_owned(), with_suffix(path, "-wal")] {
@@ -106,12 +107,13 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     })
 }
 
-/// Adds the tables of the catalogue that the file declares. SQLite keeps each table's statement as the
-/// text it was given.
+/// Adds the tables of the catalogue that the file declares. SQLite stores the text of each table's
+/// `CREATE` statement.
 fn declared_tables(file: File, found: &mut Vec<&'static str>) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut chunk = Vec::new();
-    // A statement holds a parenthesis after the name, so that text between two of them has it whole.
+    // A statement has a parenthesis after the name, so the text before a parenthesis contains the
+    // complete name.
     while read_until(&mut reader, b'(', &mut chunk)? {
         let name = declared_table(&chunk);
         let table = TABLES.iter().map(|table| table.name()).find(|table| name == Some(*table));
@@ -123,7 +125,7 @@ fn declared_tables(file: File, found: &mut Vec<&'static str>) -> io::Result<()> 
     Ok(())
 }
 
-/// The name in `CREATE TABLE name`, if the text ends so.
+/// Returns the name in `CREATE TABLE name`, if the text ends with that.
 fn declared_table(text: &[u8]) -> Option<&str> {
     const LONGEST: usize = 200;
     let end = &text[text.len().saturating_sub(LONGEST)..];
@@ -134,7 +136,7 @@ fn declared_table(text: &[u8]) -> Option<&str> {
         before.len() >= wanted.len()
             && before[before.len() - wanted.len()..].iter().zip(wanted).enumerate().all(
                 |(at, (word, wanted))| match at {
-                    // Bytes of the record may come before the first word.
+                    // Bytes of the record may precede the first word.
                     0 => word.to_ascii_uppercase().ends_with(wanted.as_bytes()),
                     _ => word.eq_ignore_ascii_case(wanted.as_bytes()),
                 },
@@ -146,7 +148,7 @@ fn declared_table(text: &[u8]) -> Option<&str> {
     Some(name.trim_matches(['"', '`', '[', ']', '\'']))
 }
 
-/// Reads up to the byte into `chunk`, of which it keeps the end; `false` at the end of the file.
+/// Reads up to the byte into `chunk`, keeping only the end; returns `false` at the end of the file.
 fn read_until(reader: &mut impl BufRead, byte: u8, chunk: &mut Vec<u8>) -> io::Result<bool> {
     const KEPT: usize = 1 << 16;
     chunk.clear();
@@ -166,12 +168,12 @@ fn read_until(reader: &mut impl BufRead, byte: u8, chunk: &mut Vec<u8>) -> io::R
     }
 }
 
-/// Gives a file a second name, unless it has it already. A file that is not there needs none.
+/// Gives a file a second name, unless it already has it. A missing file is skipped.
 fn add_name(from: &Path, to: &Path) -> Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same(from, to) => Ok(()),
-        // The file system has no links.
+        // The file system does not support hard links.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             let mut file = File::open(from).map_err(Error::io("open", from))?;
             copy_private(&mut file, to)
@@ -194,14 +196,15 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// A name for the archive under which nothing is, no journal either.
+/// Returns an archive name that is not in use, not even by a journal.
 fn free_archive(path: &Path) -> PathBuf {
     side_copy::free_name_where(path, KIND, |name| {
         JOURNALS.iter().all(|suffix| fs::symlink_metadata(with_suffix(name, suffix)).is_err())
     })
 }
 
-/// The archive that somebody began who was killed: it has a file of the old name, or its journal.
+/// Returns the archive that a killed process left unfinished: it is the same file as the old name,
+/// or has the same journal.
 fn begun_archive(path: &Path) -> Result<Option<PathBuf>> {
     let ends = || JOURNALS.into_iter().chain([""]);
     for archive in side_copy::names(path, KIND, &JOURNALS)? {
@@ -241,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_declared_table_is_told_from_other_text() {
+    fn declared_tables_are_recognized() {
         let declared = |text: &str| declared_table(text.as_bytes()).map(str::to_owned);
         for text in [
             "\u{1}\u{2}tablemessagesmessages\u{3}CREATE TABLE messages ",

@@ -1,4 +1,4 @@
-//! The store: rows in one redb file. Nothing outside this folder knows redb.
+//! The store: rows in one redb file. Only this folder uses redb.
 
 mod append;
 mod backup;
@@ -126,7 +126,7 @@ impl Store {
         Self { connection, archived, upgraded_from }.checked()
     }
 
-    /// Opens the store at `path` for reading. Nothing is created or changed.
+    /// Opens the store at `path` read-only. Nothing is created or changed.
     pub(crate) fn open_read_only(path: &Path, options: &OpenOptions) -> Result<Self> {
         Self::open_read_only_by(path, options, |connection| connection)
     }
@@ -162,17 +162,18 @@ impl Store {
         &self.connection.options().maintenance_progress
     }
 
-    /// Whether no other process can have the store open, for lack of locks on parts of a file.
+    /// Whether no other process can have the store open, because the system cannot lock parts of a
+    /// file.
     pub(crate) fn is_exclusive(&self) -> Result<bool> {
         Ok(self.handle()?.is_exclusive())
     }
 
-    /// Where the SQLite file went that was found at the path.
+    /// Returns the path to which the SQLite file found at the store's path was moved.
     pub(crate) fn archived(&self) -> Option<&Path> {
         self.archived.as_deref()
     }
 
-    /// Where the file is that was upgraded, as it was before.
+    /// Returns the path of the unmodified original, if the store was upgraded.
     pub(crate) fn upgraded_from(&self) -> Option<&Path> {
         self.upgraded_from.as_deref()
     }
@@ -181,8 +182,8 @@ impl Store {
         self.connection.access() == Access::ReadOnly
     }
 
-    /// A handle on the file that is at the path now. A store that was deleted is made again, with the
-    /// tables that this one has.
+    /// Returns a handle on the file that is at the path now. If the store was deleted, it is
+    /// created again with the same tables.
     fn handle(&self) -> Result<Arc<Handle>> {
         let connection = &self.connection;
         connection.handle(|| {
@@ -200,12 +201,12 @@ impl Store {
         })
     }
 
-    /// What is committed now.
+    /// Returns a snapshot of the committed state.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let handle = self.handle()?;
         match Snapshot::new(Arc::clone(&handle)) {
-            // The disk failed when the handle was last used, perhaps long ago. If there is no other
-            // handle to be had, the first error tells more than the next.
+            // The disk failed when the handle was last used, perhaps long ago. If no other handle
+            // can be opened, the first error says more than the second.
             Err(error) if handle.has_failed() => match self.handle()? {
                 same if Arc::ptr_eq(&same, &handle) => Err(error),
                 reopened => Snapshot::new(reopened),
@@ -214,13 +215,13 @@ impl Store {
         }
     }
 
-    /// The schema version found in the store; 0 if it has none yet.
+    /// Returns the schema version of the store; 0 if it has none yet.
     pub(crate) fn schema_version(&self) -> Result<i64> {
         schema_version::found(&self.snapshot()?)
     }
 
-    /// Creates those of `tables` that the store lacks, brings their zones up to their rows, and sets
-    /// the schema version.
+    /// Creates the missing ones of `tables`, brings their zones up to date, and sets the schema
+    /// version.
     pub(crate) fn create_tables(&self, tables: &[&'static Table]) -> Result<()> {
         self.connection.add_tables(tables);
         let snapshot = self.snapshot()?;
@@ -245,9 +246,9 @@ impl Store {
         })
     }
 
-    /// Does the work in a write transaction, which others may share, and returns once it is durable.
-    /// The work is done again if another's share of the transaction fails, or if the path turns out to
-    /// lead to another file by the time the lock is held.
+    /// Runs `work` in a write transaction, which other callers may share, and returns once it is
+    /// durable. The work is run again if another caller's work makes the transaction fail, or if
+    /// the path leads to another file by the time the lock is acquired.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
@@ -273,13 +274,13 @@ impl Store {
             let path = self.connection.absolute().to_owned();
             let left = deadline.map_or(timeout, |at| at.saturating_duration_since(Instant::now()));
             let written = writer.write(left, move |txn| {
-                // The file may have been replaced while the lock was waited for.
+                // The file may have been replaced while waiting for the lock.
                 refuse_replaced(&path, id)?;
                 let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
                 work(txn)
             });
             match written {
-                // Nothing of the work is stored anywhere.
+                // Nothing of the work has been stored anywhere.
                 Err(Error::StoreReplaced { .. })
                     if deadline.is_none_or(|at| Instant::now() < at) => {}
                 Err(error) => return Err(error),

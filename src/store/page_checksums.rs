@@ -1,10 +1,11 @@
-//! The pages of the store's file against their checksums.
+//! Verifies the pages of the store's file against their checksums.
 //!
-//! redb keeps a checksum of each page in the page above it, up to the file's header, and looks at them
-//! when it opens a file that is to be checked. That is for a writer that has the file for itself, and
-//! it mends what it finds. Here it gets a view of the file that takes no writes, and is stopped as
-//! soon as the checksums are done, so that nothing is changed and nobody has to wait. What others
-//! commit meanwhile may look like damage; so damage counts only if nobody did, or nobody could.
+//! redb keeps a checksum of each page in its parent page, up to the file's header, and verifies
+//! them when a file is opened with an integrity check. That needs a writer with exclusive access,
+//! and it repairs what it finds. Here redb instead opens a view of the file that discards writes,
+//! and is aborted as soon as the checksums are verified, so nothing is changed and nobody has to
+//! wait. A concurrent commit can look like damage, so damage only counts if no commit happened, or
+//! could have happened.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -21,13 +22,13 @@ use crate::store::unwind;
 
 /// The header of a redb file, which every commit changes.
 const HEADER_BYTES: u64 = 320;
-/// How often damage is looked for again because somebody committed. Then writers have to wait.
+/// The number of attempts while other processes commit. After that, writers are locked out.
 const TRIES: usize = 3;
 /// Each page is read once.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// What is wrong with the pages of the file; `None` if every one that the last commit reaches is
-/// what was written. `look_alone` looks while no writer can.
+/// Returns what is wrong with the pages of the file; `None` if every page that the last commit
+/// references matches its checksum. `look_alone` verifies while writers are locked out.
 pub(super) fn damage(
     path: &Path,
     progress: &MaintenanceProgress,
@@ -43,7 +44,8 @@ pub(super) fn damage(
     look_alone()
 }
 
-/// What is wrong with the pages of the file, or seems so because somebody commits.
+/// Returns what is wrong with the pages of the file, or appears to be because of a concurrent
+/// commit.
 pub(super) fn look_for_damage(
     path: &Path,
     progress: &MaintenanceProgress,
@@ -53,8 +55,9 @@ pub(super) fn look_for_damage(
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).set_repair_callback(
         move |session| {
-            // It is called before the checksums, and then again: past the half if they are right,
-            // before it if redb would now go back to an older commit.
+            // redb calls this before it verifies the checksums and once after: with a progress past
+            // the half if they match, and before the half if redb would now roll back to an older
+            // commit.
             if session.progress() > 0.0 {
                 told.store(session.progress() > 0.5, Ordering::Relaxed);
                 session.abort();
@@ -69,7 +72,7 @@ pub(super) fn look_for_damage(
             "redb could not read it: {panic}"
         ))))
     }) {
-        // Opened without a look: nothing was ever committed.
+        // redb opened it without verifying: nothing was ever committed.
         Ok(()) => return Ok(None),
         Err(DatabaseError::RepairAborted) if intact.load(Ordering::Relaxed) => return Ok(None),
         Err(DatabaseError::RepairAborted) => "a page is not what was written".to_owned(),
@@ -84,7 +87,8 @@ pub(super) fn look_for_damage(
     Ok(Some(reason))
 }
 
-/// The file as it is, but for what redb writes into the header when it opens it, which is kept here.
+/// A read-only view of the file. It keeps in memory what redb writes into the header when it opens
+/// the file.
 #[derive(Debug)]
 struct View {
     inner: Mutex<Inner>,

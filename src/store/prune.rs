@@ -1,4 +1,4 @@
-//! Old rows taken out of a table, a few blocks at a time.
+//! Pruning: deletes the old rows of a table, a few blocks per transaction.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -16,15 +16,15 @@ use crate::store::zone_writer::ZoneWriter;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
-/// So many blocks are looked at in a transaction, some thousands of rows. Between two of them other
-/// writers get their turn.
+/// The number of blocks examined per transaction, which is some thousands of rows. Other writers
+/// get their turn between two transactions.
 const BLOCKS_A_TRANSACTION: usize = 4;
 
-/// How many rows are older than a moment, and of how many nobody can tell.
+/// The number of rows older than a cutoff, and of those whose time is unreadable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OldRows {
     pub(crate) rows: u64,
-    /// Rows in the blocks that were looked at whose time cannot be read.
+    /// Rows with an unreadable time in the blocks that were examined.
     pub(crate) undated: u64,
 }
 
@@ -45,15 +45,15 @@ impl OldRows {
 }
 
 impl Store {
-    /// Deletes the table's rows whose time, in nanoseconds, is before the moment. A row goes by its
-    /// own time: of a zone, only the word that nothing in its block is old is taken.
+    /// Deletes the table's rows whose time, in nanoseconds, is before the cutoff. Each row is
+    /// judged by its own time; a zone is used only to skip blocks without old rows.
     pub(crate) fn prune(&self, table: &'static Table, before: i64) -> Result<OldRows> {
         if self.is_read_only() {
             return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         }
         self.finish_imports(&[table])?;
         let mut pruned = OldRows::default();
-        // Without this look, a table that has nothing old would cost a transaction.
+        // Without this read, a table without old rows would cost a write transaction.
         let mut from = match self.snapshot()?.old_rows(table, before)? {
             OldRows { rows: 0, undated } => return Ok(OldRows { rows: 0, undated }),
             _ => Some(Block::FIRST),
@@ -69,8 +69,8 @@ impl Store {
     }
 }
 
-/// Prunes the first blocks from `from` on that may have old rows. Returns what became of them, and
-/// where to go on.
+/// Prunes the first blocks from `from` on that may have old rows. Returns the counts and the block
+/// to continue with.
 fn prune_blocks(
     txn: &WriteTransaction,
     path: &Path,
@@ -81,8 +81,8 @@ fn prune_blocks(
     let mut rows = txn.open_table(rows_of(table))?;
     let mut ids = txn.open_table(IDS)?;
     let given_out = ids.get(table.name())?.map_or(0, |id| id.value());
-    // Another program may have written the highest row and not its id, which must not be given out
-    // once the row is gone.
+    // Another program may have written the highest row without raising the id counter. Its id must
+    // not be assigned again once the row is deleted.
     let highest = rows.last()?.map_or(0, |(id, _)| id.value());
     if highest > given_out {
         ids.insert(table.name(), highest)?;
@@ -102,7 +102,8 @@ fn prune_blocks(
                 verifier.push(id, json);
             }
         }
-        // What is deleted cannot be had back, so no row is deleted for a time that may be damaged.
+        // Deleted rows cannot be recovered, so no row is deleted because of a time that may be
+        // damaged.
         if let Some(verifier) = verifier {
             verifier.finish(path, table, block.ids())?;
         }
@@ -125,7 +126,7 @@ fn prune_blocks(
 }
 
 impl Snapshot {
-    /// How many rows of the table are before the moment.
+    /// Counts the table's rows before the cutoff.
     pub(crate) fn old_rows(&self, table: &'static Table, before: i64) -> Result<OldRows> {
         let mut old = OldRows::default();
         for run in self.zones(table)?.runs() {
@@ -142,7 +143,7 @@ impl Snapshot {
         Ok(old)
     }
 
-    /// Gives the times of the rows in a run of ids to `visit`, a few at a time.
+    /// Passes the times of the rows in a range of ids to `visit`, a few at a time.
     pub(super) fn for_times(
         &self,
         table: &'static Table,

@@ -1,4 +1,4 @@
-//! What is noted of rows, made anew from them.
+//! Rebuilds zones, checksums and id counters from the rows.
 
 use redb::{ReadableTable, WriteTransaction};
 
@@ -9,8 +9,8 @@ use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 impl Store {
-    /// Makes the tables' zones anew, and brings their ids up to their rows. Others can write between two
-    /// tables.
+    /// Rebuilds the tables' zones and raises their id counters. Other processes can write between
+    /// two tables.
     pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
         self.refuse_damage()?;
         self.finish_imports(tables)?;
@@ -25,7 +25,7 @@ impl Store {
     }
 }
 
-/// Has the next id follow that of the last row, if another program has written beyond those given out.
+/// Raises the id counter to the id of the last row, if another program has written past it.
 pub(super) fn raise_ids(
     txn: &WriteTransaction,
     table: &Table,

@@ -1,5 +1,5 @@
-//! The rows of a table as a snapshot has them: those in its redb table, and those that a published
-//! import has still staged. Whoever reads rows reads them here, so that an import is seen whole or not
+//! The rows of a table in a snapshot: those in its redb table, and those that a published import
+//! still has staged. All readers go through this module, so an import is visible completely or not
 //! at all.
 
 use std::ops::{ControlFlow, RangeInclusive};
@@ -16,19 +16,18 @@ pub(super) type RowsTable = ReadOnlyTable<i64, &'static [u8]>;
 /// The rows of a table.
 pub(super) struct Rows {
     table: RowsTable,
-    /// Imports with rows of the table that are staged, their ids rising, and the chunks of all imports.
+    /// Imports with staged rows of the table, by ascending ids, and the redb table of chunks.
     pending: Vec<(RangeInclusive<i64>, Import)>,
     chunks: Option<RowsTable>,
 }
 
 impl Rows {
-    /// The rows in `table`, and those of the imports among `imports` that are into the table of that
-    /// name.
+    /// Combines the rows in `table` with those of the `imports` into the table named `name`.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`](crate::Error::Damaged), once the call into redb has ended, if another program
-    /// has given rows the ids of staged ones.
+    /// [`Error::Damaged`](crate::Error::Damaged), once the call into redb ends, if another program
+    /// has used the ids of staged rows.
     pub(super) fn new(
         name: &str,
         table: RowsTable,
@@ -52,23 +51,24 @@ impl Rows {
         Ok(Self { table, pending, chunks })
     }
 
-    /// The redb table, which lacks staged rows.
+    /// Returns the redb table, without the staged rows.
     pub(super) fn table(&self) -> &RowsTable {
         &self.table
     }
 
-    /// The runs of ids whose rows are staged, rising. No row in the redb table has one of them.
+    /// Returns the id ranges of the staged rows, ascending. No row in the redb table has an id in
+    /// them.
     pub(super) fn pending(&self) -> impl Iterator<Item = RangeInclusive<i64>> + Clone + '_ {
         self.pending.iter().map(|(ids, _)| ids.clone())
     }
 
-    /// How many rows there are. Takes no longer for more.
+    /// Returns the number of rows, in constant time.
     pub(super) fn len(&self) -> Result<u64> {
         let pending: u64 = self.pending.iter().map(|(_, import)| import.pending_rows()).sum();
         Ok(self.table.len()? + pending)
     }
 
-    /// What `read` makes of the row of the lowest id in a run, or of the highest.
+    /// Passes the row with the lowest or highest id in a range to `read`.
     pub(super) fn first<T>(
         &self,
         ids: RangeInclusive<i64>,
@@ -83,7 +83,8 @@ impl Rows {
         Ok(first)
     }
 
-    /// Gives the rows in a run of ids to `visit`, ids rising or falling, until it breaks.
+    /// Passes the rows in a range of ids to `visit`, in ascending or descending order, until it
+    /// breaks.
     pub(super) fn visit(
         &self,
         ids: RangeInclusive<i64>,
@@ -105,7 +106,7 @@ impl Rows {
             next = until.saturating_add(1);
         }
         parts.push((next..=last, None));
-        // An end that does not exist leaves a run empty that need not be looked up.
+        // Empty ranges need no lookup.
         parts.retain(|(ids, _)| !ids.is_empty());
         if descending {
             parts.reverse();
@@ -150,11 +151,11 @@ impl Rows {
         let (mut next, mut last) = ids.into_inner();
         let mut row = Vec::new();
         while next <= last {
-            // The chunk of the row that comes next.
+            // The chunk that contains the next row.
             let position = import.position_of(if descending { last } else { next });
             let (start, bytes) = self.chunk(import, position)?;
             let rows = rows_of_chunk(&bytes).ok_or_else(|| unreadable(import.number))?;
-            // The ids of its rows that are asked for.
+            // The ids of the requested rows in this chunk.
             let start_id = if descending { last } else { next } - (position - start).cast_signed();
             let end_id = start_id.saturating_add_unsigned(rows.len() as u64) - 1;
             let (from, until) = (next.max(start_id), last.min(end_id));
@@ -183,7 +184,7 @@ impl Rows {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The chunk that has the row at a position, and the position of its first row.
+    /// Returns the chunk that has the row at a position, and the position of its first row.
     fn chunk(&self, import: &Import, position: u64) -> Result<(u64, Vec<u8>)> {
         let keys = import.key(0)?..=import.key(position)?;
         let mut found = None;

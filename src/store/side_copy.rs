@@ -1,4 +1,4 @@
-//! Files that are kept beside the store, as they were before it was replaced.
+//! Copies of the store that are kept beside it before it is replaced.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -8,13 +8,13 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::store::file::{FileId, copy_private};
 
-/// A name for what is kept of the store: `<name>.<kind>-<timestamp>.bak`, with a counter if two fall
-/// into one second.
+/// Returns a free name for a side copy: `<name>.<kind>-<timestamp>.bak`, with a counter if it is
+/// taken within the same second.
 pub(super) fn free_name(store: &Path, kind: &str) -> PathBuf {
     free_name_where(store, kind, |_| true)
 }
 
-/// As [`free_name`], but one that is also `free` in another way.
+/// Like [`free_name`], but the name must also satisfy `free`.
 pub(super) fn free_name_where(store: &Path, kind: &str, free: impl Fn(&Path) -> bool) -> PathBuf {
     let timestamp = clock::now().format("%Y%m%d%H%M%S");
     let name = |extra: &str| store.with_extension(format!("{kind}-{timestamp}{extra}.bak"));
@@ -27,7 +27,8 @@ pub(super) fn free_name_where(store: &Path, kind: &str, free: impl Fn(&Path) -> 
     candidate
 }
 
-/// The names of all that is kept of the store, also of what has only files with these endings.
+/// Returns the names of all side copies of the store, including those of which only files with
+/// these endings exist.
 pub(super) fn names(store: &Path, kind: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else {
         return Ok(Vec::new());
@@ -46,7 +47,7 @@ pub(super) fn names(store: &Path, kind: &str, endings: &[&str]) -> Result<Vec<Pa
     Ok(names)
 }
 
-/// Fails if the name that the store would be kept under is longer than the file system allows.
+/// Fails if the name of the side copy would be longer than the file system allows.
 pub(super) fn check_name(store: &Path, kind: &str) -> Result<()> {
     let name = free_name(store, kind);
     match fs::symlink_metadata(&name) {
@@ -57,8 +58,8 @@ pub(super) fn check_name(store: &Path, kind: &str) -> Result<()> {
     }
 }
 
-/// Gives the store's file, which `file` is open on, a second name, under which it stays when another
-/// takes the first. Returns that name. If one of the kind has the same content already, it serves.
+/// Gives the store's file, which is open as `file`, a second name that remains when another file
+/// takes the first. Returns that name. A side copy of the same kind and content is reused.
 pub(super) fn keep(store: &Path, file: &mut File, kind: &str) -> Result<PathBuf> {
     keep_by(|store, backup| fs::hard_link(store, backup), store, file, kind)
 }
@@ -73,8 +74,8 @@ fn keep_by(
         Some(found) => found,
         None => {
             let backup = free_name(store, kind);
-            // A link is whole from the first, and no byte can go wrong on the way. Where the file
-            // system has none, a copy gets its name when it is whole.
+            // A hard link is complete at once and cannot corrupt a byte. If the file system has no
+            // hard links, a copy is made and renamed when complete.
             if link(store, &backup).is_err() {
                 let part = store.with_extension(format!("{kind}.tmp"));
                 copy_private(file, &part)?;
@@ -87,7 +88,7 @@ fn keep_by(
     Ok(backup)
 }
 
-/// The backup that somebody made who was interrupted afterwards.
+/// Returns the side copy that an interrupted process left.
 fn find(store: &Path, file: &mut File, kind: &str) -> Result<Option<PathBuf>> {
     for candidate in names(store, kind, &[])? {
         if is_same(&candidate, store, file).map_err(Error::io("read", &candidate))? {
@@ -99,7 +100,7 @@ fn find(store: &Path, file: &mut File, kind: &str) -> Result<Option<PathBuf>> {
 
 fn is_same(candidate: &Path, store: &Path, file: &mut File) -> io::Result<bool> {
     let metadata = fs::symlink_metadata(candidate)?;
-    // A symbolic link may lead to the store itself, and would lead to what replaces it.
+    // A symbolic link may lead to the store itself, and then to the file that replaces it.
     if !metadata.is_file() || metadata.len() != file.metadata()?.len() {
         return Ok(false);
     }
@@ -132,12 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_no_links_can_be_made_the_backup_is_a_copy_and_is_made_once() {
+    fn without_hard_links_one_copy_is_made() {
         let dir = tempfile::tempdir().unwrap();
         let store = dir.path().join("meta.db");
         let bytes = b"row".repeat(50_000);
         fs::write(&store, &bytes).unwrap();
-        // What one leaves who is killed while copying.
+        // What a process leaves that is killed while copying.
         fs::write(dir.path().join("meta.kind.tmp"), &bytes[..100]).unwrap();
         let keep = || {
             let no_links = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());

@@ -1,4 +1,4 @@
-//! What was committed at one moment, to read for as long as one likes while others write.
+//! Snapshots: the committed state at one point in time. Readers keep it while others write.
 
 use std::ops::ControlFlow;
 #[cfg(any(feature = "sql", test))]
@@ -22,10 +22,10 @@ use crate::store::zone::ZONES;
 use crate::store::zone_map::ZoneMap;
 use crate::table::Table;
 
-/// One redb read transaction. As long as it lives, the file keeps the pages it sees.
+/// A redb read transaction. While it lives, the file keeps the pages that it sees.
 pub(crate) struct Snapshot {
     pub(super) txn: Guarded<ReadTransaction>,
-    /// What imports have staged, once somebody has asked.
+    /// The imports with staged rows, read on first use.
     imports: OnceLock<Vec<Import>>,
     /// A redb transaction does not keep its database open, and a stream may outlive its `Db`.
     handle: Arc<Handle>,
@@ -42,7 +42,7 @@ impl Snapshot {
         Ok(Self { txn: handle.begin_read()?, imports: OnceLock::new(), handle })
     }
 
-    /// The store, for errors to name.
+    /// Returns the path of the store, for errors.
     pub(super) fn path(&self) -> &Path {
         self.handle.path()
     }
@@ -51,12 +51,12 @@ impl Snapshot {
         &self.handle
     }
 
-    /// Calls into redb to read what the snapshot has.
+    /// Runs a call into redb that reads the snapshot.
     pub(super) fn guard<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
         self.handle.guard(call)
     }
 
-    /// The names of all tables, other programs' too.
+    /// Returns the names of all redb tables, including those of other programs.
     pub(super) fn table_names(&self) -> Result<Vec<String>> {
         self.guard(|| {
             let tables = self.txn.list_tables()?;
@@ -71,7 +71,7 @@ impl Snapshot {
         })
     }
 
-    /// Whether the store has all of the tables, and zones of all their rows.
+    /// Whether the store has all of the tables, with zones for all of their rows.
     pub(super) fn is_complete(&self, tables: &[&'static Table]) -> Result<bool> {
         self.guard(|| {
             let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
@@ -85,11 +85,11 @@ impl Snapshot {
         })
     }
 
-    /// What is known of the table's rows without reading them.
+    /// Returns the zone map of the table.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if the table is not there although it had rows.
+    /// [`Error::Damaged`] if the table is missing although it had rows.
     pub(crate) fn zones(&self, table: &'static Table) -> Result<ZoneMap> {
         self.guard(|| {
             let Some(rows) = self.rows(table)? else {
@@ -109,7 +109,7 @@ impl Snapshot {
         })
     }
 
-    /// What is noted of the table's blocks.
+    /// Returns the stored zones and checksums of the table's blocks.
     pub(super) fn noted(&self, table: &Table) -> Result<Vec<Noted>> {
         self.guard(|| {
             let Some(zones) = absent_as_none(self.txn.open_table(ZONES))? else {
@@ -121,14 +121,14 @@ impl Snapshot {
         })
     }
 
-    /// The checksums of the table's blocks.
+    /// Returns the redb table with the checksums of the table's blocks.
     fn checksums(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
         let name = checksum::name_for(table.name());
         absent_as_none(self.txn.open_table(checksum::named(&name)))
     }
 
-    /// Refuses a table that is not there although its mark counts rows. A byte of its name may have
-    /// changed in the file, and to make the table anew would hide that.
+    /// Fails if a table is missing although its watermark counts rows. A byte of its name may have
+    /// changed in the file, and creating the table again would hide that.
     pub(super) fn refuse_lost(&self, table: &Table) -> Result<()> {
         self.guard(|| {
             if self.open_rows(table.name())?.is_some() {
@@ -146,12 +146,13 @@ impl Snapshot {
         })
     }
 
-    /// How many rows the table has. Takes no longer for more.
+    /// Returns the number of rows in the table, in constant time.
     pub(crate) fn count(&self, table: &Table) -> Result<u64> {
         self.guard(|| self.rows(table)?.map_or(Ok(0), |rows| rows.len()))
     }
 
-    /// Gives the row of the lowest id and the row of the highest to `read`; nothing if there is none.
+    /// Passes the rows with the lowest and the highest id to `read`; returns `None` if the table is
+    /// empty.
     pub(crate) fn first_and_last<T>(
         &self,
         table: &Table,
@@ -210,7 +211,7 @@ impl Snapshot {
         Ok(flow)
     }
 
-    /// The table's rows; `None` if the store never had the table.
+    /// Returns the table's rows; `None` if the table was never created.
     pub(super) fn rows(&self, table: &Table) -> Result<Option<Rows>> {
         self.rows_named(table.name())
     }
@@ -225,23 +226,23 @@ impl Snapshot {
         Ok(Some(Rows::new(table, rows, imports, chunks)?))
     }
 
-    /// The redb table of rows, which lacks what is staged.
+    /// Opens the redb table of rows, which lacks staged rows.
     fn open_rows(&self, table: &str) -> Result<Option<RowsTable>> {
         absent_as_none(self.txn.open_table(rows_named(table)))
     }
 
-    /// How many rows of the table are staged, and not yet in its redb table.
+    /// Returns the number of staged rows that are not in the redb table yet.
     pub(super) fn pending_rows(&self, table: &str) -> Result<u64> {
         let of_table = self.imports()?.iter().filter(|import| import.table == table);
         Ok(of_table.map(Import::pending_rows).sum())
     }
 
-    /// Whether imports have staged anything.
+    /// Whether any import has staged rows.
     pub(super) fn has_imports(&self) -> Result<bool> {
         self.guard(|| Ok(!self.imports()?.is_empty()))
     }
 
-    /// What imports have staged.
+    /// Returns the imports with staged rows.
     fn imports(&self) -> Result<&[Import]> {
         if let Some(imports) = self.imports.get() {
             return Ok(imports);

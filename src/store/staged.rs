@@ -1,18 +1,18 @@
-//! The format of rows that an import has stored and that are not in their table yet.
+//! The format of the rows that an import has staged and that are not in their table yet.
 //!
-//! Two redb tables hold them. They have the type of a table of rows because `netsky backup` of version
-//! 0.3.0 copies such tables and refuses others.
+//! They are in two redb tables, which have the type of a table of rows because `netsky backup` of
+//! version 0.3.0 copies redb tables of that type and refuses all others.
 //!
-//! `.imports` maps an import's number to its state: a hash of the rest (see [`checksum::hash`]), then four little-endian integers
-//! of 64 bits and the name of the table. The integers are the time of the last change in milliseconds
-//! since 1970, the id of the first row (the smallest integer if the import is not published), and how
-//! many rows are staged and how many of them were moved. Numbers are given out like ids, from `ids`, so
-//! none is used twice.
+//! `.imports` maps an import's number to its state: a hash of the rest (see [`checksum::hash`]),
+//! then four little-endian 64-bit integers and the name of the table. The integers are the time of
+//! the last change in milliseconds since 1970, the id of the first row (the smallest integer if the
+//! import is not published), the number of staged rows, and the number of rows already moved.
+//! Numbers are assigned from `ids`, like row ids, so none is used twice.
 //!
-//! `.staged` maps an import's number and the position of a row in the import to a chunk: a hash of the
-//! rest, then that row and those after it, each as the length of its JSON in 32 bits, its time in 64, and
-//! the JSON without its id. redb compares its own checksums only in a check, so each chunk is compared
-//! with its hash when it is read.
+//! `.staged` maps an import's number and the position of a row in the import to a chunk: a hash of
+//! the rest, then that row and those after it. Each row is the length of its JSON in 32 bits, its
+//! time in 64 bits, and the JSON without its id. redb verifies its own checksums only in a check,
+//! so the hash of each chunk is verified when it is read.
 
 use std::ops::RangeInclusive;
 
@@ -27,24 +27,24 @@ pub(super) const IMPORTS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new
 /// By import and position: chunks of rows.
 pub(super) const STAGED: TableDefinition<'_, i64, &[u8]> = TableDefinition::new(reserved::STAGED);
 
-/// The bits of a chunk's key that are a position.
+/// The number of bits of a chunk's key that hold the position.
 const POSITION_BITS: u32 = 40;
-/// No import has as many rows.
+/// The limit on rows per import.
 const MAX_ROWS: u64 = 1 << POSITION_BITS;
-/// Stands for a row's time if it has none, and for the first id of an import that is not published.
+/// Marks a row without a time, and the missing first id of an unpublished import.
 const NONE: i64 = i64::MIN;
 
 /// The state of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Import {
     pub(super) number: i64,
-    /// When it was last changed, in milliseconds since 1970.
+    /// The time of its last change, in milliseconds since 1970.
     pub(super) changed: i64,
-    /// The id of its first row, once it is published. Its rows are part of the table from then on.
+    /// The id of its first row, once it is published. From then on its rows belong to the table.
     pub(super) first_id: Option<i64>,
-    /// How many rows it has, staged and moved.
+    /// The number of its rows, both staged and moved.
     pub(super) rows: u64,
-    /// How many of them are in the redb table of rows.
+    /// The number of its rows that have been moved to the redb table.
     pub(super) moved: u64,
     pub(super) table: String,
 }
@@ -72,14 +72,14 @@ impl Import {
         (rows < MAX_ROWS && moved <= rows && last_id.is_some()).then_some(import)
     }
 
-    /// The import of that number.
+    /// Reads the import with that number.
     pub(super) fn read(imports: &impl ImportsTable, number: i64) -> Result<Option<Self>> {
         let Some(stored) = imports.get(number)? else { return Ok(None) };
         let import = Self::from_stored(number, stored.value());
         import.map(Some).ok_or_else(|| unreadable(number))
     }
 
-    /// All imports, in the order of their numbers.
+    /// Reads all imports, in the order of their numbers.
     pub(super) fn read_all(imports: &impl ImportsTable) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         for item in imports.iter()? {
@@ -90,28 +90,30 @@ impl Import {
         Ok(all)
     }
 
-    /// The ids of its rows that are part of the table and still staged; `None` if there are none.
+    /// Returns the ids of its rows that belong to the table and are still staged; `None` if there
+    /// are none.
     pub(super) fn pending(&self) -> Option<RangeInclusive<i64>> {
         let first = self.first_id?;
         let [from, until] = [self.moved, self.rows].map(|rows| first.saturating_add_unsigned(rows));
         (from < until).then(|| from..=until - 1)
     }
 
-    /// How many rows are part of the table and still staged.
+    /// Returns the number of rows that belong to the table and are still staged.
     pub(super) fn pending_rows(&self) -> u64 {
         self.first_id.map_or(0, |_| self.rows - self.moved)
     }
 
-    /// Where the row of an id lies in the import.
+    /// Returns the position in the import of the row with that id.
     pub(super) fn position_of(&self, id: i64) -> u64 {
         self.first_id.map_or(0, |first| id.abs_diff(first))
     }
 
-    /// The key of the chunk that begins at a position.
+    /// Returns the key of the chunk that begins at a position.
     ///
     /// # Errors
     ///
-    /// [`Error::Storage`] if an import has a trillion rows, or is the eight millionth of a store.
+    /// [`Error::Storage`] if the import has 2^40 rows (a trillion), or its number is past eight
+    /// million.
     pub(super) fn key(&self, position: u64) -> Result<i64> {
         let number = self.number.checked_mul(1 << POSITION_BITS);
         let position = i64::try_from(position).ok().filter(|at| at.cast_unsigned() < MAX_ROWS);
@@ -119,12 +121,12 @@ impl Import {
         key.ok_or_else(|| Error::Storage("there are too many rows in the import".into()))
     }
 
-    /// The keys of all its chunks.
+    /// Returns the key range of all its chunks.
     pub(super) fn keys(&self) -> Result<RangeInclusive<i64>> {
         Ok(self.key(0)?..=self.key(MAX_ROWS - 1)?)
     }
 
-    /// The position of the first row of a chunk.
+    /// Returns the position of the first row of a chunk.
     pub(super) fn position_at(&self, key: i64) -> u64 {
         key.cast_unsigned() & (MAX_ROWS - 1)
     }
@@ -135,7 +137,7 @@ pub(super) trait ImportsTable: ReadableTable<i64, &'static [u8]> {}
 
 impl<T: ReadableTable<i64, &'static [u8]>> ImportsTable for T {}
 
-/// Rows as a chunk has them.
+/// Rows encoded as one chunk.
 #[derive(Debug)]
 pub(super) struct Chunk {
     bytes: Vec<u8>,
@@ -147,7 +149,7 @@ impl Chunk {
         Self { bytes: vec![0; HASH_BYTES], rows: 0 }
     }
 
-    /// Adds a row: its time in nanoseconds, and its JSON without its id.
+    /// Adds a row: its time in nanoseconds, and its JSON without the id.
     pub(super) fn push(&mut self, time: Option<i64>, json: &[u8]) -> Result<()> {
         let length = u32::try_from(json.len());
         let length = length.map_err(|_| Error::Storage("a row has more than 4 GiB".into()))?;
@@ -167,15 +169,15 @@ impl Chunk {
     }
 }
 
-/// A row in a chunk.
+/// A row decoded from a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StagedRow<'a> {
     pub(super) time: Option<i64>,
-    /// Without the id.
+    /// The JSON without the id.
     pub(super) json: &'a [u8],
 }
 
-/// The rows of a stored chunk; `None` if the bytes are not those that were stored.
+/// Decodes the rows of a stored chunk; `None` if the bytes do not match their hash.
 pub(super) fn rows_of_chunk(bytes: &[u8]) -> Option<Vec<StagedRow<'_>>> {
     let mut rest = verified(bytes)?;
     let mut rows = Vec::new();
@@ -198,7 +200,7 @@ fn first_row(bytes: &[u8]) -> Option<(StagedRow<'_>, &[u8])> {
 
 const HASH_BYTES: usize = 8;
 
-/// Writes the hash of what follows into the first bytes.
+/// Writes the hash of the rest into the first bytes.
 fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some((hash, rest)) = bytes.split_first_chunk_mut::<HASH_BYTES>() {
         *hash = checksum::hash(rest).to_le_bytes();
@@ -206,18 +208,18 @@ fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// What follows the hash, if that is true of it.
+/// Returns the bytes after the hash, if they match it.
 fn verified(bytes: &[u8]) -> Option<&[u8]> {
     let (hash, rest) = bytes.split_first_chunk::<HASH_BYTES>()?;
     (u64::from_le_bytes(*hash) == checksum::hash(rest)).then_some(rest)
 }
 
-/// An error that becomes [`Error::Damaged`] when the call into redb ends.
+/// Returns an error that becomes [`Error::Damaged`] when the call into redb ends.
 pub(super) fn damaged(reason: &str) -> Error {
     Error::Storage(Box::new(redb::Error::Corrupted(reason.to_owned())))
 }
 
-/// The bytes of an import are not those that were stored.
+/// Returns the error for an import whose bytes are damaged.
 pub(super) fn unreadable(number: i64) -> Error {
     damaged(&format!("what import {number} has staged is not what was stored"))
 }
@@ -227,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_gives_the_rows_it_was_given() {
+    fn chunks_round_trip() {
         let rows = [(Some(7), &b",\"a\":1}"[..]), (None, b"}"), (Some(-1), b"")];
         let mut chunk = Chunk::new();
         rows.iter().for_each(|(time, json)| chunk.push(*time, json).unwrap());
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_bit_of_a_chunk_or_state_is_believed() {
+    fn changed_bits_of_chunks_and_states_are_detected() {
         let mut chunk = Chunk::new();
         chunk.push(Some(1), b",\"a\":1}").unwrap();
         let (number, table) = (3, "ticks".to_owned());
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_finds_its_chunks_by_position() {
+    fn chunks_are_found_by_position() {
         let (number, table) = (2, "ticks".to_owned());
         let import = Import { number, changed: 0, first_id: Some(10), rows: 9, moved: 4, table };
         assert_eq!(import.pending(), Some(14..=18));

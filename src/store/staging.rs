@@ -1,24 +1,26 @@
 //! Imports that are too large for one transaction.
 //!
-//! redb has one writer at a time, and to write a million rows in one transaction takes seconds during
-//! which nobody else can record. So a large import takes many short ones, and is still seen whole or
-//! not at all:
+//! redb has one writer at a time, and writing a million rows in one transaction takes seconds
+//! during which no other process can record. So a large import takes many short transactions, and
+//! is still visible completely or not at all:
 //!
-//! 1. It **stages** its rows, encoded but without ids, 2 MiB in a transaction. Nobody reads them.
-//! 2. It **publishes** them in one small transaction: they get the ids after the last, and are part of
-//!    their table from then on. [`Rows`](super::rows::Rows) reads them where they are. This is the
-//!    moment at which the import is committed, so ids are in the order of commits and without gaps.
-//! 3. It **moves** them into their redb table, some thousands in a transaction.
+//! 1. It **stages** its rows, encoded but without ids, 2 MiB per transaction. They are not visible
+//!    to readers.
+//! 2. It **publishes** them in one small transaction: they get the ids after the last one, and
+//!    belong to their table from then on. [`Rows`](super::rows::Rows) reads them where they are.
+//!    This is the commit of the import, so ids are in commit order and without gaps.
+//! 3. It **moves** them into their redb table, some thousands per transaction.
 //!
-//! An importer that is killed before it publishes leaves rows that nobody reads, and others delete them
-//! a minute later. If it is killed afterwards, others move the rest: a little with each append, all of it
-//! before a prune, a repair or a compaction. Version 0.3.0 sees a row once it has been moved, and gives
-//! no other row its id.
+//! An importer that is killed before it publishes leaves rows that are never read; other processes
+//! delete them a minute later. If it is killed afterwards, other processes move the remaining rows:
+//! a few with each append, all of them before a prune, a repair or a compaction. Version 0.3.0 sees
+//! a row once it has been moved, and does not assign its id to another row.
 //!
-//! Between two of its transactions an importer sleeps for 2 ms. The lock on the file goes to whoever asks
-//! first when it is free, and without the pause the importer has it again before a waiter has woken:
-//! others then waited for 1.2 s beside transactions of 0.1 s, and with it for 0.25 s. Staging costs no
-//! time overall: 3,000,000 rows took 11.6 s in one transaction, and a sixth less in many.
+//! An importer sleeps for 2 ms between two of its transactions. The file lock goes to whichever
+//! process asks first when it is free, and without the pause the importer takes it again before a
+//! waiting process has woken up: others then waited for 1.2 s beside transactions of 0.1 s, and for
+//! 0.25 s with the pause. Staging costs no time overall: 3,000,000 rows took 11.6 s in one
+//! transaction, and a sixth less in many.
 
 use std::mem;
 use std::ops::Range;
@@ -36,31 +38,33 @@ use crate::store::staged::{Chunk, IMPORTS, Import, STAGED, rows_of_chunk, unread
 use crate::store::tables::{IDS, rows_of};
 use crate::table::{Table, reserved};
 
-/// More rows or bytes than this are staged. They take about 0.2 s in one transaction.
+/// Imports with more rows or bytes than this are staged. One transaction of this size takes about
+/// 0.2 s.
 const MAX_ROWS_AT_ONCE: u64 = 50_000;
 const MAX_BYTES_AT_ONCE: u64 = 8 << 20;
 
-/// A chunk is read as a whole for each row that is looked up by its id. Tests have small ones, and many.
+/// The size of a chunk. A lookup by id reads a complete chunk. Tests use small ones, so that there
+/// are many.
 const CHUNK_BYTES: usize = if cfg!(test) { 8 << 10 } else { 256 << 10 };
-/// So much is staged in one transaction.
+/// The amount staged per transaction.
 const STAGED_BYTES: usize = 8 * CHUNK_BYTES;
-/// What is moved in one transaction, whichever limit is reached first.
+/// The limits of what is moved per transaction, whichever is reached first.
 const MOVED_ROWS: u64 = 8_000;
 const MOVED_FOR: Duration = Duration::from_millis(50);
-/// What an append moves for an importer that was killed.
+/// The number of rows that an append moves for an importer that was killed.
 const HELPED_ROWS: u64 = 2_000;
-/// What is deleted of an import in one transaction.
+/// The number of chunks of an import deleted per transaction.
 const DELETED_CHUNKS: usize = 64;
 /// The pause between two transactions.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// An importer that has not changed the state of its import for so long does not live any more, or does
-/// not lose anything if others go on.
+/// If an importer has not updated the state of its import for this long, it has been killed, or
+/// loses nothing if other processes continue its work.
 const IDLE_BEFORE_OTHERS_MOVE: Duration = Duration::from_secs(2);
 const IDLE_BEFORE_OTHERS_DELETE: Duration = Duration::from_secs(60);
 
 impl Store {
-    /// Appends the rows, durably and all of them or none, and returns their ids.
+    /// Appends the rows durably, all of them or none, and returns their ids.
     pub(crate) fn append_rows(
         &self,
         table: &'static Table,
@@ -83,7 +87,8 @@ impl Store {
         let published = staged.and_then(|()| self.write(move |txn| publish(txn, number, table)));
         match published {
             Ok(ids) => {
-                // The rows are stored and can be read. What is not moved now is moved by others.
+                // The rows are committed and visible. Rows that are not moved now are moved by
+                // others.
                 let _ = self.finish_import(number, table);
                 Ok(ids)
             }
@@ -120,7 +125,7 @@ impl Store {
         Ok(())
     }
 
-    /// Moves the rows of a published import that are left, whoever else does it as well.
+    /// Moves the remaining rows of a published import. Others may do so at the same time.
     fn finish_import(&self, number: i64, table: &'static Table) -> Result<()> {
         let step = move |txn: &WriteTransaction| match state_of(txn, number)? {
             Some(import) => advance(txn, &import, table, MOVED_ROWS),
@@ -129,7 +134,7 @@ impl Store {
         self.write_in_steps(step)
     }
 
-    /// Deletes what an import has staged that is not published.
+    /// Deletes the staged rows of an unpublished import.
     fn abandon(&self, number: i64) -> Result<()> {
         let step = move |txn: &WriteTransaction| match state_of(txn, number)? {
             Some(import) if import.first_id.is_none() => delete(txn, &import),
@@ -138,7 +143,7 @@ impl Store {
         self.write_in_steps(step)
     }
 
-    /// Takes a step in a transaction of its own until there is nothing left to do.
+    /// Runs a step in a transaction of its own, again and again until nothing is left to do.
     fn write_in_steps(
         &self,
         step: impl Fn(&WriteTransaction) -> Result<bool> + Clone + Send + 'static,
@@ -149,8 +154,9 @@ impl Store {
         Ok(())
     }
 
-    /// Does the work as [`write`](Self::write) does, and then goes on with the import of a killed
-    /// importer, if there is one. That is another transaction, so the work does not fail because of it.
+    /// Does the work like [`write`](Self::write), and then continues the import of a killed
+    /// importer, if there is one. That is a separate transaction, so its failure does not fail the
+    /// work.
     pub(super) fn write_and_help<T: Send + 'static>(
         &self,
         mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
@@ -206,8 +212,8 @@ pub(super) fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
     Ok(Import::read_all(&txn.open_table(IMPORTS)?)?.iter().any(is_left))
 }
 
-/// Does a part of what is left to do for the first import that `wanted` wants. Returns whether there was
-/// one.
+/// Does one step of the remaining work for the first import that `wanted` accepts. Returns whether
+/// there was one.
 fn help(
     txn: &WriteTransaction,
     known: &[&'static Table],
@@ -220,7 +226,8 @@ fn help(
         match (import.first_id, table) {
             (None, _) => delete(txn, import)?,
             (Some(_), Some(table)) => advance(txn, import, table, at_most)?,
-            // Only a program that knows the table can move its rows, since their times are in zones.
+            // Only a program that knows the table can move its rows, because zones need their
+            // times.
             (Some(_), None) => continue,
         };
         return Ok(true);
@@ -228,13 +235,13 @@ fn help(
     Ok(false)
 }
 
-/// Whether nobody has gone on with the import for so long that its importer must have been killed.
+/// Whether an import has been idle for so long that its importer must have been killed.
 fn is_left(import: &Import) -> bool {
     let limit = match import.first_id {
         Some(_) => IDLE_BEFORE_OTHERS_MOVE,
         None => IDLE_BEFORE_OTHERS_DELETE,
     };
-    // A time that has not come yet is one of a clock that was set back.
+    // A time in the future means that the clock was set back.
     u128::from(now().abs_diff(import.changed)) > limit.as_millis()
 }
 
@@ -246,12 +253,12 @@ pub(super) fn state_of(txn: &WriteTransaction, number: i64) -> Result<Option<Imp
     Import::read(&txn.open_table(IMPORTS)?, number)
 }
 
-/// Notes a new import, and returns its number.
+/// Creates the state of a new import, and returns its number.
 pub(super) fn begin(txn: &WriteTransaction, table: &Table) -> Result<i64> {
     let (mut ids, mut imports) = (txn.open_table(IDS)?, txn.open_table(IMPORTS)?);
     txn.open_table(STAGED)?;
     let last = ids.get(reserved::IMPORTS)?.map_or(0, |number| number.value());
-    // Should the last number be lost, none of those in use is given out.
+    // If the counter is lost, no number in use is assigned again.
     let highest = imports.last()?.map_or(0, |(number, _)| number.value());
     let number = last.max(highest).saturating_add(1);
     let table = table.name().to_owned();
@@ -273,7 +280,7 @@ fn stage(txn: &WriteTransaction, number: i64, chunks: &[(u64, Vec<u8>)]) -> Resu
     save(txn, import)
 }
 
-/// Notes the state of an import, and when.
+/// Writes the state of an import with the current time.
 fn save(txn: &WriteTransaction, import: &mut Import) -> Result<()> {
     import.changed = now();
     txn.open_table(IMPORTS)?.insert(import.number, import.stored().as_slice())?;
@@ -293,7 +300,7 @@ pub(super) fn publish(
     Ok(first..first.saturating_add_unsigned(import.rows))
 }
 
-/// Gives out as many ids, and returns the first.
+/// Assigns `count` ids and returns the first.
 fn give_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> {
     let before = last_id(txn, table)?;
     // The largest number is no id, as in `TableAppender`.
@@ -313,8 +320,8 @@ pub(super) fn advance(
     let mut import = import.clone();
     let Some(pending) = import.pending() else { return delete(txn, &import) };
     if txn.open_table(rows_of(table))?.range(pending)?.next().is_some() {
-        // Another program has written rows without regard to the ids that were given out. They stay as
-        // they are, and the rows of the import get other ids.
+        // Another program has used ids that were already assigned. Its rows stay, and the remaining
+        // rows of the import get other ids.
         let first = give_ids(txn, table, import.pending_rows())?;
         import.first_id = Some(first.saturating_sub_unsigned(import.moved));
     }
@@ -355,7 +362,8 @@ pub(super) fn advance(
     Ok(false)
 }
 
-/// Deletes the next chunks of an import, and its state with the last. Returns whether any are left.
+/// Deletes the next chunks of an import, and its state together with the last. Returns whether any
+/// are left.
 pub(super) fn delete(txn: &WriteTransaction, import: &Import) -> Result<bool> {
     let mut staged = txn.open_table(STAGED)?;
     for _ in 0..DELETED_CHUNKS {
@@ -369,7 +377,7 @@ pub(super) fn delete(txn: &WriteTransaction, import: &Import) -> Result<bool> {
     Ok(true)
 }
 
-/// The import was deleted as one that a killed importer left.
+/// Returns the error for an import that others deleted because its importer seemed to be killed.
 fn taken_away() -> Error {
     Error::Storage(
         "the import stood still for so long that another process removed it; nothing of it is stored"
@@ -377,7 +385,7 @@ fn taken_away() -> Error {
     )
 }
 
-/// The error of a transaction that only stages, which nobody reads.
+/// Wraps the error of a transaction that only stages rows: nothing was imported.
 fn nothing_stored(error: Error) -> Error {
     match error {
         Error::CommitUncertain(error) => Error::Storage(error),

@@ -1,4 +1,4 @@
-//! What the store takes, and what it spans.
+//! Statistics of a store: its size, and the time range of its rows.
 
 use chrono::{DateTime, Utc};
 use redb::ReadableTableMetadata;
@@ -9,41 +9,42 @@ use crate::store::zone::Zone;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
-/// What a store takes.
+/// The size of a store and its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreStats {
-    /// The size of the file. Besides the tables' pages it has those of redb itself, and free ones,
-    /// which new rows take.
+    /// The size of the file, in bytes. In addition to the tables' pages it has those of redb
+    /// itself, and free pages that new rows will use.
     pub file_bytes: u64,
     /// The tables, in the order of the catalogue.
     pub tables: Vec<TableStats>,
 }
 
-/// What a table takes, and what it spans.
+/// The size and time range of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableStats {
     /// The table.
     pub table: &'static Table,
-    /// How many rows it has.
+    /// The number of its rows.
     pub rows: u64,
-    /// The bytes of its rows as they are stored: JSON, and 8 for the id. The rows of an import that has
-    /// just been published count once they have been moved to their table.
+    /// The size of its rows as stored: JSON, and 8 bytes for each id. The rows of a just published
+    /// import count once they have been moved to their table.
     pub row_bytes: u64,
-    /// The bytes of the pages that the rows lie in.
+    /// The size of the pages that hold the rows, in bytes.
     pub page_bytes: u64,
     /// The smallest and the largest time of a row. `None` if there are no rows, or the table has no
-    /// time column. A row whose time cannot be read does not count.
+    /// time column. Rows with an unreadable time are ignored.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// How many blocks have a zone: what is known of their rows without reading them.
+    /// The number of blocks with a zone, whose row count and time range are known without reading
+    /// their rows.
     pub zones: u64,
 }
 
 impl Store {
     pub(crate) fn stats(&self, tables: &[&'static Table]) -> Result<StoreStats> {
-        // redb's own count of a tree's pages has no bound to its depth: a page that points to itself
-        // would end the process.
+        // redb's own page count of a tree recurses without a limit: a page that refers to itself
+        // would overflow the stack and kill the process.
         self.refuse_damage()?;
         let snapshot = self.snapshot()?;
         let tables = tables

@@ -21,7 +21,7 @@ impl RowTimes {
         self.rows.push((id, time));
     }
 
-    /// Whether it has as many rows as should be looked at together.
+    /// Whether the batch is full.
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= 1_024
     }
@@ -33,7 +33,7 @@ impl RowTimes {
     }
 }
 
-/// The zone of rows with these times.
+/// Returns the zone of rows with these times.
 pub(super) fn zone_of(times: impl IntoIterator<Item = Option<i64>>) -> Zone {
     times.into_iter().fold(Zone::default(), |mut zone, time| {
         zone.add(Zone::of_row(time));

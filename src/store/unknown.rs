@@ -1,4 +1,5 @@
-//! Tables in the file whose columns are not known: a program that uses the library has declared them.
+//! Tables in the file whose columns are not known. A program that uses the library has declared
+//! them.
 
 use std::ops::ControlFlow;
 
@@ -9,22 +10,23 @@ use crate::store::tables::is_own;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
-/// A table in the file whose columns this [`Db`](crate::Db) does not know, so that it cannot be queried.
+/// A table in the file that this [`Db`](crate::Db) cannot query, because it does not know the
+/// table's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownTable {
     /// Its name in the file.
     pub name: String,
-    /// How many rows it has.
+    /// The number of its rows.
     pub rows: u64,
-    /// The bytes of its rows as they are stored.
+    /// The size of its rows as stored, in bytes.
     pub row_bytes: u64,
-    /// The bytes of the pages that the rows lie in.
+    /// The size of the pages that hold the rows, in bytes.
     pub page_bytes: u64,
 }
 
 impl Store {
-    /// The tables of rows in the file that are not among `known`, by name.
+    /// Returns the tables of rows in the file that are not in `known`, by name.
     pub(crate) fn unknown_tables(&self, known: &[&'static Table]) -> Result<Vec<UnknownTable>> {
         self.snapshot()?.unknown_tables(known)
     }
@@ -54,7 +56,7 @@ impl Snapshot {
         })
     }
 
-    /// Gives the rows of any table to `visit` as they are stored, by id, until it breaks.
+    /// Passes the stored rows of any table to `visit`, by id, until it breaks.
     pub(crate) fn stored_rows(
         &self,
         table: &str,

@@ -1,8 +1,8 @@
-//! The boundary at which a panic of redb becomes an error.
+//! Turns panics of redb into errors.
 //!
-//! redb verifies the checksum of a page only when it is asked to. Otherwise it trusts what it reads,
-//! and panics at a byte that it did not write. Verifying first would mean reading the whole file each
-//! time it is opened, so every call into redb runs in here instead.
+//! redb verifies the checksum of a page only on request. Otherwise it trusts what it reads, and
+//! panics at a byte that it did not write. Verifying first would mean reading the whole file on
+//! every open, so every call into redb runs in here instead.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -14,21 +14,21 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 thread_local! {
-    /// How many calls of `caught` this thread is inside.
+    /// The nesting depth of `caught` on this thread.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether a panic of this thread would be caught and become an error. A panic hook that prints
-/// nothing then spares the user a backtrace beside the error.
+/// Whether a panic of this thread will be caught and turned into an error. A panic hook that prints
+/// nothing in this case spares the user a backtrace beside the error.
 pub fn is_caught() -> bool {
     DEPTH.get() > 0
 }
 
-/// Calls `call`, and returns the text of its panic if it panics.
+/// Runs `call`.
 ///
 /// # Errors
 ///
-/// The panic's text, in one line.
+/// If `call` panics, the panic's message in one line.
 pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     let depth = DEPTH.get();
     DEPTH.set(depth + 1);
@@ -40,18 +40,19 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Calls what has nothing to do with the file from within [`guard`]: if it panics, the panic goes on, and
-/// says so. Entering and leaving a guard for each row of a scan instead took a sixth of its time.
+/// Runs a callback that does not use redb from within [`guard`]: a panic in it is marked as foreign
+/// and continues. Leaving and entering the guard for each row instead took a sixth of a scan's
+/// time.
 pub(super) fn outside<T>(call: impl FnOnce() -> T) -> T {
     let depth = DEPTH.replace(0);
     let value = call();
-    // Not after a panic, by which `guard` knows where it came from.
+    // Not restored after a panic: that tells `guard` where the panic came from.
     DEPTH.set(depth);
     value
 }
 
-/// Calls into redb for the store at `path`. A panic becomes [`Error::Damaged`], and so do the errors
-/// by which redb reports that the file is not what it wrote.
+/// Runs a call into redb for the store at `path`. A panic becomes [`Error::Damaged`], and so do the
+/// errors by which redb reports that the file is not what it wrote.
 pub(super) fn guard<T>(path: &Path, call: impl FnOnce() -> Result<T>) -> Result<T> {
     match caught(call) {
         Ok(Ok(value)) => Ok(value),
@@ -64,7 +65,8 @@ pub(super) fn panicked(path: &Path, panic: &str) -> Error {
     Error::Damaged { path: path.to_owned(), reason: format!("redb could not read it: {panic}") }
 }
 
-/// The error, or [`Error::Damaged`] if redb says by it that the file is not what it wrote.
+/// Returns [`Error::Damaged`] if redb's error means that the file is not what it wrote, else the
+/// error itself.
 pub(super) fn damage_or(path: &Path, error: Error) -> Error {
     let reason = match &error {
         Error::Storage(inner) => match inner.downcast_ref::<redb::Error>() {
@@ -72,7 +74,7 @@ pub(super) fn damage_or(path: &Path, error: Error) -> Error {
             Some(redb::Error::Io(io)) if io.kind() == io::ErrorKind::UnexpectedEof => {
                 "the file is cut short".to_owned()
             }
-            // A table of netsky's that is not as netsky makes it.
+            // One of netsky's tables is not as netsky creates it.
             Some(
                 definition @ (redb::Error::TableTypeMismatch { .. }
                 | redb::Error::TypeDefinitionChanged { .. }
@@ -90,11 +92,11 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
         Some(text) => text,
         None => panic.downcast_ref::<&str>().copied().unwrap_or("no message"),
     };
-    // An assertion's text has several lines, and an error should have one.
+    // The text of an assertion has several lines; an error should have one.
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A value of redb whose drop may panic: dropping a database writes to its file.
+/// A redb value whose drop may panic: dropping a database writes to its file.
 #[derive(Debug)]
 pub(super) struct Guarded<T>(Option<T>);
 
@@ -123,7 +125,7 @@ impl<T> DerefMut for Guarded<T> {
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
         let value = self.0.take();
-        // What could not be closed is repaired by the next open, as after a kill.
+        // The next open repairs what could not be closed, as after a kill.
         let _ = caught(|| drop(value));
     }
 }
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_from_outside_goes_on() {
+    fn foreign_panics_propagate() {
         let path = Path::new("meta.db");
         let unwound = catch_unwind(|| {
             guard(path, || -> Result<()> {
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_drop_goes_no_further() {
+    fn panics_in_drop_are_caught() {
         struct Panics;
         impl Drop for Panics {
             fn drop(&mut self) {
@@ -176,7 +178,7 @@ mod tests {
             }
         }
         drop(Guarded::new(Panics));
-        // Nor does it end the process while another panic unwinds.
+        // It must not abort the process while another panic unwinds either.
         let unwound = caught(|| {
             let _guarded = Guarded::new(Panics);
             panic!("first");
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redb_calls_corrupt_is_damage_and_other_failures_are_not() {
+    fn only_corruption_errors_become_damage() {
         let path = Path::new("meta.db");
         let corrupt = redb::Error::Corrupted("a page".to_owned());
         let error = damage_or(path, Error::Storage(Box::new(corrupt)));

@@ -1,13 +1,13 @@
-//! Stores of netsky-db 0.1.6: redb files in format 2, which redb 4 does not read.
+//! Upgrades stores of netsky-db 0.1.6: redb files in format 2, which redb 4 cannot read.
 //!
-//! redb 2 can upgrade a file in place, but it rewrites the file's two commit slots one after the other,
-//! and one who is killed in between, or has no space left, leaves a file in two formats. So a copy is
-//! upgraded, looked through by redb 4, and renamed over the store. At every moment the path leads to a
-//! whole store, the old one or the new one. The old file, into which nothing was written, is kept under
-//! another name, which it gets first.
+//! redb 2 can upgrade a file in place, but it rewrites the file's two commit slots one after the
+//! other. If the process is killed in between, or the disk is full, the file is left in two
+//! formats. So a copy is upgraded, checked with redb 4, and renamed over the store. At every
+//! instant the path leads to a complete store, the old one or the new one. The old file is not
+//! modified, and first gets another name, under which it is kept.
 //!
-//! Whoever is interrupted leaves at most a copy, which the next one makes anew, and the old file's
-//! second name, which the next one finds.
+//! An interrupted upgrade leaves at most a copy, which the next attempt makes again, and the old
+//! file's second name, which the next attempt finds.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
@@ -22,23 +22,23 @@ use crate::store::handle::Handle;
 use crate::store::snapshot::Snapshot;
 use crate::store::{schema_version, side_copy, unwind};
 
-/// How much of the file redb 2 keeps in memory while it upgrades; by itself it would take 1 GiB.
+/// The cache that redb 2 uses during the upgrade; its default is 1 GiB.
 const CACHE_BYTES: usize = 64 << 20;
 
 fn is_old(path: &Path) -> Result<bool> {
     Ok(FileKind::at(path)? == Some(FileKind::OldRedb))
 }
 
-/// Upgrades a store of netsky-db 0.1.6, and returns where the old file is kept.
+/// Upgrades a store of netsky-db 0.1.6, and returns the path of the kept old file.
 pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<PathBuf>> {
     if !is_old(path)? {
         return Ok(None);
     }
-    // A symbolic link to the store is to stay one: what is replaced is the file that it leads to.
+    // If the path is a symbolic link to the store, it stays one: the link's target is replaced.
     let path = &fs::canonicalize(path).map_err(Error::io("find", path))?;
     let Some(dir_path) = path.parent() else { return Ok(None) };
-    // Who opens the store meanwhile waits here, and then finds it upgraded. The lock is on the
-    // directory, because the store's own file is another one afterwards.
+    // Other processes that open the store wait here, and then find it upgraded. The lock is on the
+    // directory, because the store's own file is replaced.
     let dir = File::open(dir_path).map_err(Error::io("open", dir_path))?;
     lock_within(&dir, dir_path, options.busy_timeout)?;
     if !is_old(path)? {
@@ -50,21 +50,21 @@ pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<P
     let new = path.with_extension("redb-v3.tmp");
     let replaced = make_upgraded_copy(path, &mut old, &new, options).and_then(|()| {
         let backup = side_copy::keep(path, &mut old, "redb-v2")?;
-        // In this order also after a loss of power: the backup's name, then the new store.
+        // The order must survive a power failure: the backup's name first, then the new store.
         dir.sync_all().map_err(Error::io("sync", dir_path))?;
         fs::rename(&new, path).map_err(Error::io("replace", path))?;
         dir.sync_all().map_err(Error::io("sync", dir_path))?;
         Ok(Some(backup))
     });
     if replaced.is_err() {
-        // The error that is reported is the one that came first. After the rename there is nothing.
+        // Report the original error. After the rename there is nothing to remove.
         let _ = fs::remove_file(&new);
     }
     replaced
 }
 
-/// redb 2 takes a lock on the whole file, and fails at once if somebody has it. So does this, and none
-/// of those programs can open the file until it is closed.
+/// Takes a lock on the whole file like redb 2, which fails at once if the file is locked. While it
+/// is held, no old program can open the file.
 fn lock_against_old_programs(path: &Path) -> Result<File> {
     let file =
         File::options().read(true).write(true).open(path).map_err(Error::io("open", path))?;
@@ -80,7 +80,7 @@ fn lock_against_old_programs(path: &Path) -> Result<File> {
     }
 }
 
-/// A file whose end is missing is the likeliest damage, and redb 2 panics at it.
+/// Fails if the end of the file is missing. That is the likeliest damage, and redb 2 panics at it.
 fn refuse_cut_short(path: &Path, file: &mut File) -> Result<()> {
     let mut header = Vec::new();
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(Error::io("read", path))?;
@@ -92,7 +92,7 @@ fn refuse_cut_short(path: &Path, file: &mut File) -> Result<()> {
     Ok(())
 }
 
-/// Makes the copy and upgrades it. When this returns, it is a store that netsky reads, on the disk.
+/// Makes a copy and upgrades it. On success, the copy is durable and readable by netsky.
 fn make_upgraded_copy(
     path: &Path,
     old: &mut File,
@@ -100,8 +100,7 @@ fn make_upgraded_copy(
     options: &OpenOptions,
 ) -> Result<()> {
     copy_private(old, new)?;
-    // redb 2 panics at much that can be wrong in a file. All that it leaves behind then is the copy,
-    // which is thrown away.
+    // redb 2 panics at many kinds of damage. It can only leave the copy behind, which is deleted.
     let upgraded = unwind::caught(|| upgrade_in_place(new, path, options));
     upgraded.unwrap_or_else(|_| {
         let reason = "it is corrupt, and redb 2 cannot read it".to_owned();
@@ -112,7 +111,7 @@ fn make_upgraded_copy(
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }
 
-/// Errors name the store, of which `file` is the copy.
+/// Upgrades `file`, the copy. Errors name `store`.
 fn upgrade_in_place(file: &Path, store: &Path, options: &OpenOptions) -> Result<()> {
     let failed = |error: redb2::Error| match error {
         redb2::Error::Corrupted(reason) => Error::NotAStore { path: store.to_owned(), reason },

@@ -1,19 +1,20 @@
-//! Zones: what can be known of a block of rows without reading it. Beside each lies a
-//! [`checksum`] of the rows, which also tells whether the zone is to be believed.
+//! Zones: the row count and time range of a block of rows, stored beside the rows. Each has a
+//! [`checksum`] of the rows next to it, which also tells whether the zone can be trusted.
 //!
-//! A block is 1,024 ids. Its zone has the number of its rows and the span of their times, written in
-//! the transaction that writes the rows. Rows need not come in the order of time: a late one widens
-//! its block's zone. A mark says up to which id there are zones, and how many rows those count. Rows
-//! past it are another program's; they are scanned until the next write of ours catches up. If the
-//! rows up to the mark are not as many as it counts, another program has removed or slipped in some:
-//! then no zone is believed, and the next write makes them all anew.
+//! A block is 1,024 ids. Its zone has the number of its rows and the range of their times, and is
+//! written in the transaction that writes the rows. Rows need not arrive in time order: a late one
+//! widens its block's zone. A watermark stores the highest id covered by zones and the number of
+//! rows up to it. Rows past it come from another program; they are scanned until netsky's next
+//! write catches up. If the number of rows up to the watermark differs from its count, another
+//! program has removed or inserted some: then no zone is used, and the next write rebuilds them
+//! all.
 
 use redb::{ReadableTable, TableDefinition};
 
 use crate::table::reserved;
 
-/// By table and block: rows, smallest time, largest time. Where the times are not known, the
-/// smallest is larger than the largest.
+/// By table and block: rows, smallest time, largest time. If the times are not known, the smallest
+/// is larger than the largest.
 pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
     TableDefinition::new(reserved::ZONES);
 /// What is known of a block's rows.
@@ -21,7 +22,7 @@ pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
 pub(crate) struct Zone {
     pub(crate) rows: u64,
     /// The smallest and the largest time, in nanoseconds. `None` if there are no rows, if the table
-    /// has no time column, or if a row's time cannot be read.
+    /// has no time column, or if a row's time is unreadable.
     pub(crate) times: Option<(i64, i64)>,
 }
 
@@ -30,7 +31,7 @@ impl Zone {
         Self { rows: 1, times: time.map(|time| (time, time)) }
     }
 
-    /// Takes in the rows of another.
+    /// Adds the rows of another zone.
     pub(crate) fn add(&mut self, other: Self) {
         let times = match (self.rows, self.times, other.times) {
             (_, times, _) if other.rows == 0 => times,

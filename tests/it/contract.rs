@@ -1,5 +1,5 @@
-//! What every table of the catalogue promises. The tests loop over `TABLES`, so that they hold for
-//! the next table too.
+//! The contract of every table in the catalogue. The tests loop over `TABLES`, so a new table is
+//! covered too.
 
 use netsky_db::{Column, ColumnType, Error, TABLES, Table, VIEWS};
 use netsky_testing::{Row, full_row, rows, sparse_row, store, stored_rows, to_json, value};
@@ -20,7 +20,7 @@ fn columns_where(
 }
 
 #[test]
-fn there_are_fourteen_tables_and_each_is_dated() {
+fn the_catalogue_has_fourteen_dated_tables() {
     assert_eq!(TABLES.len(), 14);
     for table in TABLES {
         assert_eq!(table.time_column(), table.columns().first(), "{}", table.name());
@@ -30,7 +30,7 @@ fn there_are_fourteen_tables_and_each_is_dated() {
 }
 
 #[test]
-fn a_table_without_rows_answers_with_no_rows() {
+fn an_empty_table_returns_no_rows() {
     let store = store();
     for table in TABLES {
         assert_eq!(rows(&store.db, &format!("SELECT * FROM {}", table.name())), Vec::<Row>::new());
@@ -39,7 +39,7 @@ fn a_table_without_rows_answers_with_no_rows() {
 }
 
 #[test]
-fn what_was_recorded_comes_back() {
+fn recorded_rows_are_returned() {
     let store = store();
     for table in TABLES {
         let recorded = [full_row(table, 1), sparse_row(table, 2), full_row(table, 3)];
@@ -82,7 +82,7 @@ fn each_column_can_be_read_alone() {
 }
 
 #[test]
-fn a_stored_row_is_the_id_and_the_columns_in_order_without_white_space() {
+fn stored_rows_have_the_documented_json_layout() {
     let store = store();
     for table in TABLES {
         let row = sparse_row(table, 4);
@@ -98,7 +98,7 @@ fn a_stored_row_is_the_id_and_the_columns_in_order_without_white_space() {
 }
 
 #[test]
-fn a_nullable_column_may_be_left_out_and_another_may_not() {
+fn only_nullable_columns_may_be_omitted() {
     let store = store();
     for (table, column) in columns_where(|_| true) {
         let mut row = full_row(table, 7);
@@ -116,7 +116,7 @@ fn a_nullable_column_may_be_left_out_and_another_may_not() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_refused_by_name() {
+fn wrong_types_are_refused_with_the_column() {
     let store = store();
     for (table, column) in columns_where(|_| true) {
         for wrong in [json!([1]), json!({"a": 1}), json!(1.5), json!(true), json!(7), json!("x")] {
@@ -142,7 +142,7 @@ fn a_value_of_the_wrong_type_is_refused_by_name() {
 }
 
 #[test]
-fn long_texts_are_cut_in_characters_and_others_are_not() {
+fn long_texts_are_truncated_between_characters() {
     let limits = [
         ("clone_dispatches", "brief", 16_384),
         ("communication_events", "body", 4_096),
@@ -195,7 +195,7 @@ fn information_schema_describes_every_column() {
     }
 }
 
-/// Any text at all: every plane of Unicode, controls and NUL, quotes and backslashes.
+/// Any text: every plane of Unicode, controls and NUL, quotes and backslashes.
 fn any_text() -> impl Strategy<Value = String> {
     let awkward = prop::sample::select(vec![
         '\0', '"', '\\', '/', '\u{8}', '\u{c}', '\n', '\r', '\t', '\u{1f}', '\u{7f}', '\u{2028}',
@@ -208,7 +208,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_comes_back_as_it_was_recorded(texts in prop::collection::vec(any_text(), 12)) {
+    fn any_text_is_returned_unchanged(texts in prop::collection::vec(any_text(), 12)) {
         let store = store();
         for table in TABLES {
             let mut row = full_row(table, 1);
@@ -217,11 +217,12 @@ proptest! {
                     row[column.name] = json!(texts[index % texts.len()]);
                 }
             }
-            // One transaction a table would be most of the test's time; an import has the same path.
+            // Recording row by row would take most of the test's time; an import uses the same code
+            // path.
             store.db.import(table.name(), to_json(&row).as_bytes()).unwrap();
             let sql = format!("SELECT {} FROM {}", columns(table), table.name());
             prop_assert_eq!(&rows(&store.db, &sql), &[row.clone()]);
-            // serde_json wrote the rows of 0.1.6, so its bytes are the format.
+            // serde_json wrote the rows of 0.1.6, so its bytes define the format.
             let (_, stored) = stored_rows(&store.path, table.name()).remove(0);
             for column in table.columns() {
                 let member = format!("{}:{}", json!(column.name), Value::clone(&row[column.name]));

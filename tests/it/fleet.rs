@@ -1,9 +1,9 @@
-//! Six weeks of a real fleet of coding agents, imported and asked about.
+//! Six weeks of a real fleet of coding agents, imported and queried.
 //!
-//! What operators ask in SQL is worked out a second time here, with plain loops over the lines that
-//! were imported. Then come the questions of those who learned SQL when times were texts, and last,
-//! every value of every row is read back. Without the data beside the project, all is skipped,
-//! or fails if `NETSKY_REQUIRE` has `fleet`.
+//! The answers to operators' questions in SQL are computed a second time here, with plain loops
+//! over the imported lines. After that come the queries of users who wrote SQL when times were
+//! text, and finally every value of every row is read back. Without the data directory beside the
+//! project, all tests are skipped, or fail if `NETSKY_REQUIRE` includes `fleet`.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/fleet");
 const QUESTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/queries/operators.sql");
 
-/// The counts that the data's README states.
+/// The row counts that the data's README states.
 const ROWS: [(&str, usize); 14] = [
     ("ticks", 30_485),
     ("mcp_tool_calls", 18_826),
@@ -40,7 +40,7 @@ const ROWS: [(&str, usize); 14] = [
     ("communication_events", 0),
 ];
 
-/// What `now()` is where an answer is checked. The last clone has been at work for half an hour.
+/// The value of `now()` in checked answers. The last clone has been running for half an hour.
 const NOW: &str = "2026-02-08T12:00:00.000Z";
 
 static FLEET: LazyLock<Option<Fleet>> = LazyLock::new(|| {
@@ -48,7 +48,7 @@ static FLEET: LazyLock<Option<Fleet>> = LazyLock::new(|| {
     is_there.then(Fleet::import)
 });
 
-/// A new directory. Statics are never dropped, so it is left to a later run to remove it.
+/// Returns a new directory. Statics are never dropped, so a later run removes it.
 fn directory() -> PathBuf {
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fleet");
     fs::create_dir_all(&all).unwrap();
@@ -89,9 +89,9 @@ impl Fleet {
         rows(&self.db, sql).into_iter().map(Value::Object).collect()
     }
 
-    /// Checks that the answer is the expected rows in that order, in the columns that these have,
-    /// up to the SQL's limit. `-` before a column's name is for descending. Which of the rows that
-    /// are equal in the order comes first, or at all, is left open.
+    /// Checks that the answer has the expected rows in that order, compared on the columns of the
+    /// expected rows, up to the SQL's limit. `-` before a column name means descending. The order
+    /// of ties, and which of them a limit selects, is not checked.
     fn check(&self, sql: &str, order: &[&str], mut expected: Vec<Value>) {
         let answer = self.ask(sql);
         expected.sort_by(|a, b| compare_rows(order, a, b));
@@ -149,7 +149,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Whether the row has every value that is expected.
+/// Whether the row has every expected value.
 fn agrees(row: &Value, expected: &Value) -> bool {
     let mut columns = expected.as_object().unwrap().iter();
     columns.all(|(name, value)| row.get(name).is_some_and(|found| same(found, value)))
@@ -163,7 +163,7 @@ fn compare_rows(order: &[&str], a: &Value, b: &Value) -> Ordering {
     order.iter().map(by).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-/// As SQL orders values: null is greater than any other.
+/// Compares like SQL: null is greater than any other value.
 fn compare(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a.cmp(b),
@@ -185,7 +185,7 @@ fn grouped<'a>(
     groups.into_values().map(|rows| joined(key(rows[0]), aggregate(&rows))).collect()
 }
 
-/// The key of a group for [`grouped`]: these columns.
+/// Returns a key function for [`grouped`] that selects these columns.
 fn by(columns: &[&str]) -> impl Fn(&Value) -> Value {
     |row| pick(row, columns)
 }
@@ -219,13 +219,13 @@ fn time(row: &Value, column: &str) -> DateTime<Utc> {
     text(row, column).parse().unwrap()
 }
 
-/// The difference of `date_part('epoch', ..)`, which is a float.
+/// Returns the difference in seconds as `date_part('epoch', ..)` does, as a float.
 fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     let epoch = |time: DateTime<Utc>| time.timestamp_nanos_opt().unwrap() as f64 / 1e9;
     epoch(to) - epoch(from)
 }
 
-/// `now()` minus the time, as Arrow writes durations.
+/// Returns `now()` minus the time, formatted as Arrow formats durations.
 fn age(time: &str) -> String {
     let [now, time] = [NOW, time].map(|text| text.parse::<DateTime<Utc>>().unwrap());
     let seconds = (now - time).num_milliseconds() as f64 / 1e3;
@@ -236,7 +236,8 @@ fn aged(row: &Value, columns: &[&str], time: &str) -> Value {
     joined(pick(row, columns), json!({ "age": age(text(row, time)) }))
 }
 
-/// The start of the span of so many seconds that the row lies in, counted from 1970.
+/// Returns the start of the interval that contains the row. Intervals have this many seconds,
+/// counted from 1970.
 fn span_start(row: &Value, seconds: i64) -> String {
     let second = time(row, "ts_utc").timestamp();
     let start = DateTime::from_timestamp(second - second % seconds, 0).unwrap();
@@ -351,7 +352,7 @@ fn sessions_are_joined_with_their_ends() {
     };
     let sql = fleet.question("12");
     fleet.check(&sql, &["up_since"], up_at("9999"));
-    // In the end every session is down, so look at an earlier time as well.
+    // At the end every session is down, so also query an earlier time.
     let sql = sql.replace("= 'down'", "= 'down' AND d.ts_utc < '2026-02-01T00:00:00Z'");
     let expected = up_at("2026-02-01");
     assert!(expected.len() > 100);
@@ -370,7 +371,7 @@ fn sessions_are_joined_with_their_ends() {
 }
 
 #[test]
-fn crashes_are_seen_in_their_surroundings() {
+fn crashes_are_joined_with_nearby_events() {
     let Some(fleet) = &*FLEET else { return };
     let timed = |table: &str| {
         let rows = fleet.lines(table).iter();
@@ -391,7 +392,7 @@ fn crashes_are_seen_in_their_surroundings() {
     };
     let sql = fleet.question("15");
     fleet.check(&sql, &[], loops("crashes", "kind"));
-    // Two crashes are no loop, so count events as well.
+    // Two crashes are not a loop, so count watchdog events as well.
     let sql = sql.replace("crashes", "watchdog_events").replace("kind", "event");
     let expected = loops("watchdog_events", "event");
     assert!(expected.len() > 100);
@@ -409,7 +410,7 @@ fn crashes_are_seen_in_their_surroundings() {
 }
 
 #[test]
-fn clones_are_accounted_for() {
+fn clones_are_listed_and_counted() {
     let Some(fleet) = &*FLEET else { return };
     let rows = fleet.lines("clone_dispatches");
 
@@ -418,7 +419,7 @@ fn clones_are_accounted_for() {
     });
     let columns = ["agent_id", "runtime", "workspace", "branch", "status"];
     let expected = stuck.map(|row| aged(row, &columns, "ts_utc_start"));
-    // The lines lie in the order of their age.
+    // The lines are sorted by age.
     assert_eq!(fleet.ask(&fleet.question("17")), expected.collect::<Vec<_>>());
 
     let expected = grouped(rows, by(&["runtime", "status"]), |rows| {
@@ -431,7 +432,7 @@ fn clones_are_accounted_for() {
 }
 
 #[test]
-fn ticks_tell_of_silence() {
+fn missing_ticks_reveal_silent_sources() {
     let Some(fleet) = &*FLEET else { return };
     let rows = fleet.lines("ticks");
 
@@ -479,7 +480,7 @@ fn commands_and_merges_are_counted() {
 }
 
 #[test]
-fn a_timeline_joins_what_an_agent_did_in_four_tables() {
+fn a_timeline_unions_four_tables_of_events() {
     let Some(fleet) = &*FLEET else { return };
     let sources: [(&str, &str, &str, &str, &[&str]); 4] = [
         ("messages", "ts_utc", "message", "direction", &["from_agent", "to_agent"]),
@@ -523,7 +524,7 @@ fn times_are_compared_with_texts() {
 }
 
 #[test]
-fn times_are_cut_and_joined_as_texts() {
+fn times_work_with_text_functions() {
     let Some(fleet) = &*FLEET else { return };
     let rows = fleet.lines("messages");
     for (sql, chars) in [("left(ts_utc, 7)", 7), ("substr(ts_utc, 1, 10)", 10)] {
@@ -537,7 +538,7 @@ fn times_are_cut_and_joined_as_texts() {
 }
 
 #[test]
-fn times_are_shown_as_they_are_stored() {
+fn times_print_in_stored_form() {
     let Some(fleet) = &*FLEET else { return };
     let stored: Vec<&str> = fleet.lines("messages").iter().map(|row| text(row, "ts_utc")).collect();
 
@@ -551,7 +552,7 @@ fn times_are_shown_as_they_are_stored() {
 }
 
 #[test]
-fn every_value_of_every_row_comes_back() {
+fn every_imported_value_is_returned() {
     let Some(fleet) = &*FLEET else { return };
     for table in TABLES {
         let (name, lines) = (table.name(), fleet.lines(table.name()));
@@ -565,7 +566,7 @@ fn every_value_of_every_row_comes_back() {
 }
 
 #[test]
-fn the_views_tell_of_the_fleet_what_its_rows_say() {
+fn views_agree_with_the_imported_rows() {
     let Some(fleet) = &*FLEET else { return };
     let one = |sql: &str| value(&fleet.db, sql);
     let number = |row: &Value, column: &str| row[column].as_i64();
@@ -583,7 +584,7 @@ fn the_views_tell_of_the_fleet_what_its_rows_say() {
     let longest = calls.iter().filter_map(|row| number(row, "duration_ms")).max();
     assert_eq!(one("SELECT max(max_ms) FROM v_tool_latency"), json!(longest));
 
-    // Every session of it is one up and one down.
+    // Each session consists of one up and one down.
     let sessions = fleet.lines("sessions").len() / 2;
     assert_eq!(one("SELECT count(*) FROM v_session_spans WHERE state = 'ended'"), sessions);
     assert_eq!(one("SELECT count(*) FROM v_open_sessions"), 0);

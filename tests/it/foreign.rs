@@ -1,6 +1,6 @@
-//! Tables in sessions that DataFusion makes, without the rules by which the store mends its plans: what a
-//! scan promises there is no more than what DataFusion is known to handle, and a query reads as little
-//! as that allows.
+//! The store's tables in sessions created by DataFusion, without the store's rules that work around
+//! DataFusion's bugs. There, a scan only promises what DataFusion is known to handle, and a query
+//! reads as little as that allows.
 
 use netsky_db::{Db, QueryOptions};
 use netsky_testing::{
@@ -8,16 +8,16 @@ use netsky_testing::{
 };
 use serde_json::json;
 
-/// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
+/// The number of blocks of 1,024 ids. The first has 1,023, because ids begin with 1.
 const BLOCKS: i64 = 20;
 const ROWS: i64 = BLOCKS * 1_024 - 1;
 
-/// One tick a second from midnight on.
+/// Returns a store with one tick a second from midnight on.
 fn ticks() -> TestStore {
     ticks_by_second(ROWS)
 }
 
-/// How many rows the scans of a query read, and the plan.
+/// Returns the number of rows that a query's scans read, and the plan.
 fn rows_read(store: &TestStore, sql: &str) -> (f64, String) {
     let session = foreign_session(&store.db, 1);
     let plan = foreign_rows(&session, &format!("EXPLAIN ANALYZE {sql}"));
@@ -31,7 +31,7 @@ fn rows_read(store: &TestStore, sql: &str) -> (f64, String) {
 }
 
 #[test]
-fn what_is_known_of_a_table_is_not_taken_for_an_aggregate_of_it() {
+fn table_statistics_do_not_answer_other_aggregates() {
     let store = ticks();
     for partitions in [1, 4] {
         let session = foreign_session(&store.db, partitions);
@@ -96,7 +96,7 @@ fn sorts_by_id_are_planned_on_many_partitions() {
 }
 
 #[test]
-fn a_query_reads_the_rows_that_it_may_need() {
+fn foreign_sessions_read_only_needed_rows() {
     let store = ticks();
     for (sql, most) in [
         ("SELECT source FROM ticks WHERE id = 4321", 1),
@@ -119,7 +119,7 @@ fn a_query_reads_the_rows_that_it_may_need() {
 }
 
 #[test]
-fn corrupt_rows_are_left_out_if_the_store_is_opened_so() {
+fn foreign_sessions_skip_corrupt_rows_on_request() {
     let store = ticks();
     store_past_the_crate(&store.path, "ticks", 7, b"{");
     let lenient = Db::open_read_only(&store.path)

@@ -1,4 +1,4 @@
-//! The stored bytes of every table, written out by hand from the format's description: what
+//! The stored bytes of every table, written by hand from the format's description. They are what
 //! netsky-db 0.1.6 writes for the same calls.
 
 use chrono::{DateTime, Utc};
@@ -14,10 +14,10 @@ fn time(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn every_writer_call_stores_the_bytes_that_the_format_says() {
+fn every_record_call_stores_the_documented_bytes() {
     let store = store();
     let db = &store.db;
-    // Finer digits than milliseconds are cut, not rounded.
+    // Digits beyond milliseconds are truncated, not rounded.
     let t = time("2026-04-15T23:00:00.999999999Z");
     let end = time("2026-04-16T01:00:00+02:00");
 

@@ -1,5 +1,5 @@
-//! Joins of tables whose columns have the same names: no condition is taken to the wrong one, in whatever
-//! session.
+//! Joins of tables that have columns with the same names: no condition is applied to the wrong one,
+//! in any session.
 
 use netsky_testing::{Row, TestStore, foreign_rows, foreign_session, ticks_by_second};
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ fn ticks() -> TestStore {
     ticks_by_second(ROWS)
 }
 
-/// The store's answer, which is also that of a session of somebody else's.
+/// Returns the store's answer, after checking that a session created by DataFusion returns the
+/// same.
 fn rows(store: &TestStore, sql: &str) -> Vec<Row> {
     let rows = netsky_testing::rows(&store.db, sql);
     for partitions in [1, 4] {
@@ -25,7 +26,7 @@ fn value(store: &TestStore, sql: &str) -> Value {
 }
 
 #[test]
-fn rows_without_a_partner_are_found() {
+fn outer_joins_find_unmatched_rows() {
     let store = ticks();
     for (join, condition) in [
         ("ticks a RIGHT JOIN ticks b ON a.id = b.id + 4000", "a.id IS NULL"),
@@ -39,7 +40,7 @@ fn rows_without_a_partner_are_found() {
 }
 
 #[test]
-fn conditions_on_either_table_go_to_their_own() {
+fn join_conditions_filter_the_right_table() {
     let store = ticks();
     for (join, condition, count) in [
         ("ticks a JOIN ticks b ON a.id + 1 = b.id", "a.source = 'odd' OR b.id < 100", 5_049),
@@ -61,7 +62,7 @@ fn conditions_on_either_table_go_to_their_own() {
 }
 
 #[test]
-fn a_limited_sort_goes_by_the_column_that_it_names() {
+fn topk_of_a_join_uses_the_named_column() {
     let store = ticks();
     for (from, order) in [
         ("ticks a JOIN ticks b ON a.id + b.id = 10001", "b.id"),
@@ -82,7 +83,7 @@ fn a_limited_sort_goes_by_the_column_that_it_names() {
     assert_eq!(rows(&store, sql)[0]["id"], 9_999);
 }
 
-/// In our sessions: others have the fault of DataFusion that one of our rules works around.
+/// Only in our sessions: others have the bug of DataFusion that one of our rules works around.
 #[test]
 fn a_filter_keeps_its_columns_apart() {
     let store = ticks();

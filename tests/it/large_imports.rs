@@ -1,5 +1,5 @@
-//! Imports that take many transactions: others record all the while, and everybody sees all of an import
-//! or nothing, however its process ends.
+//! Imports that take many transactions: other processes record meanwhile, and every reader sees all
+//! of an import or nothing, however the importing process ends.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,10 +14,10 @@ use netsky_db::{Db, OpenOptions};
 use netsky_testing::{rows, store, tick, value};
 use serde_json::json;
 
-/// More than go into one transaction.
+/// More than fit into one transaction.
 const ROWS: usize = 60_000;
 
-/// Imports so many rows of one source, and returns the first id.
+/// Imports `count` rows with the given source, and returns the first id.
 fn import(db: &Db, source: &str, count: usize) -> i64 {
     let ids = db.record_all((0..count).map(|_| tick(source))).unwrap();
     assert_eq!(ids.end - ids.start, count as i64);
@@ -57,9 +57,9 @@ fn others_record_while_a_large_import_runs() {
     assert_eq!(counts, [json!(2 * ROWS), json!(recorded), json!(2 * ROWS)]);
 }
 
-/// Every reader sees all rows of an import from one moment on, by any way to ask.
+/// From one point in time on, every reader sees all rows of an import, through every kind of query.
 #[test]
-fn readers_see_all_rows_of_an_import_at_once() {
+fn readers_see_imports_atomically() {
     let store = store();
     import(&store.db, "before", 1_500);
     let reader = Db::open_read_only(&store.path).unwrap();
@@ -109,11 +109,11 @@ fn readers_see_all_rows_of_an_import_at_once() {
     assert!(store.db.check().unwrap().is_clean());
 }
 
-/// Set for a process that is to import, with the store's path.
+/// Set for an importing child process, to the store's path.
 const CHILD: &str = "NETSKY_TEST_IMPORTER";
 
-/// Not a test in itself: it is what the tests' processes run. It imports again and again, each time under
-/// another name, and says so once it is acknowledged.
+/// Not a test itself: the tests run it as a child process. It imports repeatedly, each time under
+/// another source name, and prints the name once the import is acknowledged.
 #[test]
 fn child_that_imports() {
     let Some(path) = env::var_os(CHILD) else { return };
@@ -158,7 +158,7 @@ impl Importer {
         Self { process, listener }
     }
 
-    /// Kills it, and returns which imports it was told are stored.
+    /// Kills the process, and returns the imports that were acknowledged.
     fn kill(mut self) -> BTreeMap<String, i64> {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -167,7 +167,7 @@ impl Importer {
 }
 
 #[test]
-fn a_killed_import_is_stored_whole_or_not_at_all() {
+fn killed_imports_are_atomic() {
     let kills = if env::var_os("NETSKY_LONG_TESTS").is_some() { 60 } else { 5 };
     let store = store();
     let impatient = OpenOptions::new().busy_timeout(Duration::from_secs(2));
@@ -212,7 +212,7 @@ fn a_killed_import_is_stored_whole_or_not_at_all() {
     };
     let published = compare(&store.db);
     println!("{kills} kills, {published} imports stored, {} acknowledged", acknowledged.len());
-    // Whatever was left half done, the store is sound, and repairing finishes it.
+    // Whatever was left half done, the store is intact, and a repair completes it.
     assert!(store.db.check().unwrap().is_clean());
     store.db.repair().unwrap();
     assert!(store.db.check().unwrap().is_clean());

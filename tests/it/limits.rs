@@ -1,4 +1,4 @@
-//! Queries that would take too long, hold too much, or meet rows that cannot be decoded.
+//! Queries that take too long, need too much memory, or read rows that cannot be decoded.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use futures::{StreamExt, TryStreamExt};
 use netsky_db::{Db, Error, QueryOptions};
 use netsky_testing::{rows, store_past_the_crate, value, with_large_texts, with_ticks};
 
-/// It takes minutes, returns one row, and its joins run for long before they check for the end of the time.
+/// It takes minutes, returns one row, and its joins run for a long time before they check the
+/// timeout.
 const ENDLESS: &str = "SELECT sum(a.id * b.id % c.id) FROM ticks a, ticks b, ticks c, ticks d";
 
 fn limited(db: &Db, bytes: usize) -> Db {
@@ -16,7 +17,7 @@ fn limited(db: &Db, bytes: usize) -> Db {
 }
 
 #[test]
-fn a_query_is_ended_when_its_time_is_up() {
+fn queries_end_at_their_timeout() {
     let store = with_ticks(3_000);
     let options = QueryOptions::new().timeout(Duration::from_millis(300));
     let open = || store.db.with_query_options(options.clone());
@@ -26,7 +27,7 @@ fn a_query_is_ended_when_its_time_is_up() {
     let answer =
         block_on(async { open().query_stream(ENDLESS).await?.try_collect::<Vec<_>>().await });
     assert!(timed_out(&answer.unwrap_err()));
-    // What is done in time is not ended later.
+    // A query that finished in time is not cancelled later.
     let db = open();
     let mut stream = block_on(db.query_stream("SELECT count(*) FROM ticks")).unwrap();
     assert_eq!(block_on(stream.next()).unwrap().unwrap().num_rows(), 1);
@@ -38,7 +39,7 @@ fn a_query_is_ended_when_its_time_is_up() {
 const SLOW_TO_PLAN: &str = "SELECT levenshtein(repeat('a', 100000), repeat('b', 100000))";
 
 #[test]
-fn time_is_up_while_a_query_is_planned_too() {
+fn planning_ends_at_the_timeout() {
     let store = with_ticks(3);
     let options = QueryOptions::new().timeout(Duration::from_millis(300));
     let db = store.db.with_query_options(options);
@@ -48,7 +49,7 @@ fn time_is_up_while_a_query_is_planned_too() {
     let answer = db.query(SLOW_TO_PLAN).unwrap_err();
     assert!(matches!(answer, Error::TimedOut { .. }), "{answer}");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    // Neither holds up another.
+    // Neither query blocks another one.
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 3);
 }
 
@@ -146,7 +147,7 @@ fn memory_has_a_limit_by_default() {
 #[cfg(target_os = "linux")]
 const CHILD: &str = "NETSKY_TEST_DROPS_QUERIES";
 
-/// Not a test in itself: it has a process to itself, because it looks at how busy that is.
+/// Not a test itself: it needs a process of its own, because it measures the process's CPU time.
 #[cfg(target_os = "linux")]
 #[test]
 fn child_that_drops_queries() {
@@ -177,7 +178,7 @@ fn child_that_drops_queries() {
         "SELECT a.id FROM ticks a, ticks b ORDER BY a.id * b.id % 1000, b.id LIMIT 10",
         "SELECT a.id * b.id % 1000000 k, count(*) FROM ticks a, ticks b GROUP BY k",
     ] {
-        // As many as there are cores, and more.
+        // At least as many as there are cores.
         let queries = (0..3).map(|_| block_on(db.query_stream(sql)).unwrap()).collect::<Vec<_>>();
         std::thread::sleep(Duration::from_millis(400));
         assert_eq!(value(&db, "SELECT count(*) FROM ticks WHERE id < 10"), 9, "{sql}");
@@ -208,7 +209,7 @@ fn a_dropped_query_stops_computing() {
 }
 
 #[test]
-fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
+fn sorts_spill_past_the_memory_limit() {
     const ROWS: usize = 100_000;
     let store = with_large_texts(ROWS);
     let db = limited(&store.db, 16 << 20);
@@ -227,7 +228,7 @@ fn a_sort_past_the_memory_limit_goes_to_temporary_files() {
 }
 
 #[test]
-fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
+fn aggregations_spill_past_the_memory_limit() {
     const ROWS: usize = 100_000;
     let store = with_large_texts(ROWS);
     // Tasks that wait for each other would wait for ever.
@@ -244,7 +245,7 @@ fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
     ] {
         assert_eq!(value(&db, &sql), ROWS, "{sql}");
     }
-    // What groups leaves something to what sorts after it.
+    // The aggregation must leave memory for the sort above it.
     let sql = format!("SELECT detail_json FROM ({groups}) ORDER BY n, detail_json DESC");
     let batches = db.query_batches(&sql).unwrap();
     let texts = batches.iter().flat_map(|batch| {
@@ -255,7 +256,7 @@ fn a_grouping_past_the_memory_limit_goes_to_temporary_files_too() {
 }
 
 #[test]
-fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
+fn joins_past_the_memory_limit_are_refused() {
     let store = with_large_texts(20_000);
     let sql = "SELECT a.id FROM ticks a JOIN ticks b ON a.detail_json = b.detail_json";
     let db = limited(&store.db, 1 << 20);
@@ -265,12 +266,12 @@ fn what_cannot_be_done_within_the_memory_limit_is_refused_by_name() {
 }
 
 #[test]
-fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
+fn corrupt_rows_are_skipped_and_counted_on_request() {
     let store = with_ticks(4);
     let path = &store.path;
     store_past_the_crate(path, "ticks", 2, b"{\"ts_utc\":\"2026-04-03T00:00:00.000Z\",");
     store_past_the_crate(path, "ticks", 5, b"not JSON");
-    // Its time is fine and its source is not.
+    // Its time is valid and its source is not.
     let row = r#"{"id":6,"ts_utc":"2026-04-03T00:00:00.000Z","source":7,"detail_json":"{}"}"#;
     store_past_the_crate(path, "ticks", 6, row.as_bytes());
 
@@ -290,7 +291,7 @@ fn corrupt_rows_are_left_out_if_that_is_asked_for_and_counted() {
     for sql in [
         "SELECT source FROM ticks",
         "SELECT count(*) FROM ticks",
-        // The planner reads the blocks at the ends of a range of times, and then the scan does.
+        // The planner reads the first and last block of a time range, and then the scan reads them.
         "SELECT source FROM ticks WHERE ts_utc > '1990-01-01' AND ts_utc < '2090-01-01'",
         "SELECT a.id FROM ticks a JOIN ticks b ON a.source = b.source WHERE a.ts_utc > '1990-01-01'",
     ] {

@@ -1,4 +1,4 @@
-//! One binary, because each one links DataFusion.
+//! All integration tests in one binary, because each binary links DataFusion.
 
 mod appender;
 mod async_recording;

@@ -1,4 +1,5 @@
-//! Care of the store. What its tests share: changes past the crate, and others at work.
+//! Maintenance of the store. Here are the helpers that its tests share: changes made by another
+//! program, and concurrent recording.
 
 mod backup;
 mod check;
@@ -37,7 +38,8 @@ fn faults(path: &Path) -> Vec<String> {
     report.faults.iter().map(ToString::to_string).collect()
 }
 
-/// Runs `care` while a thread records ticks one by one, and returns how many were acknowledged.
+/// Runs `care` while a thread records ticks one by one, and returns the number of acknowledged
+/// ticks.
 fn while_recording(db: &Db, care: impl FnOnce()) -> i64 {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Opening a store: what is made, what is refused and left as it is, and sharing it.
+//! Opening a store: what is created, what is refused and left unchanged, and sharing it.
 
 use std::fs;
 use std::ops::Bound;
@@ -28,7 +28,7 @@ fn a_new_store_has_the_schema_and_every_table() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_made_is_private_and_what_was_open_to_others_is_closed() {
+fn stores_and_directories_are_made_private() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let dir = tempfile::tempdir().unwrap();
@@ -42,14 +42,14 @@ fn what_is_made_is_private_and_what_was_open_to_others_is_closed() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     drop(Db::open_path(&path).unwrap());
     assert_eq!(mode(&path), 0o600);
-    // A directory that somebody else made for other things stays as it is.
+    // An existing directory made for other purposes keeps its mode.
     fs::set_permissions(dir.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
     drop(Db::open_path(&path).unwrap());
     assert_eq!(mode(&dir.path().join("a")), 0o755);
 }
 
 #[test]
-fn reading_a_store_that_is_not_there_makes_nothing() {
+fn opening_a_missing_store_read_only_creates_nothing() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().join("meta.db"), dir.path().join("no/such/dir/meta.db")] {
         match Db::open_read_only(&path) {
@@ -61,7 +61,7 @@ fn reading_a_store_that_is_not_there_makes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
+fn non_stores_are_refused_and_left_unchanged() {
     let whole = {
         let store = store();
         let lines =
@@ -93,7 +93,7 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
             }
             other => panic!("{} bytes: {other:?}", bytes.len()),
         }
-        // A reader may open a file whose end is missing, but gets no wrong answer.
+        // Read-only opening may succeed on a truncated file, but must not give a wrong answer.
         let answer = Db::open_read_only(&path)
             .and_then(|db| db.query("SELECT sum(length(source)) FROM ticks"));
         let is_right = |answer: String| answer.contains("| 5000 ");
@@ -105,7 +105,7 @@ fn a_file_that_is_no_store_is_refused_and_left_byte_for_byte() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_is_no_store_keeps_its_mode() {
+fn non_stores_keep_their_mode() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("plain.txt");
@@ -124,7 +124,7 @@ fn a_file_that_is_no_store_keeps_its_mode() {
 }
 
 #[test]
-fn a_redb_file_of_another_program_is_refused() {
+fn foreign_redb_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("other.redb");
     {
@@ -142,7 +142,7 @@ fn a_redb_file_of_another_program_is_refused() {
 }
 
 #[test]
-fn a_store_of_a_newer_schema_is_refused_with_both_versions() {
+fn newer_schemas_are_refused_with_both_versions() {
     let store = store();
     set_meta_past_the_crate(&store.path, "schema_version", 3);
     for opened in [Db::open_path(&store.path), Db::open_read_only(&store.path)] {
@@ -155,7 +155,7 @@ fn a_store_of_a_newer_schema_is_refused_with_both_versions() {
 }
 
 #[test]
-fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
+fn exclusively_opened_stores_are_reported_locked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let _exclusive = redb::Database::create(&path).unwrap();
@@ -166,11 +166,11 @@ fn a_store_that_another_program_has_for_itself_is_said_to_be_locked() {
 }
 
 #[test]
-fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
+fn sqlite_files_are_archived_with_their_journals() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let mut archives = Vec::new();
-    // Twice within a second, so that the names could clash.
+    // Twice within a second, so that the names could collide.
     for round in 0..2u8 {
         let bytes = [OLD_SQLITE, &[round]].concat();
         fs::write(&path, &bytes).unwrap();
@@ -197,7 +197,7 @@ fn a_sqlite_file_is_moved_aside_with_its_journal_and_never_overwritten() {
 }
 
 #[test]
-fn a_sqlite_file_keeps_what_its_journal_has() {
+fn archived_sqlite_files_keep_journaled_rows() {
     let dir = tempfile::tempdir().unwrap();
     let path = sqlite_with_journal(dir.path(), &OWN_TABLES);
     assert_archived(dir.path());
@@ -206,11 +206,11 @@ fn a_sqlite_file_keeps_what_its_journal_has() {
 
 #[cfg(unix)]
 #[test]
-fn an_archive_that_was_interrupted_is_finished_under_its_name() {
+fn interrupted_archives_are_finished() {
     let name = |dir: &Path, suffix: &str| dir.join(format!("meta.db{suffix}"));
     let archive =
         |dir: &Path, suffix: &str| dir.join(format!("meta.sqlite-v1-20260101000000.bak{suffix}"));
-    // The steps in their order. A process is killed after each number of them.
+    // The steps in their order. A process is killed after each of them.
     let link =
         |dir: &Path, suffix: &str| fs::hard_link(name(dir, suffix), archive(dir, suffix)).unwrap();
     let remove = |dir: &Path, suffix: &str| fs::remove_file(name(dir, suffix)).unwrap();
@@ -233,7 +233,7 @@ fn an_archive_that_was_interrupted_is_finished_under_its_name() {
 }
 
 #[test]
-fn a_sqlite_file_of_another_program_is_refused_and_left() {
+fn foreign_sqlite_files_are_refused_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     for tables in [&["bookmarks", "folders"][..], &["messages", "sessions"]] {
         let path = sqlite_with_journal(dir.path(), tables);
@@ -260,10 +260,10 @@ fn a_sqlite_file_of_another_program_is_refused_and_left() {
 
 #[cfg(unix)]
 #[test]
-fn a_sqlite_file_in_use_is_waited_for_as_long_as_told() {
+fn opening_waits_for_a_sqlite_file_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let path = sqlite_with_journal(dir.path(), &OWN_TABLES);
-    // SQLite's own locks are on parts of the file, as this is.
+    // A lock on a part of the file, like SQLite's own.
     let file = fs::File::options().read(true).write(true).open(&path).unwrap();
     let holder = FileBackend::new(file).unwrap();
     let byte = Bound::Included(0x4000_0002);
@@ -300,7 +300,7 @@ fn a_path_can_be_opened_many_times_in_one_process() {
 }
 
 #[test]
-fn what_was_recorded_is_there_after_closing_and_opening() {
+fn rows_survive_closing_and_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     for round in 1..=3 {
@@ -311,10 +311,10 @@ fn what_was_recorded_is_there_after_closing_and_opening() {
 }
 
 #[test]
-fn a_store_whose_writer_was_killed_opens_for_reading() {
+fn stores_of_killed_writers_open_read_only() {
     let store = store();
     store.db.record_tick(Utc::now(), "a", "{}").unwrap();
-    // As a kill leaves it: the file as it is while its writer has it open.
+    // A copy made while the writer has the file open, as a kill would leave it.
     let left = store.path.with_file_name("left.db");
     fs::copy(&store.path, &left).unwrap();
     let reader = Db::open_read_only(&left).unwrap();
@@ -322,7 +322,7 @@ fn a_store_whose_writer_was_killed_opens_for_reading() {
 }
 
 #[test]
-fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
+fn foreign_rows_are_not_overwritten() {
     let store = store();
     store_past_the_crate(&store.path, "ticks", 41, b"{}");
     assert_eq!(store.db.record_tick(Utc::now(), "a", "{}").unwrap(), 42);
@@ -340,7 +340,7 @@ fn a_row_that_a_program_wrote_without_its_id_is_not_overwritten() {
 }
 
 #[test]
-fn threads_that_record_at_once_get_ids_without_gaps() {
+fn concurrent_threads_get_ids_without_gaps() {
     let store = store();
     let ids: Vec<i64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
@@ -361,7 +361,7 @@ fn threads_that_record_at_once_get_ids_without_gaps() {
 }
 
 #[test]
-fn many_records_go_in_together_or_not_at_all() {
+fn record_all_is_atomic() {
     let store = store();
     let message = |body| message(Utc::now(), body);
     assert_eq!(store.db.record_all(["a", "b", "c"].map(message)).unwrap(), 1..4);
@@ -373,7 +373,7 @@ fn many_records_go_in_together_or_not_at_all() {
         .collect();
     assert_eq!(bodies, ["a", "b", "c", "d"]);
 
-    // The iterator may use the store itself: nothing is held while it runs.
+    // The iterator may use the store itself: no lock is held while it runs.
     let db = &store.db;
     let nested = db.record_all(["e", "f"].into_iter().map(|body| {
         db.record_tick(Utc::now(), "nested", "{}").unwrap();
@@ -383,7 +383,7 @@ fn many_records_go_in_together_or_not_at_all() {
 }
 
 #[test]
-fn an_import_takes_a_file_whole_or_not_at_all() {
+fn imports_are_atomic() {
     let store = store();
     let good = "{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"a\",\"detail_json\":\"{}\"}\n";
     let lines = format!(
@@ -412,7 +412,7 @@ fn an_import_takes_a_file_whole_or_not_at_all() {
 }
 
 #[test]
-fn an_import_gives_fresh_ids_and_refuses_keys_that_are_no_columns() {
+fn imports_assign_ids_and_refuse_unknown_keys() {
     let store = store();
     let line = |extra: &str| {
         format!(
@@ -436,7 +436,7 @@ fn an_import_gives_fresh_ids_and_refuses_keys_that_are_no_columns() {
 }
 
 #[test]
-fn an_import_goes_by_the_ids_that_its_rows_had_if_each_had_one_of_its_own() {
+fn imports_keep_the_order_of_unique_ids() {
     let row = |id: &str, source: &str| {
         format!(
             "{{{id}\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"{source}\",\"detail_json\":\"{{}}\"}}\n"
@@ -445,7 +445,7 @@ fn an_import_goes_by_the_ids_that_its_rows_had_if_each_had_one_of_its_own() {
     for (ids, expected) in [
         (["\"id\":30,", "\"id\":-2,", "\"id\":7,"], "bca"),
         (["\"id\":1,", "\"id\":2,", "\"id\":9223372036854775807,"], "abc"),
-        // One is there twice, one has none, and one is no id.
+        // A duplicate id, a missing id, and an invalid id.
         (["\"id\":7,", "\"id\":2,", "\"id\":7,"], "abc"),
         (["\"id\":7,", "", "\"id\":2,"], "abc"),
         (["\"id\":7,", "\"id\":\"3\",", "\"id\":2,"], "abc"),
@@ -460,7 +460,7 @@ fn an_import_goes_by_the_ids_that_its_rows_had_if_each_had_one_of_its_own() {
 }
 
 #[test]
-fn a_row_without_a_time_is_recorded_now_but_not_imported() {
+fn only_recorded_rows_default_to_now() {
     let store = store();
     let row = "{\"source\":\"a\",\"detail_json\":\"{}\"}";
     let before = Utc::now().timestamp_millis();
@@ -472,12 +472,12 @@ fn a_row_without_a_time_is_recorded_now_but_not_imported() {
 }
 
 #[test]
-fn a_repair_tells_how_far_it_is_and_leaves_every_row() {
+fn opening_a_killed_store_reports_repair_progress() {
     let store = store();
     store.db.record_tick(chrono::Utc::now(), "kept", "{}").unwrap();
     drop(store.db);
-    // As another program might write to it, and be killed: alone, and without what makes redb open
-    // fast again.
+    // Another program writes to the store with exclusive access and is killed, without redb's data
+    // for a fast reopening.
     let other = redb::Database::open(&store.path).unwrap();
     let txn = other.begin_write().unwrap();
     txn.open_table(redb::TableDefinition::<&str, i64>::new("theirs"))

@@ -1,15 +1,14 @@
-//! The oracles: whatever is asked of whatever tables, the store answers as DataFusion does over the
-//! same rows in memory, to which nothing is pushed down, and as SQLite does, where both understand the
-//! question.
+//! The oracles: for any query on any tables, the store answers like DataFusion does over the same
+//! rows in memory, where nothing is pushed down, and like SQLite does if it supports the query.
 //!
-//! Tables are random: nulls, equal times, late rows, times before 1970 and about changes of clocks,
-//! gaps in the ids, rows that another program added, took away or damaged. So are queries.
+//! Tables are random: nulls, equal times, late rows, times before 1970 and around clock changes,
+//! gaps in the ids, and rows that another program added, removed or damaged. So are queries.
 //!
-//! - `NETSKY_ORACLE_STORES` and `NETSKY_ORACLE_QUERIES` set how many stores are made and how many
-//!   queries each is asked.
+//! - `NETSKY_ORACLE_STORES` and `NETSKY_ORACLE_QUERIES` set the number of stores, and of queries
+//!   per store.
 //! - `PROPTEST_RNG_SEED` sets the seed. Without it, tables and queries are the same in each run, so
-//!   that a change fails on what it changed.
-//! - `NETSKY_ORACLE_STORE` asks one store only, by the number that a failure names.
+//!   that a failure is due to a change of the code.
+//! - `NETSKY_ORACLE_STORE` restricts the run to one store, by the number that a failure prints.
 
 mod answer;
 mod choices;

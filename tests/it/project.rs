@@ -1,4 +1,4 @@
-//! What the project promises about itself: its layers, its packages, and a README that is true.
+//! Promises of the project about itself: its layers, its packages, and a correct README.
 
 mod imports;
 
@@ -62,7 +62,7 @@ fn sources(dir: &Path, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The sources in a directory of the project, by their paths.
+/// Returns the sources in a directory of the project, by path.
 fn sources_in(dir: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     sources(&root().join(dir), &mut found);
@@ -123,12 +123,12 @@ fn a_word_that_belongs_to_one_layer_stands_in_no_other() {
         only("impl TableProvider", "src/providers/");
         only("impl DataSource", "src/providers/");
         only("clap", COMMAND_LINE);
-        // All of the commands are in it, so none of them can use it without a circle.
+        // It contains all commands, so importing it from one of them would be circular.
         only("crate::args", "crates/netsky-cli/src/main.rs");
     }
 }
 
-/// What a package is built with, one line for each dependency and each set of its features.
+/// Returns the crates that a package is built with, one line per dependency and set of features.
 fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
     let format = ["--prefix", "none", "--format", "{p} {f}"];
     let mut cargo = Command::new(env!("CARGO"));
@@ -217,8 +217,8 @@ fn views_as_markdown() -> String {
     text
 }
 
-/// Checks a part of the README that is made from the program. With `UPDATE_README=1` the part is
-/// brought up to date instead.
+/// Checks a part of the README that is generated from the program. With `UPDATE_README=1`, updates
+/// the part instead.
 fn check_readme(part: &str, expected: &str) {
     static README: Mutex<()> = Mutex::new(());
     let _alone = README.lock().unwrap();
@@ -235,16 +235,16 @@ fn check_readme(part: &str, expected: &str) {
 }
 
 #[test]
-fn the_readme_lists_the_tables_as_the_catalogue_has_them() {
+fn the_readme_lists_every_table() {
     check_readme("tables", &tables_as_markdown());
 }
 
 #[test]
-fn the_readme_lists_the_views_as_they_are_declared() {
+fn the_readme_lists_every_view() {
     check_readme("views", &views_as_markdown());
 }
 
-/// One query of each kind that reads less than all, or all.
+/// One query of each kind: those that read only a part of a table, and one that reads all of it.
 const KINDS: [(&str, &str); 10] = [
     (
         "an hour",
@@ -276,7 +276,7 @@ const KINDS: [(&str, &str); 10] = [
     ),
 ];
 
-/// Of a plan's leaf, what does not differ from run to run.
+/// Returns the parts of a plan's leaf that are the same in every run.
 fn scan_of(plan: &str) -> String {
     let Some((_, scan)) = plan.split_once("DataSourceExec: table=") else {
         return "no scan".to_owned();
@@ -304,7 +304,7 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 }
 
 #[test]
-fn the_readme_names_every_command_and_only_files_that_exist() {
+fn the_readme_names_every_command() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let commands = [
         "query",

@@ -1,5 +1,5 @@
 //! What a query reads. A pushdown that silently stops working still gives the right answer; here it
-//! fails a test, on the figures that `EXPLAIN ANALYZE` shows.
+//! fails a test on the metrics that `EXPLAIN ANALYZE` shows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use netsky_db::{ScanCounts, TickRecord};
 use netsky_testing::{TestStore, rows, store, store_past_the_crate, value};
 use serde_json::json;
 
-/// So many blocks of 1,024 ids, but that the first has 1,023, since ids begin with 1.
+/// The number of blocks of 1,024 ids. The first has 1,023, because ids begin with 1.
 const BLOCKS: i64 = 20;
 
-/// One tick a second from midnight on, and one that is late, in block 15.
+/// Returns a store with one tick a second from midnight on, and a late one in block 15.
 fn ticks() -> TestStore {
     let store = store();
     let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
@@ -36,7 +36,7 @@ struct Read {
     rows_read: u64,
 }
 
-/// What the scan of a query read; `None` if there was no scan. Large figures are rounded.
+/// Returns what a query's scan read; `None` if there was no scan. Large figures are rounded.
 fn read(store: &TestStore, sql: &str) -> Option<Read> {
     let plan = store.db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
     let figure = |name: &str| {
@@ -59,9 +59,9 @@ fn rows_read(store: &TestStore, sql: &str) -> u64 {
 }
 
 #[test]
-fn a_range_of_times_reads_the_blocks_that_overlap_it() {
+fn time_ranges_read_only_overlapping_blocks() {
     let store = ticks();
-    // Half an hour has 1,800 rows, in 3 blocks; the late row makes its block one that may have some.
+    // Half an hour has 1,800 rows, in 3 blocks; the block with the late row may have some, too.
     for condition in [
         "ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T01:30:00Z'",
         "ts_utc BETWEEN '2026-04-03T01:00:00Z' AND '2026-04-03T01:29:59.999Z'",
@@ -81,7 +81,7 @@ fn a_range_of_times_reads_the_blocks_that_overlap_it() {
 }
 
 #[test]
-fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
+fn queries_report_their_progress() {
     let store = ticks();
     let sql = "SELECT source FROM ticks WHERE id > 4000 AND ts_utc < '2026-04-03T05:00:00Z'";
     let mut answer = block_on(store.db.query_stream(sql)).unwrap();
@@ -94,7 +94,7 @@ fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
     drop(answer);
     let ended = progress.counts();
     assert_eq!((ended.blocks_read, ended.blocks_counted), (15, 0), "{ended:?}");
-    // To the end of the block in which five hours end.
+    // To the end of the block in which the fifth hour ends.
     assert_eq!(ended.rows_read, 18 * 1_024 - 4_001, "{ended:?}");
     assert!(ended.bytes_scanned > 50 * ended.rows_read, "{ended:?}");
 
@@ -111,7 +111,7 @@ fn a_query_tells_how_far_it_is_while_it_runs_and_after() {
 }
 
 #[test]
-fn rows_of_which_no_column_is_asked_for_are_counted_by_their_zones() {
+fn zones_count_rows_without_columns() {
     let store = ticks();
     let of_each = |condition: &str| {
         format!(
@@ -126,7 +126,7 @@ fn rows_of_which_no_column_is_asked_for_are_counted_by_their_zones() {
     let found = read(&store, &all).unwrap();
     assert_eq!((found.blocks_counted, found.rows_read), (20, 0), "{all}");
     assert_eq!(counts(&all), [BLOCKS * 1_024 - 1; 2]);
-    // A range ends within a block, and that one is read.
+    // A range ends within a block, and that block is read.
     let some = of_each("id <= 5000");
     let found = read(&store, &some).unwrap();
     assert_eq!((found.blocks_counted, found.rows_read), (4, 905), "{some}");
@@ -134,7 +134,7 @@ fn rows_of_which_no_column_is_asked_for_are_counted_by_their_zones() {
 }
 
 #[test]
-fn a_limit_stops_the_scan_though_something_is_computed_from_its_rows() {
+fn limits_stop_scans_below_projections() {
     let store = ticks();
     for (order, rows) in [("id", 5), ("id DESC", 5), ("ts_utc DESC, id DESC", 2_048)] {
         let sql = format!("SELECT id, upper(source) FROM ticks ORDER BY {order} LIMIT 5");
@@ -144,7 +144,7 @@ fn a_limit_stops_the_scan_though_something_is_computed_from_its_rows() {
     assert_eq!(rows_read(&store, sql), 12);
 }
 
-/// The rows that a plan's scans have read so far.
+/// Returns the number of rows that a plan's scans have read so far.
 fn rows_read_so_far(plan: &Arc<dyn ExecutionPlan>) -> usize {
     let read = plan.metrics().and_then(|metrics| metrics.sum_by_name("rows_read"));
     let here = read.map_or(0, |read| read.as_usize());
@@ -152,7 +152,7 @@ fn rows_read_so_far(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 #[tokio::test]
-async fn a_scan_whose_stream_is_dropped_stops_within_a_block() {
+async fn dropped_streams_stop_their_scan_within_a_block() {
     const ROWS: usize = 150_000;
     const TASKS: usize = 2;
     let store = store();
@@ -161,7 +161,7 @@ async fn a_scan_whose_stream_is_dropped_stops_within_a_block() {
 
     let session = store.db.session().unwrap();
     {
-        // A task's share is all it can get, so that it would go on for long.
+        // Each task gets only its share, so that it would run for a long time.
         let state = session.state_ref();
         let mut state = state.write();
         let config = state.config().clone().with_batch_size(ROWS / TASKS);
@@ -178,7 +178,7 @@ async fn a_scan_whose_stream_is_dropped_stops_within_a_block() {
     let at_drop = rows_read_so_far(&plan);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let read = rows_read_so_far(&plan);
-    // Each task counts a block when it is through with it.
+    // Each task counts a block once it has finished it.
     assert!(read - at_drop <= 2 * TASKS * 1_024, "{at_drop} rows at the drop, {read} in the end");
 }
 
@@ -204,7 +204,7 @@ fn ids_are_looked_up() {
 }
 
 #[test]
-fn what_cannot_be_reads_nothing() {
+fn contradictory_filters_read_nothing() {
     let store = ticks();
     for condition in [
         "id > 5 AND id < 3",
@@ -224,7 +224,7 @@ fn what_cannot_be_reads_nothing() {
 }
 
 #[test]
-fn counts_and_ends_are_known_without_a_scan() {
+fn counts_and_extremes_need_no_scan() {
     let store = ticks();
     let half_hour = "ts_utc >= '2026-04-03T01:00:00Z' AND ts_utc < '2026-04-03T01:30:00Z'";
     for (sql, answer) in [
@@ -248,7 +248,7 @@ fn counts_and_ends_are_known_without_a_scan() {
 }
 
 #[test]
-fn what_is_known_is_never_stale() {
+fn statistics_are_never_stale() {
     let store = ticks();
     let db = &store.db;
     for expected in 20_480..20_490 {
@@ -256,7 +256,7 @@ fn what_is_known_is_never_stale() {
         assert_eq!(value(db, "SELECT count(*) FROM ticks"), expected);
         assert_eq!(value(db, "SELECT max(id) FROM ticks"), expected);
     }
-    // Another program's row has no zone, and is found all the same.
+    // Another program's row has no zone, but is found.
     let row = r#"{"ts_utc":"2031-01-01T00:00:00Z","source":"other","detail_json":"{}"}"#;
     store_past_the_crate(&store.path, "ticks", 30_000, row.as_bytes());
     assert_eq!(value(db, "SELECT count(*) FROM ticks"), 20_490);
@@ -271,7 +271,7 @@ fn what_is_known_is_never_stale() {
 }
 
 #[test]
-fn a_scan_that_is_left_or_limited_reads_no_further() {
+fn limits_stop_scans_early() {
     let store = ticks();
     assert_eq!(rows_read(&store, "SELECT source FROM ticks LIMIT 7"), 7);
     assert_eq!(rows_read(&store, "SELECT source FROM ticks WHERE id > 1000 LIMIT 30"), 30);
@@ -286,7 +286,7 @@ fn plan(store: &TestStore, sql: &str) -> String {
 }
 
 #[test]
-fn the_highest_ids_are_read_from_the_end_without_a_sort() {
+fn the_highest_ids_need_no_sort() {
     let store = ticks();
     for (sql, rows) in [
         ("SELECT id, source FROM ticks ORDER BY id DESC LIMIT 5", 5),
@@ -302,7 +302,7 @@ fn the_highest_ids_are_read_from_the_end_without_a_sort() {
 
 #[test]
 fn a_hundred_thousand_ids_are_planned() {
-    // Joined one by one, their ranges took minutes.
+    // Joining the ranges one by one took minutes.
     let store = ticks();
     let ids: Vec<String> = (0..100_000).map(|id| (id * 7 % 1_000_003).to_string()).collect();
     let sql = format!("SELECT count(source) FROM ticks WHERE id IN ({})", ids.join(", "));
@@ -312,7 +312,7 @@ fn a_hundred_thousand_ids_are_planned() {
 }
 
 #[test]
-fn an_order_above_a_limit_does_not_change_what_the_limit_chose() {
+fn sorting_above_a_limit_keeps_its_rows() {
     let store = ticks();
     for (sql, answer) in [
         ("SELECT max(id) FROM (SELECT id FROM ticks ORDER BY id LIMIT 3)", 3),
@@ -345,7 +345,7 @@ fn the_newest_rows_are_found_in_the_newest_blocks() {
 }
 
 #[test]
-fn the_keys_of_a_join_are_looked_up() {
+fn join_keys_become_point_lookups() {
     let store = ticks();
     for id in [7, 4_321, 20_000] {
         store.db.record_session(Utc::now(), "a", id, netsky_db::SessionEvent::Up).unwrap();
@@ -358,7 +358,7 @@ fn the_keys_of_a_join_are_looked_up() {
 }
 
 #[test]
-fn a_filter_on_another_column_is_applied_in_the_scan() {
+fn scans_apply_filters_on_other_columns() {
     let store = ticks();
     let plan =
         plan(&store, "SELECT id FROM ticks WHERE source = 'odd' AND detail_json IS NOT NULL");
@@ -367,7 +367,7 @@ fn a_filter_on_another_column_is_applied_in_the_scan() {
 }
 
 #[test]
-fn zones_that_are_dropped_are_missed_by_no_answer_and_built_anew() {
+fn dropped_zones_are_rebuilt() {
     let store = ticks();
     {
         let mut builder = redb::Builder::new();
@@ -393,7 +393,7 @@ fn zones_that_are_dropped_are_missed_by_no_answer_and_built_anew() {
 }
 
 #[test]
-fn a_block_with_a_row_that_has_no_readable_time_is_always_read() {
+fn blocks_with_unreadable_times_are_always_read() {
     let store = ticks();
     store_past_the_crate(
         &store.path,

@@ -1,4 +1,5 @@
-//! A recorder: rows that are held for a while, lost at worst with the process, and never twice.
+//! The recorder: rows are buffered for a bounded time, lost at most with the process, and never
+//! stored twice.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -16,7 +17,7 @@ use serde_json::json;
 const NEVER: Duration = Duration::from_secs(3_600);
 
 #[test]
-fn a_row_is_held_until_it_is_flushed_and_then_it_is_stored() {
+fn rows_are_buffered_until_flushed() {
     let store = store();
     let recorder = store.db.recorder(NEVER).unwrap();
     for number in 0..100 {
@@ -39,7 +40,7 @@ fn a_row_is_held_until_it_is_flushed_and_then_it_is_stored() {
 }
 
 #[test]
-fn a_row_is_stored_in_time_and_when_the_recorder_is_dropped() {
+fn rows_are_stored_after_the_delay_and_on_drop() {
     let store = store();
     let recorder = store.db.recorder(Duration::from_millis(20)).unwrap();
     for expected in 1..=3 {
@@ -57,7 +58,7 @@ fn a_row_is_stored_in_time_and_when_the_recorder_is_dropped() {
 }
 
 #[test]
-fn threads_record_at_once_and_each_row_is_stored_once_in_its_threads_order() {
+fn concurrent_rows_are_stored_once_in_thread_order() {
     let store = store();
     let recorder = store.db.recorder(Duration::from_millis(1)).unwrap();
     thread::scope(|scope| {
@@ -85,7 +86,7 @@ fn threads_record_at_once_and_each_row_is_stored_once_in_its_threads_order() {
 }
 
 #[test]
-fn while_another_process_writes_rows_are_held_on_and_then_stored_once() {
+fn rows_stay_buffered_while_the_store_is_busy() {
     let store = store();
     let impatient = OpenOptions::new().busy_timeout(Duration::from_millis(100));
     let db = impatient.open(&store.path).unwrap();
@@ -95,7 +96,7 @@ fn while_another_process_writes_rows_are_held_on_and_then_stored_once() {
     recorder.record(&tick("first")).unwrap();
     let error = recorder.flush().unwrap_err();
     assert!(matches!(error, Error::Busy { .. }), "{error}");
-    // The timer tries, too, and fails, which the next call tells.
+    // The timer also tries and fails, which the next call returns.
     while recorder.record(&tick("second")).is_err() {}
     txn.abort().unwrap();
     recorder.flush().unwrap();
@@ -106,7 +107,7 @@ fn while_another_process_writes_rows_are_held_on_and_then_stored_once() {
 }
 
 #[test]
-fn an_error_of_the_timer_is_told_by_the_next_call() {
+fn the_next_call_returns_a_timer_error() {
     let store = store();
     let impatient = OpenOptions::new().busy_timeout(Duration::ZERO).open(&store.path).unwrap();
     let recorder = impatient.recorder(Duration::from_millis(10)).unwrap();
@@ -127,13 +128,13 @@ fn an_error_of_the_timer_is_told_by_the_next_call() {
     txn.abort().unwrap();
     recorded += i32::from(recorder.record(&tick("last")).is_ok());
     recorder.flush().unwrap();
-    // A row whose call failed is not stored, and those that were held are.
+    // A row whose call failed is not stored, and the buffered rows are.
     let sql = "SELECT count(*) FROM ticks WHERE source IN ('held', 'last')";
     assert_eq!(value(&store.db, sql), recorded);
 }
 
 #[test]
-fn what_is_held_is_bounded_and_a_row_beyond_it_is_refused() {
+fn a_full_buffer_refuses_rows() {
     let store = store();
     let impatient = OpenOptions::new().busy_timeout(Duration::from_millis(50));
     let db = impatient.open(&store.path).unwrap();
@@ -151,16 +152,16 @@ fn what_is_held_is_bounded_and_a_row_beyond_it_is_refused() {
 }
 
 #[test]
-fn a_store_that_is_only_read_has_no_recorder() {
+fn read_only_stores_have_no_recorder() {
     let store = store();
     let error = Db::open_read_only(&store.path).unwrap().recorder(NEVER).unwrap_err();
     assert!(matches!(error, Error::ReadOnlyStore { .. }), "{error}");
 }
 
-/// Set for a process that is to record, with the store's path.
+/// Set for a recording child process, to the store's path.
 const CHILD: &str = "NETSKY_TEST_HOLDER";
 
-/// Not a test in itself: it records for ever, flushes now and then, and says how far it is.
+/// Not a test itself: it records for ever, flushes now and then, and prints how far it is.
 #[test]
 fn child_that_holds_rows() {
     let Some(path) = env::var_os(CHILD) else { return };
@@ -169,14 +170,14 @@ fn child_that_holds_rows() {
         recorder.record(&tick(&number.to_string())).unwrap();
         if number % 1_000 == 0 {
             recorder.flush().unwrap();
-            // The full stop tells a whole line from one that was cut short by a kill.
+            // The full stop tells a complete line from one that a kill cut short.
             eprintln!("flushed {number} .");
         }
     }
 }
 
 #[test]
-fn a_killed_process_loses_only_the_last_rows_and_none_that_was_flushed() {
+fn killed_processes_lose_only_unflushed_rows() {
     let store = store();
     drop(store.db);
     let mut child = Command::new(env::current_exe().unwrap())

@@ -1,5 +1,5 @@
-//! A store whose file is deleted or replaced while a program has it open: what is acknowledged from
-//! then on is in the file that the path leads to.
+//! A store whose file is deleted or replaced while a program has it open: rows acknowledged from
+//! then on are in the file that the path leads to.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ fn record(db: &Db) -> i64 {
     db.record_json("ticks", TICK).unwrap()
 }
 
-/// A closed store beside the other, with so many ticks.
+/// Creates a closed store with this many ticks beside the other one.
 fn closed_store_beside(store: &TestStore, ticks: i64) -> std::path::PathBuf {
     let path = store.path.with_file_name("other.db");
     let other = Db::open_path(&path).unwrap();
@@ -30,7 +30,7 @@ fn ticks_at(path: &Path) -> usize {
 }
 
 #[test]
-fn a_deleted_store_is_made_again() {
+fn deleted_stores_are_created_again() {
     let store = store();
     assert_eq!(record(&store.db), 1);
     let reader = Db::open_read_only(&store.path).unwrap();
@@ -53,7 +53,7 @@ fn a_deleted_store_is_made_again() {
 }
 
 #[test]
-fn rows_go_into_a_store_that_was_moved_over() {
+fn rows_go_to_a_store_renamed_over() {
     let store = store();
     let reader = Db::open_read_only(&store.path).unwrap();
     assert_eq!(record(&store.db), 1);
@@ -65,14 +65,15 @@ fn rows_go_into_a_store_that_was_moved_over() {
 }
 
 #[test]
-fn a_write_that_waits_goes_into_the_new_file() {
+fn waiting_writes_go_to_the_new_file() {
     let store = store();
     let other = closed_store_beside(&store, 4);
     let holder = open_past_the_crate(&store.path);
     let txn = holder.begin_write().unwrap();
     let id = thread::scope(|scope| {
         let waiting = scope.spawn(|| record(&store.db));
-        // It waits for the lock by now, most likely. If it does not, it must go there all the same.
+        // By now it most likely waits for the lock. If not, its rows must go to the new file all
+        // the same.
         thread::sleep(Duration::from_millis(200));
         fs::rename(other, &store.path).unwrap();
         txn.abort().unwrap();
@@ -83,7 +84,7 @@ fn a_write_that_waits_goes_into_the_new_file() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_in_its_place() {
+fn a_non_store_in_its_place_is_refused() {
     let store = store();
     fs::remove_file(&store.path).unwrap();
     fs::write(&store.path, "something else").unwrap();
@@ -94,10 +95,10 @@ fn what_is_no_store_is_refused_in_its_place() {
     assert_eq!(fs::read(&store.path).unwrap(), b"something else");
 }
 
-/// Set for the process that is to change its directory.
+/// Set for the child process that changes its directory.
 const CHILD: &str = "NETSKY_TEST_CHANGES_DIRECTORY";
 
-/// Not a test in itself: a process has one directory for all its threads, so this one runs alone.
+/// Not a test itself: a process has one working directory for all threads, so this needs its own.
 #[test]
 fn child_that_changes_its_directory() {
     if env::var_os(CHILD).is_none() {

@@ -1,5 +1,5 @@
-//! Rows as other programs write them: all that the format allows is read, and all that it does not
-//! is an error that names the row. Nothing is guessed.
+//! Rows as other programs write them: everything that the format allows is read, and everything
+//! else is an error that names the row. Nothing is guessed.
 
 use chrono::{DateTime, Utc};
 use netsky_db::{Error, TABLES};
@@ -19,7 +19,7 @@ fn reason_of(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_row_that_is_no_json_object_is_corrupt() {
+fn rows_must_be_json_objects() {
     for bytes in [
         "",
         " ",
@@ -47,7 +47,7 @@ fn a_row_that_is_no_json_object_is_corrupt() {
 }
 
 #[test]
-fn a_required_key_that_is_missing_or_null_makes_a_row_corrupt() {
+fn missing_required_keys_are_corrupt() {
     let store = store();
     for table in TABLES {
         for column in table.columns() {
@@ -71,7 +71,7 @@ fn a_required_key_that_is_missing_or_null_makes_a_row_corrupt() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_makes_a_row_corrupt_and_says_what_was_found() {
+fn wrong_types_are_corrupt_and_reported() {
     for (wrong, said) in [
         (json!(1), "source should be text, found an integer"),
         (json!(1.5), "source should be text, found a fraction"),
@@ -100,7 +100,7 @@ fn a_value_of_the_wrong_type_makes_a_row_corrupt_and_says_what_was_found() {
 }
 
 #[test]
-fn a_time_outside_the_span_or_of_another_form_makes_a_row_corrupt() {
+fn invalid_times_are_corrupt() {
     for (time, said) in [
         ("2262-04-11T23:47:17Z", "outside 1677-09-21 to 2262-04-11"),
         ("1677-09-21T00:12:43Z", "outside 1677-09-21 to 2262-04-11"),
@@ -115,7 +115,7 @@ fn a_time_outside_the_span_or_of_another_form_makes_a_row_corrupt() {
 }
 
 #[test]
-fn a_key_that_stands_twice_makes_a_row_corrupt_unless_it_is_unknown() {
+fn duplicate_known_keys_are_corrupt() {
     let twice = TICK.replace("\"source\"", "\"source\":\"b\",\"source\"");
     assert_eq!(reason_of(twice.as_bytes()), "source stands twice");
     let store = store();
@@ -125,18 +125,18 @@ fn a_key_that_stands_twice_makes_a_row_corrupt_unless_it_is_unknown() {
 }
 
 #[test]
-fn keys_may_come_in_any_order_with_white_space_and_escapes() {
+fn any_key_order_whitespace_and_escapes_are_read() {
     let store = store();
     let row = " { \"detail_json\" : \"\\ud83e\\udd80\\u00e9\\/\" ,\n\t\"sour\\u0063e\":\"a\",\"ts_utc\":\"2026-04-15T23:00:00Z\" } ";
     store_past_the_crate(&store.path, "ticks", 1, row.as_bytes());
     assert_eq!(rows(&store.db, "SELECT source, detail_json FROM ticks")[0]["detail_json"], "🦀é/");
-    // Half of a surrogate pair is no character.
+    // Half of a surrogate pair is not a character.
     let lone = row.replace("\\ud83e\\udd80", "\\ud83e");
     assert!(reason_of(lone.as_bytes()).contains("invalid JSON"));
 }
 
 #[test]
-fn a_corrupt_value_in_a_column_that_is_not_asked_for_is_not_looked_at() {
+fn unprojected_corrupt_values_are_ignored() {
     let store = store();
     store_past_the_crate(&store.path, "ticks", 1, TICK.replace("\"a\"", "7").as_bytes());
     assert_eq!(value(&store.db, "SELECT detail_json FROM ticks"), "{}");
@@ -146,7 +146,7 @@ fn a_corrupt_value_in_a_column_that_is_not_asked_for_is_not_looked_at() {
 }
 
 #[test]
-fn a_corrupt_row_that_a_limit_stops_before_does_no_harm() {
+fn limits_stop_before_corrupt_rows() {
     let store = store();
     for id in 1..=3 {
         store_past_the_crate(&store.path, "ticks", id, TICK.as_bytes());
@@ -157,7 +157,7 @@ fn a_corrupt_row_that_a_limit_stops_before_does_no_harm() {
 }
 
 #[test]
-fn the_error_of_a_corrupt_row_comes_through_any_plan_as_itself() {
+fn corrupt_row_errors_pass_through_any_plan() {
     let store = store();
     store_past_the_crate(&store.path, "ticks", 1, TICK.as_bytes());
     store_past_the_crate(&store.path, "ticks", 15_000, b"nonsense");
@@ -177,7 +177,7 @@ fn the_error_of_a_corrupt_row_comes_through_any_plan_as_itself() {
 }
 
 #[test]
-fn ten_megabytes_in_one_text_come_back() {
+fn texts_of_ten_megabytes_are_returned() {
     let store = store();
     let body = "m\u{0}\"🦀".repeat(10_000_000 / 7);
     for _ in 0..3 {
@@ -193,7 +193,7 @@ fn ten_megabytes_in_one_text_come_back() {
 }
 
 #[test]
-fn a_time_that_cannot_be_stored_is_refused_by_name_and_nothing_is_written() {
+fn unstorable_times_are_refused() {
     let store = store();
     for time in ["1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "+10000-01-01T00:00:00Z"] {
         let time: DateTime<Utc> = time.parse().unwrap();

@@ -1,5 +1,5 @@
-//! Many threads on one store, and a store that is busy: every row is stored once, and no call waits longer
-//! than it may.
+//! Many threads on one store, and a busy store: every row is stored once, and no call waits longer
+//! than its timeout.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn impatient() -> OpenOptions {
 }
 
 #[test]
-fn a_call_that_waits_in_vain_says_so_and_stores_nothing() {
+fn calls_that_time_out_store_nothing() {
     let store = store();
     let db = impatient().open(&store.path).unwrap();
     let other = open_past_the_crate(&store.path);
@@ -24,7 +24,7 @@ fn a_call_that_waits_in_vain_says_so_and_stores_nothing() {
     assert!(error.to_string().contains("busy"), "{error}");
     let error = db.record_all([tick("in"), tick("vain")]).unwrap_err();
     assert!(matches!(error, Error::Busy { .. }), "{error}");
-    // Queries go on.
+    // Queries still work.
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);
 
     txn.abort().unwrap();
@@ -36,7 +36,7 @@ fn a_call_that_waits_in_vain_says_so_and_stores_nothing() {
 }
 
 #[test]
-fn who_would_not_wait_at_all_records_where_nobody_else_writes() {
+fn a_zero_timeout_records_without_contention() {
     let store = store();
     drop(store.db);
     let db = OpenOptions::new().busy_timeout(Duration::ZERO).open(&store.path).unwrap();
@@ -44,7 +44,7 @@ fn who_would_not_wait_at_all_records_where_nobody_else_writes() {
 }
 
 #[test]
-fn opening_waits_no_longer_than_told_and_holds_up_no_other_store() {
+fn opening_times_out_without_blocking_other_stores() {
     let (held, free) = (store(), store());
     drop(held.db);
     let other = open_past_the_crate(&held.path);

@@ -1,4 +1,4 @@
-//! Answers in the order that was asked for.
+//! Answers in the requested order.
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -8,7 +8,8 @@ use netsky_db::McpToolCallRecord;
 use netsky_testing::{TestStore, rows, store, ticks_by_second, value};
 use serde_json::json;
 
-/// Ten thousand ticks, one a second, and calls of tools of which every third took no time.
+/// Returns a store with ten thousand ticks, one a second, and tool calls, of which every third has
+/// a duration of 0.
 fn ticks_and_calls() -> TestStore {
     let store = ticks_by_second(10_000);
     let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
@@ -67,7 +68,7 @@ fn set_operations_of_limited_queries_are_planned() {
 }
 
 #[test]
-fn a_condition_protects_what_is_sorted_by() {
+fn conditions_guard_sort_keys() {
     let store = ticks_and_calls();
     let sql = "SELECT id FROM mcp_tool_calls WHERE duration_ms > 0
                ORDER BY 1000000 / duration_ms DESC, id LIMIT 3";
@@ -78,7 +79,7 @@ fn a_condition_protects_what_is_sorted_by() {
     assert_eq!(value(&store.db, sql), 1_000);
     for (from, condition, count) in [
         ("mcp_tool_calls", "ts_utc_start < '2026-04-03T00:00:03Z' AND 3000 / duration_ms > 1", 2),
-        // Of several conditions the optimizer puts comparisons with a value last.
+        // The optimizer moves comparisons with a value to the end of several conditions.
         ("mcp_tool_calls", "tool LIKE 'B%' AND duration_ms > 0 AND 3000 / duration_ms > 1", 1_000),
         ("mcp_tool_calls", "3000 / duration_ms > 1 AND duration_ms <> 0 AND tool LIKE 'B%'", 1_000),
         (
@@ -96,7 +97,7 @@ fn a_condition_protects_what_is_sorted_by() {
             "n NOT IN (833) AND n NOT IN (47) AND n - n <> 0 AND 10 / (n - n) > 1",
             0,
         ),
-        // What stands there twice is not computed of the rows that the other condition leaves out.
+        // A repeated expression is not computed for rows that the other condition excludes.
         (
             "mcp_tool_calls",
             "3000 / duration_ms > 1 AND 3000 / duration_ms < 9 AND duration_ms <> 0",
@@ -112,7 +113,7 @@ fn a_condition_protects_what_is_sorted_by() {
             "source::int > 5 AND source::int < 9 AND source ~ '^[0-9]+$'",
             0,
         ),
-        // A remainder of a number that is not zero does not fail, and a cast may guard a division.
+        // A remainder by a number other than zero cannot fail, and a cast may guard a division.
         (
             "(SELECT id % 5 AS n FROM ticks) t",
             "n BETWEEN 28904 AND 1 AND n > 0 AND 1000000 / n >= 119",
@@ -124,7 +125,7 @@ fn a_condition_protects_what_is_sorted_by() {
              AND 1000000 / duration_ms < 218",
             0,
         ),
-        // No scan takes on these.
+        // No scan applies these.
         (
             "(SELECT * FROM mcp_tool_calls ORDER BY id LIMIT 900) c",
             "duration_ms > 0 AND 3000 / duration_ms > 3 AND 6000 / duration_ms > 7",
@@ -141,7 +142,7 @@ fn a_condition_protects_what_is_sorted_by() {
     }
 }
 
-/// A session on many partitions of small batches.
+/// Returns a session with many partitions and small batches.
 fn many_partitions(store: &TestStore) -> SessionContext {
     let session = store.db.session().unwrap();
     for (option, value) in [("target_partitions", "4"), ("batch_size", "64")] {
@@ -152,7 +153,7 @@ fn many_partitions(store: &TestStore) -> SessionContext {
 }
 
 #[test]
-fn a_sort_by_an_expression_is_planned_on_many_partitions() {
+fn expression_sorts_are_planned_on_many_partitions() {
     let store = ticks_and_calls();
     let session = many_partitions(&store);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -192,8 +193,8 @@ fn a_key_within_another_key_is_not_mistaken() {
         ("id, tool", "CASE WHEN duration_ms % 2 = 0 THEN -duration_ms ELSE id END, id DESC"),
         ("id, source, success", "id - 2 * duration_ms, id DESC"),
         ("id", "duration_ms % 3 + id % 5, duration_ms, id"),
-        // The scan filters by fewer columns than it puts out, so that both columns of the first key stand
-        // elsewhere in what it filters.
+        // The scan outputs other columns than it filters by, so that both columns of the first key
+        // have other positions in the filter's input.
         ("id, source, tool", "duration_ms % (7 + success::int), duration_ms DESC, id"),
     ] {
         let sql = format!("SELECT {columns} FROM mcp_tool_calls ORDER BY {order}");
@@ -202,7 +203,7 @@ fn a_key_within_another_key_is_not_mistaken() {
 }
 
 #[test]
-fn a_limited_sort_of_a_union_goes_by_all_keys() {
+fn topk_of_a_union_uses_all_keys() {
     let store = ticks_and_calls();
     let source = "(SELECT 'tick' AS kind, ts_utc AS t, id FROM ticks WHERE id > 5000
                    UNION ALL SELECT 'call', ts_utc_start, id FROM mcp_tool_calls
@@ -215,7 +216,7 @@ fn a_limited_sort_of_a_union_goes_by_all_keys() {
 }
 
 #[test]
-fn keys_of_one_value_are_planned() {
+fn constant_keys_are_planned() {
     let store = ticks_and_calls();
     for (sql, count) in [
         ("SELECT id, 7 AS x FROM ticks WHERE source = 'odd' ORDER BY source, x, id % 3, id", 5_000),
@@ -231,7 +232,7 @@ fn keys_of_one_value_are_planned() {
 }
 
 #[test]
-fn an_offset_below_a_sort_skips_only_its_rows() {
+fn offsets_below_a_sort_are_kept() {
     let store = ticks_and_calls();
     for (from, order, right) in [
         ("SELECT id FROM ticks ORDER BY id DESC LIMIT 3 OFFSET 64", "id DESC", [9936, 9935, 9934]),
@@ -262,7 +263,7 @@ fn an_offset_below_a_sort_skips_only_its_rows() {
 }
 
 #[test]
-fn inputs_of_a_union_may_be_empty() {
+fn unions_may_have_empty_inputs() {
     let store = ticks_and_calls();
     let sql = "SELECT source FROM ticks WHERE id IN (1) AND id IN (2)
                UNION ALL (SELECT tool FROM mcp_tool_calls ORDER BY id DESC LIMIT 1)";
@@ -270,7 +271,7 @@ fn inputs_of_a_union_may_be_empty() {
 }
 
 #[test]
-fn an_aggregate_of_an_aggregate_is_its_own() {
+fn nested_aggregates_are_not_confused() {
     let store = ticks_and_calls();
     for (sql, answer) in [
         (
@@ -294,7 +295,7 @@ fn an_aggregate_of_an_aggregate_is_its_own() {
 }
 
 #[test]
-fn a_largest_value_hides_no_row_from_a_filtered_aggregate() {
+fn max_hides_no_row_from_filtered_aggregates() {
     let store = ticks_and_calls();
     let session = many_partitions(&store);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -331,7 +332,7 @@ fn a_computed_key_is_planned_on_many_partitions() {
 netsky_db::tables! {
     static SWITCH_TABLES;
 
-    /// Switches that may have been left alone.
+    /// Switches that may be unset.
     #[table = "switches"]
     pub struct SwitchRecord {
         /// Whether it is on.
@@ -346,8 +347,9 @@ netsky_db::tables! {
     }
 }
 
-/// DataFusion 55.2 loses sight of the repeated keys while it plans the sorts of several partitions, and
-/// again when it moves the sort into the union. The plan is made once more without either.
+/// DataFusion 55.2 loses track of the repeated keys while it plans the sorts of several partitions,
+/// and again when it pushes the sort into the union. The query is then planned again without
+/// either.
 #[test]
 fn sorts_of_unions_by_repeated_columns_are_planned() {
     let store = store();

@@ -1,4 +1,4 @@
-//! What SQL may say, what it may not, and from where it can be asked.
+//! Which SQL is allowed, which is not, and where it can be run from.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn ids(db: &Db, condition: &str) -> Vec<i64> {
 }
 
 #[test]
-fn times_compare_with_texts_as_instants() {
+fn times_compare_with_text_literals() {
     let store = with_ticks(&THREE_TIMES);
     for (condition, expected) in [
         ("ts_utc >= '2026-04-03T00:00:00Z'", &[2, 3][..]),
@@ -48,7 +48,7 @@ fn times_compare_with_texts_as_instants() {
 }
 
 #[test]
-fn sql_written_for_text_times_sees_them_as_stored() {
+fn text_operations_see_times_in_stored_form() {
     let store = with_ticks(&THREE_TIMES);
     for (condition, expected) in [
         ("ts_utc LIKE '2026-04-03%'", &[2, 3][..]),
@@ -146,7 +146,7 @@ fn times_print_as_they_are_stored() {
 }
 
 #[test]
-fn json_columns_open_with_functions_and_operators() {
+fn json_functions_and_operators_read_columns() {
     let store = with_ticks(&THREE_TIMES);
     for (expression, expected) in [
         ("json_get_int(detail_json, 'n')", json!(1)),
@@ -164,7 +164,7 @@ fn json_columns_open_with_functions_and_operators() {
 }
 
 #[test]
-fn an_order_by_what_a_filter_casts_is_kept() {
+fn sorts_by_filtered_casts_are_kept() {
     let store =
         with_ticks(&["2026-04-03T05:00:00Z", "2026-04-03T07:00:00Z", "2026-04-03T06:00:00Z"]);
     let numbered = "(SELECT id, ts_utc, id / 2.0 AS half, row_number() OVER (ORDER BY id) AS nth \
@@ -188,14 +188,14 @@ fn an_order_by_what_a_filter_casts_is_kept() {
 }
 
 #[test]
-fn an_answer_without_rows_still_has_its_header() {
+fn empty_answers_have_a_header() {
     let store = store();
     let table = store.db.query("SELECT id, ts_utc FROM ticks").unwrap();
     assert_eq!(table, "+----+--------+\n| id | ts_utc |\n+----+--------+\n+----+--------+");
 }
 
 #[test]
-fn nothing_but_a_query_runs() {
+fn only_queries_run() {
     let store = with_ticks(&THREE_TIMES);
     let outside = store.path.with_file_name("outside");
     let out = outside.display();
@@ -254,7 +254,7 @@ fn sql_reaches_no_file() {
 }
 
 #[test]
-fn queries_about_queries_run() {
+fn nested_queries_run() {
     let store = with_ticks(&THREE_TIMES);
     for sql in [
         "EXPLAIN SELECT * FROM ticks",
@@ -278,7 +278,7 @@ fn queries_about_queries_run() {
 }
 
 #[test]
-fn sql_that_does_not_parse_is_refused_with_the_place() {
+fn syntax_errors_name_the_position() {
     let store = store();
     for (sql, said) in [
         ("SELEC 1", "Line: 1, Column: 1"),
@@ -296,7 +296,7 @@ fn sql_that_does_not_parse_is_refused_with_the_place() {
 }
 
 #[test]
-fn lists_with_nulls_mean_what_sql_says() {
+fn in_lists_with_nulls_follow_sql() {
     let store = store();
     let with = |values: &str, condition: &str| {
         value(
@@ -327,7 +327,7 @@ fn lists_with_nulls_mean_what_sql_says() {
     ] {
         assert_eq!(with(rows, condition), right, "{condition}");
     }
-    // Lists of keys are still looked up.
+    // Lists of keys still become point lookups.
     let store = with_ticks(&THREE_TIMES);
     for (list, right) in [
         ("id IN (1, 3)", &[1, 3][..]),
@@ -362,7 +362,7 @@ fn distinct_from_binds_as_a_comparison() {
 }
 
 #[test]
-fn a_value_may_stand_on_either_side() {
+fn comparisons_work_in_either_order() {
     let store = with_ticks(&THREE_TIMES);
     let all = value(&store.db, "SELECT count(*) FROM ticks WHERE source = 'cron'");
     assert_ne!(all, 0);
@@ -382,7 +382,7 @@ fn a_value_may_stand_on_either_side() {
 }
 
 #[test]
-fn a_key_may_stand_twice_in_an_order() {
+fn sort_keys_may_repeat() {
     let store = store();
     let table = "(VALUES (1, 2), (1, 3), (2, 1)) t(a, b)";
     for (select, rest) in [
@@ -403,11 +403,11 @@ fn a_key_may_stand_twice_in_an_order() {
     assert_eq!(twice.len(), 2);
 }
 
-/// A statement of a shape with so many of what makes it deep.
+/// Returns a statement that repeats the part that makes it deep this many times.
 type Shape = fn(usize) -> String;
 
 #[test]
-fn sql_too_large_is_refused_by_its_bound() {
+fn oversized_sql_is_refused_with_the_limit() {
     let store = with_ticks(&THREE_TIMES);
     let shapes: [(Shape, usize, usize); 11] = [
         (|n| format!("SELECT 1 FROM ticks WHERE {}", vec!["id=7"; n].join(" OR ")), 2_100, 20_090),
@@ -445,7 +445,7 @@ fn sql_too_large_is_refused_by_its_bound() {
             other => panic!("{:.60}: {other:?}", shape(1)),
         }
     }
-    // 50 MB, by length, by operators and without any.
+    // 50 MB in total, large by length, by operators and without any.
     let long = [
         format!("SELECT 1 /*{}*/", " ".repeat(50 << 20)),
         format!("SELECT 1 IN (1{})", ",1".repeat(25 << 20)),
@@ -458,7 +458,7 @@ fn sql_too_large_is_refused_by_its_bound() {
             other => panic!("{other:?}"),
         }
     }
-    // Long, and not deep.
+    // Long, but not deep.
     let numbers = (0..200_000).map(|n| format!("-{n}")).collect::<Vec<_>>().join(",");
     assert_eq!(ids(&store.db, &format!("-id IN ({numbers})")), [1, 2, 3]);
     let arms = (0..20_000).map(|n| format!(" WHEN id = {n} THEN {n}")).collect::<String>();
@@ -466,7 +466,7 @@ fn sql_too_large_is_refused_by_its_bound() {
 }
 
 #[test]
-fn arrows_in_a_row_are_one_path() {
+fn chained_arrows_become_one_path() {
     let store = store();
     let json = r#"{"a":{"b":[{"c":"x","d":null,"s":"{\"k\":1}"},7]},"n":1}"#;
     let paths: [&[&str]; 10] = [
@@ -484,7 +484,7 @@ fn arrows_in_a_row_are_one_path() {
     for path in paths {
         let (last, before) = path.split_last().unwrap();
         let arrows = before.iter().map(|key| format!("->{key}")).collect::<String>();
-        // A key that is no literal is looked up by itself.
+        // A key that is not a literal is looked up separately.
         let nested = before.iter().fold("j".to_owned(), |j, key| format!("json_get({j}, {key})"));
         for (arrow, function) in [("->", "json_get"), ("->>", "json_as_text")] {
             let sql = format!(
@@ -495,7 +495,7 @@ fn arrows_in_a_row_are_one_path() {
             assert_eq!(answer.column(0), answer.column(1), "{sql}");
         }
     }
-    // The name of the whole is as it was.
+    // The name of the whole expression is unchanged.
     let plan = store.db.query(&format!("SELECT j->'a'->>'b' FROM (VALUES ('{json}')) t(j)"));
     assert!(plan.unwrap().contains("j -> 'a' ->> 'b'"));
     let deep = store.db.query_batches(&format!("SELECT '{{}}'{}", "->>'a'".repeat(60)));
@@ -503,7 +503,7 @@ fn arrows_in_a_row_are_one_path() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_nearest() {
+fn unknown_names_get_suggestions() {
     let store = store();
     for (sql, unknown, near) in [
         ("SELECT * FROM mesages", "mesages", "messages"),
@@ -536,7 +536,7 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 }
 
 #[test]
-fn query_works_in_plain_code_and_inside_any_runtime() {
+fn query_works_with_and_without_a_runtime() {
     let store = with_ticks(&THREE_TIMES);
     let db = store.db.clone();
     let ask = move || assert_eq!(value(&db, "SELECT COUNT(*) FROM ticks"), 3);
@@ -569,7 +569,7 @@ fn a_db_can_be_dropped_inside_a_runtime() {
 }
 
 #[test]
-fn an_answer_streams_on_any_executor_and_may_be_left_early() {
+fn streams_work_on_any_executor() {
     let store = store();
     let tick = |n: i64| json!({"ts_utc": "2026-04-15T23:00:00Z", "source": n.to_string(), "detail_json": "{}"});
     let lines: String = (0..50_000).map(|n| format!("{}\n", tick(n))).collect();
@@ -587,7 +587,7 @@ fn an_answer_streams_on_any_executor_and_may_be_left_early() {
         answer.next().await.unwrap().unwrap()
     });
     assert!(first.num_rows() <= 8_192);
-    // What was left behind holds nothing up: the store can be written and asked at once.
+    // Abandoned streams block nothing: the store can be written and queried at once.
     store.db.record_tick(Utc::now(), "x", "{}").unwrap();
     assert_eq!(value(&store.db, "SELECT COUNT(*) FROM ticks"), 50_001);
 
@@ -596,7 +596,7 @@ fn an_answer_streams_on_any_executor_and_may_be_left_early() {
 }
 
 #[test]
-fn a_limit_reads_no_more_rows_than_it_needs() {
+fn limits_read_only_needed_rows() {
     let store = store();
     let lines = "{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"source\":\"a\",\"detail_json\":\"{}\"}\n"
         .repeat(20_000);
@@ -608,7 +608,7 @@ fn a_limit_reads_no_more_rows_than_it_needs() {
 }
 
 #[tokio::test]
-async fn a_provider_in_a_session_of_ones_own_sees_what_is_committed_when_a_query_runs() {
+async fn foreign_sessions_see_the_latest_commit() {
     let store = with_ticks(&THREE_TIMES);
     let own = SessionContext::new();
     own.register_table("heartbeats", store.db.table("ticks").unwrap()).unwrap();
@@ -629,7 +629,7 @@ async fn a_provider_in_a_session_of_ones_own_sees_what_is_committed_when_a_query
 }
 
 #[test]
-fn one_query_sees_one_snapshot_whatever_is_recorded_meanwhile() {
+fn a_query_reads_one_snapshot() {
     let store = store();
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (db, stopped) = (store.db.clone(), Arc::clone(&stop));
@@ -650,13 +650,13 @@ fn one_query_sees_one_snapshot_whatever_is_recorded_meanwhile() {
 }
 
 netsky_db::tables! {
-    /// A table of somebody else's.
+    /// A table declared by another program.
     pub static FOREIGN_TABLES;
 
     /// Finished builds.
     #[table = "builds"]
     pub struct BuildRecord<'a> {
-        /// When the build ended.
+        /// The time at which the build ended.
         pub ts_utc: DateTime<Utc>,
         /// What was built.
         #[max_chars = 3]
@@ -674,7 +674,7 @@ netsky_db::tables! {
 }
 
 #[test]
-fn a_table_of_ones_own_is_recorded_and_queried_like_any_other() {
+fn custom_tables_work_like_builtin_ones() {
     let store = store();
     let db = store.db.with_tables(FOREIGN_TABLES).unwrap();
     let ts_utc = DateTime::UNIX_EPOCH;
@@ -693,7 +693,7 @@ fn a_table_of_ones_own_is_recorded_and_queried_like_any_other() {
     assert!(matches!(db.with_tables(FOREIGN_TABLES), Err(Error::TableExists { .. })));
     assert!(matches!(store.db.query("SELECT * FROM builds"), Err(Error::UnknownTable { .. })));
 
-    // Whoever opens the store for reading only can know the tables too.
+    // A read-only `Db` can have the tables too.
     let reader = Db::open_read_only(&store.path).unwrap().with_tables(FOREIGN_TABLES).unwrap();
     assert_eq!(value(&reader, "SELECT COUNT(*) FROM numbers"), 101);
 }

@@ -1,5 +1,5 @@
-//! Days, weeks and months of a time zone: a filter on local time gives what it gives row by row, and
-//! still leaves out the blocks of other days.
+//! Days, weeks and months of a time zone: a filter on local time returns the same rows as when it
+//! is evaluated row by row, and still prunes the blocks of other days.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::TickRecord;
@@ -7,7 +7,8 @@ use netsky_testing::{TestStore, store, value};
 
 const ZONES: [&str; 6] = [
     "Europe/Berlin",
-    // Clocks went back at 00:01, so that a minute of the next day came before the last hour of this one.
+    // Clocks were set back at 00:01, so that a minute of the next day came before the last hour of
+    // this one.
     "America/St_Johns",
     "Pacific/Apia",
     "+02:00",
@@ -15,7 +16,7 @@ const ZONES: [&str; 6] = [
     "UTC",
 ];
 
-/// A tick every 7 minutes for two weeks around each of the times.
+/// Returns a store with a tick every 7 minutes for two weeks around each of the times.
 fn ticks(around: &[&str]) -> TestStore {
     let store = store();
     let rows = around.iter().flat_map(|time| {
@@ -27,7 +28,7 @@ fn ticks(around: &[&str]) -> TestStore {
     store
 }
 
-/// `IS TRUE` keeps the filter from being a range.
+/// Compares with the same filter under `IS TRUE`, which keeps it from becoming a range.
 fn assert_as_row_by_row(store: &TestStore, condition: &str) -> u64 {
     let count = |condition: &str| {
         value(&store.db, &format!("SELECT count(*) FROM ticks WHERE {condition}"))
@@ -66,7 +67,7 @@ fn filters_on_local_time_agree_with_rows() {
         check(format!("ts_utc::date::timestamp AT TIME ZONE '{zone}' < '2026-01-01T00:00:00Z'"));
         check(format!("date_trunc('week', date_trunc('day', {local})) = '2026-03-22T23:00:00Z'"));
         if zone.starts_with(['+', '-']) {
-            // In other zones there are readings that no clock shows, which is an error.
+            // Other zones have local times that clocks skip, for which the cast fails.
             check(format!("ts_utc < (ts_utc::timestamp AT TIME ZONE '{zone}')"));
         }
     }
@@ -74,7 +75,7 @@ fn filters_on_local_time_agree_with_rows() {
 }
 
 #[test]
-fn a_local_day_is_right_through_an_outer_query() {
+fn local_days_work_in_outer_queries() {
     let store = ticks(&["2026-03-29T01:00:00Z"]);
     let count = |inner: &str| {
         let sql = format!(
@@ -82,7 +83,7 @@ fn a_local_day_is_right_through_an_outer_query() {
         );
         value(&store.db, &sql)
     };
-    // The day on which clocks go forward has 23 hours.
+    // The day on which clocks are set forward has 23 hours.
     let minutes = [("UTC", 24 * 60), ("Europe/Berlin", 23 * 60), ("Asia/Tokyo", 24 * 60)];
     for (zone, minutes) in minutes {
         let expected = minutes / 7;
@@ -92,7 +93,7 @@ fn a_local_day_is_right_through_an_outer_query() {
 }
 
 #[test]
-fn a_local_day_leaves_out_blocks_of_other_days() {
+fn local_days_prune_other_blocks() {
     let store = ticks(&["2026-03-29T01:00:00Z"]);
     let plan = store
         .db

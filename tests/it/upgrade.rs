@@ -1,5 +1,5 @@
-//! Stores of netsky-db 0.1.6, written here by the redb that it used: upgraded once, with every row,
-//! and whole at every moment.
+//! Stores of netsky-db 0.1.6, written here by the version of redb that it used: they are upgraded
+//! once, with every row, and are complete at every instant.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use netsky_testing::{
 };
 
 #[test]
-fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_ids() {
+fn stores_of_0_1_6_keep_rows_and_ids() {
     let old = old_store();
     let db = Db::open_path(&old.path).unwrap();
     assert_eq!(db.upgraded_from(), Some(&*fs::canonicalize(&old.backups()[0]).unwrap()));
@@ -29,7 +29,7 @@ fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_id
             expected.insert("id".to_owned(), id.into());
             assert_eq!(row, expected);
         }
-        // Answered from the zones, which are built while opening.
+        // Answered from the zones, which are built when the store is opened.
         assert_eq!(value(&db, &format!("SELECT count(*) FROM {name}")), count_of(table));
     }
     old.assert_upgraded();
@@ -40,7 +40,7 @@ fn a_store_of_0_1_6_opens_with_every_row_byte_for_byte_and_gives_out_the_next_id
 }
 
 #[test]
-fn the_backup_is_the_old_file_and_netsky_db_0_1_6_can_go_on_with_it() {
+fn the_kept_file_still_works_in_0_1_6() {
     let old = old_store();
     drop(Db::open_path(&old.path).unwrap());
     let backup = &old.backups()[0];
@@ -60,7 +60,7 @@ fn the_backup_is_the_old_file_and_netsky_db_0_1_6_can_go_on_with_it() {
     let ticks = TABLES.iter().find(|table| table.name() == "ticks").unwrap();
     add_old(&db, ticks, &[(6, old_row(ticks, 6))]);
     drop(db);
-    // The store does not have it: the two are not one file any more.
+    // The store does not have it: the two are different files now.
     assert_has_all_rows(&old.path);
 }
 
@@ -90,7 +90,7 @@ fn a_symbolic_link_to_an_old_store_stays_one() {
 }
 
 #[test]
-fn who_only_reads_an_old_store_is_told_what_to_run_and_changes_nothing() {
+fn read_only_opening_does_not_upgrade() {
     let old = old_store();
     let error = Db::open_read_only(&old.path).unwrap_err();
     assert!(matches!(&error, Error::UpgradeRequired { path } if *path == old.path), "{error:?}");
@@ -99,7 +99,7 @@ fn who_only_reads_an_old_store_is_told_what_to_run_and_changes_nothing() {
 }
 
 #[test]
-fn a_store_that_was_upgraded_is_not_upgraded_again() {
+fn upgraded_stores_are_not_upgraded_again() {
     let old = old_store();
     drop(Db::open_path(&old.path).unwrap());
     for _ in 0..2 {
@@ -110,7 +110,7 @@ fn a_store_that_was_upgraded_is_not_upgraded_again() {
 }
 
 #[test]
-fn an_upgrade_that_was_interrupted_is_begun_anew_or_finished_by_the_next_open() {
+fn the_next_open_finishes_interrupted_upgrades() {
     type State = fn(&Old);
     let states: [(&str, State); 7] = [
         ("while the copy was written", |old| {
@@ -122,7 +122,7 @@ fn an_upgrade_that_was_interrupted_is_begun_anew_or_finished_by_the_next_open() 
         ("while the copy was upgraded", |old| {
             let copy = old.dir.path().join("meta.redb-v3.tmp");
             let mut bytes = old.bytes.clone();
-            bytes[9] |= 2; // redb's mark of a file that is not closed
+            bytes[9] |= 2; // redb's flag for a file that was not closed
             bytes[192..320].fill(0xAA);
             fs::write(copy, bytes).unwrap();
         }),
@@ -153,7 +153,7 @@ fn an_upgrade_that_was_interrupted_is_begun_anew_or_finished_by_the_next_open() 
 }
 
 #[test]
-fn a_backup_of_another_day_does_not_serve_for_today() {
+fn backups_with_other_content_are_not_reused() {
     let old = old_store();
     let backup = |day| old.dir.path().join(format!("meta.redb-v2-2026010{day}000000.bak"));
     let mut bytes = old.bytes.clone();
@@ -171,7 +171,7 @@ fn a_backup_of_another_day_does_not_serve_for_today() {
 }
 
 #[test]
-fn threads_that_open_an_old_store_at_once_upgrade_it_once() {
+fn concurrent_opens_upgrade_once() {
     let old = old_store();
     let upgrades: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..6)
@@ -184,7 +184,7 @@ fn threads_that_open_an_old_store_at_once_upgrade_it_once() {
 }
 
 #[test]
-fn a_store_that_0_1_6_has_open_is_said_to_be_locked_and_upgraded_later() {
+fn stores_open_in_0_1_6_are_reported_locked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     let in_use = write_old(&path);
@@ -200,7 +200,7 @@ fn a_store_that_0_1_6_has_open_is_said_to_be_locked_and_upgraded_later() {
 
 #[cfg(unix)]
 #[test]
-fn an_upgrade_waits_for_a_lock_no_longer_than_told() {
+fn upgrades_time_out_waiting_for_a_lock() {
     let old = old_store();
     let holder = fs::File::open(old.dir.path()).unwrap();
     holder.lock().unwrap();
@@ -215,16 +215,16 @@ fn an_upgrade_waits_for_a_lock_no_longer_than_told() {
 }
 
 #[test]
-fn an_old_store_whose_writer_was_killed_is_upgraded_with_what_was_committed() {
+fn old_stores_of_killed_writers_are_upgraded() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let _in_use = write_old(file.path());
-    // As a kill leaves it: the file as it is while its writer has it open.
+    // A copy made while the writer has the file open, as a kill would leave it.
     let old = old_file(fs::read(file.path()).unwrap());
     drop(Db::open_path(&old.path).unwrap());
     old.assert_upgraded();
 }
 
-/// An old file with one table of numbers.
+/// Returns an old file with one table of numbers.
 fn old_file_with(table: &str, key: &str, value: i64) -> Old {
     let file = tempfile::NamedTempFile::new().unwrap();
     let db = redb2::Database::create(file.path()).unwrap();
@@ -237,7 +237,7 @@ fn old_file_with(table: &str, key: &str, value: i64) -> Old {
 }
 
 #[test]
-fn an_old_file_that_is_not_ours_or_too_new_is_refused_and_left_as_it_is() {
+fn foreign_or_newer_old_files_are_refused() {
     let theirs = old_file_with("theirs", "a", 1);
     match Db::open_path(&theirs.path) {
         Err(Error::NotAStore { path, reason }) => {
@@ -256,7 +256,7 @@ fn an_old_file_that_is_not_ours_or_too_new_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_damaged_old_file_is_refused_and_left_byte_for_byte() {
+fn damaged_old_files_are_refused_unchanged() {
     let whole = old_store();
     let length = whole.bytes.len();
     let mut damaged: Vec<Vec<u8>> = [65, 192, 319, 320, 4_096, length / 2, length - 1]
@@ -279,7 +279,7 @@ fn a_damaged_old_file_is_refused_and_left_byte_for_byte() {
 }
 
 #[test]
-fn one_changed_byte_in_a_row_of_an_old_file_is_noticed() {
+fn changed_bytes_in_old_rows_are_detected() {
     let old = old_store();
     let row = old_row(TABLES[0], 1_001);
     let mut bytes = old.bytes.clone();
@@ -290,7 +290,7 @@ fn one_changed_byte_in_a_row_of_an_old_file_is_noticed() {
     assert!(fs::read(&old.path).unwrap() == bytes);
 }
 
-/// A file in memory that can be written to a number of times.
+/// An in-memory file that allows a limited number of writes.
 #[derive(Debug, Clone)]
 struct CutOff {
     file: Arc<Mutex<Vec<u8>>>,
@@ -334,9 +334,9 @@ impl redb2::StorageBackend for CutOff {
     }
 }
 
-/// Somebody may have upgraded a store with redb's own call, in place, and have been interrupted.
+/// A program may have upgraded a store in place with redb's own call, and have been interrupted.
 #[test]
-fn a_file_that_was_half_upgraded_in_place_has_all_its_rows() {
+fn half_upgraded_files_keep_all_rows() {
     let mut formats = Vec::new();
     for writes in 0.. {
         let cut_off = CutOff {

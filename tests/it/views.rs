@@ -1,5 +1,5 @@
-//! The views: each gives what a plain reckoning over the same rows gives, and reads no more than it
-//! must.
+//! The views: each returns what a plain computation over the same rows returns, and reads no more
+//! than it must.
 
 mod models;
 mod pushdown;
@@ -9,7 +9,7 @@ use netsky_testing::{rows, store, value};
 use serde_json::json;
 
 #[test]
-fn a_view_has_the_columns_that_it_is_declared_with() {
+fn views_have_their_declared_columns() {
     let store = store();
     for view in VIEWS {
         let batches = store.db.query_batches(&format!("SELECT * FROM {}", view.name())).unwrap();
@@ -41,7 +41,7 @@ fn a_view_has_the_columns_that_it_is_declared_with() {
 }
 
 #[test]
-fn views_are_listed_and_described_as_tables_are() {
+fn views_are_listed_like_tables() {
     let store = store();
     let listed = rows(
         &store.db,
@@ -67,15 +67,15 @@ fn views_are_listed_and_described_as_tables_are() {
 }
 
 #[test]
-fn a_table_cannot_take_the_name_of_a_view() {
+fn tables_cannot_shadow_views() {
     netsky_db::tables! {
-        /// One too many.
+        /// A table whose name is taken.
         static TAKEN;
 
-        /// Nothing.
+        /// No rows.
         #[table = "v_timeline"]
         struct TimelineRecord {
-            /// Nothing.
+            /// A number.
             n: i64,
         }
     }
@@ -185,7 +185,7 @@ fn a_view_that_cannot_be_planned_is_refused() {
 }
 
 #[tokio::test]
-async fn a_session_has_the_views_and_can_have_more() {
+async fn sessions_accept_more_views() {
     let store = store();
     let session = store.db.session().unwrap();
     let sql = "CREATE VIEW v_own AS SELECT source FROM v_last_tick WHERE ticks > 1";
@@ -197,7 +197,7 @@ async fn a_session_has_the_views_and_can_have_more() {
 }
 
 #[test]
-fn costs_are_summed_exactly_however_large_they_are() {
+fn large_costs_are_summed_exactly() {
     let store = store();
     let call = |cost| {
         let row = format!(r#"{{"ts_utc":"2026-04-15T23:00:00Z","cost_usd_micros":{cost}}}"#);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A row by the names of its columns.
 pub type Row = Map<String, Value>;
 
-/// The rows of an answer, with times as they are stored.
+/// Returns the rows of an answer, with times in their stored form.
 pub fn rows(db: &Db, sql: &str) -> Vec<Row> {
     to_rows(&db.query_batches(sql).unwrap_or_else(|error| panic!("{sql}\n{error}")))
 }
@@ -24,7 +24,8 @@ fn to_rows(batches: &[RecordBatch]) -> Vec<Row> {
     serde_json::from_slice(&writer.into_inner()).unwrap()
 }
 
-/// A session that DataFusion makes, with the tables of the store and this number of partitions.
+/// Returns a session created by DataFusion, with the tables of the store and this number of
+/// partitions.
 pub fn foreign_session(db: &Db, partitions: usize) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(256);
     let session = SessionContext::new_with_config(config);
@@ -34,19 +35,19 @@ pub fn foreign_session(db: &Db, partitions: usize) -> SessionContext {
     session
 }
 
-/// The rows of an answer in a session that netsky-db did not make.
+/// Returns the rows of an answer in a session that netsky-db did not create.
 pub fn foreign_rows(session: &SessionContext, sql: &str) -> Vec<Row> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let answer = runtime.block_on(async { session.sql(sql).await?.collect().await });
     to_rows(&answer.unwrap_or_else(|error| panic!("{sql}\n{error}")))
 }
 
-/// The only value of an answer.
+/// Returns the only value of an answer.
 pub fn value(db: &Db, sql: &str) -> Value {
     only_value(&rows(db, sql), sql)
 }
 
-/// The only value of an answer in a session that netsky-db did not make.
+/// Returns the only value of an answer in a session that netsky-db did not create.
 pub fn foreign_value(session: &SessionContext, sql: &str) -> Value {
     only_value(&foreign_rows(session, sql), sql)
 }

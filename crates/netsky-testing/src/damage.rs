@@ -1,4 +1,4 @@
-//! Bytes of a file that are not what netsky-db wrote.
+//! Changes bytes of a file.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::dice::Dice;
 /// The size of redb's pages.
 const PAGE: usize = 4_096;
 
-/// Changes the first byte of the text wherever it is in the file, and returns the bytes of the file.
+/// Changes the first byte of the text wherever it occurs in the file, and returns the file's bytes.
 pub fn damage(path: &Path, text: &[u8]) -> Vec<u8> {
     let mut bytes = fs::read(path).unwrap();
     let places: Vec<usize> = bytes
@@ -25,14 +25,14 @@ pub fn damage(path: &Path, text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The numbers of the pages that are not empty.
+/// Returns the numbers of the pages that are not empty.
 pub fn used_pages(bytes: &[u8]) -> Vec<usize> {
     let pages = bytes.chunks(PAGE).enumerate();
     pages.filter(|(_, page)| page.iter().any(|byte| *byte != 0)).map(|(at, _)| at).collect()
 }
 
-/// A place in the file and the byte to put there. It is often in the header or at the start of a page:
-/// those are few bytes, and the ones that matter most.
+/// Picks a position in the file and the byte to put there. It is often in the header or at the
+/// start of a page: those are few bytes, and the ones that matter most.
 pub fn change(dice: &mut Dice, sound: &[u8], pages: &[usize]) -> (usize, u8) {
     loop {
         let page = pages[dice.below(pages.len() as u64) as usize] * PAGE;

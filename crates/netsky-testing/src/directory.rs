@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The names of the files in a directory, sorted.
+/// Returns the names of the files in a directory, sorted.
 pub fn names_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(dir)
         .unwrap()

@@ -1,4 +1,4 @@
-//! The file of a store, read and changed without netsky-db, as another program might.
+//! The file of a store, read and changed without netsky-db, as another program would.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn rows_of(table: &str) -> TableDefinition<'_, i64, &'static [u8]> {
     TableDefinition::new(table)
 }
 
-/// The rows of a table with their ids, as they are in the file.
+/// Returns the rows of a table with their ids, as stored in the file.
 pub fn stored_rows(path: &Path, table: &str) -> Vec<(i64, String)> {
     let db = open_past_the_crate(path);
     let txn = db.begin_read().unwrap();
@@ -27,7 +27,7 @@ pub fn stored_rows(path: &Path, table: &str) -> Vec<(i64, String)> {
         .collect()
 }
 
-/// The rows of every table, as they are in the file.
+/// Returns the rows of every table, as stored in the file.
 pub fn everything(path: &Path) -> Vec<(&'static str, Vec<(i64, String)>)> {
     TABLES.iter().map(|table| (table.name(), stored_rows(path, table.name()))).collect()
 }
@@ -48,7 +48,7 @@ pub fn set_meta_past_the_crate(path: &Path, key: &str, value: i64) {
     txn.commit().unwrap();
 }
 
-/// Puts another valid message in the place of one whose body is `body`.
+/// Replaces a message whose body is `body` by another valid message.
 pub fn change_row(path: &Path, id: i64) {
     let rows = stored_rows(path, "messages");
     let (_, row) = rows.iter().find(|(found, _)| *found == id).unwrap();

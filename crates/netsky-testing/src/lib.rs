@@ -1,5 +1,5 @@
-//! What the tests of netsky-db and of its command line share: stores in temporary directories, answers as
-//! JSON, and files of other programs and other versions.
+//! Helpers shared by the tests of netsky-db and of its command line: stores in temporary
+//! directories, answers as JSON, and files of other programs and other versions.
 
 #![cfg(feature = "sql")]
 

@@ -1,8 +1,8 @@
-//! The memory that a process takes.
+//! The memory use of a process.
 
 use std::process::{Command, Stdio};
 
-/// Runs a command without its output and returns the most memory that it took, in bytes. `kind` is a line
+/// Runs a command, discards its output, and returns its peak memory use in bytes. `kind` is a line
 /// of `/proc/PID/status`, such as `VmHWM:`.
 pub fn peak_memory(mut command: Command, kind: &str) -> u64 {
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();

@@ -15,12 +15,12 @@ use crate::rows::{full_row, sparse_row};
 const META: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("meta");
 const IDS: redb2::TableDefinition<'_, &str, i64> = redb2::TableDefinition::new("ids");
 
-/// The rows of a table.
+/// Returns the definition of a table of rows.
 pub fn old_table(name: &str) -> redb2::TableDefinition<'_, i64, &'static [u8]> {
     redb2::TableDefinition::new(name)
 }
 
-/// A row as netsky-db 0.1.6 stores it: the id, then the columns in order, no white space.
+/// Returns a row as netsky-db 0.1.6 stores it: the id, then the columns in order, no white space.
 pub fn old_row(table: &Table, id: i64) -> String {
     let row = if id % 2 == 0 { sparse_row(table, id) } else { full_row(table, id) };
     let mut json = format!("{{\"id\":{id}");
@@ -30,7 +30,8 @@ pub fn old_row(table: &Table, id: i64) -> String {
     json + "}"
 }
 
-/// The number of rows in a table of [`write_old`]: none, a few, or more than fit into one block.
+/// Returns the number of rows in a table of [`write_old`]: none, a few, or more than fit into one
+/// block.
 pub fn count_of(table: &Table) -> i64 {
     match table.name() {
         "messages" => 2_500,
@@ -40,7 +41,7 @@ pub fn count_of(table: &Table) -> i64 {
     }
 }
 
-/// The rows of a table of [`write_old`], with their ids.
+/// Returns the rows of a table of [`write_old`], with their ids.
 pub fn old_rows(table: &Table) -> Vec<(i64, String)> {
     (1..=count_of(table)).map(|id| (id, old_row(table, id))).collect()
 }
@@ -77,12 +78,12 @@ pub fn add_old(db: &redb2::Database, table: &Table, added: &[(i64, String)]) {
 #[derive(Debug)]
 pub struct Old {
     pub path: PathBuf,
-    /// What is in the file.
+    /// The content of the file.
     pub bytes: Vec<u8>,
     pub dir: TempDir,
 }
 
-/// A closed store as [`write_old`] writes it.
+/// Returns a closed store as [`write_old`] writes it.
 pub fn old_store() -> Old {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -92,7 +93,7 @@ pub fn old_store() -> Old {
     old_file(BYTES.clone())
 }
 
-/// A file with these bytes.
+/// Creates a file with these bytes.
 pub fn old_file(bytes: Vec<u8>) -> Old {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
@@ -101,7 +102,7 @@ pub fn old_file(bytes: Vec<u8>) -> Old {
 }
 
 impl Old {
-    /// The old files that upgrades kept.
+    /// Returns the paths of the old files that upgrades kept.
     pub fn backups(&self) -> Vec<PathBuf> {
         let names = names_in(self.dir.path()).into_iter();
         let backups = names.filter(|name| name.starts_with("meta.redb-v2-"));
@@ -119,7 +120,7 @@ impl Old {
         assert_eq!(names_in(self.dir.path()).len(), 2, "{:?}", names_in(self.dir.path()));
     }
 
-    /// Checks that the file is as it was and that nothing is beside it.
+    /// Checks that the file is unchanged and that nothing is beside it.
     pub fn assert_untouched(&self) {
         assert!(fs::read(&self.path).unwrap() == self.bytes);
         assert_eq!(names_in(self.dir.path()), ["meta.db"]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answers::Row;
 
-/// A row of the table with a value in every column. It differs for each `seed`.
+/// Returns a row of the table with a value in every column. It differs for each `seed`.
 pub fn full_row(table: &Table, seed: i64) -> Row {
     let cell = |column: &netsky_db::Column| match column.ty {
         ColumnType::Int => json!(seed * 1_000_003),
@@ -24,7 +24,7 @@ pub fn full_row(table: &Table, seed: i64) -> Row {
     table.columns().iter().map(|column| (column.name.to_owned(), cell(column))).collect()
 }
 
-/// As [`full_row`], with null in each column that may be null.
+/// Like [`full_row`], with null in each nullable column.
 pub fn sparse_row(table: &Table, seed: i64) -> Row {
     let mut row = full_row(table, seed);
     for column in table.columns().iter().filter(|column| column.nullable) {
@@ -33,7 +33,7 @@ pub fn sparse_row(table: &Table, seed: i64) -> Row {
     row
 }
 
-/// The row as it is recorded.
+/// Returns the row as the JSON to record.
 pub fn to_json(row: &Row) -> String {
     Value::Object(row.clone()).to_string()
 }

@@ -1,4 +1,4 @@
-//! SQLite files of netsky, from before it used redb.
+//! SQLite files of netsky versions that did not use redb yet.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,12 @@ use netsky_db::Db;
 use crate::answers::value;
 use crate::directory::names_in;
 
-/// As much of a SQLite file of netsky as decides what it is: the first bytes and the schema.
+/// The part of a SQLite file of netsky that identifies it: the first bytes and the schema.
 pub const OLD_SQLITE: &[u8] = b"SQLite format 3\0 CREATE TABLE messages (id INTEGER) \
     CREATE TABLE ticks (id INTEGER) CREATE TABLE crashes (id INTEGER)";
 
-/// Makes `meta.db`, a SQLite database whose last row is only in its journal, as a killed program leaves it.
+/// Creates `meta.db`, a SQLite database whose last row is only in its journal, as a killed program
+/// leaves it.
 pub fn sqlite_with_journal(dir: &Path, tables: &[&str]) -> PathBuf {
     let (live, path) = (dir.join("live.db"), dir.join("meta.db"));
     let sqlite = rusqlite::Connection::open(&live).unwrap();
@@ -39,10 +40,10 @@ fn sources_in(sqlite: &Path, table: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-/// Tables of netsky, by which its SQLite files are known.
+/// Tables by which a SQLite file is recognized as netsky's.
 pub const OWN_TABLES: [&str; 3] = ["ticks", "messages", "crashes"];
 
-/// Checks that `meta.db` is an empty store and that the archive beside it is whole.
+/// Checks that `meta.db` is an empty store and that the archive beside it is complete.
 pub fn assert_archived(dir: &Path) {
     let db = Db::open_path(dir.join("meta.db")).unwrap();
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);

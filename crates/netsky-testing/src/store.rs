@@ -15,22 +15,22 @@ pub struct TestStore {
     _dir: TempDir,
 }
 
-/// A new, empty store.
+/// Creates a new, empty store.
 pub fn store() -> TestStore {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("meta.db");
     TestStore { db: Db::open_path(&path).unwrap(), path, _dir: dir }
 }
 
-/// A store with `count` equal ticks.
+/// Creates a store with `count` equal ticks.
 pub fn with_ticks(count: usize) -> TestStore {
     let store = store();
     store.db.record_all((0..count).map(|_| tick("x"))).unwrap();
     store
 }
 
-/// A store with `count` ticks, one a second from midnight. The source of a tick is `even` or `odd`, as its
-/// id is.
+/// Creates a store with `count` ticks, one a second from midnight. The source of a tick is `even`
+/// or `odd`, like its id.
 pub fn ticks_by_second(count: i64) -> TestStore {
     let store = store();
     let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
@@ -43,7 +43,8 @@ pub fn ticks_by_second(count: i64) -> TestStore {
     store
 }
 
-/// A store with `count` ticks whose `detail_json` is a text of 200 bytes. Only a sort puts them in order.
+/// Creates a store with `count` ticks whose `detail_json` is a text of 200 bytes. Only a sort puts
+/// them in order.
 pub fn with_large_texts(count: usize) -> TestStore {
     let store = store();
     let text = |index: usize| format!("{:0>200}", index * 7_919 % count);
@@ -54,12 +55,12 @@ pub fn with_large_texts(count: usize) -> TestStore {
     store
 }
 
-/// A tick of now.
+/// Returns a tick with the current time.
 pub fn tick(source: &str) -> TickRecord<'_> {
     TickRecord { ts_utc: Utc::now(), source, detail_json: "{}" }
 }
 
-/// A message of which only the time and the body matter.
+/// Returns a message of which only the time and the body matter.
 pub fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
     MessageRecord {
         ts_utc,
@@ -73,12 +74,12 @@ pub fn message(ts_utc: DateTime<Utc>, body: &str) -> MessageRecord<'_> {
     }
 }
 
-/// A time so many seconds after the first message of [`record_messages`].
+/// Returns the time `seconds` after the first message of [`record_messages`].
 pub fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
 }
 
-/// Records messages that are a second apart.
+/// Records messages that are one second apart.
 pub fn record_messages(db: &Db, seconds: Range<i64>) {
     db.record_all(seconds.map(|second| message(at(second), "body"))).unwrap();
 }

@@ -1,8 +1,8 @@
-//! Has DataFusion answer an aggregate from statistics only if they are those of its own input.
+//! Answers an aggregate from statistics only if they are those of its own input.
 //!
-//! DataFusion 55.2 takes an aggregate with a `FILTER` for the one below it: `SELECT count(DISTINCT n)
-//! FILTER (WHERE n > 4) FROM (SELECT min(id) AS n FROM ticks)` gave the smallest id. This rule goes when
-//! that is mended there.
+//! DataFusion 55.2 confuses an aggregate that has a `FILTER` with the aggregate below it: `SELECT
+//! count(DISTINCT n) FILTER (WHERE n > 4) FROM (SELECT min(id) AS n FROM ticks)` returned the
+//! smallest id. Remove this rule when DataFusion is fixed.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 
-/// DataFusion's rule, on aggregates that stand above no other.
+/// Applies DataFusion's rule unless an aggregate is above another one.
 #[derive(Debug)]
 pub(super) struct OwnStatistics;
 
@@ -39,13 +39,13 @@ impl PhysicalOptimizerRule for OwnStatistics {
         Ok(plan)
     }
 
-    /// As in DataFusion's rule: a value that is known is not null.
+    /// As in DataFusion's rule: a value known from statistics is not nullable.
     fn schema_check(&self) -> bool {
         false
     }
 }
 
-/// How many aggregates a plan computes. The partial ones are part of the final ones.
+/// Returns the number of aggregates in a plan. Partial ones count together with their final ones.
 fn aggregates(plan: &Arc<dyn ExecutionPlan>) -> usize {
     let is_whole =
         plan.downcast_ref::<AggregateExec>().is_some_and(|aggregate| !is_partial(aggregate));

@@ -1,8 +1,8 @@
-//! Leaves in a filter what may fail.
+//! Keeps fallible expressions in their filter.
 //!
-//! DataFusion takes an expression that stands in a filter twice out of it, and computes it for every row
-//! below. With `n <> 0 AND 10 / n > 1 AND 10 / n < 5` that is a division by zero, and `x ~ '^[0-9]+$' AND
-//! x::int > 5 AND x::int < 9` fails at a text that is no number.
+//! If an expression occurs twice in a filter, DataFusion moves it out and computes it for every
+//! input row. With `n <> 0 AND 10 / n > 1 AND 10 / n < 5` that divides by zero, and `x ~ '^[0-9]+$'
+//! AND x::int > 5 AND x::int < 9` fails at a text that is not a number.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
-/// What `common_sub_expression_eliminate` has to skip. It walks a plan by itself, so that it cannot be
-/// kept from a part of it.
+/// Whether `common_sub_expression_eliminate` must skip the plan. That rule traverses a plan itself,
+/// so it cannot be kept from a part of it.
 pub(super) fn computes_twice_what_may_fail(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {

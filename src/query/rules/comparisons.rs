@@ -1,10 +1,11 @@
-//! Writes comparisons with a value in one way: the column first, and `=` for a `LIKE` without wildcards.
+//! Normalizes comparisons with a value: puts the column first, and writes `=` for a `LIKE` without
+//! wildcards.
 //!
-//! DataFusion 55.2 takes conditions on a column together that are comparisons with a value. Those that are
-//! not written in the same way it takes for different ones: `'x' = name AND name = 'x'` for false, and of
-//! `name <= 'x' AND 'x' > name` it keeps the first alone. And it writes `name LIKE 'x'` as a comparison
-//! with a text of another type than that of `name = 'x'`. The tests here fail once it does not; this rule
-//! goes then.
+//! DataFusion 55.2 combines conditions that compare a column with values. It mistakes comparisons
+//! that are written differently for contradictory or independent ones: it simplifies `'x' = name
+//! AND name = 'x'` to false, and keeps only the first half of `name <= 'x' AND 'x' > name`. It also
+//! rewrites `name LIKE 'x'` to a comparison with a text of another type than that of `name = 'x'`.
+//! The tests here fail once DataFusion is fixed; then remove this rule.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};

@@ -1,4 +1,4 @@
-//! A rule of DataFusion's, kept from some plans.
+//! Keeps a rule of DataFusion from some plans.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// The rule, on all plans but those that it is to skip.
+/// Applies the rule to all plans except those that it must skip.
 #[derive(Debug)]
 pub(super) struct Except<R> {
     rule: R,

@@ -1,13 +1,12 @@
-//! Has DataFusion push filters down only where they arrive at the column that they are about.
+//! Lets DataFusion push a filter down only if it reaches the column that it refers to.
 //!
-//! When DataFusion 55.2 hands a filter from an operator to its input, it looks the filter's columns up
-//! by their names. If the input has two columns of one name, as a join of two tables with an `id` has,
-//! it takes the first. A scan that filters by what it is given then leaves out the wrong rows: `FROM
-//! spans t1 RIGHT JOIN spans t2 ON t1.parent = t2.id WHERE t1.id IS NULL` had no rows, because the
-//! condition came down to `t2`. The same goes for filters that joins and limited sorts make up while
-//! they run.
+//! When DataFusion 55.2 pushes a filter from an operator to its input, it looks up the filter's
+//! columns by name. If the input has two columns with the same name, such as `id` in a join of two
+//! tables, it takes the first. A scan that applies such a filter drops the wrong rows: `FROM spans
+//! t1 RIGHT JOIN spans t2 ON t1.parent = t2.id WHERE t1.id IS NULL` returned no rows, because the
+//! condition was pushed to `t2`. The same goes for dynamic filters of joins and TopK sorts.
 //!
-//! This rule goes when DataFusion maps columns by their positions.
+//! Remove this rule when DataFusion maps columns by position.
 
 use std::sync::Arc;
 
@@ -25,8 +24,8 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use crate::providers::FILTER_PUSHDOWN;
 
-/// DataFusion's rule, on those parts of a plan in which names tell columns apart. By its name our scans
-/// know that they can take on filters.
+/// Applies DataFusion's rule to those parts of a plan in which column names are unambiguous. It
+/// keeps the rule's name, by which our scans know that they can accept filters.
 #[derive(Debug)]
 pub(super) struct UnambiguousFilterPushdown(
     pub(super) Arc<dyn PhysicalOptimizerRule + Send + Sync>,
@@ -42,8 +41,8 @@ impl PhysicalOptimizerRule for UnambiguousFilterPushdown {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        // The plan's own filters are about columns of its inputs, by their positions. From there on
-        // each operator has to map them.
+        // The plan's own filters refer to columns of its inputs by position. From there on, each
+        // operator has to map them.
         if plan.children().into_iter().all(is_mapped_everywhere) {
             return self.0.optimize(plan, config);
         }
@@ -66,7 +65,7 @@ fn is_mapped_everywhere(plan: &Arc<dyn ExecutionPlan>) -> bool {
 fn is_mapped(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let inputs = || plan.children().into_iter().map(|input| input.schema());
     if plan.is::<ProjectionExec>() {
-        // It replaces columns by their expressions, for which its own names must tell them apart.
+        // It replaces columns by their expressions, so its own column names must be unambiguous.
         return has_unique_names(&plan.schema());
     }
     if plan.is::<UnionExec>() {
@@ -78,7 +77,7 @@ fn is_mapped(plan: &Arc<dyn ExecutionPlan>) -> bool {
     }
     if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
         let input = aggregate.input().schema();
-        // A group that is named as a column of the input must be that column.
+        // A group with the name of an input column must be that column.
         return aggregate.group_expr().expr().iter().all(|(group, name)| {
             let Ok(named) = input.index_of(name) else { return true };
             group.downcast_ref::<Column>().is_some_and(|column| column.index() == named)
@@ -92,8 +91,8 @@ fn is_mapped(plan: &Arc<dyn ExecutionPlan>) -> bool {
     inputs().all(|input| has_unique_names(&input))
 }
 
-/// A semi-join takes filters on its keys to both inputs, each time by the name that the key has in its
-/// output.
+/// Whether a semi-join maps filters on its keys correctly. It passes them to both inputs, each time
+/// by the name that the key has in its output.
 fn maps_keys_across(join: &HashJoinExec) -> bool {
     let is_mapped =
         |key: &Arc<dyn PhysicalExpr>, partner: &Arc<dyn PhysicalExpr>, other: &Schema| {

@@ -1,8 +1,8 @@
-//! Has conditions guard each other in filters that no scan takes on: those above a limit, a join or an
-//! aggregate.
+//! Lets conditions guard each other in filters that no scan applies: those above a limit, a join or
+//! an aggregate.
 //!
-//! DataFusion evaluates the second half of `n <> 0 AND 10 / n > 1` on all rows of a batch unless the
-//! first half leaves few. One filter above the other evaluates it on the rows that are left.
+//! DataFusion evaluates the second half of `n <> 0 AND 10 / n > 1` on all rows of a batch unless
+//! the first half leaves few. Two stacked filters evaluate it only on the remaining rows.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
 use crate::providers::{Turn, in_turn};
 
-/// Splits filters of several conditions, of which some may fail.
+/// Splits filters that have several conditions, some of which may fail.
 #[derive(Debug)]
 pub(super) struct GuardedFilter;
 
@@ -42,12 +42,12 @@ impl PhysicalOptimizerRule for GuardedFilter {
     }
 }
 
-/// One filter above the other. `None` if none of the conditions has to be guarded.
+/// Returns stacked filters; `None` if no condition has to be guarded.
 fn split(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let conditions = in_turn(filter.predicate());
     let safe = conditions.partition_point(|condition| Turn::of(condition) == Turn::NeverFails);
     let (safe, mut unsafe_) = (conditions[..safe].to_vec(), conditions[safe..].to_vec());
-    // The last one stays where the filter is, with what else the filter does.
+    // The last condition stays in the original filter, which may also have a projection or limit.
     let Some(last) = unsafe_.pop().filter(|_| conditions.len() > 1) else { return Ok(None) };
     let below = (!safe.is_empty()).then(|| conjunction(safe)).into_iter().chain(unsafe_);
     let mut input = Arc::clone(filter.input());

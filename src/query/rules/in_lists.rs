@@ -1,11 +1,11 @@
 //! Keeps `IN` lists from being merged wrongly.
 //!
-//! DataFusion 55.2 merges lists over one expression as if they were sets of constants, and forgets
-//! that a comparison with a null is neither true nor false. It drops the right side of
-//! `x IN (1, 2) AND x NOT IN (3, NULL)` and of `x IN (a, 1) AND x NOT IN (b, 2)`, and takes
-//! `x NOT IN (1, 2) OR x NOT IN (3, 4)` for true where `x` is null. Mended in part upstream after 55.2
-//! (apache/datafusion#24258). The test here fails once a case of it is right; then look whether this
-//! rule can go.
+//! DataFusion 55.2 merges lists over one expression as if they were sets of constants, and ignores
+//! that a comparison with NULL is neither true nor false. It drops the right side of `x IN (1, 2)
+//! AND x NOT IN (3, NULL)` and of `x IN (a, 1) AND x NOT IN (b, 2)`, and simplifies `x NOT IN (1,
+//! 2) OR x NOT IN (3, 4)` to true even if `x` is NULL. Fixed in part upstream after 55.2
+//! (apache/datafusion#24258). The test here fails once one of these cases is right; then check
+//! whether this rule can be removed.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-/// Writes lists in a form that means the same and that the optimizer does not merge.
+/// Rewrites lists to an equivalent form that the optimizer does not merge.
 #[derive(Debug)]
 pub(super) struct SeparateInLists;
 
@@ -51,20 +51,22 @@ impl AnalyzerRule for SeparateInLists {
     }
 }
 
-/// The lists over expressions that may be null, each once: an expression stays equal to the same
-/// expression elsewhere, as an `ORDER BY` has to be to its `DISTINCT ON`.
+/// The distinct lists over nullable expressions, numbered. Equal lists get equal numbers, because
+/// an expression must stay equal to the same expression elsewhere, as in `ORDER BY` and `DISTINCT
+/// ON`.
 #[derive(Default)]
 struct NullableLists(HashMap<InList, usize>);
 
 impl NullableLists {
-    /// Which one it is, counted from 1.
+    /// Returns the number of the list, counted from 1.
     fn number(&mut self, list: &InList) -> usize {
         let next = self.0.len() + 1;
         *self.0.entry(list.clone()).or_insert(next)
     }
 }
 
-/// The keys lose nothing by another name, and the columns keep theirs.
+/// Rewrites lists in a `DISTINCT ON`. Its keys may change their names, but its columns must keep
+/// theirs.
 fn separate_in_distinct(
     distinct: DistinctOn,
     schema: &DFSchema,
@@ -113,11 +115,11 @@ fn separate(
     schema: &DFSchema,
     lists: &mut NullableLists,
 ) -> Result<Transformed<Expr>> {
-    // Of a volatile expression there may be only one. A single subquery is a query with many rows.
+    // A volatile expression must not be duplicated. A single subquery may return many rows.
     if list.expr.is_volatile() || list.list.len() == 1 && !is_constant(&list.list[0]) {
         return Ok(Transformed::no(Expr::InList(list)));
     }
-    // A type that cannot be told is somebody else's to complain about.
+    // If the type cannot be determined, DataFusion reports it later.
     let number = match list.expr.nullable(schema).unwrap_or(false) {
         true => lists.number(&list),
         false => 1,
@@ -140,7 +142,7 @@ fn separate(
     Ok(Transformed::new_transformed(joined(parts, negated), changed))
 }
 
-/// Whether it is a literal other than null, as it is or as another type.
+/// Whether it is a literal other than NULL, possibly with a cast.
 fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(value, _) => !value.is_null(),
@@ -150,7 +152,7 @@ fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-/// With `AND` or `OR` between them, as a tree that is no deeper than it has to be.
+/// Joins the parts with `AND` or `OR`, as a balanced tree.
 fn joined(mut parts: Vec<Expr>, and: bool) -> Expr {
     if parts.len() > 1 {
         let right = joined(parts.split_off(parts.len() / 2), and);
@@ -160,12 +162,12 @@ fn joined(mut parts: Vec<Expr>, and: bool) -> Expr {
     parts.pop().unwrap_or_else(|| datafusion::logical_expr::lit(and))
 }
 
-/// The expression, of which the optimizer knows nothing any more.
+/// Wraps the expression so that the optimizer cannot look into it.
 pub(super) fn set_apart(expr: Expr) -> Expr {
     SetApart::new(0).around(expr)
 }
 
-/// `set_apart(x)`: `x`, as another expression than the `x` of another list.
+/// `set_apart(x)`: returns `x`, but is a different expression than the `x` of another list.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SetApart {
     number: usize,

@@ -1,9 +1,10 @@
-//! Keeps casts that lose something out of DataFusion's interval analysis.
+//! Hides lossy casts from DataFusion's interval analysis.
 //!
-//! DataFusion 55 learns from a filter what a column can still be, and takes a cast for reversible
-//! there: of `ts_utc::date = '2026-04-03'` it concludes that `ts_utc` is that midnight alone. So it
-//! drops an `ORDER BY ts_utc` above as needless, or fails to plan ("Selectivity is out of limit").
-//! Mended upstream after 55.2 (apache/datafusion#25523); this rule goes when that version comes.
+//! DataFusion 55 derives the possible values of a column from a filter, and assumes that casts are
+//! reversible: from `ts_utc::date = '2026-04-03'` it concludes that `ts_utc` is exactly that
+//! midnight. So it drops an `ORDER BY ts_utc` above as redundant, or fails to plan ("Selectivity is
+//! out of limit"). Fixed upstream after 55.2 (apache/datafusion#25523); remove this rule with that
+//! version.
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -16,7 +17,7 @@ use crate::query::rules::in_lists::set_apart;
 use crate::query::rules::rewrite::Rewrite;
 use crate::query::time_text::is_utc_time;
 
-/// Writes casts in filters in a form that gives the same values, and that the analysis passes by.
+/// Rewrites casts in filters to a form that returns the same values and that the analysis ignores.
 pub(super) const HIDE_LOSSY_CASTS: Rewrite =
     Rewrite { name: "hide_lossy_casts", node: hide_lossy_casts };
 
@@ -45,15 +46,16 @@ fn hide(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// What a cast between two types that the analysis knows can lose.
+/// What a cast between two types that the analysis supports can lose.
 enum Loss {
     None,
-    /// It never fails, so that `TRY_CAST` is the same.
+    /// The cast never fails, so `TRY_CAST` is equivalent.
     Silent,
-    /// It adds the offset of a zone, and fails at a time that its clocks pass over. `TRY_CAST` would give
-    /// null then.
+    /// The cast adds a zone's offset, and fails at a local time that the zone's clocks skip, for
+    /// which `TRY_CAST` would return NULL.
     Shift,
-    /// It drops a fraction, and fails if the whole part is too large. `TRY_CAST` would give null then.
+    /// The cast drops a fraction, and fails if the integer part is too large, for which `TRY_CAST`
+    /// would return NULL.
     Fraction,
 }
 
@@ -66,10 +68,10 @@ fn loss(from: &DataType, to: &DataType) -> Loss {
         | (Int64 | UInt64, Float32 | Float64)
         | (Timestamp(..), Date32 | Date64)
         | (Date64, Date32) => Loss::Silent,
-        // Units are ordered from the second to the nanosecond.
+        // Units are ordered from second to nanosecond.
         (Timestamp(from_unit, _), Timestamp(to_unit, _)) if from_unit > to_unit => Loss::Silent,
         (Timestamp(_, None), Timestamp(_, Some(_))) if !is_utc_time(to) => Loss::Shift,
-        // An hour that clocks show twice.
+        // An hour occurs twice when clocks are set back.
         (Timestamp(_, Some(_)), Timestamp(_, None)) if !is_utc_time(from) => Loss::Silent,
         _ => Loss::None,
     }

@@ -1,8 +1,9 @@
-//! Rules that sessions of the store have besides those of DataFusion.
+//! The rules that sessions of the store use in addition to DataFusion's.
 //!
 //! - [`push_limit_to_scan`] and [`unique_sort_key`] let scans stop early;
-//! - [`guarded_filter`] and [`common_subexpressions`] have conditions guard each other;
-//! - the others work around faults of DataFusion 55.2. Each file names its fault, and says when it can go.
+//! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
+//! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
+//!   can be removed.
 
 mod aggregate_statistics;
 mod common_subexpressions;
@@ -51,12 +52,12 @@ use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::CompleteTopKKeys;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
 
-/// Rules for what follows those of DataFusion's analyzer.
+/// Returns the rules that run after those of DataFusion's analyzer.
 pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
     [Arc::new(SeparateInLists), Arc::new(DROP_REPEATED_KEYS), Arc::new(CanonicalComparisons)]
 }
 
-/// DataFusion's rules of logical plans, and ours.
+/// Returns the rules for logical plans: DataFusion's and ours.
 pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     let distinct = ReplaceDistinctWithAggregate::new();
@@ -77,10 +78,10 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-/// DataFusion's rules of physical plans, and ours.
+/// Returns the rules for physical plans: DataFusion's and ours.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    // Before sorts are pushed into scans, which makes the keys a promise of the scan.
+    // It runs before sorts are pushed into scans, because then the scan promises the keys.
     let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
     rules.insert(sorts.unwrap_or(rules.len()), Arc::new(CompleteTopKKeys));
     rules.push(Arc::new(PushLimitToScan));

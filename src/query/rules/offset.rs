@@ -1,10 +1,10 @@
-//! Plans what lies below a limit with an OFFSET apart from what is above it.
+//! Separates what is below a limit with an OFFSET from what is above it while sorts are placed.
 //!
-//! While DataFusion 55.2 places sorts it takes `LIMIT 3 OFFSET 64` for a limit of the rows below, and an
-//! OFFSET alone for an operator that a sort may be moved below. So
-//! `SELECT id FROM (SELECT id FROM t ORDER BY id LIMIT 3 OFFSET 64) ORDER BY id` has no row, and
-//! `.. (SELECT id FROM t ORDER BY id OFFSET 64) ORDER BY id DESC` has others than it should. The test
-//! here fails once they are right; this file goes then.
+//! When DataFusion 55.2 places sorts, it treats `LIMIT 3 OFFSET 64` as a limit on the input rows,
+//! and an OFFSET alone as an operator that a sort may move below. So `SELECT id FROM (SELECT id
+//! FROM t ORDER BY id LIMIT 3 OFFSET 64) ORDER BY id` returns no row, and `.. (SELECT id FROM t
+//! ORDER BY id OFFSET 64) ORDER BY id DESC` returns the wrong ones. The test here fails once
+//! DataFusion is fixed; then remove this file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 
-/// The rule that places sorts, on the parts of a plan one by one.
+/// Applies the rule that places sorts to each part of a plan separately.
 #[derive(Debug)]
 pub(super) struct OffsetsApart(pub(super) Arc<dyn PhysicalOptimizerRule + Send + Sync>);
 
@@ -56,7 +56,7 @@ impl PhysicalOptimizerRule for OffsetsApart {
     }
 }
 
-/// A part of a plan into which nothing is moved.
+/// A finished part of a plan, which nothing can be pushed into.
 #[derive(Debug)]
 struct Planned(Arc<dyn ExecutionPlan>);
 

@@ -1,13 +1,14 @@
-//! Has DataFusion push projections only past filters that have none.
+//! Lets DataFusion push projections only past filters that have none.
 //!
-//! A filter may embed a projection. When DataFusion 55.2 swaps a projection with such a filter, it takes
-//! the columns of the filter's condition, which are those of its input, for columns of its output, and
-//! the projection's columns for columns of the input. It does so if a name and a position happen to be the
-//! same in both, as with two columns `id` of a join. `SELECT t2.id, t1.n + t2.n FROM t1 RIGHT JOIN t2 ..
-//! WHERE t1.id IS NOT DISTINCT FROM 3` then adds another column, or is not planned at all.
+//! A filter may embed a projection. When DataFusion 55.2 swaps a projection with such a filter, it
+//! mistakes the columns of the filter's condition, which belong to its input, for columns of its
+//! output, and the projection's columns for columns of the input. It does so if a name and a
+//! position happen to be the same in both, as with two columns `id` of a join. So `SELECT
+//! t2.id, t1.n + t2.n FROM t1 RIGHT JOIN t2 .. WHERE t1.id IS NOT DISTINCT FROM 3` adds another
+//! column, or cannot be planned.
 //!
-//! So filters give up their projections first, and the rule embeds them again. The test here fails once
-//! DataFusion is right; this file goes then.
+//! So filters give up their projections first, and the rule embeds them again. The test here fails
+//! once DataFusion is fixed; then remove this file.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 
-/// DataFusion's rule, on plans whose filters embed no projection.
+/// Applies DataFusion's rule to plans whose filters embed no projection.
 #[derive(Debug)]
 pub(super) struct UnembeddedProjectionPushdown(
     pub(super) Arc<dyn PhysicalOptimizerRule + Send + Sync>,
@@ -48,7 +49,7 @@ impl PhysicalOptimizerRule for UnembeddedProjectionPushdown {
     }
 }
 
-/// A filter with its projection above it.
+/// Returns a filter with its projection above it; `None` if it has none.
 fn unembedded(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(filter) = plan.downcast_ref::<FilterExec>() else { return Ok(None) };
     let Some(projection) = filter.projection() else { return Ok(None) };

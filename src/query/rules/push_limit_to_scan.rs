@@ -1,11 +1,11 @@
 //! Lets a limit stop a scan although something is computed in between.
 //!
-//! For `SELECT upper(body) FROM messages ORDER BY id DESC LIMIT 5` the planner spreads the scan's
-//! batches over all cores, to compute `upper` on each. That reads ahead without end, where the scan
-//! alone would have stopped after five rows.
+//! For `SELECT upper(body) FROM messages ORDER BY id DESC LIMIT 5`, the planner repartitions the
+//! scan's batches over all cores to compute `upper` in parallel. That keeps reading ahead, whereas
+//! the scan alone would have stopped after five rows.
 //!
-//! And for `SELECT * FROM v_timeline ORDER BY ts_utc DESC LIMIT 5` it does not tell the scans below the
-//! union that the newest rows are wanted, so that they would read all of them.
+//! For `SELECT * FROM v_timeline ORDER BY ts_utc DESC LIMIT 5`, the planner does not tell the scans
+//! below the union that the newest rows are wanted, so they would read all of them.
 
 use std::slice;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
 
-/// Takes the spreading out of plans that end early, and tells the scan how many rows are wanted.
+/// Removes repartitioning from plans that end early, and passes the limit to the scan.
 #[derive(Debug)]
 pub(super) struct PushLimitToScan;
 
@@ -58,13 +58,13 @@ impl PhysicalOptimizerRule for PushLimitToScan {
     }
 }
 
-/// How many rows a node wants of its input.
+/// The number of rows that a node needs from its input.
 #[derive(Debug, Clone)]
 enum Limit {
-    /// The first ones.
+    /// The first rows.
     First(usize),
-    /// It sorts, and wants rows until the scan knows that the rest comes later. What it sorts by first,
-    /// if that is a column of the input.
+    /// The node sorts, and needs rows until the scan knows that all others sort later. Contains the
+    /// first sort key, if it is a column of the input.
     Unsorted(Option<PhysicalSortExpr>),
 }
 
@@ -81,7 +81,7 @@ impl Limit {
         takes_the_first.then_some(Self::First(fetch))
     }
 
-    /// The same as the projection's input has it.
+    /// Returns the same limit in terms of the projection's input.
     fn below(&self, projection: &ProjectionExec) -> Self {
         let Self::Unsorted(order) = self else { return self.clone() };
         let order = order.as_ref().and_then(|order| {
@@ -93,8 +93,9 @@ impl Limit {
     }
 }
 
-/// The same plan down to the scans, on one core each and with the limit. `None` if other things than
-/// projections and unions stand above a scan, or if nothing would change.
+/// Returns the plan with the limit passed down to the scans, each of which gets one partition.
+/// `None` if an operator other than a projection or union is above a scan, or if nothing would
+/// change.
 fn limited(plan: &Arc<dyn ExecutionPlan>, limit: &Limit) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if plan.is::<DataSourceExec>() {
         return match limit {

@@ -1,8 +1,8 @@
-//! Takes keys away that stand twice in an order.
+//! Removes keys that occur twice in a sort order.
 //!
-//! DataFusion 55.2 panics at `DISTINCT ON (a) .. ORDER BY a, a` and `last_value(a ORDER BY b, b)` with
-//! groups (apache/datafusion#25398), and does not plan `DISTINCT ON (a, a)`. The tests here fail once
-//! it does; this rule goes then.
+//! DataFusion 55.2 panics at `DISTINCT ON (a) .. ORDER BY a, a` and `last_value(a ORDER BY b, b)`
+//! with groups (apache/datafusion#25398), and cannot plan `DISTINCT ON (a, a)`. The tests here fail
+//! once DataFusion is fixed; then remove this rule.
 
 use std::collections::HashSet;
 
@@ -13,9 +13,9 @@ use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan, SortExpr
 
 use crate::query::rules::rewrite::Rewrite;
 
-/// Leaves the first of equal keys. Those after it decide nothing. Keys can become equal when they are
-/// simplified, so this is a rule for before that, as DataFusion plans no `DISTINCT ON (a, a)`, and for
-/// after it.
+/// Keeps the first of several equal keys; the others have no effect. It runs before simplification,
+/// because DataFusion cannot plan `DISTINCT ON (a, a)`, and after it, because simplification can
+/// make keys equal.
 pub(super) const DROP_REPEATED_KEYS: Rewrite =
     Rewrite { name: "drop_repeated_keys", node: drop_repeated_keys };
 
@@ -54,11 +54,11 @@ fn drop_repeated_sorts(keys: Option<&mut Vec<SortExpr>>) -> bool {
     keys.is_some_and(|keys| drop_repeated(keys, |key| &key.expr))
 }
 
-/// Whether there were any.
+/// Returns whether any key was removed.
 fn drop_repeated<T>(keys: &mut Vec<T>, expr: impl Fn(&T) -> &Expr) -> bool {
     let before = keys.len();
     let mut seen = HashSet::new();
-    // What is simplified keeps its name as an alias, which makes no difference to an order.
+    // A simplified key keeps its name as an alias, which does not affect the order.
     keys.retain(|key| seen.insert(expr(key).clone().unalias_nested().data));
     keys.len() < before
 }
@@ -68,7 +68,7 @@ mod tests {
     use datafusion::prelude::SessionContext;
 
     async fn fails(sql: &'static str) -> bool {
-        // It panics, which a task of its own turns into an error.
+        // DataFusion panics, and a separate task turns the panic into an error.
         let answer =
             tokio::spawn(async move { SessionContext::new().sql(sql).await?.collect().await });
         !matches!(answer.await, Ok(Ok(_)))

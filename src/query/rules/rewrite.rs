@@ -1,4 +1,4 @@
-//! A rule that looks at one node of a plan after the other, those below first.
+//! A rule that rewrites the nodes of a plan one by one, bottom up.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -6,7 +6,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// What the rule makes of a node.
+/// Applies a function to each node.
 #[derive(Debug)]
 pub(super) struct Rewrite {
     pub(super) name: &'static str,

@@ -1,10 +1,11 @@
-//! Gives limited sorts of several partitions all of their keys.
+//! Gives TopK sorts of several partitions all of their keys.
 //!
-//! DataFusion 55.2 leaves out a key that has one value in each partition, as `'sent' AS kind` has in
-//! each input of a union. That is enough to sort a partition. But its limited sorts share what they have
-//! found: rows that are worse than the best of another partition are not even read, and without the key
-//! rows are compared that its value tells apart. `ORDER BY kind, ts_utc LIMIT 5` had the oldest rows of
-//! all kinds. This rule goes when the partitions share no more than they can.
+//! DataFusion 55.2 omits a key that is constant within each partition, as `'sent' AS kind` is in
+//! each input of a union. That is enough to sort one partition. But TopK sorts share their
+//! threshold: rows that are worse than the best rows of another partition are not even read, and
+//! without the key, rows are compared that differ in its value. `ORDER BY kind, ts_utc LIMIT 5`
+//! returned the oldest rows of all kinds. Remove this rule when DataFusion shares thresholds only
+//! between comparable partitions.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 
-/// Sorts by the keys that the merge of the partitions goes by. It must come before the filters of the
-/// sorts are pushed down.
+/// Sorts by the keys of the merge of the partitions. It must run before the sorts' dynamic filters
+/// are pushed down.
 #[derive(Debug)]
 pub(super) struct CompleteTopKKeys;
 
@@ -54,7 +55,7 @@ impl PhysicalOptimizerRule for CompleteTopKKeys {
     }
 }
 
-/// The same plan with a sort by all of the keys; `None` if no limited sort lacks any.
+/// Returns the plan with a sort by all of the keys; `None` if no TopK sort lacks any.
 fn completed(
     plan: &Arc<dyn ExecutionPlan>,
     keys: Vec<PhysicalSortExpr>,
@@ -77,7 +78,7 @@ fn completed(
     }
 }
 
-/// A key in the columns of the projection's input.
+/// Returns the key in terms of the projection's input.
 fn below(key: PhysicalSortExpr, projection: &ProjectionExec) -> Result<PhysicalSortExpr> {
     let expr = key.expr.transform_down(|expr| {
         let column = expr.downcast_ref::<Column>().map(Column::index);

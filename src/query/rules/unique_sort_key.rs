@@ -1,9 +1,9 @@
-//! Drops sort keys that cannot matter.
+//! Drops redundant sort keys.
 //!
-//! No two rows of a table have the same id, so `ORDER BY id DESC, source` means `ORDER BY id DESC`,
-//! which a scan gives without a sort: with `LIMIT 5` it reads five rows. A unique constraint would tell
-//! the optimizer the same, but DataFusion 55.2 hands constraints through a projection to whichever
-//! column stands in the place of the old one.
+//! Ids are unique within a table, so `ORDER BY id DESC, source` is equivalent to `ORDER BY id
+//! DESC`, which a scan provides without a sort: with `LIMIT 5` it reads five rows. A unique
+//! constraint would tell the optimizer the same, but DataFusion 55.2 maps constraints through a
+//! projection by position, to whatever column is now in the place of the old one.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 use crate::providers::StoreTable;
 use crate::query::rules::rewrite::Rewrite;
 
-/// Cuts an `ORDER BY` after the id of a table.
+/// Cuts off an `ORDER BY` after the id of a table.
 pub(super) const DROP_KEYS_AFTER_ID: Rewrite =
     Rewrite { name: "drop_keys_after_id", node: drop_keys_after_id };
 

@@ -1,4 +1,4 @@
-//! Copies of a store, and stores from copies.
+//! Backups of a store, and stores restored from them.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn names_beside(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_backup_is_a_store_of_its_own_with_every_row_as_it_was() {
+fn a_backup_is_a_store_with_identical_rows() {
     let store = store();
     Fleet::new(20_000).record(&store.db).unwrap();
     store_past_the_crate(&store.path, "crashes", 9_000, b"nonsense");
@@ -37,7 +37,7 @@ fn a_backup_is_a_store_of_its_own_with_every_row_as_it_was() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    // The fault is the row's. The ids are right again, and all zones are there for a reader already.
+    // Only the corrupt row remains a fault: the copy's ids are right, and it has all zones.
     let faults = faults(&copy);
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].starts_with("corrupt row 9000 in crashes"), "{faults:?}");
@@ -53,7 +53,7 @@ fn a_backup_is_a_store_of_its_own_with_every_row_as_it_was() {
 }
 
 #[test]
-fn a_backup_while_others_record_is_a_prefix_of_what_was_acknowledged() {
+fn a_concurrent_backup_is_a_prefix_of_acknowledged_rows() {
     let store = store();
     record_messages(&store.db, 0..30_000);
     let copies: Vec<_> = (0..4).map(|n| store.path.with_file_name(format!("{n}.db"))).collect();
@@ -70,7 +70,7 @@ fn a_backup_while_others_record_is_a_prefix_of_what_was_acknowledged() {
         for copy in &copies {
             let before = acknowledged.load(Ordering::SeqCst);
             let copied = store.db.backup(copy).unwrap();
-            // One more may be committed that its caller does not yet know of.
+            // One more row may be committed whose acknowledgement is still on its way.
             let after = acknowledged.load(Ordering::SeqCst) + 1;
             bounds.push((before, copied.rows as i64 - 30_000, after));
         }
@@ -86,7 +86,7 @@ fn a_backup_while_others_record_is_a_prefix_of_what_was_acknowledged() {
 }
 
 #[test]
-fn a_backup_replaces_a_file_only_if_it_is_told_to_and_never_a_store_in_use() {
+fn backups_replace_files_only_on_request() {
     let store = store();
     store.db.record_tick(at(0), "a", "{}").unwrap();
     let copy = store.path.with_file_name("copy.db");
@@ -110,7 +110,7 @@ fn a_backup_replaces_a_file_only_if_it_is_told_to_and_never_a_store_in_use() {
 }
 
 #[test]
-fn a_restored_store_is_what_was_backed_up_and_the_one_before_it_is_kept() {
+fn restore_keeps_the_replaced_store() {
     let store = store();
     Fleet::new(3_000).record(&store.db).unwrap();
     let backup = store.path.with_file_name("backup.db");
@@ -122,7 +122,7 @@ fn a_restored_store_is_what_was_backed_up_and_the_one_before_it_is_kept() {
 
     store.db.record_tick(at(0), "later", "{}").unwrap();
     let path = store.path.clone();
-    // Somebody has it open: this process, by now.
+    // The store is open: by this process.
     assert!(matches!(Db::restore_replacing(&backup, &path), Err(Error::InUse { .. })));
     drop(store.db);
     let newer = everything(&path);
@@ -133,13 +133,13 @@ fn a_restored_store_is_what_was_backed_up_and_the_one_before_it_is_kept() {
     let name = kept.file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("meta.before-restore-") && name.ends_with(".bak"), "{name}");
     assert_eq!(faults(&path), Vec::<String>::new());
-    // Within the same second another name is found.
+    // The same second needs another name.
     let again = Db::restore_replacing(&kept, &path).unwrap().kept.unwrap();
     assert!(again != kept && everything(&path) == newer && everything(&again) == saved);
 }
 
 #[test]
-fn what_is_no_store_is_not_restored_and_what_is_broken_can_be_replaced() {
+fn restore_refuses_non_stores_and_replaces_broken_ones() {
     let store = store();
     store.db.record_tick(at(0), "a", "{}").unwrap();
     let beside = |name: &str| store.path.with_file_name(name);
@@ -165,7 +165,7 @@ fn what_is_no_store_is_not_restored_and_what_is_broken_can_be_replaced() {
 }
 
 #[test]
-fn a_damaged_store_is_neither_backed_up_nor_restored_as_if_it_were_sound() {
+fn damaged_stores_are_not_copied() {
     let store = store();
     record_messages(&store.db, 0..1_000);
     store.db.record_tick(at(0), "unmistakable", "{}").unwrap();

@@ -1,4 +1,4 @@
-//! What a check finds.
+//! What `check` finds.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::maintenance::{IDS, ZONES, check, faults, past_the_crate, while_recording};
 
 #[test]
-fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {
+fn check_of_an_intact_store_changes_nothing() {
     let store = store();
     assert!(store.db.check().unwrap().is_clean(), "an empty store");
     Fleet::new(20_000).record(&store.db).unwrap();
@@ -34,7 +34,7 @@ fn a_check_of_a_sound_store_counts_everything_and_changes_nothing() {
 }
 
 #[test]
-fn a_check_names_each_corrupt_row_and_lists_no_more_than_a_thousand() {
+fn check_lists_at_most_a_thousand_corrupt_rows() {
     let store = store();
     for (index, table) in TABLES.iter().enumerate() {
         let id = index as i64 * 1_000 + 1;
@@ -76,7 +76,7 @@ fn a_check_names_each_corrupt_row_and_lists_no_more_than_a_thousand() {
 }
 
 #[test]
-fn a_check_finds_each_kind_of_untrue_zone_and_a_repair_mends_it() {
+fn check_finds_wrong_zones_and_repair_fixes_them() {
     let change = |change: fn(&WriteTransaction)| {
         let store = store();
         record_messages(&store.db, 0..3_000);
@@ -137,7 +137,7 @@ fn a_check_finds_each_kind_of_untrue_zone_and_a_repair_mends_it() {
             "untrue zones of messages: they count 3000 rows of 2999",
         ]
     );
-    // A zone may know no times, as where a row's could not be read.
+    // A zone may have no times, as it does after a row with an unreadable time.
     assert_eq!(
         change(|txn| {
             let mut zones = txn.open_table(ZONES).unwrap();
@@ -148,7 +148,7 @@ fn a_check_finds_each_kind_of_untrue_zone_and_a_repair_mends_it() {
 }
 
 #[test]
-fn rows_that_another_program_has_just_written_are_no_fault_but_ids_that_it_did_not_write_are() {
+fn check_reports_foreign_ids_but_not_foreign_rows() {
     let store = store();
     record_messages(&store.db, 0..1_500);
     let row = to_json(&full_row(Table::find("messages", TABLES).unwrap(), 1));
@@ -166,7 +166,7 @@ fn rows_that_another_program_has_just_written_are_no_fault_but_ids_that_it_did_n
 }
 
 #[test]
-fn a_damaged_page_is_found_even_if_its_rows_can_be_read_and_is_left_as_it_is() {
+fn check_finds_damaged_pages_with_readable_rows() {
     let store = store();
     record_messages(&store.db, 0..1_000);
     store.db.record_tick(at(0), "unmistakable", "{}").unwrap();
@@ -186,7 +186,7 @@ fn a_damaged_page_is_found_even_if_its_rows_can_be_read_and_is_left_as_it_is() {
 }
 
 #[test]
-fn a_damaged_page_is_found_although_others_keep_committing() {
+fn check_finds_damaged_pages_during_commits() {
     let store = store();
     record_messages(&store.db, 0..1_000);
     store.db.record_crash(at(0), "unmistakable", "a", "{}").unwrap();
@@ -201,7 +201,7 @@ fn a_damaged_page_is_found_although_others_keep_committing() {
 }
 
 #[test]
-fn a_byte_that_changes_anywhere_is_found_or_lies_where_nothing_is() {
+fn check_finds_any_changed_byte_in_use() {
     let store = store();
     Fleet::new(2_000).record(&store.db).unwrap();
     let path = store.path.clone();
@@ -210,7 +210,8 @@ fn a_byte_that_changes_anywhere_is_found_or_lies_where_nothing_is() {
     let mut dice = Dice(11);
     let mut found = 0;
     for round in 0..80 {
-        // The header and the pages near it are few among many.
+        // Half of the rounds change the header or the pages near it, which are a small part of the
+        // file.
         let end = if round % 2 == 0 { sound.len() } else { 8_192 };
         let mut bytes = sound.clone();
         bytes[dice.below(end as u64) as usize] ^= 1 << dice.below(8);
@@ -231,7 +232,7 @@ fn a_byte_that_changes_anywhere_is_found_or_lies_where_nothing_is() {
 }
 
 #[test]
-fn a_file_whose_end_is_gone_while_it_is_open_fails_the_check() {
+fn check_fails_on_a_truncated_open_file() {
     let store = store();
     record_messages(&store.db, 0..20_000);
     let reader = Db::open_read_only(&store.path).unwrap();
@@ -247,7 +248,7 @@ fn a_file_whose_end_is_gone_while_it_is_open_fails_the_check() {
 }
 
 #[test]
-fn a_check_beside_a_busy_writer_finds_no_fault() {
+fn check_beside_a_busy_writer_is_clean() {
     let store = store();
     Fleet::new(20_000).record(&store.db).unwrap();
     let reader = Db::open_read_only(&store.path).unwrap();

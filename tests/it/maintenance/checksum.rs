@@ -1,6 +1,6 @@
-//! Queries notice bytes that changed in the file, and rows that another program changed.
+//! Queries detect bytes that changed in the file, and rows that another program changed.
 //!
-//! With `NETSKY_LONG_TESTS=1` thousands of changed bits are tried.
+//! `NETSKY_LONG_TESTS=1` tries thousands of changed bits.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -41,7 +41,7 @@ fn reason(db: &Db, sql: &str) -> String {
 }
 
 #[test]
-fn a_query_names_the_block_whose_rows_were_changed() {
+fn queries_name_the_block_of_changed_rows() {
     let store = messages(3_000);
     change_row(&store.path, 1_500);
     let named = "the rows of messages with ids 1024 to 2047 are not what was recorded";
@@ -55,7 +55,7 @@ fn a_query_names_the_block_whose_rows_were_changed() {
         let reason = reason(&store.db, sql);
         assert!(reason.starts_with(named) && reason.contains("netsky check"), "{reason}");
     }
-    // The other blocks, and parts of this one, can be read.
+    // The other blocks, and parts of this one, are readable.
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages WHERE id < 1024"), 1_023);
     assert_eq!(value(&store.db, "SELECT body FROM messages WHERE id = 1500"), "bodz");
     assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 3_000);
@@ -64,7 +64,7 @@ fn a_query_names_the_block_whose_rows_were_changed() {
         .with_query_options(QueryOptions::new().skip_corrupt(true));
     assert_eq!(value(&lenient, "SELECT count(body) FROM messages"), 3_000);
 
-    // Rows that are recorded later do not hide it.
+    // Rows recorded later do not hide it.
     record_messages(&store.db, 3_000..3_010);
     reason(&store.db, "SELECT body FROM messages");
     assert_eq!(
@@ -84,7 +84,7 @@ fn a_query_names_the_block_whose_rows_were_changed() {
 }
 
 #[test]
-fn pruning_deletes_nothing_on_the_word_of_changed_rows() {
+fn prune_refuses_blocks_with_changed_rows() {
     let store = messages(3_000);
     change_row(&store.path, 1_500);
     match store.db.prune(at(1_200), Some("messages")) {
@@ -94,13 +94,13 @@ fn pruning_deletes_nothing_on_the_word_of_changed_rows() {
     assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 3_000);
     store.db.repair().unwrap();
     assert_eq!(store.db.prune(at(1_200), Some("messages")).unwrap()[0].rows, 1_200);
-    // What is left has checksums.
+    // The remaining rows have checksums.
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_800);
     change_row(&store.path, 1_600);
     reason(&store.db, "SELECT body FROM messages");
 }
 
-/// Records a message as netsky 0.3.0 does, which knows zones and no checksums.
+/// Records a message like netsky 0.3.0, which maintains zones but no checksums.
 fn record_without_checksum(path: &Path, id: i64) {
     let row = stored_rows(path, "messages")[0].1.replace("\"id\":1,", &format!("\"id\":{id},"));
     past_the_crate(path, |txn| {
@@ -118,22 +118,22 @@ fn record_without_checksum(path: &Path, id: i64) {
 }
 
 #[test]
-fn rows_of_an_older_netsky_raise_no_alarm_and_are_covered_later() {
+fn rows_of_older_versions_get_checksums_later() {
     let store = messages(1_500);
     record_without_checksum(&store.path, 1_501);
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_501);
     assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 1_501);
     assert!(check(&store.path).is_clean());
-    // Nothing is known of the block now, so a change of a row in it goes unnoticed.
+    // The block's checksum is invalid now, so a change of a row in it goes unnoticed.
     change_row(&store.path, 1_400);
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_501);
-    // One row of this version, and the block has a checksum again.
+    // After this version records one row, the block has a checksum again.
     assert_eq!(store.db.record(&message(at(0), "body")).unwrap(), 1_502);
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_502);
     change_row(&store.path, 1_401);
     reason(&store.db, "SELECT body FROM messages");
 
-    // A block that only the older version wrote has a zone alone.
+    // A block that only the older version wrote has a zone without a checksum.
     store.db.repair().unwrap();
     record_without_checksum(&store.path, 2_048);
     assert_eq!(value(&store.db, "SELECT count(body) FROM messages"), 1_503);
@@ -146,7 +146,7 @@ fn rows_of_an_older_netsky_raise_no_alarm_and_are_covered_later() {
 }
 
 #[test]
-fn rows_that_others_add_or_remove_raise_no_alarm() {
+fn foreign_inserts_and_deletes_are_not_damage() {
     let mut dice = Dice(5);
     for round in 0..12 {
         let store = messages(1);
@@ -162,7 +162,7 @@ fn rows_that_others_add_or_remove_raise_no_alarm() {
                 }
                 1 => ids.extend([store.db.record(&message(at(last), "body")).unwrap()]),
                 2 => {
-                    // The last row stays, so that ids go on after it.
+                    // The last row stays, so that ids continue after it.
                     let gone = dice.below(last as u64) as i64..last.min(last / 2 + 700);
                     past_the_crate(&store.path, |txn| {
                         let mut rows = txn.open_table(MESSAGES).unwrap();
@@ -204,11 +204,11 @@ fn rows_that_others_add_or_remove_raise_no_alarm() {
     }
 }
 
-/// Changes the note of a block, whose zone is given.
+/// Changes the stored zone or checksum of a block whose zone is given.
 type Change = fn(&WriteTransaction, (u64, i64, i64));
 
 #[test]
-fn zones_that_contradict_their_checksums_are_not_believed() {
+fn zones_contradicting_their_checksums_are_ignored() {
     let zone = |txn: &WriteTransaction, block: i64| {
         let zones = txn.open_table(ZONES).unwrap();
         zones.get(("messages", block)).unwrap().unwrap().value()
@@ -220,7 +220,7 @@ fn zones_that_contradict_their_checksums_are_not_believed() {
         |txn, (rows, low, high)| {
             txn.open_table(ZONES).unwrap().insert(("messages", 1), (rows + 4, low, high)).unwrap();
         },
-        // A changed key moves a zone to where no rows are.
+        // A changed key moves a zone to a block without rows.
         |txn, zone| {
             let mut zones = txn.open_table(ZONES).unwrap();
             zones.remove(("messages", 1)).unwrap();
@@ -250,7 +250,7 @@ fn zones_that_contradict_their_checksums_are_not_believed() {
 }
 
 #[test]
-fn a_row_that_is_recorded_mends_the_damaged_zone_of_its_block() {
+fn recording_repairs_the_damaged_zone() {
     let store = messages(3_000);
     past_the_crate(&store.path, |txn| {
         let mut zones = txn.open_table(ZONES).unwrap();
@@ -264,7 +264,7 @@ fn a_row_that_is_recorded_mends_the_damaged_zone_of_its_block() {
 }
 
 #[test]
-fn a_table_that_is_gone_with_its_rows_is_damage_and_is_not_made_anew() {
+fn a_lost_table_is_damage_and_not_recreated() {
     let store = messages(10);
     drop(store.db);
     past_the_crate(&store.path, |txn| {
@@ -279,14 +279,14 @@ fn a_table_that_is_gone_with_its_rows_is_damage_and_is_not_made_anew() {
     assert!(matches!(Db::open_path(&store.path), Err(Error::Damaged { .. })));
 }
 
-/// Set for a process that is to query changed copies of a store: the store's path.
+/// Set for a child process that queries changed copies of a store, to the store's path.
 const CHILD: &str = "NETSKY_TEST_CHANGED";
-/// Which of the changes to try: from and to.
+/// The range of changes to try.
 const ROUNDS: &str = "NETSKY_TEST_ROUNDS";
 
 const TABLES_WITH_ROWS: [&str; 4] = ["messages", "ticks", "crashes", "sessions"];
 
-/// What is asked of every copy: all columns of all rows, and sums over them.
+/// Returns the queries for every copy: all columns of all rows, and sums over them.
 fn questions() -> Vec<String> {
     let tables = TABLES.iter().map(|table| table.name());
     let mut all: Vec<String> =
@@ -316,14 +316,14 @@ fn answers(path: &Path) -> Vec<Result<String, Error>> {
     questions().iter().map(text).collect()
 }
 
-/// The copy of a round: one bit of it is another. Most of a file are pages that hold something.
+/// Returns the copy for a round, with one bit changed. Mostly a bit of a page in use is chosen.
 fn changed(sound: &[u8], round: u64) -> (usize, Vec<u8>) {
     let mut dice = Dice(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     dice.below(2);
     let place = loop {
         let place = dice.below(sound.len() as u64) as usize;
-        // Which of the file's two last commits is the newest is one bit, in the byte after redb's magic
-        // number, and the older one is sound as well.
+        // The byte after redb's magic number has a bit that selects the newest of the file's last
+        // two commits, and the older one is intact as well.
         if place != 9 && (sound[place] != 0 || dice.below(8) == 0) {
             break place;
         }
@@ -333,8 +333,8 @@ fn changed(sound: &[u8], round: u64) -> (usize, Vec<u8>) {
     (place, bytes)
 }
 
-/// Not a test in itself: it asks its questions of changed copies, and says what came of each. A panic
-/// ends it, on whatever thread it is, as redb panics at some damage.
+/// Not a test itself: it queries changed copies and prints the outcome of each. A panic on any
+/// thread ends it, because redb panics at some damage.
 #[test]
 fn child_that_queries_changed_stores() {
     let Some(path) = env::var_os(CHILD).map(PathBuf::from) else { return };
@@ -372,7 +372,7 @@ struct Outcome {
     wrong: Vec<String>,
 }
 
-/// Runs a child over the rounds, and another one after each that ends early or answers no more.
+/// Runs a child process over the rounds, and another one after each that ends early or hangs.
 fn try_rounds(path: &Path, mut rounds: Range<u64>) -> Outcome {
     let mut outcome = Outcome::default();
     while !rounds.is_empty() {
@@ -406,7 +406,7 @@ fn try_rounds(path: &Path, mut rounds: Range<u64>) -> Outcome {
                         }
                         rounds.start += 1;
                     }
-                    // What a panic prints.
+                    // The output of a panic.
                     _ => {}
                 },
             }
@@ -425,7 +425,7 @@ fn try_rounds(path: &Path, mut rounds: Range<u64>) -> Outcome {
 }
 
 #[test]
-fn a_changed_bit_gives_the_right_answer_or_an_error() {
+fn changed_bits_never_give_wrong_answers() {
     let rounds = if env::var_os("NETSKY_LONG_TESTS").is_some() { 6_000 } else { 200 };
     let store = messages(1_500);
     for second in 0..3 {

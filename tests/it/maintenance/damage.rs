@@ -1,7 +1,7 @@
-//! Single bytes of the file that are not what was written: nothing panics, whatever the byte, and
-//! the check finds what changes an answer.
+//! Single changed bytes of the file: no byte causes a panic, and the check finds every change that
+//! affects an answer.
 //!
-//! With `NETSKY_LONG_TESTS=1` thousands of bytes are changed instead of hundreds.
+//! `NETSKY_LONG_TESTS=1` changes thousands of bytes instead of hundreds.
 
 use std::env;
 use std::fs;
@@ -15,7 +15,7 @@ const QUERY: &str = "SELECT (SELECT count(source) FROM ticks) AS ticks, \
                      (SELECT count(body) FROM messages) AS messages, \
                      (SELECT count(kind) FROM crashes) AS crashes";
 
-/// What a reader sees of the store.
+/// Returns what a reader sees of the store.
 fn answer(path: &Path) -> Result<(String, bool), Error> {
     let db = Db::open_read_only(path)?;
     let sound = db.check()?.is_clean();
@@ -23,7 +23,7 @@ fn answer(path: &Path) -> Result<(String, bool), Error> {
 }
 
 #[test]
-fn no_changed_byte_of_a_larger_store_panics() {
+fn changed_bytes_never_panic() {
     let store = store();
     Fleet::new(6_000).record(&store.db).unwrap();
     let path: PathBuf = store.path.clone();
@@ -46,7 +46,7 @@ fn no_changed_byte_of_a_larger_store_panics() {
                 assert_eq!(answer, expected.0, "byte {place} set to {byte}");
             }
         }
-        // A writer may fail, but neither panics nor hangs.
+        // A writer may fail, but must neither panic nor hang.
         if let Ok(db) = Db::open_path(&path) {
             let _ = db.record_tick(at(0), "after", "{}");
         }

@@ -1,4 +1,4 @@
-//! How far checks and copies are, for programs and for people.
+//! Progress of checks and copies.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use netsky_db::{MaintenanceCounts, MaintenanceProgress, OpenOptions};
 use netsky_testing::{store, store_past_the_crate};
 
 #[test]
-fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
+fn check_backup_and_restore_report_progress() {
     let store = store();
     Fleet::new(3_000).record(&store.db).unwrap();
-    // A row's id is no part of its JSON.
+    // A row's id is not part of its JSON.
     let tables = store.db.stats().unwrap().tables;
     let row_bytes: u64 = tables.iter().map(|table| table.row_bytes - 8 * table.rows).sum();
     let progress = MaintenanceProgress::default();
@@ -32,7 +32,7 @@ fn a_check_a_backup_and_a_restore_tell_how_far_they_are() {
     options.restore(&copy, store.path.with_file_name("again.db")).unwrap();
     is_whole(progress.counts(), copied.file_bytes);
 
-    // Rows of tables that nobody knows are copied, and not checked.
+    // Rows of unknown tables are copied, but not checked.
     store_past_the_crate(&store.path, "theirs", 3, b"{}");
     db.check().unwrap();
     assert_eq!(progress.counts().rows_total, 3_000);

@@ -1,4 +1,4 @@
-//! What pruning deletes, and what it leaves.
+//! What pruning deletes, and what it keeps.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::{Db, Error, TABLES, Table};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::maintenance::{ZONES, past_the_crate, time_text, while_recording};
 
-/// What a table should hold: the ids and times of its rows.
+/// The expected content of a table: the ids and times of its rows.
 #[derive(Default)]
 struct Model {
     rows: Vec<(i64, DateTime<Utc>)>,
@@ -18,7 +18,7 @@ struct Model {
 }
 
 impl Model {
-    /// Records rows of rising times, among which some come late and some early.
+    /// Records rows with ascending times, some of them late and some early.
     fn record(&mut self, db: &Db, table: &'static Table, rows: u64, dice: &mut Dice) {
         let mut lines = String::new();
         for _ in 0..rows {
@@ -75,7 +75,7 @@ impl Model {
 }
 
 #[test]
-fn pruning_leaves_what_a_plain_list_would_keep_and_zones_that_are_true() {
+fn prune_matches_a_model_and_keeps_zones_correct() {
     let store = store();
     let db = &store.db;
     let tables = ["ticks", "mcp_tool_calls", "workspaces", "clone_dispatches"];
@@ -110,7 +110,7 @@ fn pruning_leaves_what_a_plain_list_would_keep_and_zones_that_are_true() {
     }
     assert!(deleted > 8_000, "{deleted}");
 
-    // All of it, and then ids go on.
+    // After deleting everything, ids continue.
     let all = db.prune(DateTime::<Utc>::MAX_UTC, None).unwrap();
     let left: u64 = models.iter().map(|model| model.rows.len() as u64).sum();
     assert_eq!(all.iter().map(|pruned| pruned.rows).sum::<u64>(), left);
@@ -126,7 +126,7 @@ fn pruning_leaves_what_a_plain_list_would_keep_and_zones_that_are_true() {
 }
 
 #[test]
-fn pruning_keeps_rows_whose_time_cannot_be_read_and_does_not_take_a_zone_at_its_word() {
+fn prune_keeps_unreadable_times_despite_wrong_zones() {
     let store = store();
     record_messages(&store.db, 0..2_000);
     store_past_the_crate(&store.path, "messages", 10, b"nonsense");
@@ -134,7 +134,7 @@ fn pruning_keeps_rows_whose_time_cannot_be_read_and_does_not_take_a_zone_at_its_
     assert_eq!(value(&store.db, "SELECT count(*) FROM messages"), 2_000);
     store.db.repair().unwrap();
     past_the_crate(&store.path, |txn| {
-        // The zone says that all are old, and they are not.
+        // The zone wrongly says that all rows are old.
         let (low, high) = (at(-20).timestamp_nanos_opt(), at(-10).timestamp_nanos_opt());
         let mut zones = txn.open_table(ZONES).unwrap();
         zones.insert(("messages", 1), (977, low.unwrap(), high.unwrap())).unwrap();
@@ -149,7 +149,7 @@ fn pruning_keeps_rows_whose_time_cannot_be_read_and_does_not_take_a_zone_at_its_
 }
 
 #[test]
-fn an_id_that_another_program_gave_a_row_is_not_given_out_once_that_row_is_pruned() {
+fn pruned_foreign_ids_are_not_reused() {
     let store = store();
     record_messages(&store.db, 0..10);
     let mut row = full_row(Table::find("messages", TABLES).unwrap(), 1);
@@ -184,13 +184,13 @@ netsky_db::tables! {
     /// Things without a time.
     #[table = "things"]
     pub struct ThingRecord<'a> {
-        /// What it is.
+        /// The name of the thing.
         pub what: &'a str,
     }
 }
 
 #[test]
-fn a_table_without_a_time_is_left_alone_and_refused_if_it_is_named() {
+fn prune_skips_and_refuses_tables_without_times() {
     let store = store();
     let db = store.db.with_tables(THING_TABLES).unwrap();
     db.record(&ThingRecord { what: "a" }).unwrap();

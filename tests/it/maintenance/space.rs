@@ -1,4 +1,4 @@
-//! What a store takes, and giving back what it does not need.
+//! The size of a store, and compaction.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use netsky_testing::{
 use crate::maintenance::{time_text, while_recording};
 
 #[test]
-fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() {
+fn stats_report_sizes_zones_and_time_ranges() {
     let store = store();
     let empty = store.db.stats().unwrap();
     assert_eq!(empty.tables.len(), 14);
@@ -31,7 +31,7 @@ fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() 
     let file = fs::metadata(&store.path).unwrap().len();
     assert_eq!(store.db.stats().unwrap().file_bytes, file);
 
-    // A row that no zone knows of, and one whose time cannot be read.
+    // A row that no zone covers, and one whose time is unreadable.
     let mut row = full_row(Table::find("messages", TABLES).unwrap(), 1);
     row["ts_utc"] = time_text(at(9_999)).into();
     store_past_the_crate(&store.path, "messages", 4_000, to_json(&row).as_bytes());
@@ -40,7 +40,7 @@ fn stats_count_rows_bytes_and_zones_and_find_the_earliest_and_the_latest_time() 
 }
 
 #[test]
-fn compacting_gives_the_room_of_pruned_rows_back_unless_somebody_reads() {
+fn compact_frees_pruned_space_unless_in_use() {
     let store = store();
     record_messages(&store.db, 0..30_000);
     store.db.prune(at(29_000), None).unwrap();
@@ -58,14 +58,14 @@ fn compacting_gives_the_room_of_pruned_rows_back_unless_somebody_reads() {
     assert!(compacted.bytes_after * 4 < before, "{compacted:?}");
     assert!(stored_rows(&store.path, "messages") == left);
     assert!(matches!(other.compact(), Err(Error::ReadOnlyStore { .. })));
-    // Those who have it open go on.
+    // Processes that have it open continue to work.
     assert_eq!(value(&other, "SELECT count(*) FROM messages"), 1_000);
     record_messages(&store.db, 0..2_000);
     assert_eq!(value(&other, "SELECT count(*) FROM messages"), 3_000);
     assert_eq!(store.db.check().unwrap().faults, []);
 }
 
-/// The threads of a stream that was dropped let go of their snapshot a moment later.
+/// The threads of a dropped stream release their snapshot a little later.
 fn compact_soon(db: &Db) -> Compacted {
     for _ in 0..100 {
         match db.compact() {
@@ -77,7 +77,7 @@ fn compact_soon(db: &Db) -> Compacted {
 }
 
 #[test]
-fn a_compact_waits_for_writers_and_they_for_it() {
+fn compact_and_writers_wait_for_each_other() {
     let store = store();
     record_messages(&store.db, 0..20_000);
     let recorded = while_recording(&store.db, || {

@@ -1,4 +1,4 @@
-//! Answers of all engines in one form, to be compared.
+//! The answers of all engines in one comparable form.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-/// So many rows of a difference are shown.
+/// The number of rows shown of a difference.
 const ROWS_SHOWN: usize = 6;
 
 #[derive(Debug, Clone)]
@@ -86,8 +86,8 @@ impl Answer {
         Self { types, rows }
     }
 
-    /// What differs, if anything does. Without an order, the rows are compared as a set that may
-    /// have a row twice.
+    /// Returns the difference, if there is any. If not `ordered`, the rows are compared as a
+    /// multiset.
     pub fn difference(&mut self, expected: &mut Self, ordered: bool) -> Option<String> {
         if let (Some(found), Some(expected)) = (&self.types, &expected.types)
             && found != expected
@@ -113,7 +113,7 @@ impl Answer {
         Some(format!("answer: {}\nexpected: {}", shown(self), shown(expected)))
     }
 
-    /// Fails unless each row is one of `all`.
+    /// Returns a difference unless each row is one of `all`.
     pub fn not_among(&self, all: &Self) -> Option<String> {
         let mut all = all.rows.clone();
         all.sort();
@@ -140,7 +140,7 @@ fn cells(array: &ArrayRef) -> Vec<Cell> {
         let text = |value: &str| Cell::Text(value.to_owned());
         return values.iter().map(|value| cell(value.map(text))).collect();
     }
-    // Arithmetic of unsigned integers, such as row numbers, gives decimals without a fraction.
+    // Arithmetic on unsigned integers, such as row numbers, returns decimals without a fraction.
     let integers =
         matches!(array.data_type(), DataType::Timestamp(..) | DataType::Decimal128(_, 0))
             || array.data_type().is_integer();
@@ -150,7 +150,7 @@ fn cells(array: &ArrayRef) -> Vec<Cell> {
     }
     let options = FormatOptions::new();
     let formatter = ArrayFormatter::try_new(array, &options).unwrap();
-    // Of an array of nulls alone, `is_null` says that nothing is.
+    // For an array of type null, `is_null` is false for every row.
     let nulls = array.logical_nulls();
     let text = |row: usize| match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
         true => Cell::Null,

@@ -1,4 +1,4 @@
-//! Random choices, which a fuzzer can make instead.
+//! Random choices, which a fuzzer can determine instead.
 
 use fastrand::Rng;
 
@@ -20,10 +20,10 @@ impl Choices<'_> {
         Choices { bytes: bytes.iter(), rng: Rng::with_seed(0) }
     }
 
-    /// A number from 0 to `count - 1`.
+    /// Returns a number from 0 to `count - 1`.
     pub fn below(&mut self, count: usize) -> usize {
         match self.bytes.next() {
-            // One byte is enough for a choice among alternatives; values come from long lists.
+            // One byte is enough to choose among alternatives; values come from long lists.
             Some(&first) if count <= 256 => usize::from(first) % count,
             Some(&first) => {
                 let second = self.bytes.next().copied().unwrap_or(0);
@@ -37,7 +37,7 @@ impl Choices<'_> {
         first + self.below((last - first + 1) as usize) as i64
     }
 
-    /// True once in `count` times.
+    /// Returns true once in `count` times.
     pub fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == count - 1
     }

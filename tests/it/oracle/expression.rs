@@ -1,5 +1,5 @@
-//! Expressions that print themselves as SQL: for the store as somebody would write them, for the
-//! oracles with every operator in parentheses and nothing for an optimizer to see through.
+//! Expressions that print themselves as SQL: for the store as a user would write them; for the
+//! oracles with every operator in parentheses, and with nothing that an optimizer could simplify.
 
 use super::query::Query;
 use super::sql::{Dialect, Sql};
@@ -9,17 +9,17 @@ pub enum Type {
     Int,
     Text,
     Bool,
-    /// An instant as the tables have it.
+    /// A timestamp as the tables have it.
     Time,
-    /// An instant or a local time as DataFusion's functions give it.
+    /// A timestamp or local time as DataFusion's functions return it.
     Moment,
-    /// A number of a row among others, which is unsigned.
+    /// A row number or rank, which is unsigned.
     Rank,
     Float,
     Date,
     /// What can be sorted by, and nothing else.
     Other,
-    /// What can only be put out.
+    /// A value that can only be selected.
     List,
 }
 
@@ -87,12 +87,12 @@ pub enum Expression {
         then: Box<Expression>,
         otherwise: Box<Expression>,
     },
-    /// A call whose name and meaning are the same everywhere.
+    /// A call with the same name and meaning in all engines.
     Call {
         name: &'static str,
         arguments: Vec<Expression>,
     },
-    /// SQL of DataFusion's own, with a `{}` for each operand.
+    /// SQL that only DataFusion supports, with a `{}` for each operand.
     Native {
         template: String,
         operands: Vec<Expression>,
@@ -114,17 +114,17 @@ pub enum Expression {
     },
 }
 
-/// What rows are sorted by.
+/// A sort key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     pub by: Expression,
     pub descending: bool,
     pub nulls_first: bool,
-    /// Whether it makes the order a total one, so that a limit needs it.
+    /// Whether it exists to make the order total, so that a limit needs it.
     pub settles: bool,
 }
 
-/// How tightly operators bind, as in the SQL standard.
+/// The precedence of operators, as in the SQL standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Binding {
     Or,
@@ -149,7 +149,7 @@ impl Expression {
         Self::Column { table: String::new(), name: name.to_owned(), ty }
     }
 
-    /// Whether it holds a query, which DataFusion plans in few places only.
+    /// Whether it contains a query, which DataFusion can plan in few places only.
     pub fn has_query(&self) -> bool {
         matches!(self, Self::InQuery { .. } | Self::Exists { .. } | Self::Scalar(_))
             || self.clone().operands().into_iter().any(|operand| operand.has_query())
@@ -206,7 +206,7 @@ impl Expression {
         }
     }
 
-    /// Expressions of the same type with less in them.
+    /// Returns simpler expressions of the same type.
     pub fn simpler(&self) -> Vec<Self> {
         let mut simpler = match self {
             Self::Binary(left, "AND" | "OR" | "+" | "-" | "*" | "/" | "%", right) => {
@@ -268,7 +268,7 @@ impl Expression {
     }
 
     pub fn print(&self, sql: &mut Sql) {
-        // To an optimizer, what is inside a call of an unknown function is nothing to reckon with.
+        // An optimizer cannot simplify the argument of an unknown function.
         if sql.dialect == Dialect::MemTable
             && self.binding() == Binding::Predicate
             && !self.has_query()
@@ -334,7 +334,7 @@ impl Expression {
                 query.print(sql);
                 sql.push(")");
             }
-            // SQLite 3.51 makes a join of it, which had some rows more than once.
+            // SQLite 3.51 turns it into a join, which returned some rows more than once.
             Self::Exists { query, negated } if sql.dialect == Dialect::Sqlite => {
                 sql.push("(SELECT count(*) FROM (");
                 query.print(sql);
@@ -430,7 +430,7 @@ impl Key {
         if self.descending {
             sql.push(" DESC");
         }
-        // DataFusion has nulls first in a descending order; SQLite in an ascending one.
+        // DataFusion sorts nulls first in descending order, and SQLite in ascending order.
         if !sql.dialect.is_stores() || self.nulls_first != self.descending {
             sql.push(if self.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
         }

@@ -1,4 +1,4 @@
-//! Random queries about a subject's tables.
+//! Random queries on a subject's tables.
 
 use super::choices::Choices;
 use super::expression::{Expression, Key, Literal, TimeForm, Type};
@@ -9,18 +9,18 @@ use super::subject::{Column, Relation};
 pub struct Generator<'a> {
     pub choices: Choices<'a>,
     relations: &'a [Relation],
-    /// What the query's `WITH` names.
+    /// The names that the query's `WITH` defines.
     named: Vec<(String, Vec<Column>)>,
     aliases: usize,
 }
 
-/// What an expression can be made of.
+/// The columns and values that an expression can use.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     columns: Vec<ScopeColumn>,
-    /// What tells the rows apart.
+    /// The expression that identifies rows.
     key: Option<Expression>,
-    /// A number that the conditions keep from being 0.
+    /// A number that the conditions guard against being 0.
     not_zero: Option<Expression>,
 }
 
@@ -34,7 +34,7 @@ struct ScopeColumn {
 
 const COMPARISONS: [&str; 8] =
     ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"];
-/// Sides of a join by texts, and sides that are large, have no more rows than this.
+/// The maximum number of rows of a join's sides if they are large or joined on texts.
 const ROWS_OF_SIDE: usize = 40;
 
 impl<'a> Generator<'a> {
@@ -42,7 +42,7 @@ impl<'a> Generator<'a> {
         Self { choices, relations, named: Vec::new(), aliases: 0 }
     }
 
-    /// A whole query.
+    /// Returns a complete query.
     pub fn query(&mut self) -> Query {
         let depth = self.choices.below(3);
         if depth > 0 && self.choices.one_in(6) {
@@ -54,8 +54,8 @@ impl<'a> Generator<'a> {
         self.part(depth, None, false).0
     }
 
-    /// A query of columns of these types, if any are given, with a total order if it has a limit and
-    /// stands in another.
+    /// Returns a query with columns of these types, if any are given. If it has a limit and is
+    /// nested in another query, its order is total.
     fn part(&mut self, depth: usize, types: Option<&[Type]>, inner: bool) -> (Query, Vec<Column>) {
         if depth > 0 && self.choices.one_in(6) {
             return self.set(depth, types, inner);
@@ -121,7 +121,7 @@ impl<'a> Generator<'a> {
                     let column = (column.column.clone(), column.ty, column.values.clone());
                     self.add(&mut select, &mut outputs, column, true);
                 }
-                // A view has columns that are left out here.
+                // Some columns of a view are omitted here.
                 select.star = !matches!(select.from, Source::Table { native: true, .. });
             }
             (_, None) => {
@@ -150,7 +150,7 @@ impl<'a> Generator<'a> {
             }
         }
         let plain = select.group.is_empty() && shape > 2 && select.distinct == Distinct::No;
-        // A number would be the place of an item.
+        // `ORDER BY` and `GROUP BY` would take a number for the position of an item.
         let named = |item: &Item| !matches!(item.value, Expression::Literal(_));
         if plain && self.choices.one_in(12) && select.items.iter().all(named) {
             let query = self.first_of_each(select, &outputs);
@@ -163,7 +163,7 @@ impl<'a> Generator<'a> {
         (query, outputs)
     }
 
-    /// `DISTINCT ON` some of the items, at times the same one twice.
+    /// `DISTINCT ON` some of the items, sometimes with a duplicate.
     fn first_of_each(&mut self, mut select: Select, outputs: &[Column]) -> Query {
         select.star = false;
         let items = select.items.len();
@@ -274,7 +274,7 @@ impl<'a> Generator<'a> {
     }
 
     fn relation(&mut self) -> &'a Relation {
-        // The oracle's own tables stand between the catalogue's and the views.
+        // The oracle's own tables come between the catalogue's and the views.
         let (catalogue, views) = (netsky_db::TABLES.len(), netsky_db::VIEWS.len());
         let own = self.relations.len() - views - catalogue;
         let has_catalogue = self.relations[..catalogue].iter().any(|relation| relation.rows > 0);
@@ -286,7 +286,7 @@ impl<'a> Generator<'a> {
         &self.relations[at]
     }
 
-    /// A side of a join: a whole table, or few rows of it.
+    /// Returns a side of a join: a whole table, or few rows of it.
     fn side(&mut self, few: bool) -> (Source, Scope) {
         let relation = self.relation();
         let alias = self.alias();
@@ -361,7 +361,7 @@ impl<'a> Generator<'a> {
         (source, scope)
     }
 
-    /// One condition, or two of which the first guards the second.
+    /// Returns one condition, or two of which the first guards the second.
     fn conjuncts(&mut self, scope: &mut Scope, depth: usize) -> Vec<Expression> {
         match self.choices.below(10) {
             0 => {
@@ -384,7 +384,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// A condition with a query in it.
+    /// Returns a condition that contains a query.
     fn about_others(&mut self, scope: &Scope) -> Expression {
         let (from, inner) = self.side(false);
         let negated = self.choices.one_in(3);
@@ -433,7 +433,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Makes the select one of groups, or of all rows together.
+    /// Turns the select into an aggregation with groups, or over all rows.
     fn grouped(&mut self, select: &mut Select, scope: &Scope) -> Vec<Column> {
         let mut outputs = Vec::new();
         for _ in 0..self.choices.below(3) {
@@ -555,7 +555,7 @@ impl<'a> Generator<'a> {
         }
         let framed = matches!(name, "sum" | "count" | "first_value") && self.choices.one_in(3);
         if !peers || framed || order.is_empty() || self.choices.one_in(2) {
-            // Also before the others.
+            // It may also come before the other keys.
             let at = self.choices.below(order.len() + 1);
             let key = scope.key.clone().unwrap_or(Expression::int(0));
             let key = self.key(key, true);
@@ -563,7 +563,7 @@ impl<'a> Generator<'a> {
         }
         let frame = if framed { " ROWS BETWEEN 2 PRECEDING AND CURRENT ROW" } else { "" };
         let window = Expression::Window { name, arguments, partition, order, frame };
-        // What is unsigned turns into decimals, and those round averages.
+        // Unsigned values become decimals, for which averages are rounded.
         let unsigned = matches!(name, "row_number" | "rank" | "dense_rank" | "ntile");
         match unsigned && self.choices.one_in(2) {
             true => (Expression::Signed(Box::new(window)), ty, Vec::new()),
@@ -586,7 +586,7 @@ impl<'a> Generator<'a> {
         (!columns.is_empty()).then(|| self.choices.of(&columns).column.clone())
     }
 
-    /// A value of the type, with its type and values like it.
+    /// Returns an expression of the type, its actual type, and similar literals.
     fn value(&mut self, scope: &Scope, ty: Type, depth: usize) -> (Expression, Type, Vec<Literal>) {
         let values = self.values_of(scope, ty);
         let column = self.column_of(scope, ty);
@@ -605,7 +605,7 @@ impl<'a> Generator<'a> {
                 }
                 None => column,
             },
-            // Without a time at hand: one that another table has.
+            // If no time is in scope, take one from another table.
             (Type::Time, None) => {
                 let (from, inner) = self.side(true);
                 match self.column_of(&inner, Type::Time) {
@@ -782,7 +782,7 @@ impl<'a> Generator<'a> {
 }
 
 impl Generator<'_> {
-    /// Adds an item. A column keeps its name where that is plain; any other gets one that no table
+    /// Adds an item. A plain column may keep its name; all other items get a name that no table
     /// has.
     fn add(
         &mut self,
@@ -828,7 +828,7 @@ impl Scope {
         self
     }
 
-    /// The times, and some of their values.
+    /// Returns the times in scope, with some of their values.
     fn times(&self) -> Vec<(Expression, Vec<i64>)> {
         let nanos = |literal: &Literal| match literal {
             Literal::Time(nanos, _) => Some(*nanos),
@@ -842,7 +842,7 @@ impl Scope {
     }
 }
 
-/// A division that the conditions protect.
+/// Returns a division that the conditions guard.
 fn quotient(scope: &Scope) -> Expression {
     let divisor = scope.not_zero.clone().unwrap_or(Expression::int(1));
     Expression::binary(Expression::int(1_000_000), "/", divisor)

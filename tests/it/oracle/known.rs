@@ -1,5 +1,6 @@
-//! Faults that the oracles find and that are not mended. Each says by what it is known and why it is
-//! here; a failure that is none of these fails the test. Whoever mends one deletes its entry.
+//! Known differences that the oracles find and that have not been fixed. Each entry says how to
+//! recognize it and why it is listed; any other failure fails the test. When one is fixed, delete
+//! its entry.
 
 use super::subject::Way;
 
@@ -9,7 +10,7 @@ pub struct Failure<'a> {
     pub sql: &'a str,
     /// The error, or the difference.
     pub what: &'a str,
-    /// Whether DataFusion answers the same SQL rightly over the same rows in memory.
+    /// Whether DataFusion alone answers the same SQL correctly over the same rows in memory.
     pub alone_is_right: bool,
     pub way: Way,
 }
@@ -20,7 +21,7 @@ struct Fault {
 }
 
 impl Failure<'_> {
-    /// Why it is known, if it is.
+    /// Returns the reason if the failure is known.
     pub fn reason(&self) -> Option<&'static str> {
         FAULTS.iter().find(|fault| (fault.is)(self)).map(|fault| fault.reason)
     }
@@ -70,7 +71,7 @@ static FAULTS: &[Fault] = &[
     },
     Fault {
         reason: "DataFusion 55.2 compares times of two zones as texts and cannot cast them",
-        // Whether it is right by itself depends on whether a row comes as far as the cast.
+        // Whether plain DataFusion succeeds depends on whether any row reaches the cast.
         is: |failure| failure.says("Cannot cast timezone to different timezone"),
     },
     Fault {

@@ -1,6 +1,6 @@
 //! The first oracle: DataFusion over the same rows in memory, with nothing pushed down, and with
-//! every comparison inside a call of a function that the optimizer does not know. So the optimizer
-//! learns nothing from filters, and what it gets wrong shows in the store's answer only.
+//! every comparison wrapped in a call of a function that the optimizer does not know. So the
+//! optimizer learns nothing from filters, and its mistakes only affect the store's answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::expression::Literal;
 
 pub struct MemTables {
     session: SessionContext,
-    /// DataFusion as it comes, over the same rows.
+    /// DataFusion with its default rules, over the same rows.
     plain: SessionContext,
     runtime: Runtime,
 }
@@ -45,7 +45,7 @@ impl MemTables {
             "opaque",
             vec![DataType::Boolean],
             DataType::Boolean,
-            // Whatever may change stays where it is written.
+            // The optimizer does not move volatile expressions.
             Volatility::Volatile,
             Arc::new(|arguments| Ok(arguments[0].clone())),
         ));
@@ -65,15 +65,17 @@ impl MemTables {
     }
 
     pub fn answer(&self, sql: &str) -> Result<Answer, String> {
-        // The inputs of a union, if they are sorted one by one, share a limit by keys that not all of them
-        // have. If they are not, a sort above a limit with an offset takes the one for the other.
+        // If the inputs of a union are sorted separately, they share a TopK threshold on keys that
+        // not all of them have. If not, a sort above a limit with an offset is mistaken for the
+        // sort below it.
         let one_by_one = sql.contains(" OFFSET ");
         self.session.state_ref().write().config_mut().options_mut().optimizer.repartition_sorts =
             one_by_one;
         self.ask(&self.session, sql)
     }
 
-    /// What DataFusion as it comes makes of SQL that is not written for the oracle.
+    /// Returns DataFusion's answer with its default rules, for SQL that is not written for the
+    /// oracle.
     pub fn plain_answer(&self, sql: &str) -> Result<Answer, String> {
         self.ask(&self.plain, sql)
     }
@@ -87,11 +89,12 @@ impl MemTables {
     }
 }
 
-/// A session as DataFusion makes it, in which small tables are spread over partitions as large ones
-/// are.
+/// Returns a session created by DataFusion, in which small tables are split into partitions like
+/// large ones.
 ///
-/// Joins stay as they are written. Else DataFusion chooses their sides by the size of tables, which it
-/// knows in memory only, and of two plans with the same fault one may be right by luck.
+/// Join reordering is off. Otherwise DataFusion orders joins by the size of tables, which it only
+/// knows for tables in memory, and of two plans affected by the same bug one could be right by
+/// chance.
 pub fn plain_session() -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(4).with_batch_size(64);
     config.options_mut().optimizer.join_reordering = false;
@@ -110,8 +113,8 @@ fn context(mut config: SessionConfig) -> SessionContext {
     SessionContext::new_with_config(config)
 }
 
-/// DataFusion's rule takes what is false for every row below an aggregate without groups, too, which has
-/// a row all the same.
+/// DataFusion's rule also pushes a filter that is false for every row below an aggregate without
+/// groups, which returns a row even so.
 #[derive(Debug)]
 struct FiltersAboveAggregates(Arc<dyn OptimizerRule + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! What DataFusion computes of times: zones, other units, days, rounding.
+//! DataFusion's functions on times: zones, other units, days, rounding.
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 
@@ -23,7 +23,7 @@ const ZONES: [&str; 12] = [
 
 const NANOS: i64 = 1_000_000;
 
-/// A literal at a time or near it.
+/// Returns a literal at a time or near it.
 pub fn near(choices: &mut Choices<'_>, nanos: i64) -> Literal {
     let nanos = nanos.saturating_add(*choices.of(&[
         0,
@@ -40,7 +40,7 @@ pub fn near(choices: &mut Choices<'_>, nanos: i64) -> Literal {
     Literal::Time(nanos, form)
 }
 
-/// A time in a zone or a unit.
+/// Returns a time in a zone or a unit.
 fn zoned(choices: &mut Choices<'_>) -> String {
     let zone = *choices.of(&ZONES);
     let unit = *choices.of(&["Nanosecond", "Second", "Millisecond", "Microsecond"]);
@@ -54,7 +54,7 @@ fn zoned(choices: &mut Choices<'_>) -> String {
     }
 }
 
-/// Something computed of the time that is written as `time`, and its type.
+/// Returns an expression computed from the time written as `time`, and its type.
 fn computed(choices: &mut Choices<'_>, time: &str) -> (String, Type) {
     let unit = *choices.of(&[
         "day",
@@ -93,7 +93,7 @@ fn computed(choices: &mut Choices<'_>, time: &str) -> (String, Type) {
     }
 }
 
-/// A value made of one of the times.
+/// Returns a value computed from one of the times.
 pub fn moment(
     choices: &mut Choices<'_>,
     times: &[(Expression, Vec<i64>)],
@@ -108,7 +108,8 @@ pub fn moment(
     (Expression::Native { template, operands: vec![column] }, ty, values)
 }
 
-/// A comparison of something made of one of the times with a literal or with another.
+/// Returns a comparison of a value computed from one of the times with a literal or with another
+/// time.
 pub fn condition(choices: &mut Choices<'_>, times: &[(Expression, Vec<i64>)]) -> Expression {
     if times.is_empty() {
         return Expression::Literal(Literal::Bool(true));

@@ -1,4 +1,4 @@
-//! Random queries as proptest takes them: with a way to make one that fails simpler.
+//! A proptest strategy for random queries, which can simplify a failing query.
 
 use proptest::prelude::Rng;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
@@ -9,7 +9,7 @@ use super::generator::Generator;
 use super::query::Query;
 use super::subject::{Subject, Way};
 
-/// Queries about a subject, each with a way to ask it.
+/// Queries on a subject, each with a way to run it.
 #[derive(Clone, Copy)]
 pub struct Queries<'a>(pub &'a Subject);
 
@@ -32,7 +32,7 @@ impl Strategy for Queries<'_> {
     }
 }
 
-/// A query that fails, and what to try in its place.
+/// A failing query, and the simpler ones to try next.
 pub struct Shrinking {
     current: Query,
     best: Query,

@@ -1,11 +1,11 @@
-//! Queries as trees, which print themselves and know simpler ones.
+//! Queries as trees, which print and simplify themselves.
 
 use super::expression::{Expression, Key, print_order};
 use super::sql::{Dialect, Sql};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// Queries that a `WITH` names.
+    /// The queries that a `WITH` names.
     pub named: Vec<(String, Query)>,
     pub body: Body,
     pub order: Vec<Key>,
@@ -28,7 +28,7 @@ pub struct Select {
     /// Print the items as `*`: they are all columns of the source.
     pub star: bool,
     pub from: Source,
-    /// All must be true. A later one is protected by those before it.
+    /// All must be true. Each is guarded by those before it.
     pub conditions: Vec<Expression>,
     pub group: Vec<Expression>,
     pub having: Option<Expression>,
@@ -38,8 +38,8 @@ pub struct Select {
 pub enum Distinct {
     No,
     Rows,
-    /// The first row of those with the same values in these items, in the query's order, whose keys
-    /// are items too.
+    /// Keeps the first row for each combination of values of these items, in the query's order. Its
+    /// sort keys are items too.
     On(Vec<usize>),
 }
 
@@ -56,12 +56,12 @@ pub enum Source {
     Join { left: Box<Source>, kind: &'static str, right: Box<Source>, on: Expression },
 }
 
-/// How far SQL settles an answer.
+/// How far SQL determines an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     Sequence,
     Rows,
-    /// Any so many rows of those that there are without the limit.
+    /// Only the number of rows: any rows of the answer without the limit are right.
     Count,
 }
 
@@ -120,13 +120,13 @@ impl Query {
         }
     }
 
-    /// As one side of a set operation.
+    /// Prints it as one side of a set operation.
     fn print_side(&self, sql: &mut Sql) {
         let bare =
             matches!(self.body, Body::Select(_)) && self.order.is_empty() && self.limit.is_none();
         let (before, after) = match sql.dialect {
             _ if bare => ("", ""),
-            // It takes no parentheses there.
+            // SQLite does not allow parentheses there.
             Dialect::Sqlite => ("SELECT * FROM (", ")"),
             _ => ("(", ")"),
         };
@@ -135,7 +135,7 @@ impl Query {
         sql.push(after);
     }
 
-    /// `DISTINCT ON` in other words.
+    /// Prints a `DISTINCT ON` as an equivalent query with `row_number()`.
     fn print_first_of_each(&self, select: &Select, on: &[usize], sql: &mut Sql) {
         let output = |key: &Key| {
             let item = select.items.iter().find(|item| item.value == key.by);
@@ -159,7 +159,7 @@ impl Query {
         self.print_limit(sql);
     }
 
-    /// Queries with less in them. Some of them may not plan.
+    /// Returns simpler queries. Some of them may be invalid.
     pub fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
         let mut add = |change: &dyn Fn(&mut Self)| {
@@ -167,7 +167,7 @@ impl Query {
             change(&mut query);
             simpler.push(query);
         };
-        // `DISTINCT ON` needs its order.
+        // The order is part of `DISTINCT ON`.
         let ordered_by_choice =
             !matches!(&self.body, Body::Select(Select { distinct: Distinct::On(_), .. }));
         if ordered_by_choice && !self.order.is_empty() {
@@ -268,8 +268,8 @@ impl Select {
             }
             return;
         }
-        // Each is evaluated for the rows that passed those before it, in a form that leaves no choice.
-        // Only conjuncts may hold a query.
+        // Each condition is only evaluated on rows that passed those before it, in a form that
+        // enforces that order. Only conjuncts may contain a query.
         let (queries, plain): (Vec<_>, Vec<_>) =
             self.conditions.iter().partition(|condition| condition.has_query());
         for (index, query) in queries.iter().enumerate() {
@@ -328,7 +328,7 @@ impl Select {
         match &self.distinct {
             Distinct::No => {}
             Distinct::Rows => add(&|select| select.distinct = Distinct::No),
-            // Its items are the first keys of the order.
+            // Its items are the first sort keys.
             Distinct::On(_) => {}
         }
         for from in self.from.simpler() {
@@ -348,7 +348,7 @@ impl Item {
 }
 
 impl Expression {
-    /// Between `AND`s.
+    /// Prints it as an operand of `AND`.
     fn print_conjunct(&self, sql: &mut Sql) {
         let or = matches!(self, Self::Binary(_, "OR", _))
             || sql.dialect == Dialect::Session && self.is_distinct_from();

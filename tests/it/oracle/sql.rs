@@ -1,4 +1,4 @@
-//! SQL text on its way, in one of three dialects.
+//! SQL text under construction, in one of several dialects.
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
@@ -6,18 +6,18 @@ use super::expression::{Literal, TimeForm};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// As somebody would write it.
+    /// As a user would write it.
     Store,
-    /// The same for `Db::session`, where DataFusion's own parser takes all that follows `IS DISTINCT
-    /// FROM`, `AND` and `OR` included, for its operand.
+    /// The same for `Db::session`, where DataFusion's own parser takes everything after `IS
+    /// DISTINCT FROM`, including `AND` and `OR`, as its operand.
     Session,
-    /// DataFusion's, with as little as possible for its optimizer to do.
+    /// DataFusion's, written so that its optimizer has as little as possible to do.
     MemTable,
     Sqlite,
 }
 
 impl Dialect {
-    /// Whether it is one that the store is asked in.
+    /// Whether the store is queried in this dialect.
     pub fn is_stores(self) -> bool {
         matches!(self, Self::Store | Self::Session)
     }
@@ -27,7 +27,7 @@ impl Dialect {
 pub struct Sql {
     pub dialect: Dialect,
     pub text: String,
-    /// Whether only DataFusion understands it.
+    /// Whether only DataFusion supports it.
     pub native: bool,
 }
 

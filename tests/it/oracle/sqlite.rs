@@ -1,5 +1,5 @@
-//! The second oracle: SQLite, which shares no code with DataFusion. Times are integers there, in
-//! nanoseconds, and booleans 0 and 1.
+//! The second oracle: SQLite, which shares no code with DataFusion. There, times are integers in
+//! nanoseconds, and booleans are 0 and 1.
 
 use netsky_db::Table;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};

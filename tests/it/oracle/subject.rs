@@ -27,32 +27,32 @@ use super::tables::{self, ORACLE_TABLES};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// What is said of DataFusion without the store, if its answer is the oracle's.
+/// Reported if DataFusion without the store returns the oracle's answer.
 const RIGHT: &str = "is right";
 
 pub struct Subject {
     db: Db,
-    /// DataFusion's session with batches and partitions of unusual sizes, so that small tables make
-    /// large tables' plans.
+    /// The store's session with unusual batch sizes and partition counts, so that small tables get
+    /// the plans of large ones.
     session: SessionContext,
-    /// A session that DataFusion makes, in which the store's tables are registered.
+    /// A session created by DataFusion, in which the store's tables are registered.
     foreign: SessionContext,
     memtables: MemTables,
     sqlite: Sqlite,
     pub relations: Vec<Relation>,
-    /// How many corrupt rows each table has, which the oracles do not have.
+    /// The number of corrupt rows in each table. The oracles do not have these rows.
     corrupt: Vec<(&'static str, u64)>,
     pub description: String,
     _dir: TempDir,
 }
 
-/// What can be asked about, and values that are there.
+/// A table or view to query, with some of its values.
 pub struct Relation {
     pub name: String,
     pub columns: Vec<Column>,
-    /// Whether `id` tells its rows apart.
+    /// Whether `id` is unique.
     pub has_key: bool,
-    /// Whether only DataFusion knows it.
+    /// Whether only DataFusion has it.
     pub native: bool,
     pub rows: usize,
 }
@@ -61,11 +61,11 @@ pub struct Relation {
 pub struct Column {
     pub name: String,
     pub ty: Type,
-    /// Some of its values.
+    /// Some of the column's values.
     pub values: Vec<Literal>,
 }
 
-/// How the store is asked.
+/// How the store is queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Stream,
@@ -74,7 +74,7 @@ pub enum Way {
     Prepared,
     /// In the session that the store makes.
     Session,
-    /// In one that DataFusion makes, in which the store's tables are registered.
+    /// A session created by DataFusion, in which the store's tables are registered.
     Foreign,
 }
 
@@ -83,12 +83,12 @@ impl Way {
         [Self::Stream, Self::Batches, Self::Prepared, Self::Session, Self::Foreign];
 }
 
-/// How a query came out.
+/// The outcome of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The oracles agree: the first, and the second if it understands the query.
+    /// The store agrees with the oracles: the first, and the second if it supports the query.
     Answered { by_sqlite: bool },
-    /// They do not, for a reason that is known.
+    /// It does not, for a known reason.
     Known(&'static str),
     /// The oracle has no answer either.
     Unanswered,
@@ -157,7 +157,7 @@ impl Subject {
         Self { db, session, foreign, memtables, sqlite, relations, corrupt, description, _dir: dir }
     }
 
-    /// The error says how the store's answer differs from an oracle's.
+    /// Runs a query. The error says how the store's answer differs from an oracle's.
     pub fn check(&self, query: &Query, way: Way) -> Result<Outcome, String> {
         let dialect = match way {
             Way::Session | Way::Foreign => Dialect::Session,
@@ -184,7 +184,7 @@ impl Subject {
             (Ok(answer), Ok(expected)) => (answer, expected),
         };
         match self.difference(query, &mut answer, &mut expected) {
-            // With fewer rows it may not have met the one that it fails at.
+            // With fewer rows, the oracle may not have reached the row at which it fails.
             Err(_) => return Ok(Outcome::Unanswered),
             Ok(Some(difference)) => return failed(difference),
             Ok(None) => {}
@@ -201,8 +201,8 @@ impl Subject {
         }
     }
 
-    /// How an answer differs from the oracle's, as far as the query settles it. Fails if the oracle has
-    /// no answer without the query's limit.
+    /// Returns how an answer differs from the oracle's, as far as the query determines it. Fails if
+    /// the oracle has no answer to the query without its limit.
     fn difference(
         &self,
         query: &Query,
@@ -221,8 +221,8 @@ impl Subject {
         })
     }
 
-    /// What DataFusion makes of the same SQL over the same rows in memory: to tell whose fault a
-    /// difference is.
+    /// Runs the same SQL with DataFusion over the same rows in memory, to tell which side causes a
+    /// difference.
     fn alone(&self, sql: &str, query: &Query) -> String {
         let expected = self.memtables.answer(&query.sql(Dialect::MemTable).text);
         match (self.memtables.plain_answer(sql), expected) {
@@ -270,7 +270,7 @@ impl Subject {
         let text = |error: netsky_db::Error| error.to_string();
         let mut stream = self.db.query_stream(sql).await.map_err(text)?;
         let batches = (&mut stream).try_collect().await.map_err(text)?;
-        // Each scan of a table meets each of its corrupt rows at most once.
+        // Each scan of a table reads each of its corrupt rows at most once.
         let most = self.corrupt.iter().map(|(table, corrupt)| {
             let scans = sql.matches(&format!("{table} ")).count();
             corrupt * scans as u64
@@ -321,7 +321,7 @@ fn relation(table: &Table, rows: &[Vec<Literal>], rng: &mut Rng) -> Relation {
 }
 
 fn view(view: &netsky_db::View) -> Relation {
-    // An age is another in each session.
+    // Ages differ between sessions.
     let columns =
         view.columns().iter().filter(|column| !["age_ms", "silent_ms"].contains(&column.name));
     let columns = columns.map(|column| {
@@ -394,7 +394,7 @@ fn open_past_the_crate(path: &Path) -> Database {
     Builder::new().set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
 }
 
-/// Another program, which knows nothing of zones, adds rows at the end or takes some away.
+/// Adds rows at the end or removes some, like another program that does not maintain zones.
 fn meddle(path: &Path, table: &Table, rng: &mut Rng) {
     let db = open_past_the_crate(path);
     let txn = db.begin_write().unwrap();
@@ -418,7 +418,7 @@ fn meddle(path: &Path, table: &Table, rng: &mut Rng) {
     txn.commit().unwrap();
 }
 
-/// Makes some rows of each table no rows at all.
+/// Corrupts some rows of each table.
 fn damage(path: &Path, rng: &mut Rng) {
     let db = open_past_the_crate(path);
     let txn = db.begin_write().unwrap();
@@ -435,7 +435,7 @@ fn damage(path: &Path, rng: &mut Rng) {
     txn.commit().unwrap();
 }
 
-/// The rows of each table as serde_json reads them; `None` for one that is corrupt.
+/// Returns the rows of each table as serde_json reads them; `None` for a corrupt one.
 fn stored_rows(path: &Path) -> Vec<(&'static Table, Vec<Option<Vec<Literal>>>)> {
     let db = open_past_the_crate(path);
     let txn = db.begin_read().unwrap();

@@ -1,4 +1,4 @@
-//! The tables that the oracle asks about, and random rows for them and for the catalogue's.
+//! The tables that the oracle queries, and random rows for them and for the catalogue's.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use fastrand::Rng;
@@ -9,35 +9,35 @@ netsky_db::tables! {
     /// Columns of every type, with and without nulls; two times; and a table without a time.
     pub static ORACLE_TABLES;
 
-    /// Anything that happens.
+    /// Events.
     #[table = "events"]
     pub struct EventRecord<'a> {
-        /// When.
+        /// The time of the event.
         pub ts: DateTime<Utc>,
-        /// What.
+        /// Its name.
         pub name: Option<&'a str>,
-        /// How much.
+        /// A number.
         pub n: Option<i64>,
-        /// Whether.
+        /// A flag.
         pub flag: bool,
     }
 
-    /// Anything that lasts.
+    /// Events with a duration.
     #[table = "spans"]
     pub struct SpanRecord<'a> {
-        /// Who.
+        /// The agent.
         pub agent: &'a str,
-        /// Until when.
+        /// The end of the span.
         pub until: Option<DateTime<Utc>>,
-        /// Since when.
+        /// The start of the span.
         pub since: DateTime<Utc>,
-        /// Within which.
+        /// The enclosing span.
         pub parent: i64,
-        /// How much.
+        /// The size.
         pub size: Option<i64>,
-        /// Whether it went well.
+        /// Whether it succeeded.
         pub ok: Option<bool>,
-        /// What else.
+        /// A note.
         pub note: Option<&'a str>,
         /// How much of it.
         pub share: Option<f64>,
@@ -45,14 +45,14 @@ netsky_db::tables! {
         pub day: NaiveDate,
     }
 
-    /// Anything that is called something.
+    /// Tags.
     #[table = "tags"]
     pub struct TagRecord<'a> {
-        /// What it is called.
+        /// The key of the tag.
         pub key: &'a str,
-        /// How much it is.
+        /// Its value.
         pub value: Option<i64>,
-        /// When it was seen.
+        /// The time at which it was seen.
         pub seen: Option<DateTime<Utc>>,
         /// Whether it counts.
         pub counts: bool,
@@ -70,9 +70,9 @@ pub const FLOATS: [f64; 9] = [0.0, 1.0, -1.0, 0.5, -2.25, 0.1, 1e-9, 1e300, -3e1
 
 pub const TEXTS: [&str; 9] = ["a", "b", "b%", "é\"\n🦀", "A", "", "it's", "10", "ab_c"];
 
-/// Milliseconds since 1970 near which a clock somewhere is put forward or back: Berlin in March and
-/// October 2026, Lord Howe by half an hour in April, Samoa without a 30 December 2011, and Berlin's
-/// own hour before 1893.
+/// Milliseconds since 1970 near which a clock is set forward or back: Berlin in March and October
+/// 2026, Lord Howe by half an hour in April, Samoa without a 30 December 2011, and Berlin's change
+/// from local mean time in 1893.
 const CLOCK_CHANGES: [i64; 6] = [
     1_774_746_000_000,
     1_792_890_000_000,
@@ -82,12 +82,12 @@ const CLOCK_CHANGES: [i64; 6] = [
     1_793_512_800_000,
 ];
 
-/// Times, in milliseconds, that rise on the whole: some stand still, some come late.
+/// Returns times, in milliseconds, that mostly increase: some are equal, some come late.
 pub fn times(rng: &mut Rng, count: usize) -> Vec<i64> {
     let largest_step = [1, 1_000, HOUR / 4, 30 * HOUR][rng.usize(..4)];
     let mut now = match rng.bool() {
         true => rng.i64(-40_000..40_000) * 12 * HOUR,
-        // The change comes when some of the rows have been.
+        // The clock change comes after some of the rows.
         false => {
             CLOCK_CHANGES[rng.usize(..CLOCK_CHANGES.len())]
                 - rng.i64(0..=count as i64) * largest_step / 2
@@ -100,7 +100,7 @@ pub fn times(rng: &mut Rng, count: usize) -> Vec<i64> {
     (0..count).map(|_| time()).collect()
 }
 
-/// A random row, dated `ms`, as the JSON that an import takes.
+/// Returns a random row with the time `ms`, as the JSON that an import takes.
 pub fn row(table: &Table, rng: &mut Rng, ms: i64, rows: usize) -> Map<String, Value> {
     let cell = |column: &Column, rng: &mut Rng| {
         if column.nullable && rng.u8(..5) == 0 {
@@ -135,8 +135,8 @@ fn time_text(ms: i64) -> String {
     DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The same row as another program might have written it: in another order, with other spaces, an
-/// unknown key, nulls left out, and times to the nanosecond at another offset.
+/// Returns the same row as another program might have written it: in another order, with other
+/// spaces, an unknown key, nulls omitted, and times to the nanosecond at another offset.
 pub fn foreign(row: &Map<String, Value>, rng: &mut Rng) -> String {
     let offset = chrono::FixedOffset::east_opt(rng.i32(-20..20) * 1_800).unwrap();
     let member = |(name, value): (&String, &Value)| {

@@ -1,4 +1,4 @@
-//! Each view against a reckoning in plain Rust, over small random histories.
+//! Each view against a model in plain Rust, over small random histories.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ fn event() -> impl Strategy<Value = SessionEvent> {
     prop_oneof![Just(SessionEvent::Up), Just(SessionEvent::Down), Just(SessionEvent::Note)]
 }
 
-/// The rows as an order of their own, for answers without one.
+/// Sorts the rows, for comparing answers without an order.
 fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
     rows.sort_by_key(Value::to_string);
     rows
@@ -48,7 +48,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_session_ends_with_the_next_down(
+    fn sessions_end_at_the_next_down(
         events in prop::collection::vec((agent(), 1..3_i64, event(), 0..40_i64), 0..30)
     ) {
         let store = store();
@@ -97,11 +97,11 @@ proptest! {
     }
 
     #[test]
-    fn a_crash_loop_is_three_crashes_within_ten_minutes_and_those_near_them(
+    fn crash_loops_match_the_model(
         crashes in prop::collection::vec((agent(), prop::sample::select(vec!["oom", "panic"]), 0..80_i64), 0..25)
     ) {
         let store = store();
-        // Minutes, so that many are exactly ten apart.
+        // In minutes, so that many are exactly ten apart.
         let records = crashes.iter().map(|&(agent, kind, minute)| CrashRecord {
             ts_utc: time(minute * 60), kind, agent, detail_json: "{}",
         });
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn the_costs_of_a_day_are_those_of_its_calls(
+    fn daily_costs_match_the_model(
         calls in prop::collection::vec(
             (0..3_000_i64, prop::option::of(agent()), prop::option::of(Just("opus")),
              prop::option::of(0..5_000_i64), prop::option::of(0..2_000_000_i64)),
@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn the_latency_of_a_tool_is_that_of_its_calls(
+    fn tool_latencies_match_the_model(
         calls in prop::collection::vec(
             (0..3_000_i64, prop::sample::select(vec!["grep", "edit"]), prop::option::of(0..9_000_i64),
              any::<bool>(), any::<bool>()),
@@ -175,7 +175,7 @@ proptest! {
             ts_utc_start: time(second),
             ts_utc_end: took.map(|took| time(second) + TimeDelta::milliseconds(took)),
             source: "builtin", tool, agent: None,
-            // Else it follows from the two times.
+            // Otherwise it is derived from the two times.
             duration_ms: took.filter(|_| told), success, error: None, timeout_race: false,
             request_json: None, response_json: None,
         });
@@ -197,7 +197,8 @@ proptest! {
                 let between = at(place.floor()).zip(at(place.ceil()));
                 let exact = between.map(|(low, high)| low + (high - low) * place.fract());
                 let told = found.remove(name).unwrap().as_i64();
-                // To the millisecond, and it reckons the place between two values to a millionth.
+                // To the millisecond; DataFusion computes the position between two values to a
+                // millionth.
                 let near = |(told, exact): (i64, f64)| (told as f64 - exact).abs() <= 0.51;
                 prop_assert!(told.is_some() == exact.is_some() && told.zip(exact).is_none_or(near),
                     "{} of {:?}: {:?}", name, took, told);
@@ -213,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn a_source_is_silent_since_its_last_tick(
+    fn silence_counts_from_the_last_tick(
         ticks in prop::collection::vec((agent(), 0..9_000_i64), 0..30)
     ) {
         let store = store();
@@ -242,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clone_that_was_recorded_at_both_ends_is_one(
+    fn clone_starts_and_ends_are_one_row(
         rows in prop::collection::vec(
             (agent(), 0..4_i64, prop::option::of(0..500_i64), prop::option::of(prop::sample::select(vec!["running", "completed"]))),
             0..20,
@@ -276,7 +277,7 @@ proptest! {
     }
 
     #[test]
-    fn the_timeline_has_each_event_of_each_agent_once(
+    fn the_timeline_has_each_event_once(
         events in prop::collection::vec((0..11_usize, prop::option::of(agent()), prop::option::of(agent()), 0..500_i64), 0..25)
     ) {
         let store = store();

@@ -1,4 +1,4 @@
-//! What a query of a view reads of the tables, on the figures that `EXPLAIN ANALYZE` shows.
+//! What a query of a view reads from the tables, by the metrics that `EXPLAIN ANALYZE` shows.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use netsky_testing::{TestStore, store, value};
 use serde_json::json;
 
 const ROWS: i64 = 5_000;
-/// The rows of a block, and a few more, since figures are told in round thousands.
+/// The rows of a block, and a few more, because the metrics are rounded to thousands.
 const BLOCK: u64 = 1_030;
 
-/// Three and a half days of each table, a row a minute, of two agents in turn.
+/// Returns a store with three and a half days of each table, a row a minute, of two agents in turn.
 fn history() -> TestStore {
     let store = store();
     let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
@@ -42,7 +42,7 @@ fn history() -> TestStore {
     store
 }
 
-/// The rows that the scans of each table read, and those that left them.
+/// Returns the rows that the scans of each table read, and those that they returned.
 fn read(store: &TestStore, sql: &str) -> BTreeMap<String, (u64, u64)> {
     let plan = store.db.query(&format!("EXPLAIN ANALYZE {sql}")).unwrap();
     let mut found = BTreeMap::<String, (u64, u64)>::new();
@@ -63,9 +63,10 @@ fn read(store: &TestStore, sql: &str) -> BTreeMap<String, (u64, u64)> {
 }
 
 #[test]
-fn a_condition_on_a_view_is_one_on_its_tables() {
+fn view_conditions_filter_base_tables() {
     let store = history();
-    // By view: a condition, and how many rows of a table it may read, and how many may leave a scan.
+    // By view: a condition, the maximum number of rows read of a table, and the maximum returned by
+    // a scan.
     let all = ROWS as u64;
     let cases = [
         ("v_cost_daily", "day >= '2026-04-06'", 2 * BLOCK, 680),
@@ -77,7 +78,7 @@ fn a_condition_on_a_view_is_one_on_its_tables() {
         ("v_open_sessions", "agent = 'nobody'", all, 0),
         ("v_last_tick", "source = 'dev1'", all, 2_500),
         ("v_crash_loops", "agent = 'dev1'", all, 2_500),
-        // Messages are read for those who sent them, and for those who got them.
+        // Messages are read for their senders and for their recipients.
         ("v_timeline", "agent = 'dev1' AND ts_utc >= '2026-04-06T11:00:00Z'", 2 * BLOCK, 10),
         ("v_timeline", "ts_utc > now() - INTERVAL '1 hour'", 0, 0),
         ("clone_lifetimes", "ts_utc_start >= '2026-04-06T11:00:00Z'", BLOCK, 20),
@@ -95,13 +96,13 @@ fn a_condition_on_a_view_is_one_on_its_tables() {
 }
 
 #[test]
-fn the_end_of_a_timeline_is_found_in_the_newest_blocks() {
+fn newest_timeline_events_read_the_newest_blocks() {
     let store = history();
     for condition in ["true", "agent = 'dev1'"] {
         let sql =
             format!("SELECT * FROM v_timeline WHERE {condition} ORDER BY ts_utc DESC LIMIT 20");
         for (table, (rows, _)) in read(&store, &sql) {
-            // Of messages there are two scans. The highest ids do not fill their block.
+            // Messages are scanned twice. The block of the highest ids is not full.
             assert!(rows <= 4 * BLOCK, "{table} {rows}: {sql}");
         }
     }
@@ -113,7 +114,7 @@ fn the_end_of_a_timeline_is_found_in_the_newest_blocks() {
 }
 
 #[test]
-fn columns_that_are_not_asked_of_a_view_are_not_decoded() {
+fn unprojected_view_columns_are_not_decoded() {
     let store = history();
     let plan = store.db.query("EXPLAIN SELECT id FROM v_timeline WHERE kind = 'model'").unwrap();
     let scans: Vec<&str> = plan.lines().filter(|line| line.contains("DataSourceExec:")).collect();
