@@ -37,7 +37,7 @@ pub fn command(line: &str, names: &Names) -> Option<Offer> {
 pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     let start = text[..at].trim_end_matches(continues_word).len();
     let typed = &text[start..at];
-    let before: Vec<Token> = tokens(&text[..start]).collect();
+    let before = tokens(&text[..start]);
     let inside = |kind| matches!(kind, Kind::Text | Kind::Comment | Kind::Quoted);
     if before.last().is_some_and(|token| inside(token.kind) && !token.finished)
         || before.last().is_some_and(|token| is_open_line(token, text))
@@ -82,9 +82,10 @@ pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     (start, offered)
 }
 
-/// Whether a comment goes on to the end of its line, which is the end of the text.
+/// Whether the token is a line comment that more text would continue.
 fn is_open_line(token: &Token, text: &str) -> bool {
-    token.kind == Kind::Comment && text[token.range.clone()].starts_with("--")
+    let comment = &text[token.range.clone()];
+    token.kind == Kind::Comment && comment.starts_with("--") && !comment.ends_with('\n')
 }
 
 fn strs(names: &[String]) -> impl Iterator<Item = &str> {
