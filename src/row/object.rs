@@ -37,7 +37,7 @@ impl ObjectParser {
                 Some((Node::Object { len, .. }, members)) => {
                     read(Members { len: *len, nodes: members })
                 }
-                _ => Err("it is not a JSON object".to_owned()),
+                _ => Err("not a JSON object".to_owned()),
             },
             Err(error) => Err(describe(&error)),
         };
@@ -54,12 +54,12 @@ impl std::fmt::Debug for ObjectParser {
 
 fn describe(error: &simd_json::Error) -> String {
     let what = match error.error() {
-        ErrorType::InvalidUtf8 => "it is not UTF-8",
-        ErrorType::InvalidNumber => "a number is malformed",
-        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeCodepoint => "an escape is malformed",
-        ErrorType::UnterminatedString => "a string does not end",
-        ErrorType::Eof => "it ends too early",
-        _ => "this is not expected there",
+        ErrorType::InvalidUtf8 => "not UTF-8",
+        ErrorType::InvalidNumber => "malformed number",
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeCodepoint => "malformed escape",
+        ErrorType::UnterminatedString => "unterminated string",
+        ErrorType::Eof => "unexpected end",
+        _ => "unexpected character",
     };
     match error.character() {
         Some(found) if found != '\0' => {
@@ -123,7 +123,7 @@ impl<'json> Scalar<'json> {
                 match i64::try_from(*value) {
                     Ok(value) => Ok(Self::Int(value)),
                     Err(_) => Err(format!(
-                        "{} is {value}, more than 64 bits hold with a sign",
+                        "{} is {value}, which exceeds a signed 64-bit integer",
                         column.name
                     )),
                 }

@@ -16,7 +16,7 @@ pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
         return Ok(nanos);
     }
     let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|error| format!("'{}' is no RFC 3339 time ({error})", excerpt(text)))?;
+        .map_err(|error| format!("'{}' is not an RFC 3339 time ({error})", excerpt(text)))?;
     time.timestamp_nanos_opt().ok_or_else(|| out_of_range(text))
 }
 

@@ -134,7 +134,7 @@ impl Writer {
         };
         written?;
         let answer = locked(&answer).take();
-        answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
+        answer.ok_or_else(|| Error::Storage("the writer thread lost a result".into()))
     }
 }
 
@@ -168,7 +168,7 @@ impl Shared {
                     queue.phase = Phase::Writes;
                 }
                 Err(error) => {
-                    let error = Error::io("start a thread to write", ".")(error);
+                    let error = Error::io("start the writer thread in", ".")(error);
                     self.fail(queue.jobs.drain(..), error);
                 }
             }
@@ -372,7 +372,7 @@ impl std::fmt::Debug for Queue {
 impl Drop for Job {
     fn drop(&mut self) {
         self.completion
-            .finish(Err(Error::Storage("the writing thread ended without an answer".into())));
+            .finish(Err(Error::Storage("the writer thread ended without a result".into())));
     }
 }
 

@@ -209,31 +209,28 @@ fn the_readme_lists_the_views_as_they_are_declared() {
 /// One query of each kind that reads less than all, or all.
 const KINDS: [(&str, &str); 10] = [
     (
-        "an hour",
+        "one hour",
         "SELECT source, body FROM messages WHERE ts_utc >= '2026-04-29T09:00:00Z' AND ts_utc < '2026-04-29T10:00:00Z'",
     ),
     (
-        "an hour, and a condition that rows decide",
+        "one hour and a filter on rows",
         "SELECT source, body FROM messages WHERE date_trunc('hour', ts_utc) = '2026-04-29T09:00:00Z' AND direction = 'inbound'",
     ),
-    ("some ids", "SELECT body FROM messages WHERE id IN (17, 4321)"),
+    ("two ids", "SELECT body FROM messages WHERE id IN (17, 4321)"),
     (
-        "how many, and from when to when",
+        "count and time range",
         "SELECT count(*), min(ts_utc), max(ts_utc) FROM messages WHERE ts_utc < '2026-04-29'",
     ),
-    ("the newest", "SELECT id, body FROM messages ORDER BY ts_utc DESC LIMIT 5"),
-    ("the last recorded", "SELECT id, body FROM messages ORDER BY id DESC LIMIT 5"),
+    ("newest rows by time", "SELECT id, body FROM messages ORDER BY ts_utc DESC LIMIT 5"),
+    ("rows recorded last", "SELECT id, body FROM messages ORDER BY id DESC LIMIT 5"),
     (
-        "the ids that a join looks for",
+        "ids from a join",
         "SELECT body FROM messages JOIN (VALUES (17), (4321)) AS v (id) USING (id)",
     ),
+    ("row counts only", "SELECT n, count(*) FROM messages, (VALUES (1), (2)) AS v (n) GROUP BY n"),
+    ("one column of all rows", "SELECT source, count(*) FROM messages GROUP BY source"),
     (
-        "no column of a row",
-        "SELECT n, count(*) FROM messages, (VALUES (1), (2)) AS v (n) GROUP BY n",
-    ),
-    ("all rows, one column", "SELECT source, count(*) FROM messages GROUP BY source"),
-    (
-        "what cannot be",
+        "contradictory filters",
         "SELECT body FROM messages WHERE ts_utc > '2026-04-29' AND ts_utc < '2026-04-28'",
     ),
 ];

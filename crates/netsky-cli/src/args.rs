@@ -15,10 +15,10 @@ use crate::commands::{
 use crate::output::{visible_lines, warn_plain};
 use crate::store::StoreArgs;
 
-/// The history of a fleet of coding agents: record it, and ask about it in SQL.
+/// Record the events of a fleet of coding agents, and query them in SQL.
 ///
 /// The store is one file: --db, else $NETSKY_DB, else ~/.netsky/meta.db. Any number of programs can
-/// record and query it at once.
+/// record into it and query it at once.
 #[derive(Debug, Parser)]
 #[command(name = "netsky", version, verbatim_doc_comment, after_help = MORE,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -29,13 +29,13 @@ pub struct Args {
     pub command: Command,
 }
 
-/// The commands as the help lists them: by what somebody is about to do.
+/// The commands as the help lists them, by purpose.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Query", &["shell", "query", "q", "tables", "views", "schema"]),
     ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
-    ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
-    ("Start", &["demo", "completions", "man", "help"]),
+    ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
+    ("Other", &["demo", "completions", "man", "help"]),
 ];
 
 /// The whole of what can be typed.
@@ -53,7 +53,7 @@ fn list(command: &clap::Command) -> String {
     let about = |name: &str| match command.find_subcommand(name).and_then(clap::Command::get_about)
     {
         Some(about) => about.to_string(),
-        None => "Tell more of a command".to_owned(),
+        None => "Show the help of a command".to_owned(),
     };
     let mut list = String::new();
     for (group, names) in GROUPS {
@@ -103,7 +103,7 @@ fn shield_comment(arg: OsString) -> OsString {
     }
 }
 
-const MORE: &str = "`netsky help COMMAND` has examples, and `netsky --help` the exit codes.";
+const MORE: &str = "`netsky help COMMAND` shows examples, and `netsky --help` the exit codes.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,13 +116,14 @@ Examples:
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  the query or the input is wrong
-  2  the command line is wrong
-  3  the store is absent, locked, too old, too new or corrupt
-
+    0  success
+    1  the query or the input is invalid
+    2  the command line is invalid
+    3  the store is missing, busy, locked, too old, too new or damaged
   124  the query took longer than --timeout
-  130  Ctrl-C; 143 is SIGTERM, and 129 SIGHUP";
+  129  terminated by SIGHUP
+  130  interrupted by Ctrl-C
+  143  terminated by SIGTERM";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

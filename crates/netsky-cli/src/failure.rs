@@ -93,11 +93,10 @@ impl From<Error> for Failure {
     }
 }
 
-const LINES: &str =
-    "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
+const LINES: &str = "nothing was imported; fix the line, or skip invalid lines with --skip-invalid";
 
 const SPILLING: &str =
-    "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`";
+    "queries with a memory limit use temporary files: check $TMPDIR, its disk and `ulimit -n`";
 
 fn code(error: &Error) -> u8 {
     match error {
@@ -124,46 +123,48 @@ fn code(error: &Error) -> u8 {
 /// What to do next, where the message does not say it.
 fn next_step(error: &Error) -> &'static str {
     match error {
-        Error::StoreNotFound { .. } => "record, import and demo make one; --db PATH names another",
+        Error::StoreNotFound { .. } => {
+            "record, import and demo create a store; --db PATH selects another"
+        }
         Error::NotAStore { .. } => {
-            "name another with --db, or put a backup in its place: netsky restore FILE --force"
+            "select another file with --db, or replace it with a backup: netsky restore FILE --force"
         }
         Error::Locked { .. } => "close that program, then try again",
         Error::TimedOut { .. } => {
-            "ask for less, as for a shorter time, or allow more with --timeout"
+            "query less, for example a shorter time range, or allow more time with --timeout"
         }
-        Error::MemoryLimit { .. } => "ask for less, or allow more with --memory-limit",
+        Error::MemoryLimit { .. } => "query less, or allow more memory with --memory-limit",
         Error::Busy { .. } => "try again, or wait longer with --busy-timeout",
-        Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt leaves such rows out",
+        Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt skips such rows",
         Error::Damaged { .. } => {
-            "`netsky check` looks at every page; a backup can take its place: netsky restore FILE --force"
+            "`netsky check` verifies every page; to replace it with a backup: netsky restore FILE --force"
         }
-        Error::InUse { .. } => "end the programs that have it open, then try again",
+        Error::InUse { .. } => "close the programs that have it open, then try again",
         Error::FileExists { .. } => "name another file, or replace it with --force",
         Error::UnknownColumn { nearest, .. } if nearest.names().is_empty() => {
-            "nothing here has columns; is a FROM missing?"
+            "the query has no table; add a FROM clause"
         }
         Error::UnknownColumn { nearest: Nearest::All(_), .. } => {
-            "a text stands in single quotes, as in source = 'cron'"
+            "write a string in single quotes, as in source = 'cron'"
         }
         Error::NoTimeColumn { .. } => "name another table, or none",
-        Error::TableExists { .. } => "give it another name",
+        Error::TableExists { .. } => "choose another name",
         Error::Syntax { .. } => {
-            "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
+            "the dialect is described at https://datafusion.apache.org/user-guide/sql/"
         }
-        Error::ParameterCount { .. } => {
-            "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
+        Error::ParameterCount { .. } => "pass one value per parameter: netsky q NAME VALUE...",
+        Error::InvalidParameter { .. } => {
+            "pass another value, or cast it in the query, as in $1::text"
         }
-        Error::InvalidParameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
-            "nothing was stored; `netsky schema TABLE` tells what the columns take"
+            "nothing was stored; `netsky schema TABLE` lists the columns and their types"
         }
         Error::InvalidLine { .. } => LINES,
         Error::Storage(_) | Error::Io { .. } => {
-            "`netsky doctor` looks over paths, permissions and the disk"
+            "`netsky doctor` checks paths, permissions and the disk"
         }
         Error::Query(error) if error.to_string().contains("Error parsing timestamp") => {
-            "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', an age as now() - INTERVAL '7 days'"
+            "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', or as now() - INTERVAL '7 days'"
         }
         // DataFusion's own next step.
         Error::Query(error) if error.to_string().contains("Did you mean") => "",
@@ -172,15 +173,15 @@ fn next_step(error: &Error) -> &'static str {
                 SPILLING
             }
             DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
-                "a WHERE, nullif or try_cast leaves out the values that it fails at"
+                "use WHERE, nullif or try_cast to leave out the values that cause the error"
             }
             DataFusionError::IoError(_) => SPILLING,
-            _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
+            _ => "`netsky schema` lists the columns and their types, SHOW FUNCTIONS the functions",
         },
         Error::NoThread { .. } => {
-            "run less at the same time, or raise the limit on threads (`ulimit -u`)"
+            "run fewer programs at the same time, or raise the thread limit (`ulimit -u`)"
         }
-        Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
+        Error::QueryAborted { .. } => "this is a bug in netsky: report it with the query",
         _ => "",
     }
 }

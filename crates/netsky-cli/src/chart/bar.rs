@@ -45,7 +45,7 @@ pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {
     }
     let more = bars.bars.len() - shown.len();
     if more > 0 {
-        text += &format!("and {more} more rows; ORDER BY and LIMIT choose which are shown\n");
+        text += &format!("and {more} more rows; ORDER BY and LIMIT select which are shown\n");
     }
     (text, bars.left_out)
 }
@@ -76,6 +76,6 @@ mod tests {
         let many: Vec<(&str, f64)> = vec![("x", 1.0); 10_000];
         let (text, _) = draw(&bars(&many), 80);
         assert_eq!(text.lines().count(), MAX_BARS + 2);
-        assert!(text.ends_with("and 9800 more rows; ORDER BY and LIMIT choose which are shown\n"));
+        assert!(text.ends_with("and 9800 more rows; ORDER BY and LIMIT select which are shown\n"));
     }
 }

@@ -75,14 +75,14 @@ impl Data {
             rows += batch.num_rows();
             if rows > MAX_ROWS {
                 return Err(Failure::input(format!(
-                    "more than {MAX_ROWS} rows make no chart\n  group them, as by \
+                    "a chart can show at most {MAX_ROWS} rows\n  group them, as by \
                      date_bin(INTERVAL '1 hour', ts_utc), or add a LIMIT"
                 )));
             }
             batches.push(batch);
         }
         if rows == 0 {
-            return Err(Failure::input("there are no rows to draw"));
+            return Err(Failure::input("nothing to draw: the answer has no rows"));
         }
         let batch = concat_batches(&answer.schema, &batches)?;
         let texts = netsky_db::times_as_text(&batch)?;
@@ -99,8 +99,8 @@ impl Data {
             [false, true] => Ok(ChartKind::Bar),
             [_, _, true] => Ok(ChartKind::Heat),
             _ => Err(Failure::input(format!(
-                "no chart suggests itself for {}; --chart bar takes a label and a number, --chart line a \
-                 time or a number, and a number",
+                "no chart fits the columns {}; --chart bar takes a label and a number, --chart line a \
+                 time or number, and a number",
                 self.shape()
             ))),
         }
@@ -120,7 +120,7 @@ impl Data {
     }
 
     pub fn lines(&self) -> Result<Lines, Failure> {
-        self.lines_of("a line chart takes a time or a number, a number, and what tells lines apart")
+        self.lines_of("a line chart takes a time or number, a number, and optionally a line name")
     }
 
     /// As lines; a number alone is one over the rows.
@@ -135,7 +135,7 @@ impl Data {
             return Ok(Lines { x, y, lines: vec![(String::new(), points)], left_out });
         }
         self.lines_of(
-            "a spark takes a number; or a time or a number, a number, and what tells lines apart",
+            "a spark chart takes a number; or a time or number, a number, and optionally a line name",
         )
     }
 
@@ -168,7 +168,7 @@ impl Data {
     }
 
     pub fn grid(&self) -> Result<Grid, Failure> {
-        let needs = "a heat map takes what goes to the right, what goes down, and a number";
+        let needs = "a heat map takes a horizontal axis, a vertical axis, and a number";
         let [x, y, value] = self.columns.as_slice() else { return Err(self.unfit(needs)) };
         let Some(numbers) = &value.numbers else { return Err(self.unfit(needs)) };
         let (columns, rows) = (x.distinct(), y.distinct());
@@ -184,8 +184,8 @@ impl Data {
             let (Some(&at_row), Some(&at_column)) = at else { continue };
             if cells[at_row][at_column].replace(number).is_some() {
                 return Err(Failure::input(format!(
-                    "{} {}, {} {} has two numbers\n  group by both columns, as in SELECT x, y, count(*) \
-                     .. GROUP BY x, y",
+                    "{} {}, {} {} has more than one number\n  group by both columns, as in SELECT x, y, \
+                     count(*) ... GROUP BY x, y",
                     x.name, columns[at_column], y.name, rows[at_row]
                 )));
             }
@@ -198,7 +198,7 @@ impl Data {
 
     fn left_out(&self, drawn: usize) -> Result<u64, Failure> {
         if drawn == 0 {
-            return Err(Failure::input("there are no numbers to draw, only nulls"));
+            return Err(Failure::input("nothing to draw: every number is null"));
         }
         Ok((self.rows - drawn) as u64)
     }

@@ -17,7 +17,7 @@ pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
     let room = columns.saturating_sub(label_width + 1);
     if grid.columns.len() > room {
         return Err(Failure::input(format!(
-            "{} has {} values, and there is room for {room} beside each other\n  group more coarsely, or \
+            "{} has {} values, but the terminal fits only {room}\n  group them more coarsely, or \
              write a plot with --output FILE.svg",
             grid.x,
             grid.columns.len()

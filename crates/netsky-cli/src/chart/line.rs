@@ -21,7 +21,7 @@ pub fn draw(lines: &Lines, columns: usize, height: usize) -> Result<(String, u64
     let count = lines.lines.len();
     if count > LETTERS.len() {
         return Err(Failure::input(format!(
-            "{count} lines cannot be told apart, {} can; choose some, or see each with --chart spark",
+            "a chart can show at most {} lines, not {count}; select some, or use --chart spark",
             LETTERS.len()
         )));
     }

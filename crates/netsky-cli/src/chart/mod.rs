@@ -24,13 +24,13 @@ use data::Data;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ChartKind {
-    /// A bar for each row: a label, a number
+    /// One bar per row: a label, a number
     Bar,
-    /// A line over time: a time or a number, a number, and the line it belongs to if there are several
+    /// Lines: a time or number, a number, and optionally the name of the line
     Line,
-    /// A small line in one line of text: as for a line, or a number alone
+    /// Lines in one line of text each: columns as for line, or one number
     Spark,
-    /// A grid of shades: what goes to the right, what goes down, a number
+    /// A grid of shades: the horizontal axis, the vertical axis, a number
     Heat,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Picture<'a> {
             Some(format) => Ok(Some(Self { kind, file: Some((format, path)) })),
             None if kind.is_none() => Ok(None),
             None => Err(Failure::usage(format!(
-                "a chart cannot be written as {}; name a file that ends in .svg or .png",
+                "a chart cannot be written to {}; name a file that ends in .svg or .png",
                 path.display()
             ))),
         }
@@ -93,7 +93,7 @@ impl<'a> Picture<'a> {
         };
         std::io::stdout().lock().write_all(text.as_bytes())?;
         if left_out > 0 {
-            output::warn(format_args!("left out {} without a number", counted(left_out, "row")));
+            output::warn(format_args!("skipped {} without a number", counted(left_out, "row")));
         }
         Ok(Shown { rows, shown: rows })
     }

@@ -69,8 +69,8 @@ impl Plot {
     fn of(kind: ChartKind, data: &Data) -> Result<Self, Failure> {
         let limit = |count: usize, max: usize, what: &str| match count > max {
             true => Err(Failure::input(format!(
-                "{count} {what} are too many for a plot, which has room for {max}; choose some with a \
-                 LIMIT, or group them"
+                "a plot can show at most {max} {what}, not {count}; select some with a LIMIT, or group \
+                 them"
             ))),
             false => Ok(()),
         };
@@ -88,7 +88,7 @@ impl Plot {
             ChartKind::Heat => {
                 let grid = data.grid()?;
                 limit(grid.columns.len(), MAX_CELLS, "columns")?;
-                limit(grid.rows.len(), MAX_CELLS, "lines")?;
+                limit(grid.rows.len(), MAX_CELLS, "rows")?;
                 Self::Grid(grid)
             }
         })

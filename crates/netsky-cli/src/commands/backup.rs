@@ -13,9 +13,9 @@ use crate::store::StoreArgs;
 
 /// Copy the store to a file while others record
 ///
-/// The copy is what was committed when the command began. It is a store itself, without the free pages
-/// of this one: --db FILE queries it. It appears under its name once it is whole and durable, and its
-/// owner alone can read it.
+/// The copy contains everything that was committed when the command started. It is a store itself,
+/// without free pages: --db FILE queries it. It is renamed to FILE once it is complete and durable, and
+/// only its owner can read it.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -26,16 +26,16 @@ Examples:
   netsky query --db monday.db 'SELECT count(*) FROM messages'"
 )]
 pub struct BackupArgs {
-    /// The file to make
+    /// The file to create
     pub file: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
     pub force: bool,
 }
 
-/// Make the store anew from a backup
+/// Create the store from a backup
 ///
-/// The backup is left as it is. A store that exists is replaced only with --force, and only if nobody
+/// The backup is not changed. An existing store is replaced only with --force, and only if no program
 /// has it open; it is kept beside the new one as meta.before-restore-<timestamp>.bak.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -77,7 +77,7 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     }?;
     drop(progress);
     if let Some(kept) = &copied.kept {
-        output::warn(format_args!("the store that was there is now {}", kept.display()));
+        output::warn(format_args!("the previous store was kept as {}", kept.display()));
     }
     print_copied(&copied, &path)
 }

@@ -7,9 +7,9 @@ use clap_complete::{Shell, generate};
 
 use crate::failure::Failure;
 
-/// Print what makes a shell complete netsky's commands
+/// Print a completion script for a shell
 ///
-/// It goes where the shell looks for such files, which is not the same everywhere.
+/// Write it to the directory where the shell looks for completions, which differs between systems.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,

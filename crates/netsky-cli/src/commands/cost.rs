@@ -15,10 +15,11 @@ use crate::figures;
 use crate::output::{self, Format};
 use crate::store::StoreArgs;
 
-/// Show what calls of models cost, and the tokens they used
+/// Show the cost of model calls, and the tokens they used
 ///
-/// Days are those of UTC and come in their order, all else dearest first. UNPRICED calls have no cost, so that the sums leave
-/// them out. In JSON and CSV the cost is a number of dollars, and there is no line of the total.
+/// Days are UTC, in order; other groups are sorted by cost, highest first. UNPRICED counts the calls
+/// without a recorded cost, which USD leaves out. In JSON and CSV, USD is a number of dollars, and there
+/// is no total.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -29,13 +30,13 @@ Examples:
   netsky cost --by session --since 2026-04-20 --format csv"
 )]
 pub struct CostArgs {
-    /// What to sum by
+    /// How to group the calls
     #[arg(long, value_enum, default_value_t = By::Day)]
     pub by: By,
-    /// Calls since a time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    /// Only calls since a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
     #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
     pub since: Option<DateTime<Utc>>,
-    /// How to print the costs
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

@@ -16,12 +16,11 @@ use crate::failure::Failure;
 use crate::output::{counted, print, visible};
 use crate::store::StoreArgs;
 
-/// Look over what netsky works with, and say what to mend
+/// Check netsky's environment, and say how to fix what is wrong
 ///
-/// That is the store's path, permissions, versions and disk, files that were left behind, and the
-/// terminal. Nothing is made or changed. Each finding is a line that begins with ok, warn or fail, with
-/// what to do about it. The exit code is 3 if anything fails. What is in the store is not looked
-/// through; `netsky check` does that.
+/// The command checks the store's path, permissions, versions and disk, leftover files, and the terminal.
+/// It creates and changes nothing. Each line starts with ok, warn or fail, and says how to fix a problem.
+/// The exit code is 3 if a check fails. The command does not check the store's contents; `netsky check` does.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -90,7 +89,7 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
     let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::store(format!("{} to mend", counted(failed as u64, "thing")))),
+        _ => Err(Failure::store(format!("{} found", counted(failed as u64, "problem")))),
     }
 }
 
@@ -99,18 +98,21 @@ fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
     if link && store.is_default() {
         found.fail(
             "link",
-            format!("a symbolic link is in the store's place; name what it leads to with --db, or rm {}", quoted(path)),
+            format!(
+                "the store's path is a symbolic link; name its target with --db, or rm {}",
+                quoted(path)
+            ),
         );
         return;
     }
     let file = match fs::metadata(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            found.warn("store", "there is none yet; record, import and demo make one");
+            found.warn("store", "not created yet; record, import and demo create it");
             return;
         }
         Err(error) => {
-            found.fail("store", format!("cannot be looked at: {error}; ls -ld {}", quoted(path)));
+            found.fail("store", format!("cannot be accessed: {error}; ls -ld {}", quoted(path)));
             return;
         }
     };
@@ -131,13 +133,13 @@ fn look_inside(db: &Db, found: &mut Findings) {
         Ok(version) if version < SCHEMA_VERSION => {
             found.warn(
                 "store",
-                format!("schema version {version}; netsky migrate brings it to {SCHEMA_VERSION}"),
+                format!("schema version {version}; netsky migrate upgrades it to {SCHEMA_VERSION}"),
             );
         }
         Ok(version) => {
             found.ok(
                 "store",
-                format!("opens, schema version {version}; netsky check looks through it"),
+                format!("opens, schema version {version}; netsky check verifies its contents"),
             );
         }
         Err(error) => found.fail("store", Failure::from(error).to_string()),
@@ -145,7 +147,7 @@ fn look_inside(db: &Db, found: &mut Findings) {
     if matches!(db.is_exclusive(), Ok(true)) {
         found.warn(
             "sharing",
-            "where it lies no parts of files can be locked, so one process at a time can open it; \
+            "its file system cannot lock parts of a file, so one process at a time can open it; \
              move it to a local file system",
         );
     }
@@ -179,7 +181,7 @@ fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Finding
         0 => found.ok("private", format!("{} has mode {mode:03o}", path.display())),
         _ => found.warn(
             "private",
-            format!("others can use it, with mode {mode:03o}: chmod {private} {}", quoted(path)),
+            format!("mode {mode:03o} gives other users access: chmod {private} {}", quoted(path)),
         ),
     }
 }
@@ -190,7 +192,7 @@ fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
 fn look_at_memory(found: &mut Findings) {
     let limit = match OpenOptions::default_memory_limit() {
         Some(bytes) => format!("queries use at most {}", HumanBytes(bytes as u64)),
-        None => "queries use what they need".to_owned(),
+        None => "queries have no limit".to_owned(),
     };
     found.ok("memory", format!("{limit}, unless --memory-limit is given"));
 }
@@ -199,14 +201,14 @@ fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
     let Some(free) = free_bytes(path) else { return };
     let (has, takes) = (HumanBytes(free), HumanBytes(size));
     if free < LITTLE_ROOM {
-        found.fail("disk", format!("has {has} left; make room, or nothing can be recorded soon"));
+        found.fail("disk", format!("{has} free; free more, or recording will fail soon"));
     } else if free < size {
         found.warn(
             "disk",
-            format!("has {has} left, and the store takes {takes}: no room for a backup"),
+            format!("{has} free, and the store takes {takes}: not enough for a backup"),
         );
     } else {
-        found.ok("disk", format!("has {has} left, and the store takes {takes}"));
+        found.ok("disk", format!("{has} free, and the store takes {takes}"));
     }
 }
 
@@ -246,7 +248,7 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
         found.warn(
             "kept",
             format!(
-                "{} of older stores, {}; if nobody misses them: rm{}",
+                "{} of older stores, {}; if you no longer need them: rm{}",
                 counted(kept.len() as u64, "file"),
                 HumanBytes(bytes),
                 listed(&mut kept)
@@ -257,7 +259,7 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
         found.warn(
             "unfinished",
             format!(
-                "{} of work that was cut off or is under way; if none is: rm{}",
+                "{} of interrupted or running commands; if no command is running: rm{}",
                 counted(unfinished.len() as u64, "file"),
                 listed(&mut unfinished)
             ),
@@ -299,7 +301,7 @@ fn look_at_home(found: &mut Findings) {
     }
     let rc = dir.with_file_name(RC_FILE);
     match fs::read_to_string(&rc) {
-        Ok(_) => found.ok("shell", format!("{} is run first", rc.display())),
+        Ok(_) => found.ok("shell", format!("{} runs at startup", rc.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             found.fail("shell", format!("{}: {error}; chmod u+r {}", rc.display(), quoted(&rc)))
@@ -310,15 +312,15 @@ fn look_at_home(found: &mut Findings) {
 fn look_at_terminal(found: &mut Findings) {
     let terminal = Term::stdout();
     let Some((lines, columns)) = terminal.size_checked().filter(|_| terminal.is_term()) else {
-        found.ok("terminal", "none, so output is plain and whole");
+        found.ok("terminal", "none; output is plain and complete");
         return;
     };
     let colours = if console::colors_enabled() { "colours" } else { "no colours" };
     let pager = ["NETSKY_PAGER", "PAGER"].into_iter().find_map(|name| {
         let value = env::var(name).ok()?;
-        Some(format!("the pager {value:?} of ${name}"))
+        Some(format!("pager {value:?} from ${name}"))
     });
-    let pager = pager.unwrap_or_else(|| "the pager less".to_owned());
+    let pager = pager.unwrap_or_else(|| "pager less".to_owned());
     found.ok("terminal", format!("{columns} columns and {lines} lines, {colours}, {pager}"));
 }
 

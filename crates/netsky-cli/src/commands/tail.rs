@@ -25,10 +25,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// So many new rows are held at once, if an import brings more.
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// Show the rows recorded last, and with -f those that come
+/// Show the last rows, and with -f new ones as they arrive
 ///
-/// On a terminal a row is a line, cut to its width; elsewhere it is a JSON object. Rows come in the order
-/// of recording. New ones are found by id, so that a table of any size is followed without reading it.
+/// On a terminal, a row is a line truncated to the width; elsewhere it is a JSON object. Rows are printed
+/// in the order of recording. New rows are found by id, which does not read the rest of the table.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -41,16 +41,16 @@ Examples:
 pub struct TailArgs {
     /// The table
     pub table: String,
-    /// How many of the last rows to show
+    /// The number of rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
     pub lines: u32,
-    /// Go on with the rows that this and other processes record, until interrupted
+    /// Keep printing rows as any process records them, until interrupted
     #[arg(long, short)]
     pub follow: bool,
-    /// Only rows that meet a condition
+    /// Only rows that satisfy a condition
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
-    /// How to print the rows [default: lines on a terminal, else ndjson; -f takes ndjson alone]
+    /// The output format [default: lines on a terminal, else ndjson; -f allows only ndjson]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 }
@@ -58,7 +58,7 @@ pub struct TailArgs {
 pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
     if args.follow && args.format.is_some_and(|format| format != Format::Ndjson) {
         return Err(Failure::usage(
-            "what is followed has no end, so that -f prints lines or ndjson",
+            "-f prints lines or ndjson, because the other formats need the end of the rows",
         ));
     }
     if let Some(condition) = &args.condition {
@@ -85,7 +85,7 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
 
 fn find_table(db: &Db, name: &str) -> Result<&'static Table, Failure> {
     db.find_table(name).map_err(|error| match View::find(name) {
-        Ok(_) => Failure::input(format!("{name} is a view; rows are recorded into tables alone")),
+        Ok(_) => Failure::input(format!("{name} is a view; tail shows only tables")),
         Err(_) => error.into(),
     })
 }

@@ -18,9 +18,9 @@ use troubles::{Trouble, Troubles};
 
 /// Show what is open, stuck or silent now, worst first
 ///
-/// Crash loops of the last hour; calls of tools without an end for 10 minutes, and clones for an hour;
-/// sources of ticks that have been silent for 5 minutes; open sessions. Of each kind the table has the
-/// first few and says how many more there are; the other formats have all.
+/// The list has crash loops of the last hour, tool calls that have run for 10 minutes and clones that have
+/// run for an hour, sources without a tick for 5 minutes, and open sessions. The table shows the
+/// first 5 of each kind and counts the others; the other formats include all.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -31,10 +31,10 @@ Examples:
   netsky top --format json"
 )]
 pub struct TopArgs {
-    /// Look again every 2 seconds, until q or Ctrl-C
+    /// Refresh every 2 seconds, until q or Ctrl-C
     #[arg(long, short, conflicts_with = "format")]
     pub watch: bool,
-    /// How to print the list
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

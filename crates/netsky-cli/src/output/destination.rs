@@ -151,7 +151,7 @@ fn resolved(path: &Path) -> Result<PathBuf, Failure> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if path.is_file() && Db::is_database(&path)? {
         return Err(Failure::input(format!(
-            "{} is a store, and stays what it is\n  name another file",
+            "{} is a store, and output never replaces a store\n  name another file",
             path.display()
         )));
     }
@@ -178,7 +178,7 @@ fn refuse_others_links(path: &Path) -> Result<(), Failure> {
         let owners = [nix::unistd::geteuid().as_raw(), place.uid()];
         if is_for_all && !owners.contains(&link.uid()) {
             return Err(Failure::input(format!(
-                "{} is a link that another user made in a directory for all\n  name another file",
+                "{} is a link that another user created in a shared directory\n  name another file",
                 path.display()
             )));
         }

@@ -37,21 +37,21 @@ use vertical::Vertical;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table, on a terminal as wide as that
+    /// A table; on a terminal, fitted to its width
     Table,
-    /// A line for each value
+    /// One line per value
     Vertical,
     /// One JSON array of objects
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
+    /// Comma-separated values with a header; NULL is an empty field, and an empty string is ""
     Csv,
-    /// Tab-separated values with a header, a line for each row: \t, \n, \r and \\ in texts
+    /// Tab-separated values with a header, one line per row, with \t, \n, \r and \\ as escapes
     Tsv,
     /// A Markdown table
     Markdown,
-    /// Arrow IPC: a file with --output, else a stream
+    /// Arrow IPC: the file format with --output, else the stream format
     Arrow,
     /// Parquet, compressed with zstd
     Parquet,
@@ -77,9 +77,10 @@ impl Format {
         let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let is_it = |(name, _): &&(&str, Self)| name.eq_ignore_ascii_case(suffix);
         Self::SUFFIXES.iter().find(is_it).map(|(_, format)| *format).ok_or_else(|| {
-            let names: Vec<String> = Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
+            let names: Vec<String> =
+                Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
             Failure::usage(format!(
-                "{} does not say which format it is to have\n  name it with --format, or end the name in {}",
+                "the suffix of {} does not select a format\n  use --format, or one of {}",
                 path.display(),
                 names.join(", ")
             ))
@@ -185,7 +186,7 @@ fn show_with(
         }
         Format::Arrow | Format::Parquet => {
             return Err(Failure::usage(
-                "this format is not for a terminal; redirect the output, or name a file with --output",
+                "arrow and parquet cannot be printed on a terminal; redirect the output, or use --output FILE",
             ));
         }
         format => {
@@ -198,7 +199,7 @@ fn show_with(
         writeln!(
             out,
             "{}",
-            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows the others"))
+            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows every row"))
         )?;
     }
     let paged = out.into_inner().map_err(|error| Failure::from(error.into_error()))?;

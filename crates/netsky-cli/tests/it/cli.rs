@@ -372,7 +372,9 @@ fn tables_and_schema_describe_what_there_is() {
     let empty = Home::new();
     let schema = empty.ok(&["schema", "mcp_tool_calls"]);
     assert!(
-        schema.contains("| error         | text | yes  | What went wrong. Cut to 2048 characters."),
+        schema.contains(
+            "| error         | text | yes  | What went wrong. Truncated to 2048 characters."
+        ),
         "{schema}"
     );
     let all: Value = serde_json::from_str(&empty.ok(&["schema", "--format", "json"])).unwrap();

@@ -48,63 +48,63 @@ pub const COMMANDS: [Command; 9] = [
         names: &[".tables", "\\dt"],
         argument: Argument::None,
         usage: "",
-        what: "the tables with their row counts",
+        what: "list the tables with their row counts",
     },
     Command {
         action: Action::Views,
         names: &[".views", "\\dv"],
         argument: Argument::Table,
         usage: "[VIEW]",
-        what: "the views, or the SQL of one",
+        what: "list the views, or print the SQL of one",
     },
     Command {
         action: Action::Schema,
         names: &[".schema", "\\d"],
         argument: Argument::Table,
         usage: "[TABLE]",
-        what: "the columns of a table or view, or of all",
+        what: "describe the columns of a table or view, or of all",
     },
     Command {
         action: Action::Mode,
         names: &[".mode"],
         argument: Argument::Format,
         usage: "[FORMAT]",
-        what: "how answers are printed",
+        what: "set or show the output format",
     },
     Command {
         action: Action::All,
         names: &[".all"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether to show every row, not only the first 40",
+        what: "show every row, not only the first 40",
     },
     Command {
         action: Action::Timer,
         names: &[".timer", "\\timing"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether rows and time come after an answer",
+        what: "show rows and time after each answer",
     },
     Command {
         action: Action::Read,
         names: &[".read", "\\i"],
         argument: Argument::File,
         usage: "FILE",
-        what: "run what is in a file",
+        what: "run the commands and queries in a file",
     },
     Command {
         action: Action::Help,
         names: &[".help", "\\?", "help"],
         argument: Argument::None,
         usage: "",
-        what: "this list",
+        what: "show this list",
     },
     Command {
         action: Action::Quit,
         names: &[".quit", ".exit", "\\q", "quit", "exit"],
         argument: Argument::None,
         usage: "",
-        what: "end the shell, as Ctrl-D does",
+        what: "exit the shell, like Ctrl-D",
     },
 ];
 
@@ -116,15 +116,15 @@ pub fn find(line: &str) -> Result<(&'static Command, Option<&str>), Failure> {
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
     let Some(command) = named(name) else {
-        return Err(Failure::input(format!("no command {name}{}", instead_of(name))));
+        return Err(Failure::input(format!("no command named '{name}'{}", instead_of(name))));
     };
     let own = command.names[0];
     match (command.argument, argument) {
         (Argument::None, Some(argument)) => {
-            Err(Failure::input(format!("{own} takes nothing, and here is {argument}")))
+            Err(Failure::input(format!("{own} takes no argument, found '{argument}'")))
         }
         (Argument::File, None) => {
-            Err(Failure::input(format!("{own} needs a file: {own} report.sql")))
+            Err(Failure::input(format!("{own} requires a file, as in {own} report.sql")))
         }
         (_, argument) => Ok((command, argument)),
     }
@@ -149,7 +149,7 @@ fn instead_of(name: &str) -> String {
 
 pub fn format(name: &str) -> Result<Format, Failure> {
     Format::from_str(name, true).map_err(|_| {
-        Failure::input(format!("no format {name}; there are: {}", format_names().join(", ")))
+        Failure::input(format!("no format named '{name}'; valid: {}", format_names().join(", ")))
     })
 }
 
@@ -167,7 +167,7 @@ pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
         None => Ok(!was),
         Some("on") => Ok(true),
         Some("off") => Ok(false),
-        Some(other) => Err(Failure::input(format!("it is on or off, not {other}"))),
+        Some(other) => Err(Failure::input(format!("expected on or off, found '{other}'"))),
     }
 }
 
@@ -184,8 +184,8 @@ pub fn help() -> String {
     }
     let _ = write!(
         text,
-        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was\n\
-         asked before, Ctrl-C ends a query or takes a line back, Ctrl-D ends the shell.\n\
+        "\nAnything else is SQL, up to a semicolon. TAB completes it, Ctrl-R searches the\n\
+         history, Ctrl-C cancels a query or clears the line, Ctrl-D exits the shell.\n\
          Formats: {}",
         format_names().join(", ")
     );
@@ -224,9 +224,9 @@ mod tests {
             Err(failure) => failure.to_string(),
             Ok((command, _)) => panic!("{line} is {command:?}"),
         };
-        assert_eq!(told(".tabels"), "no command .tabels; did you mean '.tables'?");
-        assert_eq!(told("\\xyz"), "no command \\xyz; .help lists them");
+        assert_eq!(told(".tabels"), "no command named '.tabels'; did you mean '.tables'?");
+        assert_eq!(told("\\xyz"), "no command named '\\xyz'; .help lists them");
         assert!(told(".read").contains(".read report.sql"));
-        assert!(told(".tables ticks").contains("takes nothing"));
+        assert_eq!(told(".tables ticks"), ".tables takes no argument, found 'ticks'");
     }
 }

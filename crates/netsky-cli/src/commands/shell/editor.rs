@@ -45,7 +45,8 @@ pub struct Editor {
 
 impl Editor {
     pub fn new(store: StoreArgs) -> Result<Self, Failure> {
-        let failed = |error: ReadlineError| Failure::input(format!("no prompt here: {error}"));
+        let failed =
+            |error: ReadlineError| Failure::input(format!("cannot open a prompt: {error}"));
         let config = Config::builder()
             .max_history_size(HISTORY_LENGTH)
             .and_then(|config| config.history_ignore_dups(true))

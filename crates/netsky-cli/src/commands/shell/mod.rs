@@ -26,15 +26,15 @@ use editor::{Editor, Input};
 use lexer::{Piece, pieces};
 use script::Script;
 
-/// Ask in SQL, one query after another
+/// Start an interactive SQL shell
 ///
-/// A query ends with a semicolon and can have many lines. TAB completes keywords, tables, columns and
-/// functions; the arrows and Ctrl-R find earlier queries, which are kept in ~/.netsky/history unless
-/// they begin with a blank. Ctrl-C ends a query, and Ctrl-D the shell. Each query sees the store as it
-/// is then. `.help` lists the shell's own commands.
+/// A query ends with a semicolon and can span lines. TAB completes keywords, tables, columns and
+/// functions; the arrow keys and Ctrl-R search earlier queries, which are kept in ~/.netsky/history
+/// unless they begin with a space. Ctrl-C cancels a query, and Ctrl-D exits. Each query sees the current
+/// rows. `.help` lists the shell's own commands.
 ///
-/// The file ~/.netskyrc holds commands and queries to begin with. Where standard input or output is no
-/// terminal, queries are read from standard input up to the first that fails.
+/// At startup, the shell runs the commands and queries in ~/.netskyrc. If standard input or output is not
+/// a terminal, it runs the queries on standard input and stops at the first that fails.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -102,7 +102,7 @@ impl Shell<'_> {
     fn talk(&mut self) -> Result<(), Failure> {
         let path = self.store.path_or_default()?;
         print_line(&format!(
-            "netsky {} on {}\nA query ends with ; and .help tells more. Ctrl-D ends the shell.",
+            "netsky {} on {}\nEnd each query with ; and type .help for commands. Ctrl-D exits.",
             env!("CARGO_PKG_VERSION"),
             path.display()
         ))?;
@@ -236,7 +236,7 @@ impl Shell<'_> {
     fn read(&mut self, name: &str) -> Result<Next, Failure> {
         if self.depth == MAX_DEPTH {
             return Err(Failure::input(format!(
-                "{name} is not read: {MAX_DEPTH} files read one another already; look for one that \
+                "{name} was not read: .read is nested {MAX_DEPTH} deep already; check for a file that \
                  reads itself"
             )));
         }

@@ -33,7 +33,7 @@ impl<R: BufRead> Script<R> {
         while matches!(found, None | Some((Piece::Unfinished(_), _))) {
             let read = self.text.len();
             let more = self.lines.read_line(&mut self.text);
-            let more = more.map_err(|error| Failure::input(format!("cannot be read: {error}")))?;
+            let more = more.map_err(|error| Failure::input(format!("cannot read: {error}")))?;
             // Only a semicolon ends what has begun, and the end of the input ends all.
             if more == 0 || found.is_none() || self.text[read..].contains(';') {
                 found = piece(&self.text, 0);

@@ -19,9 +19,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 pub fn run(db: &Db) -> Result<(), Failure> {
     if !stdout().is_terminal() || !stdin().is_terminal() {
-        return Err(Failure::usage(
-            "--watch draws on a terminal and takes keys from it; here is none",
-        ));
+        return Err(Failure::usage("--watch needs a terminal; use `netsky top` without it"));
     }
     let screen = OtherScreen::open()?;
     let (keys, terminal, mut troubles) = (keys(), Term::stdout(), Troubles::default());
@@ -58,7 +56,7 @@ impl OtherScreen {
     fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
         let (lines, columns) = terminal.size();
         let (lines, columns) = (usize::from(lines), usize::from(columns));
-        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
+        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q quits").to_string();
         let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
         for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
             drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
