@@ -429,7 +429,7 @@ fn an_import_gives_fresh_ids_and_refuses_keys_that_are_no_columns() {
     }
     match store.db.import("sessions", &b"{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"agent\":\"a\",\"session_num\":1,\"event\":\"Up\"}"[..]) {
         Err(Error::InvalidLine { reason, .. }) => {
-            assert_eq!(reason, "event: 'Up' is none of up, down, note");
+            assert_eq!(reason, "event: 'Up' is not one of up, down, note");
         }
         other => panic!("{other:?}"),
     }

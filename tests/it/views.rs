@@ -79,7 +79,7 @@ fn a_table_cannot_take_the_name_of_a_view() {
         }
     }
     let error = store().db.with_tables(TAKEN).unwrap_err();
-    assert_eq!(error.to_string(), "a table named 'v_timeline' exists already");
+    assert_eq!(error.to_string(), "a table named 'v_timeline' already exists");
 }
 
 #[tokio::test]

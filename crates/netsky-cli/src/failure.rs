@@ -1,4 +1,4 @@
-//! How a command fails: what it says, and the exit code.
+//! How a command fails: its message and exit code.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use netsky_db::{Error, Nearest};
 
 use crate::output;
 
-/// The exit code of a process that Ctrl-C ended.
+/// The exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
 #[derive(Debug)]
@@ -21,32 +21,32 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The query or the input is wrong.
+    /// The query or the input is invalid.
     pub fn input(message: impl Into<String>) -> Self {
         Self { code: 1, message: message.into() }
     }
 
-    /// A line of an import is no row.
+    /// A line of an import is not a valid row.
     pub fn invalid_line(message: impl fmt::Display) -> Self {
         Self::input(format!("{message}\n  {LINES}"))
     }
 
-    /// The command line is wrong.
+    /// The command line is invalid.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
     }
 
-    /// Something is wrong with the store.
+    /// The store cannot be used.
     pub fn store(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }
     }
 
-    /// Ctrl-C was pressed, of which nothing need be said.
+    /// Ctrl-C was pressed. Nothing is printed.
     pub fn interrupted() -> Self {
         Self { code: INTERRUPTED, message: String::new() }
     }
 
-    /// A file that was named cannot be read.
+    /// A named file cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
     }
@@ -55,12 +55,12 @@ impl Failure {
         self.code == INTERRUPTED
     }
 
-    /// Whether there is nothing to say, because nobody reads our output any more.
+    /// Whether there is nothing to print, because the reader of the output has closed it.
     pub fn is_silent(&self) -> bool {
         self.message.is_empty()
     }
 
-    /// Says what went wrong. Nothing, if that is only that nobody reads our output any more.
+    /// Prints the message, unless the reader of the output has closed it.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
             return ExitCode::SUCCESS;
@@ -71,7 +71,7 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    /// Puts what it is about before the message.
+    /// Puts the subject before the message.
     pub fn about(self, subject: impl std::fmt::Display) -> Self {
         Self { message: format!("{subject}: {}", self.message), ..self }
     }
@@ -120,7 +120,7 @@ fn code(error: &Error) -> u8 {
     }
 }
 
-/// What to do next, where the message does not say it.
+/// What to do next, if the message does not already say it.
 fn next_step(error: &Error) -> &'static str {
     match error {
         Error::StoreNotFound { .. } => {
@@ -166,7 +166,7 @@ fn next_step(error: &Error) -> &'static str {
         Error::Query(error) if error.to_string().contains("Error parsing timestamp") => {
             "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', or as now() - INTERVAL '7 days'"
         }
-        // DataFusion's own next step.
+        // DataFusion's message already contains a suggestion.
         Error::Query(error) if error.to_string().contains("Did you mean") => "",
         Error::Query(error) => match error.find_root() {
             DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
@@ -187,10 +187,10 @@ fn next_step(error: &Error) -> &'static str {
 }
 
 impl From<io::Error> for Failure {
-    /// Of writing the output.
+    /// An error while writing the output.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // Whoever read the output, such as `head`, has seen enough.
+            // The reader, such as `head`, has closed the pipe.
             io::ErrorKind::BrokenPipe => Self { code: 0, message: String::new() },
             _ => Self { code: 1, message: format!("cannot write the output: {error}") },
         }
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    /// One of each kind.
+    /// One error of each variant.
     fn errors() -> Vec<Error> {
         let path = || PathBuf::from("meta.db");
         let text = || "it".to_owned();
@@ -280,7 +280,7 @@ mod tests {
             let kind = kind.split(|char: char| !char.is_alphanumeric()).next().unwrap();
             kinds.push(kind.to_owned());
             let said = Failure::from(error).to_string();
-            // In the message itself it stands after a semicolon.
+            // Some messages contain it themselves, after a semicolon.
             assert!(said.contains("\n  ") || said.contains("; "), "{said}");
             assert!(
                 said.lines().count() <= 2 && said.lines().all(|line| line.len() < 200),

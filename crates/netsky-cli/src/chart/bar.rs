@@ -1,14 +1,17 @@
-//! Bars to the right, and to the left for what is below zero.
+//! Horizontal bars. Those of negative numbers extend to the left.
+//!
+//! ratatui's `BarChart` draws only positive integers, so this is written by hand.
 
 use console::style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Bars;
-use crate::chart::scale::{fit, number};
+use crate::chart::scale::fit;
+use crate::human::number;
 
-/// More would be a list.
+/// More bars than this are no longer a chart.
 const MAX_BARS: usize = 200;
-/// A bar's last character, by eighths.
+/// The last character of a bar, by eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {

@@ -1,6 +1,6 @@
-//! Answers as pictures: on the terminal, or as a plot in a file.
+//! Charts: on the terminal, or as a plot in a file.
 //!
-//! What a column is to a chart follows from where it stands.
+//! Charts assign columns by position.
 
 mod bar;
 mod data;
@@ -34,9 +34,9 @@ pub enum ChartKind {
     Heat,
 }
 
-/// A picture that is asked for.
+/// A chart that was requested.
 pub struct Picture<'a> {
-    /// As the answer's columns suggest, if it is not said.
+    /// `None` selects the kind by the types of the columns.
     kind: Option<ChartKind>,
     file: Option<(PlotFormat, &'a Path)>,
 }
@@ -57,11 +57,11 @@ impl PlotFormat {
     }
 }
 
-/// How wide pictures are where there is no terminal to fit on.
+/// The width of charts without a terminal.
 const COLUMNS: usize = 80;
 
 impl<'a> Picture<'a> {
-    /// `None` if no picture is asked for.
+    /// `None` if no chart was requested.
     pub fn of(kind: Option<ChartKind>, file: Option<&'a PathBuf>) -> Result<Option<Self>, Failure> {
         let Some(path) = file else { return Ok(kind.map(|_| Self { kind, file: None })) };
         match PlotFormat::of(path) {
@@ -74,7 +74,7 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Prints the picture of an answer on standard output, or writes it to its file.
+    /// Prints the chart of an answer on standard output, or writes it to its file.
     pub fn draw(&self, answer: Answer<impl Batches>) -> Result<Shown, Failure> {
         let data = Data::read(answer)?;
         let kind = match self.kind {

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use indicatif::HumanBytes;
 use netsky_db::{Copied, MaintenanceProgress};
 
 use crate::failure::Failure;
+use crate::human;
 use crate::output::{self, counted, print_line};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
@@ -65,7 +65,7 @@ pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
 
 pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
-    // What is said of a store that is not there helps nobody whose backup is not there.
+    // Without this check, a missing backup would be reported as a missing store.
     File::open(&args.file).map_err(|error| Failure::unreadable(&args.file, &error))?;
     let care = MaintenanceProgress::default();
     let options = store.options().maintenance_progress(care.clone());
@@ -87,6 +87,6 @@ fn print_copied(copied: &Copied, path: &Path) -> Result<(), Failure> {
         "{} in {}, {}",
         counted(copied.rows, "row"),
         path.display(),
-        HumanBytes(copied.file_bytes)
+        human::bytes(copied.file_bytes)
     ))
 }

@@ -47,7 +47,7 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     if more > 0 {
         print_line(&format!("and {} more", HumanCount(more)))?;
     }
-    // Where pages are damaged, nothing of a table can be told.
+    // If pages are damaged, tables cannot be read.
     let unknown = if is_damaged(&report) { Vec::new() } else { db.unknown_tables()? };
     for table in &unknown {
         let (name, rows) = (&table.name, counted(table.rows, "row"));
@@ -87,7 +87,7 @@ fn is_damaged(report: &CheckReport) -> bool {
     report.faults.iter().any(|fault| matches!(fault, Fault::Pages { .. }))
 }
 
-/// Whether it is of what is noted of rows, and not of the rows.
+/// Whether the fault is in zones or id counters, not in the rows.
 fn can_be_repaired(fault: &Fault) -> bool {
     !matches!(fault, Fault::Pages { .. } | Fault::CorruptRow { .. })
 }

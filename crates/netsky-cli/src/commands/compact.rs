@@ -1,8 +1,7 @@
 //! `netsky compact`
 
-use indicatif::HumanBytes;
-
 use crate::failure::Failure;
+use crate::human;
 use crate::output::print_line;
 use crate::store::StoreArgs;
 
@@ -25,8 +24,8 @@ pub fn run(store: &StoreArgs, _: &CompactArgs) -> Result<(), Failure> {
     let (before, after) = (compacted.bytes_before, compacted.bytes_after);
     print_line(&format!(
         "released {}: from {} to {}",
-        HumanBytes(before.saturating_sub(after)),
-        HumanBytes(before),
-        HumanBytes(after)
+        human::bytes(before.saturating_sub(after)),
+        human::bytes(before),
+        human::bytes(after)
     ))
 }

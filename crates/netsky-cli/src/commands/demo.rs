@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{counted, print_line};
 use crate::store::{StoreArgs, open_path};
 
-/// Create a store with a synthetic fleet, and run a few queries on it
+/// Create a store with a synthetic fleet, and run queries on it
 ///
 /// The store is created at --db if given, else at ~/.netsky/demo.db, where it replaces an earlier demo.
 /// The same --rows always generates the same fleet.
@@ -53,7 +53,7 @@ pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
     ))
 }
 
-/// `demo.db` beside the default store. What an earlier demo left there is removed.
+/// `demo.db` beside the default store. An earlier demo there is removed.
 fn fresh_default() -> Result<PathBuf, Failure> {
     let path = Db::default_path()?.with_file_name("demo.db");
     match fs::remove_file(&path) {

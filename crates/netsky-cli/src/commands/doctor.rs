@@ -1,18 +1,18 @@
 //! `netsky doctor`
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt::Write;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use console::{Term, style};
-use indicatif::HumanBytes;
 use netsky_db::{Db, Error, OpenOptions, SCHEMA_VERSION};
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
+use crate::human;
 use crate::output::{counted, print, visible};
 use crate::store::StoreArgs;
 
@@ -31,7 +31,7 @@ Examples:
 )]
 pub struct DoctorArgs {}
 
-/// Less than this on the disk is soon too little.
+/// With less free space than this, recording soon fails.
 const LITTLE_ROOM: u64 = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
             Verdict::Warn => style("warn").yellow(),
             Verdict::Fail => style("fail").red(),
         };
-        // What an error says can have two lines.
+        // An error can have a second line.
         let what = finding.what.replace("\n  ", "; ");
         print(&format!("{verdict}  {:<11}  {}\n", finding.about, visible(&what)))?;
     }
@@ -116,7 +116,7 @@ fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
             return;
         }
     };
-    // Before the store is open: to close a file can take away the locks that others of this process have.
+    // Before the store is opened: closing a file can release the locks that this process holds on it.
     look_at_permissions(path, &file, found);
     match store.options().open_read_only(path) {
         Ok(db) => look_inside(&db, found),
@@ -172,7 +172,7 @@ fn look_at_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
     look_at_mode(path, file, "600", found);
 }
 
-/// Whether others can use what is private.
+/// Warns if other users can access a private file.
 #[cfg(unix)]
 fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings) {
     use std::os::unix::fs::PermissionsExt;
@@ -191,7 +191,7 @@ fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
 
 fn look_at_memory(found: &mut Findings) {
     let limit = match OpenOptions::default_memory_limit() {
-        Some(bytes) => format!("queries use at most {}", HumanBytes(bytes as u64)),
+        Some(bytes) => format!("queries use at most {}", human::bytes(bytes as u64)),
         None => "queries have no limit".to_owned(),
     };
     found.ok("memory", format!("{limit}, unless --memory-limit is given"));
@@ -199,7 +199,7 @@ fn look_at_memory(found: &mut Findings) {
 
 fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
     let Some(free) = free_bytes(path) else { return };
-    let (has, takes) = (HumanBytes(free), HumanBytes(size));
+    let (has, takes) = (human::bytes(free), human::bytes(size));
     if free < LITTLE_ROOM {
         found.fail("disk", format!("{has} free; free more, or recording will fail soon"));
     } else if free < size {
@@ -212,21 +212,26 @@ fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
     }
 }
 
-/// What `df` says; the standard library does not.
+/// The free bytes on the disk that this user can write. The standard library has no call for it.
+#[cfg(unix)]
+#[allow(clippy::useless_conversion, reason = "macOS has 32 bits for the number of blocks")]
 fn free_bytes(path: &Path) -> Option<u64> {
-    let told = Command::new("df").arg("-Pk").arg("--").arg(path).output().ok()?;
-    let told = String::from_utf8(told.stdout).ok()?;
-    let kibibytes: u64 = told.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
-    kibibytes.checked_mul(1024)
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    u64::from(disk.blocks_available()).checked_mul(disk.fragment_size())
 }
 
-/// What lies beside the store that is not needed, or not any more.
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Looks for files beside the store that are no longer needed.
 fn look_at_dir(path: &Path, found: &mut Findings) {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem =
         path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
     let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
-    // The store can have any name, also one that a file has that was left behind.
+    // The store can have any name, including one that looks like a leftover.
     let store = fs::canonicalize(path).ok();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -250,7 +255,7 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
             format!(
                 "{} of older stores, {}; if you no longer need them: rm{}",
                 counted(kept.len() as u64, "file"),
-                HumanBytes(bytes),
+                human::bytes(bytes),
                 listed(&mut kept)
             ),
         );
@@ -275,7 +280,7 @@ fn listed(paths: &mut [PathBuf]) -> String {
     })
 }
 
-/// The directory of the default store, and what else people keep in their home.
+/// The directory of the default store, and the files that users keep there and in their home directory.
 fn look_at_home(found: &mut Findings) {
     let Ok(store) = Db::default_path() else { return };
     let Some(dir) = store.parent() else { return };
@@ -324,12 +329,9 @@ fn look_at_terminal(found: &mut Findings) {
     found.ok("terminal", format!("{columns} columns and {lines} lines, {colours}, {pager}"));
 }
 
-/// The path as a shell takes it.
+/// The path as an argument of a shell command.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:@%,~".contains(char);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
+    // Quoting fails only for a NUL byte, which no path has.
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), Cow::into_owned)
 }

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 use crate::files::days::Days;
 use crate::files::format::{FileFormat, TableFormat};
-use crate::output::{self, Answer, Destination, Format, Whole};
+use crate::output::{self, Answer, AtomicFile, FinishedFile, Format};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
@@ -59,10 +59,10 @@ pub struct ExportArgs {
     #[arg(long, value_enum)]
     pub format: Option<TableFormat>,
     /// Only rows of this moment and later: a time (RFC 3339), a date, or an age such as 7d
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
     /// Only rows of before this moment
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub until: Option<DateTime<Utc>>,
     /// One file a day in UTC, in directories named for it
     #[arg(long)]
@@ -261,7 +261,7 @@ impl Export {
             }
         }
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
-        files.into_iter().try_for_each(Whole::place)?;
+        files.into_iter().try_for_each(FinishedFile::rename)?;
         let removed = match &self.place {
             Place::Days(dir) if args.force => self.remove_days(dir, &days_written, args)?,
             _ => 0,
@@ -323,7 +323,7 @@ impl Export {
         batches: B,
         path: &Path,
         replaces: bool,
-    ) -> Result<Whole, Failure>
+    ) -> Result<FinishedFile, Failure>
     where
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
@@ -332,7 +332,7 @@ impl Export {
                 Failure::input(format!("cannot write {}: {error}", path.display()))
             })?;
         }
-        let mut file = Destination::create_private(path, replaces)?;
+        let mut file = AtomicFile::create_private(path, replaces)?;
         self.write(schema, batches, &mut file).map_err(|failure| failure.about(path.display()))?;
         file.close()
     }

@@ -19,9 +19,9 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// `netsky` is the whole command line.
+/// `netsky` is the definition of the whole command line.
 pub fn run(args: &ManArgs, mut netsky: Command) -> Result<(), Failure> {
-    // Each gets its whole name and what all have.
+    // Gives each command its full name and the global options.
     netsky.build();
     let command = match &args.command {
         None => netsky,

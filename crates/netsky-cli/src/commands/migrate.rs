@@ -19,7 +19,7 @@ Examples:
 )]
 pub struct MigrateArgs {}
 
-pub fn run(store: &StoreArgs) -> Result<(), Failure> {
+pub fn run(store: &StoreArgs, _: &MigrateArgs) -> Result<(), Failure> {
     let db = store.open_existing()?;
     print_line(&format!(
         "{} is up to date: schema version {}",

@@ -23,7 +23,7 @@ Examples:
 )]
 pub struct PruneArgs {
     /// A time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub before: DateTime<Utc>,
     /// Delete from this table only
     #[arg(long)]

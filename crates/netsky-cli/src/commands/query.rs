@@ -18,10 +18,10 @@ use netsky_db::{Db, Error, OpenOptions, QueryProgress, QueryStream, Value, inter
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::moment::moment;
 use crate::output::{self, Answer, Format, Shown, Summary};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
+use crate::time_or_age::parse_time_or_age;
 
 /// Run one SQL query and print its answer
 ///
@@ -206,7 +206,7 @@ async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Resul
         };
         let Some(parameter) = parameters.get_mut(number - 1) else { return started };
         let Value::Text(text) = &*parameter else { return started };
-        let Ok(time) = moment(text) else { return started };
+        let Ok(time) = parse_time_or_age(text) else { return started };
         *parameter = Value::Time(time);
     }
 }

@@ -56,7 +56,7 @@ fn read(dir: &Path, name: &str) -> Result<String, Failure> {
     }
 }
 
-/// Where the query lies. `None` if the name could lead elsewhere.
+/// The path of a query. `None` if the name could point outside the directory.
 fn path(dir: &Path, name: &str) -> Option<PathBuf> {
     let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
     (!name.is_empty() && name.chars().all(is_plain)).then(|| dir.join(format!("{name}.sql")))

@@ -30,7 +30,7 @@ pub struct StatsArgs {
     pub format: Format,
 }
 
-/// The line of the whole file stands after those of the tables. No table has such a name.
+/// The name of the line for the whole file, which is the last. No table can have this name.
 const WHOLE_FILE: &str = "(file)";
 
 pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ pub struct TimelineArgs {
     /// The agent
     pub agent: String,
     /// Only events since a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
     /// The maximum number of events; the newest are shown
     #[arg(long, value_name = "N", default_value_t = 50)]

@@ -30,7 +30,7 @@ use parquet::file::properties::WriterProperties;
 use netsky_db::internal;
 
 use crate::failure::Failure;
-use crate::values::Reader;
+use crate::values::ValueStyle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columnar {
@@ -196,7 +196,7 @@ fn in_file(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, Failu
 }
 
 fn texts(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let formatter = Reader::Program.formatter(column)?;
+    let formatter = ValueStyle::Exact.formatter(column)?;
     // Those of a union are its members'.
     let nulls = column.logical_nulls();
     let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));

@@ -23,7 +23,7 @@ fn the_command_line_says_124_when_time_is_up() {
     assert_eq!(ran.code, 124);
     assert_eq!(
         ran.err,
-        "netsky: the query was ended after 0.3 s\n  ask for less, as for a shorter time, or allow more with --timeout\n"
+        "netsky: the query was cancelled after 0.3 s\n  query less, for example a shorter time range, or allow more time with --timeout\n"
     );
 }
 

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use super::ExportArgs;
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
-use crate::output::{self, Destination, Guarded};
+use crate::output::{self, AtomicFile, Guarded};
 use crate::store::StoreArgs;
 
 /// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
@@ -55,7 +55,7 @@ fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failur
         }
         .map(|_| ());
     }
-    let mut file_out = Destination::create_private(file, args.force)?;
+    let mut file_out = AtomicFile::create_private(file, args.force)?;
     let rows = match named.is_some_and(|named| named.gzipped) {
         true => {
             let mut out = GzEncoder::new(&mut file_out, Compression::default());
@@ -65,9 +65,9 @@ fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failur
         }
         false => write_rows(db, name, &mut file_out)?,
     };
-    let whole = file_out.close()?;
-    let bytes = HumanBytes(whole.bytes);
-    whole.place()?;
+    let finished = file_out.close()?;
+    let bytes = HumanBytes(finished.bytes);
+    finished.rename()?;
     let rows = output::counted(rows, "row");
     output::print_line(&format!("{name}: {rows} to {}, {bytes}", file.display()))
 }

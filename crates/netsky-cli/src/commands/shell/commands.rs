@@ -1,4 +1,4 @@
-//! The shell's own commands.
+//! The commands of the shell itself.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub enum Action {
     Quit,
 }
 
-/// What a command can be followed by.
+/// The argument that a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
     None,
@@ -34,10 +34,10 @@ pub enum Argument {
 #[derive(Debug)]
 pub struct Command {
     pub action: Action,
-    /// The first is its own, the others are what hands know from elsewhere.
+    /// The first is its main name; the others are those of psql and sqlite3.
     pub names: &'static [&'static str],
     pub argument: Argument,
-    /// The argument as the help has it.
+    /// The argument as shown in the help.
     usage: &'static str,
     what: &'static str,
 }
@@ -110,7 +110,7 @@ pub const COMMANDS: [Command; 9] = [
 
 pub const SWITCHES: [&str; 2] = ["on", "off"];
 
-/// The command that a line gives, and its argument.
+/// The command in a line, and its argument.
 pub fn find(line: &str) -> Result<(&'static Command, Option<&str>), Failure> {
     let line = line.trim_end_matches([';', ' ']);
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -134,7 +134,7 @@ pub fn named(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
 }
 
-/// The name that was likely meant, else where they all are.
+/// Suggests a similar name, or points to the list.
 fn instead_of(name: &str) -> String {
     let bare = name.trim_start_matches(['.', '\\']);
     match nearest(bare, COMMANDS.iter().map(|command| &command.names[0][1..])) {
@@ -161,7 +161,7 @@ pub fn format_names() -> Vec<String> {
     Format::value_variants().iter().copied().map(format_name).collect()
 }
 
-/// What a switch is after its command; the other way round if that does not say.
+/// The new state of a switch. Without an argument it is toggled.
 pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
     match argument.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(!was),

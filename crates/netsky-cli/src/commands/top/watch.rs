@@ -1,4 +1,4 @@
-//! `netsky top --watch`: the list, drawn again and again.
+//! `netsky top --watch`: the list, redrawn at intervals.
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use console::{Key, Style, Term, truncate_str};
 use netsky_db::{Db, internal};
 
-use crate::commands::top::troubles::Troubles;
+use crate::commands::top::issues::Issues;
 use crate::commands::top::{WELL, readable};
 use crate::failure::Failure;
 use crate::interrupt;
@@ -22,12 +22,12 @@ pub fn run(db: &Db) -> Result<(), Failure> {
         return Err(Failure::usage("--watch needs a terminal; use `netsky top` without it"));
     }
     let screen = OtherScreen::open()?;
-    let (keys, terminal, mut troubles) = (keys(), Term::stdout(), Troubles::default());
-    let _caught = interrupt::catch();
+    let (keys, terminal, mut issues) = (keys(), Term::stdout(), Issues::default());
+    let _captured = interrupt::capture();
     loop {
-        // A store that is busy now may not be so the next time.
-        let text = match troubles.look(db) {
-            Ok(()) => list(&troubles)?,
+        // The next attempt may succeed, for example if the store is busy now.
+        let text = match issues.look(db) {
+            Ok(()) => list(&issues)?,
             Err(failure) => failure.to_string(),
         };
         screen.draw(&terminal, &text)?;
@@ -41,8 +41,8 @@ pub fn run(db: &Db) -> Result<(), Failure> {
     }
 }
 
-/// The terminal's second screen, so that what was there before comes back, without a cursor. Keys are
-/// read one by one meanwhile.
+/// The terminal's alternate screen, without a cursor, so that the previous contents come back. Keys are
+/// read without echo meanwhile.
 struct OtherScreen(Remembered);
 
 impl OtherScreen {
@@ -52,7 +52,8 @@ impl OtherScreen {
         Ok(screen)
     }
 
-    /// Draws as much of the text as there is room for, without a moment in which the screen is empty.
+    /// Draws the part of the text that fits. It overwrites line by line, because clearing first would
+    /// flicker.
     fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
         let (lines, columns) = terminal.size();
         let (lines, columns) = (usize::from(lines), usize::from(columns));
@@ -71,8 +72,8 @@ impl Drop for OtherScreen {
     }
 }
 
-fn list(troubles: &Troubles) -> Result<String, Failure> {
-    let now = troubles.now(internal::now());
+fn list(issues: &Issues) -> Result<String, Failure> {
+    let now = issues.now(internal::now());
     if now.is_empty() {
         return Ok(WELL.to_owned());
     }
@@ -89,8 +90,8 @@ enum Pressed {
     Interrupt,
 }
 
-/// The keys that end the watch. They are read on a thread of their own, which is done with the terminal
-/// when it has sent one.
+/// The keys that end the watch. They are read on a separate thread, which stops using the terminal after
+/// it has sent one.
 fn keys() -> Receiver<Pressed> {
     let (sender, keys) = mpsc::channel();
     thread::spawn(move || {
@@ -102,7 +103,7 @@ fn keys() -> Receiver<Pressed> {
                 Ok(_) => {}
             }
         };
-        // Nobody waits for it if the watch has ended.
+        // Sending fails only if the watch has already ended.
         let _ = sender.send(pressed);
     });
     keys

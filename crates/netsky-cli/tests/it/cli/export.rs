@@ -265,7 +265,7 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_by_force() {
         [&["export", "ticks", &file][..], &["export", dir.to_str().unwrap(), "--format", "csv"]]
     {
         let error = home.fails(1, args);
-        assert!(error.contains("ticks.csv exists already") && error.contains("--force"), "{error}");
+        assert!(error.contains("ticks.csv already exists") && error.contains("--force"), "{error}");
     }
     assert_eq!(fs::read(&file).unwrap(), b"mine");
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
@@ -292,7 +292,7 @@ fn a_day_that_exists_stops_an_export_by_day_before_any_file_is_placed() {
     home.ok(&[&args[..], &["--since", "2026-04-16"]].concat());
     assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
     let error = home.run(&args);
-    assert!(error.code == 1 && error.err.contains("date=2026-04-16/part-0.parquet exists already"));
+    assert!(error.code == 1 && error.err.contains("date=2026-04-16/part-0.parquet already exists"));
     assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
     home.ok(&[&args[..], &["--force"]].concat());
     assert!(dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
@@ -385,8 +385,8 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
         ("2026-04-15T23:00:00Z,a,one,up\n", "row 2: session_num should be int, found a text"),
         ("2026-04-15T23:00:00Z,a,,up\n", "row 2: session_num should be int, found null"),
         ("2026-04-15T23:00:00Z,a,1.5,up\n", "row 2: session_num should be int, found a text"),
-        ("soon,a,1,up\n", "row 2: ts_utc: 'soon' is no RFC 3339 time"),
-        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' is none of up, down, note"),
+        ("soon,a,1,up\n", "row 2: ts_utc: 'soon' is not an RFC 3339 time"),
+        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' is not one of up, down, note"),
         ("\n2026-04-15T23:00:00Z,a\n", "cannot be read: line 4: 2 cells under a header of 4"),
         ("2026-04-15T23:00:00Z,\"a,1,up\n", "cannot be read: line 3: a quote does not end"),
     ] {
@@ -410,7 +410,7 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
         (times(Some("UTC")), &numbers, "row 2: session_num should be int, found null"),
         (times(Some("UTC")), &fractions, "column session_num should be int, found Float64"),
         (times(None), &numbers, "give its times a zone"),
-        (texts(&["soon", "later"]), &numbers, "row 1: ts_utc: 'soon' is no RFC 3339 time"),
+        (texts(&["soon", "later"]), &numbers, "row 1: ts_utc: 'soon' is not an RFC 3339 time"),
     ] {
         let agent = texts(&["a", "b"]);
         let event = texts(&["up", "down"]);

@@ -57,7 +57,7 @@ fn unknown_tables_are_listed_with_their_rows() {
 fn a_check_says_what_it_did_not_check() {
     let home = home();
     let said = ok(&home, &["check"]);
-    assert!(said.contains("not checked: deploys, 2 rows, since its columns"), "{said}");
+    assert!(said.contains("not checked: deploys, 2 rows, because its columns"), "{said}");
     assert!(said.ends_with(": 0 faults; 1 table not checked\n"), "{said}");
 }
 
