@@ -169,7 +169,7 @@ pub(super) fn locate<'tape, 'json: 'tape>(
         let index = after.or_else(|| columns[..next].iter().position(|column| column.name == key));
         if let Some(index) = index {
             if found[index].replace(value).is_some() {
-                return Err(format!("{key} stands twice"));
+                return Err(format!("{key} appears twice"));
             }
             next = index + 1;
         }

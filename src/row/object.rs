@@ -141,7 +141,7 @@ impl<'json> Scalar<'json> {
 
 fn json_kind(node: &Node<'_>) -> &'static str {
     match node {
-        Node::String(_) => "a text",
+        Node::String(_) => "a string",
         Node::Object { .. } => "an object",
         Node::Array { .. } => "an array",
         Node::Static(StaticNode::Null) => "null",

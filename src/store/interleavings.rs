@@ -346,7 +346,7 @@ fn rows_that_were_never_published_are_deleted_after_a_minute() {
     assert_eq!(left.unwrap(), 1);
     // Its importer wakes, and is told.
     let error = model.store.write(move |txn| publish(txn, number, TICKS)).unwrap_err();
-    assert!(error.to_string().contains("nothing of it is stored"), "{error}");
+    assert!(error.to_string().contains("nothing was stored"), "{error}");
 }
 
 #[test]

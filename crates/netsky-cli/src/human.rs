@@ -106,7 +106,7 @@ pub fn column(name: &str, texts: Vec<Option<String>>) -> (Field, ArrayRef) {
     (field, Arc::new(padded.collect::<StringArray>()))
 }
 
-/// Whether [`column`] made the column.
+/// Whether [`column()`] made the column.
 pub fn is_number(field: &Field) -> bool {
     field.metadata().contains_key(IS_NUMBER)
 }

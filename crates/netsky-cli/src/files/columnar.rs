@@ -147,8 +147,8 @@ where
             let bytes = text_bytes(&piece);
             if i32::try_from(bytes).is_err() {
                 return Err(Failure::input(format!(
-                    "a row has {} MiB of text, and such files have room for 2,047; as NDJSON or CSV \
-                     it can be written",
+                    "a row has {} MiB of text, but this format allows 2,047; write NDJSON or CSV \
+                     instead",
                     bytes >> 20
                 )));
             }
@@ -368,7 +368,7 @@ impl Messages {
 }
 
 fn ends_too_early() -> ArrowError {
-    ArrowError::ParseError("it ends too early".to_owned())
+    ArrowError::ParseError("unexpected end of file".to_owned())
 }
 
 #[cfg(test)]

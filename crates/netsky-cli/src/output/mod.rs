@@ -121,7 +121,7 @@ pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
     show_with(format, answer, None, "").map(|_| ())
 }
 
-/// Prints text with its colours. Parts from outside must be [`visible`].
+/// Prints text with its colours. Parts from outside must be [`visible()`].
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -241,7 +241,7 @@ fn show_table(
     Ok(())
 }
 
-/// As [`write`], and returns the number of rows.
+/// As [`write()`], and returns the number of rows.
 pub fn write_counted(
     format: Format,
     answer: Answer<impl Batches>,

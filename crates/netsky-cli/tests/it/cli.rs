@@ -322,7 +322,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     let ran = home.run(&["import", "ticks", &file, "--skip-invalid"]);
     assert_eq!(
         (ran.code, ran.out),
-        (0, format!("ticks: 2 rows from {file}, 2 invalid lines left out\n"))
+        (0, format!("ticks: 2 rows from {file}, skipped 2 invalid lines\n"))
     );
     assert!(ran.err.contains(&format!("{file}: line 3: invalid JSON at byte 0")), "{}", ran.err);
 

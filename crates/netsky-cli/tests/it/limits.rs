@@ -159,5 +159,5 @@ fn the_command_line_counts_the_corrupt_rows_it_left_out() {
     let sql = "SELECT id, source FROM ticks";
     let ran = netsky(&store.path, &["query", "--skip-corrupt", "--format", "csv", sql]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "id,source\n1,x\n3,x\n4,x\n"));
-    assert_eq!(ran.err, "netsky: left out 3 rows, which cannot be decoded\n");
+    assert_eq!(ran.err, "netsky: skipped 3 rows that cannot be decoded\n");
 }

@@ -34,7 +34,7 @@ fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failur
     let name = &table.name;
     let Some(file) = &args.file else {
         return Err(Failure::input(format!(
-            "name the file that {name} goes to: netsky export {name} {name}.ndjson, or - for standard output"
+            "no file for table '{name}'; use netsky export {name} {name}.ndjson, or - for standard output"
         )));
     };
     let to_stdout = file.as_os_str() == "-";
@@ -43,8 +43,8 @@ fn export(db: &Db, table: &UnknownTable, args: &ExportArgs) -> Result<(), Failur
     if format != TableFormat::Ndjson || args.by_day || args.since.is_some() || args.until.is_some()
     {
         return Err(Failure::input(format!(
-            "the columns of {name} are not known, so all its rows are exported as they are stored, as \
-             NDJSON: netsky export {name} {name}.ndjson"
+            "the columns of {name} are unknown, so it can only be exported completely and as NDJSON: \
+             netsky export {name} {name}.ndjson"
         )));
     }
     if to_stdout {
@@ -82,8 +82,8 @@ fn write_rows(db: &Db, table: &str, mut out: impl Write) -> Result<u64, Failure>
         }
         Ok(false) => {
             failed = Some(Failure::store(format!(
-                "row {id} of {table} is not a JSON object, so it cannot be exported\n  a backup of the \
-                 store has it as it is"
+                "row {id} of {table} is not a JSON object, so it cannot be exported\n  `netsky backup` \
+                 copies the row as it is"
             )));
             ControlFlow::Break(())
         }

@@ -32,7 +32,7 @@ fn the_prune_command_says_how_many_rows_go_by_table() {
     assert_eq!(left, "id\n6\n");
     for wrong in ["yesterday", "7", "7z", "2023-04-31"] {
         assert!(
-            home.fails(2, &["prune", "--before", wrong]).contains("an age such 90s"),
+            home.fails(2, &["prune", "--before", wrong]).contains("an age such as 90s"),
             "{wrong}"
         );
     }
