@@ -23,7 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No home directory is known, so the default store has no place. Set `HOME`, or name a path.
-    #[error("home directory not found; set HOME, or name the store's path")]
+    #[error("home directory not found; set HOME, or give the path of the store")]
     HomeDirMissing,
 
     /// Nothing is stored at the path, and the call only reads. Nothing was created. Open the path
@@ -48,8 +48,8 @@ pub enum Error {
     /// read, and the call only reads. It was left as it is. Open it for writing once, or run
     /// `netsky migrate`: both upgrade it and keep the old file beside it.
     #[error(
-        "{} is a store of netsky-db 0.1.6, in an older file format; upgrade it with `netsky migrate`, \
-         which keeps a backup",
+        "{} is a store of netsky-db 0.1.6, in an older file format; open it for writing or run \
+         `netsky migrate` to upgrade it, which keeps a backup",
         path.display()
     )]
     UpgradeRequired {
@@ -102,8 +102,8 @@ pub enum Error {
     /// whether they are stored before you record them again. The next call uses the file that is at the
     /// path then.
     #[error(
-        "{} was deleted or replaced while rows were recorded; look whether they are stored before you \
-         record them again",
+        "{} was deleted or replaced while rows were being recorded; check whether they are stored before \
+         you record them again",
         path.display()
     )]
     StoreReplaced {
@@ -121,7 +121,7 @@ pub enum Error {
 
     /// A file stands where the call was to make one. It was left as it is. Name another path, or make
     /// the call that replaces it.
-    #[error("{} exists already", path.display())]
+    #[error("{} already exists", path.display())]
     FileExists {
         /// The file.
         path: PathBuf,
@@ -129,8 +129,8 @@ pub enum Error {
 
     /// The store was written by a newer version of this crate. Use that version, or a later one.
     #[error(
-        "schema version {found} of {} is newer than {supported}, the newest that this version \
-         supports; use a newer netsky",
+        "{} has schema version {found}, but this version supports at most {supported}; use a newer \
+         netsky",
         path.display()
     )]
     FutureSchemaVersion {
@@ -169,14 +169,14 @@ pub enum Error {
 
     /// The call goes by the rows' times, and the table has no time that every row must have. Name
     /// another table, or none.
-    #[error("{table} has no time column to go by")]
+    #[error("table '{table}' has no required time column")]
     NoTimeColumn {
         /// The table that was named.
         table: String,
     },
 
     /// A table of that name and other columns is known already. Give the table another name.
-    #[error("a table named '{name}' exists already")]
+    #[error("a table named '{name}' already exists")]
     TableExists {
         /// The name that is taken.
         name: String,
@@ -201,7 +201,7 @@ pub enum Error {
     /// The query takes another number of parameters than it was given. Give one for each of `$1`, `$2`
     /// and so on.
     #[error(
-        "the query takes {wanted} parameter{}, and {given} {} given",
+        "the query takes {wanted} parameter{}, but {given} {} given",
         if *wanted == 1 { "" } else { "s" },
         if *given == 1 { "was" } else { "were" }
     )]
@@ -213,7 +213,7 @@ pub enum Error {
     },
 
     /// A parameter has a name that is no number. Parameters are `$1`, `$2` and so on.
-    #[error("parameters are $1, $2 and so on; '{name}' is none")]
+    #[error("invalid parameter '{name}'; use $1, $2, ...")]
     ParameterName {
         /// The name as it stands in the query.
         name: String,
@@ -222,7 +222,7 @@ pub enum Error {
     /// A parameter cannot be taken for a value of the type that its place in the query asks for. Give
     /// another, or cast it in the query, as in `$1::text`.
     #[cfg(feature = "sql")]
-    #[error("parameter ${number}: '{value}' is no {}", described(.wanted))]
+    #[error("parameter ${number}: '{value}' is not {}", described(.wanted))]
     InvalidParameter {
         /// Which one, counted from 1.
         number: usize,
@@ -235,8 +235,8 @@ pub enum Error {
     /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
     /// a file.
     #[error(
-        "read-only: {statement} is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, and SHOW of \
-         tables, columns, functions and settings are"
+        "read-only: {statement} is not allowed; use SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, or SHOW of \
+         tables, columns, functions or settings"
     )]
     ReadOnlySql {
         /// The kind of statement that was refused, such as `INSERT`.
@@ -267,7 +267,7 @@ pub enum Error {
     },
 
     /// A row given as JSON does not fit its table, so it was not stored. Mend the row.
-    #[error("not a row of {table}: {reason}")]
+    #[error("invalid row for table '{table}': {reason}")]
     InvalidRow {
         /// The table it was meant for.
         table: String,
@@ -324,8 +324,8 @@ pub enum Error {
     /// and which of the two cannot be told from here. Look whether they are there before you record them
     /// again, or they may be stored twice. The store can still be used: the next call reopens its file.
     #[error(
-        "the store failed while the rows were made durable: {0}; look whether they are stored before you \
-         record them again"
+        "the store failed during a commit: {0}; check whether the rows are stored before you record them \
+         again"
     )]
     CommitUncertain(#[source] Box<dyn std::error::Error + Send + Sync>),
 
@@ -342,7 +342,7 @@ pub enum Error {
 
     /// The query took longer than [`QueryOptions::timeout`](crate::QueryOptions::timeout) allows, and was
     /// ended. Ask for less, as for a shorter time, or allow more.
-    #[error("the query was ended after {} s", after.as_secs_f64())]
+    #[error("the query was cancelled after {} s", after.as_secs_f64())]
     TimedOut {
         /// How long it was allowed to take.
         after: Duration,
@@ -350,7 +350,7 @@ pub enum Error {
 
     /// The query needed more memory than [`memory_limit`](crate::QueryOptions::memory_limit) allows,
     /// where it could not use temporary files instead. Ask for less, or allow more.
-    #[error("the query needs more memory than it is allowed: {message}")]
+    #[error("the query exceeded its memory limit: {message}")]
     MemoryLimit {
         /// What asked for how much.
         message: String,
@@ -416,13 +416,13 @@ impl Error {
 #[cfg(feature = "sql")]
 fn described(ty: &DataType) -> String {
     match ty {
-        DataType::Timestamp(..) => "time, as in 2026-04-15 or 2026-04-15T23:00:00Z".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date, as in 2026-04-15".to_owned(),
-        DataType::Interval(_) => "interval, as in 7 days".to_owned(),
+        DataType::Timestamp(..) => "a time such as 2026-04-15 or 2026-04-15T23:00:00Z".to_owned(),
+        DataType::Date32 | DataType::Date64 => "a date such as 2026-04-15".to_owned(),
+        DataType::Interval(_) => "an interval such as 7 days".to_owned(),
         DataType::Boolean => "true or false".to_owned(),
-        ty if ty.is_integer() => "whole number".to_owned(),
-        ty if ty.is_numeric() => "number".to_owned(),
-        ty => ty.to_string(),
+        ty if ty.is_integer() => "an integer".to_owned(),
+        ty if ty.is_numeric() => "a number".to_owned(),
+        ty => format!("a value of type {ty}"),
     }
 }
 

@@ -103,7 +103,7 @@ impl Db {
         let of_timer = Arc::clone(&shared);
         let timer = thread::Builder::new().name("netsky-recorder".to_owned());
         let timer = timer.spawn(move || of_timer.flush_in_time());
-        let timer = timer.map_err(Error::io("start a thread to record into", self.path()))?;
+        let timer = timer.map_err(Error::io("start a recording thread for", self.path()))?;
         Ok(Recorder { shared, timer: Some(timer) })
     }
 }

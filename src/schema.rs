@@ -103,9 +103,9 @@ crate::tables! {
         pub ts_utc: DateTime<Utc>,
         /// The program's name.
         pub bin: &'a str,
-        /// Its arguments, as a JSON array of texts.
+        /// Its arguments, as a JSON array of strings.
         pub argv_json: &'a str,
-        /// Its exit code; null if it has none, or runs still.
+        /// Its exit code; null if it has none, or is still running.
         pub exit_code: Option<i64>,
         /// How long it ran, in milliseconds.
         pub duration_ms: Option<i64>,
@@ -113,7 +113,7 @@ crate::tables! {
         pub host: &'a str,
     }
 
-    /// Crashes of agents and of what runs them.
+    /// Crashes of agents and of the programs that run them.
     #[table = "crashes"]
     pub struct CrashRecord<'a> {
         /// When the crash was noticed.
@@ -122,37 +122,37 @@ crate::tables! {
         pub kind: &'a str,
         /// The agent that crashed.
         pub agent: &'a str,
-        /// What is known of it, as JSON.
+        /// Its details, as JSON.
         pub detail_json: &'a str,
     }
 
-    /// Signs of life that agents and daemons give at intervals.
+    /// Heartbeats of agents and daemons.
     #[table = "ticks"]
     pub struct TickRecord<'a> {
-        /// When the tick was given.
+        /// The time of the tick.
         pub ts_utc: DateTime<Utc>,
-        /// Who gave it.
+        /// The agent or daemon that sent it.
         pub source: &'a str,
-        /// What it said, as JSON.
+        /// Its details, as JSON.
         pub detail_json: &'a str,
     }
 
-    /// Working copies that agents work in.
+    /// Working copies of repositories that agents work in.
     #[table = "workspaces"]
     pub struct WorkspaceRecord<'a> {
-        /// When the workspace was made.
+        /// When the workspace was created.
         pub ts_utc_created: DateTime<Utc>,
         /// Its name.
         pub name: &'a str,
         /// The branch checked out in it.
         pub branch: &'a str,
-        /// When it was deleted; null while it is there.
+        /// When it was deleted; null while it exists.
         pub ts_utc_deleted: Option<DateTime<Utc>>,
         /// What became of the work in it.
         pub verdict: Option<&'a str>,
     }
 
-    /// Beginnings and ends of agents' sessions, and notes in between.
+    /// Starts and ends of agent sessions, and notes in between.
     #[table = "sessions"]
     pub struct SessionRecord<'a> {
         /// When it happened.
@@ -165,10 +165,10 @@ crate::tables! {
         pub event: SessionEvent,
     }
 
-    /// Clones of agents that were sent off to do a piece of work.
+    /// Clones of agents that were dispatched to do a piece of work.
     #[table = "clone_dispatches"]
     pub struct CloneDispatchRecord<'a> {
-        /// When the clone was sent off.
+        /// When the clone was dispatched.
         pub ts_utc_start: DateTime<Utc>,
         /// When it ended; null while it works.
         pub ts_utc_end: Option<DateTime<Utc>>,
@@ -185,34 +185,34 @@ crate::tables! {
         pub workspace: Option<&'a str>,
         /// The branch it works on.
         pub branch: Option<&'a str>,
-        /// How it stands, or how it ended.
+        /// Its state, or how it ended.
         pub status: Option<&'a str>,
         /// The exit code of its program.
         pub exit_code: Option<i64>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
-    /// Merges of agents' branches into the branches they were made for.
+    /// Merges of agents' branches into their target branches.
     #[table = "harvest_events"]
     pub struct HarvestEventRecord<'a> {
-        /// When it was merged, or tried.
+        /// When the merge was attempted.
         pub ts_utc: DateTime<Utc>,
         /// The branch with the work.
         pub source_branch: &'a str,
-        /// The branch it goes to.
+        /// The branch it was merged into.
         pub target_branch: &'a str,
-        /// The commit that came of it.
+        /// The resulting commit.
         pub commit_sha: Option<&'a str>,
-        /// How it went.
+        /// The outcome.
         pub status: &'a str,
-        /// The conflicts that were met.
+        /// The conflicts, if any.
         pub conflicts: Option<&'a str>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
-    /// Events of the tools that agents talk to people with.
+    /// Events of the tools through which agents communicate with people.
     #[table = "communication_events"]
     pub struct CommunicationEventRecord<'a> {
         /// When it happened.
@@ -225,22 +225,22 @@ crate::tables! {
         pub direction: Direction,
         /// The conversation it belongs to.
         pub chat_id: Option<&'a str>,
-        /// The channel's own name for the message.
+        /// The channel's id for the message.
         pub message_id: Option<&'a str>,
         /// The person's address on the channel.
         pub handle: Option<&'a str>,
-        /// The agent that took part.
+        /// The agent involved.
         pub agent: Option<&'a str>,
         /// The text.
         #[max_chars = 4_096]
         pub body: Option<&'a str>,
-        /// How it went.
+        /// The outcome.
         pub status: Option<&'a str>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
-    /// Calls of tools by agents.
+    /// Tool calls by agents.
     #[table = "mcp_tool_calls"]
     pub struct McpToolCallRecord<'a> {
         /// When the call began.
@@ -260,12 +260,12 @@ crate::tables! {
         /// What went wrong.
         #[max_chars = 2_048]
         pub error: Option<&'a str>,
-        /// Whether the answer came after the caller had given up.
+        /// Whether the response came after the caller had given up.
         pub timeout_race: bool,
-        /// What was asked, as JSON.
+        /// The request, as JSON.
         #[max_chars = 8_192]
         pub request_json: Option<&'a str>,
-        /// What was answered, as JSON.
+        /// The response, as JSON.
         #[max_chars = 8_192]
         pub response_json: Option<&'a str>,
     }
@@ -287,9 +287,9 @@ crate::tables! {
         pub from_sha: Option<&'a str>,
         /// The commit after.
         pub to_sha: Option<&'a str>,
-        /// How it went.
+        /// The outcome.
         pub status: &'a str,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
@@ -305,17 +305,17 @@ crate::tables! {
         /// The owner's words.
         #[max_chars = 16_384]
         pub raw_text: &'a str,
-        /// What was decided, once it has been.
+        /// The resolved action; null until it is decided.
         pub resolved_action: Option<&'a str>,
-        /// The agent that took it on.
+        /// The agent that accepted it.
         pub agent: Option<&'a str>,
-        /// How it stands.
+        /// Its state.
         pub status: Option<&'a str>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
-    /// Tokens that calls of models used, and what they cost.
+    /// Tokens used by model calls, and their cost.
     #[table = "token_usage"]
     pub struct TokenUsageRecord<'a> {
         /// When the call was made.
@@ -334,7 +334,7 @@ crate::tables! {
         pub cached_input_tokens: Option<i64>,
         /// The cost, in millionths of a US dollar.
         pub cost_usd_micros: Option<i64>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 
@@ -347,11 +347,11 @@ crate::tables! {
         pub event: &'a str,
         /// The agent it concerns.
         pub agent: Option<&'a str>,
-        /// How grave it is.
+        /// Its severity.
         pub severity: Option<&'a str>,
-        /// How it stands.
+        /// Its state.
         pub status: Option<&'a str>,
-        /// What else is known, as JSON.
+        /// Further details, as JSON.
         pub detail_json: Option<&'a str>,
     }
 }

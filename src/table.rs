@@ -194,7 +194,7 @@ impl Column {
             text += &format!(" One of {}.", self.allowed.join(", "));
         }
         if let Some(max) = self.max_chars {
-            text += &format!(" Cut to {max} characters.");
+            text += &format!(" Truncated to {max} characters.");
         }
         text
     }

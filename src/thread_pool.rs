@@ -48,7 +48,7 @@ where
         match receiver.await {
             Ok(Ok(done)) => done,
             Ok(Err(panic)) => Err(aborted(&panic).into()),
-            Err(oneshot::Canceled) => Err(aborted("a thread has ended without an answer").into()),
+            Err(oneshot::Canceled) => Err(aborted("a thread ended without a result").into()),
         }
     }
 }

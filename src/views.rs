@@ -14,14 +14,14 @@ use crate::view::{View, ViewColumn};
 pub static VIEWS: &[View] = &[
     View {
         name: "v_cost_daily",
-        doc: "What calls of models cost, by day, agent and model.",
+        doc: "The cost of model calls, by day, agent and model.",
         note: "",
         columns: &[
             ViewColumn::new("day", Date, "The day, in UTC."),
             ViewColumn::new("agent", Text, "The agent that called.").or_null(),
             ViewColumn::new("model", Text, "The model's name.").or_null(),
-            ViewColumn::new("calls", Int, "How many calls were made."),
-            ViewColumn::new("unpriced", Int, "How many of them have no cost."),
+            ViewColumn::new("calls", Int, "The number of calls."),
+            ViewColumn::new("unpriced", Int, "The number of calls without a cost."),
             ViewColumn::new("input_tokens", Int, "Tokens read that were not cached.").or_null(),
             ViewColumn::new("output_tokens", Int, "Tokens written.").or_null(),
             ViewColumn::new("cached_input_tokens", Int, "Tokens read from the cache.").or_null(),
@@ -39,18 +39,18 @@ GROUP BY ts_utc::date, agent, model",
     },
     View {
         name: "v_tool_latency",
-        doc: "How long calls of tools took and how many failed, by day.",
+        doc: "Durations and failures of tool calls, by day.",
         note: "",
         columns: &[
             ViewColumn::new("day", Date, "The day on which the calls began, in UTC."),
             ViewColumn::new("source", Text, "The server that offers the tool."),
             ViewColumn::new("tool", Text, "The tool's name."),
-            ViewColumn::new("calls", Int, "How many calls were made."),
-            ViewColumn::new("unended", Int, "How many of them have no end."),
-            ViewColumn::new("errors", Int, "How many ended without success, or with an error."),
-            ViewColumn::new("p50_ms", Int, "What half of the calls took at most, in milliseconds.").or_null(),
-            ViewColumn::new("p95_ms", Int, "What 95 of 100 took at most, in milliseconds.").or_null(),
-            ViewColumn::new("max_ms", Int, "What the longest took, in milliseconds.").or_null(),
+            ViewColumn::new("calls", Int, "The number of calls."),
+            ViewColumn::new("unended", Int, "The number of calls without an end."),
+            ViewColumn::new("errors", Int, "The number that failed or returned an error."),
+            ViewColumn::new("p50_ms", Int, "The median duration, in milliseconds.").or_null(),
+            ViewColumn::new("p95_ms", Int, "The 95th percentile, in milliseconds.").or_null(),
+            ViewColumn::new("max_ms", Int, "The longest duration, in milliseconds.").or_null(),
         ],
         sql: "
 SELECT day, source, tool, count(*) AS calls,
@@ -66,10 +66,10 @@ GROUP BY day, source, tool",
     },
     View {
         name: "v_session_spans",
-        doc: "Sessions, from each up to the next down.",
-        note: "The down is one of the same agent and session_num. A condition on times reads all of \
-               sessions, since an end can lie anywhere after its beginning; one on the agent or the \
-               number goes on to the table.",
+        doc: "Sessions, each from an up to the next down.",
+        note: "The down has the same agent and session_num. A filter on times reads all of sessions, \
+               because an end can be any time after its start; filters on the agent or the number are \
+               pushed down.",
         columns: &[
             ViewColumn::new("id", Int, "The id of the row in sessions that says up."),
             ViewColumn::new("agent", Text, "The agent whose session it is."),
@@ -80,7 +80,7 @@ GROUP BY day, source, tool",
             ViewColumn::new(
                 "state",
                 Text,
-                "One of ended, open, and lost, where it began once more before it had ended.",
+                "One of ended, open, and lost; a lost session started again before it had ended.",
             ),
         ],
         sql: "
@@ -98,7 +98,7 @@ WHERE event = 'up'",
     View {
         name: "v_open_sessions",
         doc: "Sessions that began and have not ended.",
-        note: "It reads all of sessions; a condition on the agent or the number goes on to the table.",
+        note: "It reads all of sessions; filters on the agent or the number are pushed down.",
         columns: &[
             ViewColumn::new("id", Int, "The id of the row in sessions that says up."),
             ViewColumn::new("agent", Text, "The agent whose session it is."),
@@ -113,13 +113,13 @@ WHERE state = 'open'",
     },
     View {
         name: "v_last_tick",
-        doc: "When each source gave its last tick, and how long ago that is.",
-        note: "It reads all of ticks; a condition on the source goes on to the table.",
+        doc: "The last tick of each source, and its age.",
+        note: "It reads all of ticks; filters on the source are pushed down.",
         columns: &[
-            ViewColumn::new("source", Text, "Who gave the ticks."),
-            ViewColumn::new("ts_utc", Time, "When the last one was given."),
-            ViewColumn::new("silent_ms", Int, "How long ago that is, in milliseconds."),
-            ViewColumn::new("ticks", Int, "How many there are."),
+            ViewColumn::new("source", Text, "The source of the ticks."),
+            ViewColumn::new("ts_utc", Time, "When the last tick was sent."),
+            ViewColumn::new("silent_ms", Int, "Its age, in milliseconds."),
+            ViewColumn::new("ticks", Int, "The number of ticks."),
         ],
         sql: "
 SELECT source, max(ts_utc) AS ts_utc, (now() - max(ts_utc))::bigint / 1000000 AS silent_ms,
@@ -130,16 +130,16 @@ GROUP BY source",
     View {
         name: "v_crash_loops",
         doc: "Three or more crashes of an agent within 10 minutes.",
-        note: "A loop goes on as long as the next crash comes within 10 minutes. A condition on times \
-               reads all of crashes, since a loop is known by the crashes before it; one on the agent \
-               goes on to the table.",
+        note: "A loop continues as long as the next crash comes within 10 minutes. A filter on times \
+               reads all of crashes, because a loop depends on earlier crashes; a filter on the agent is \
+               pushed down.",
         columns: &[
             ViewColumn::new("agent", Text, "The agent that crashed."),
             ViewColumn::new("ts_utc_start", Time, "When the first crash of the loop was noticed."),
             ViewColumn::new("ts_utc_end", Time, "When the last one was."),
             ViewColumn::new("duration_ms", Int, "How long the loop lasted, in milliseconds."),
-            ViewColumn::new("crashes", Int, "How many crashes it has."),
-            ViewColumn::new("kinds", Text, "What kinds of crashes they were."),
+            ViewColumn::new("crashes", Int, "The number of crashes."),
+            ViewColumn::new("kinds", Text, "The kinds of the crashes."),
         ],
         sql: "
 SELECT agent, min(ts_utc) AS ts_utc_start, max(ts_utc) AS ts_utc_end,
@@ -157,15 +157,15 @@ HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
     },
     View {
         name: "v_timeline",
-        doc: "Everything an agent did and that happened to it.",
-        note: "It is made of all tables that name an agent, and has a message once for who sent it \
-               and once for who got it. Events of no agent are left out.",
+        doc: "What each agent did and what happened to it.",
+        note: "It combines all tables that have an agent. A message appears twice, once for its sender \
+               and once for its recipient. Events without an agent are left out.",
         columns: &[
             ViewColumn::new("ts_utc", Time, "When it happened, or began."),
             ViewColumn::new("agent", Text, "The agent."),
             ViewColumn::new("kind", Text, "What kind of event it was; each table has its own."),
             ViewColumn::new("what", Text, "What happened, in one line of at most 300 characters."),
-            ViewColumn::new("table_name", Text, "The table with the whole of it."),
+            ViewColumn::new("table_name", Text, "The table of the event."),
             ViewColumn::new("id", Int, "The id of its row there."),
         ],
         // Each branch cuts the texts it takes first: some have megabytes.
@@ -233,18 +233,18 @@ WHERE agent IS NOT NULL",
     },
     View {
         name: "clone_lifetimes",
-        doc: "Clones, from their dispatch to their end.",
-        note: "Rows of one agent_id and one ts_utc_start are one clone, recorded when it was sent off \
-               and again when it ended.",
+        doc: "Clones, each from its dispatch to its end.",
+        note: "Rows with the same agent_id and ts_utc_start are one clone, recorded when it was \
+               dispatched and again when it ended.",
         columns: &[
             ViewColumn::new("id", Int, "The id of its last row in clone_dispatches."),
             ViewColumn::new("agent_id", Text, "The clone's name."),
             ViewColumn::new("runtime", Text, "The program it runs in.").or_null(),
             ViewColumn::new("workspace", Text, "The workspace it works in.").or_null(),
             ViewColumn::new("branch", Text, "The branch it works on.").or_null(),
-            ViewColumn::new("status", Text, "How it stands, or how it ended.").or_null(),
+            ViewColumn::new("status", Text, "Its state, or how it ended.").or_null(),
             ViewColumn::new("exit_code", Int, "The exit code of its program.").or_null(),
-            ViewColumn::new("ts_utc_start", Time, "When it was sent off."),
+            ViewColumn::new("ts_utc_start", Time, "When it was dispatched."),
             ViewColumn::new("ts_utc_end", Time, "When it ended; null while it works.").or_null(),
             ViewColumn::new("duration_ms", Int, "How long it worked, in milliseconds.").or_null(),
         ],

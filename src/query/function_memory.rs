@@ -156,7 +156,7 @@ impl ScalarUDFImpl for CountedFunction {
             (0..rows).map(|row| (self.bytes)(&arguments, row)).fold(0, u128::saturating_add);
         if bytes > MAX_CALL_BYTES {
             let name = self.name();
-            let message = format!("{name}() would make {bytes} bytes of a batch of rows");
+            let message = format!("{name}() would need {bytes} bytes for a batch of rows");
             return Err(DataFusionError::ResourcesExhausted(message));
         }
         let pool = QueryMemory::of(&args.config_options);

@@ -70,7 +70,7 @@ fn start() -> Result<Runtime> {
     match started.recv_timeout(START_TIME) {
         Ok(Ok(started)) => started,
         Ok(Err(panic)) => Err(cannot_start(&panic)),
-        Err(_) => Err(cannot_start("the system gives fewer than there are cores")),
+        Err(_) => Err(cannot_start("the system allows fewer threads than there are cores")),
     }
 }
 

@@ -47,10 +47,12 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
     let mut statements = parser?.parse_statements()?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
-        (None, _) => Err(Error::Syntax { message: "there is no statement".to_owned() }),
-        (Some(_), more) => Err(Error::Syntax {
-            message: format!("one statement at a time, please; here are {}", more + 1),
-        }),
+        (None, _) => {
+            Err(Error::Syntax { message: "expected a statement, found nothing".to_owned() })
+        }
+        (Some(_), more) => {
+            Err(Error::Syntax { message: format!("expected one statement, found {}", more + 1) })
+        }
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn check_depth(tokens: &[TokenWithSpan]) -> Result<()> {
         }
         *level = here;
         check(level.tokens, MAX_TOKENS_IN_A_ROW, "operators and operands in one expression")?;
-        check(relations, MAX_RELATIONS, "queries, tables and joins together")?;
+        check(relations, MAX_RELATIONS, "queries, tables and joins")?;
     }
     Ok(())
 }

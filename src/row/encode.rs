@@ -83,7 +83,7 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
         return Err(format!("expected {}, found {}", column.ty.name(), ty.name()));
     }
     match value {
-        Value::Null if !column.nullable => return Err("it cannot be null".to_owned()),
+        Value::Null if !column.nullable => return Err("cannot be null".to_owned()),
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
         Value::Int(value) => {
@@ -98,7 +98,7 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
         }
         Value::Text(text) => {
             if !column.allowed.is_empty() && !column.allowed.contains(&&*text) {
-                return Err(format!("'{text}' is none of {}", column.allowed.join(", ")));
+                return Err(format!("'{text}' is not one of {}", column.allowed.join(", ")));
             }
             let text = cut(&text, column.max_chars);
             serde_json::to_writer(out, text).map_err(|error| error.to_string())?;

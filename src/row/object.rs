@@ -40,7 +40,7 @@ impl ObjectParser {
                 Some((Node::Object { len, .. }, members)) => {
                     read(Members { len: *len, nodes: members })
                 }
-                _ => Err("it is not a JSON object".to_owned()),
+                _ => Err("not a JSON object".to_owned()),
             },
             Err(error) => Err(describe(&error)),
         };
@@ -57,12 +57,12 @@ impl std::fmt::Debug for ObjectParser {
 
 fn describe(error: &simd_json::Error) -> String {
     let what = match error.error() {
-        ErrorType::InvalidUtf8 => "it is not UTF-8",
-        ErrorType::InvalidNumber => "a number is malformed",
-        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeCodepoint => "an escape is malformed",
-        ErrorType::UnterminatedString => "a string does not end",
-        ErrorType::Eof => "it ends too early",
-        _ => "this is not expected there",
+        ErrorType::InvalidUtf8 => "not UTF-8",
+        ErrorType::InvalidNumber => "malformed number",
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeCodepoint => "malformed escape",
+        ErrorType::UnterminatedString => "unterminated string",
+        ErrorType::Eof => "unexpected end",
+        _ => "unexpected character",
     };
     match error.character() {
         Some(found) if found != '\0' => {
@@ -114,7 +114,7 @@ pub(super) fn locate<'tape, 'json: 'tape>(
         let index = after.or_else(|| columns[..next].iter().position(|column| column.name == key));
         if let Some(index) = index {
             if found[index].replace(value).is_some() {
-                return Err(format!("{key} stands twice"));
+                return Err(format!("{key} appears twice"));
             }
             next = index + 1;
         }
@@ -155,7 +155,7 @@ impl<'json> Scalar<'json> {
                 match i64::try_from(*value) {
                     Ok(value) => Ok(Self::Int(value)),
                     Err(_) => Err(format!(
-                        "{} is {value}, more than 64 bits hold with a sign",
+                        "{} is {value}, which exceeds a signed 64-bit integer",
                         column.name
                     )),
                 }
@@ -202,7 +202,7 @@ impl<'json> From<Scalar<'json>> for Value<'json> {
 
 fn json_kind(node: &Node<'_>) -> &'static str {
     match node {
-        Node::String(_) => "a text",
+        Node::String(_) => "a string",
         Node::Object { .. } => "an object",
         Node::Array { .. } => "an array",
         Node::Static(StaticNode::Null) => "null",

@@ -13,7 +13,7 @@ pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
         return Ok(nanos);
     }
     let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|error| format!("'{}' is no RFC 3339 time ({error})", excerpt(text)))?;
+        .map_err(|error| format!("'{}' is not an RFC 3339 time ({error})", excerpt(text)))?;
     time.timestamp_nanos_opt().ok_or_else(|| out_of_range(text))
 }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_no_time_or_outside_the_span_is_refused() {
         for text in ["", "yesterday", "2026-04-15", "2026-04-15T23:00:00", "2026-13-01T00:00:00Z"] {
-            assert!(parse_nanos(text).unwrap_err().contains("no RFC 3339 time"), "{text}");
+            assert!(parse_nanos(text).unwrap_err().contains("is not an RFC 3339 time"), "{text}");
         }
         for text in ["1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "9999-12-31T23:59:59Z"] {
             assert!(parse_nanos(text).unwrap_err().contains("outside 1677"), "{text}");

@@ -107,7 +107,7 @@ impl<'txn> TableAppender<'txn> {
         let id = self.next_id();
         // The largest number is no id of ours, so that the end of a range of ids can be said.
         if id == i64::MAX {
-            return Err(Error::Storage("the table has given out its last id".into()));
+            return Err(Error::Storage("the table has no ids left".into()));
         }
         self.row.clear();
         row::id_prefix(id, &mut self.row);

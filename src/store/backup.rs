@@ -61,7 +61,7 @@ impl Store {
         if store.schema_version()? == 0 {
             return Err(Error::NotAStore {
                 path: backup.to_owned(),
-                reason: "it is a redb file without anything in it".to_owned(),
+                reason: "it is an empty redb file".to_owned(),
             });
         }
         create_private_dir(dir_of(path))?;

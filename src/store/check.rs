@@ -118,26 +118,26 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pages { reason } => {
-                write!(f, "damaged pages, so that no row was looked at: {reason}")
+                write!(f, "damaged pages, so no rows were checked: {reason}")
             }
             Self::CorruptRow { table, id, reason } => {
                 write!(f, "corrupt row {id} in {table}: {reason}")
             }
             Self::ZoneMismatch { table, ids, reason } => {
-                write!(f, "untrue zone of {table}, ids {} to {}: {reason}", ids.start(), ids.end())
+                write!(f, "wrong zone of {table}, ids {} to {}: {reason}", ids.start(), ids.end())
             }
             Self::ChangedRows { table, ids } => write!(
                 f,
-                "changed rows in {table}, ids {} to {}: they are not what was recorded",
+                "changed rows in {table}, ids {} to {}: they differ from what was recorded",
                 ids.start(),
                 ids.end()
             ),
             Self::RowCountMismatch { table, counted, rows } => {
-                write!(f, "untrue zones of {table}: they count {counted} rows of {rows}")
+                write!(f, "wrong zones of {table}: they count {counted} rows, and it has {rows}")
             }
             Self::IdCounterBehind { table, given_out, highest } => write!(
                 f,
-                "ids of {table} are behind: {given_out} was the last given out, and a row has {highest}"
+                "wrong id counter of {table}: the last id is {given_out}, but a row has {highest}"
             ),
         }
     }
@@ -322,9 +322,9 @@ impl ZoneCheck {
         let zone = noted.and_then(|noted| noted.zone);
         report.zones += u64::from(zone.is_some());
         let reason = match zone {
-            None => Some(format!("there is none, and there are {} rows", found.rows)),
+            None => Some(format!("it is missing, and there are {} rows", found.rows)),
             Some(noted) if noted.rows != found.rows => {
-                Some(format!("it counts {} rows, and there are {}", noted.rows, found.rows))
+                Some(format!("it counts {} rows, but there are {}", noted.rows, found.rows))
             }
             Some(noted) => untrue_span(noted, found, readable),
         };
@@ -341,7 +341,7 @@ impl ZoneCheck {
         for (block, zone) in zones {
             report.zones += 1;
             if zone.rows > 0 {
-                let reason = format!("it counts {} rows, and there are none", zone.rows);
+                let reason = format!("it counts {} rows, but there are none", zone.rows);
                 report.add(Fault::ZoneMismatch { table: table.name(), ids: block.ids(), reason });
             }
         }
@@ -368,7 +368,7 @@ fn untrue_span(noted: Zone, found: Zone, readable: Zone) -> Option<String> {
         |nanos| DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(SecondsFormat::AutoSi, true);
     (!holds).then(|| {
         format!(
-            "it spans {} to {}, and the rows {} to {}",
+            "its times are {} to {}, but those of the rows are {} to {}",
             text(low),
             text(high),
             text(true_low),

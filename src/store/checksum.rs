@@ -34,7 +34,7 @@ pub(super) type ChecksumsTable<'txn> = RedbTable<'txn, i64, &'static [u8]>;
 /// The suffix of the names of these redb tables. A table of rows cannot have a dot in its name.
 const SUFFIX: &str = ".checksums";
 
-pub(super) const NOT_RECORDED: &str = "are not what was recorded";
+pub(super) const NOT_RECORDED: &str = "differ from what was recorded";
 
 /// Returns the name of the redb table that holds a table's checksums.
 pub(super) fn name_for(table: &str) -> String {
@@ -183,11 +183,11 @@ impl Verifier {
     ) -> Result<()> {
         let expected = self.expected;
         let reason = if self.rows != expected.rows {
-            format!("are {} and not {}", self.rows, expected.rows)
+            format!("number {}, not {}", self.rows, expected.rows)
         } else if expected.checksum.is_some_and(|checksum| checksum != self.checksum) {
             NOT_RECORDED.to_owned()
         } else if self.stated_ids_differ {
-            "include one that states another id than its key".to_owned()
+            "include one whose JSON has another id than its key".to_owned()
         } else {
             return Ok(());
         };
@@ -213,8 +213,8 @@ pub(super) fn changed(path: &Path, table: &Table, ids: RangeInclusive<i64>, reas
     Error::Damaged {
         path: path.to_owned(),
         reason: format!(
-            "{rows} {reason}; `netsky check` looks for the cause, and if another program changed \
-             them, `netsky check --repair` takes them as they are"
+            "{rows} {reason}; run `netsky check` to find the cause, and if another program changed \
+             them, `netsky check --repair` to accept them as they are"
         ),
     }
 }

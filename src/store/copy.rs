@@ -76,7 +76,7 @@ impl Snapshot {
 }
 
 fn foreign_table(name: &str) -> Error {
-    Error::Storage(format!("{name} is a table of another program, and cannot be copied").into())
+    Error::Storage(format!("cannot copy {name}, a table of another program").into())
 }
 
 struct Copy {

@@ -136,7 +136,7 @@ pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(Error::NotAStore {
             path: path.to_owned(),
-            reason: "it is a symbolic link; name the file that it leads to".to_owned(),
+            reason: "it is a symbolic link; name its target".to_owned(),
         }),
         _ => Ok(()),
     }
@@ -225,7 +225,7 @@ pub(super) fn lock_within(file: &File, path: &Path, timeout: Duration) -> Result
                 thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
-                let reason = format!("it has had it locked for {} s", timeout.as_secs_f64());
+                let reason = format!("still locked after {} s", timeout.as_secs_f64());
                 return Err(Error::Locked { path: path.to_owned(), reason });
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),

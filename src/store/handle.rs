@@ -352,7 +352,7 @@ fn begin_opening(
         // If every caller has given up, nobody holds the handle, and this closes it.
         for_thread.finish(opened);
     });
-    opener.map_err(Error::io("start a thread to open", path))?;
+    opener.map_err(Error::io("start a thread that opens", path))?;
     slot.opening = Some(Arc::clone(&opening));
     Ok(Some(opening))
 }
@@ -406,7 +406,7 @@ fn open_error(path: PathBuf, error: DatabaseError) -> Error {
             Error::Locked { path, reason: error.to_string() }
         }
         DatabaseError::UpgradeRequired(version) => {
-            not_a_store(path, format!("it has redb's file format {version}, which no netsky wrote"))
+            not_a_store(path, format!("it has redb file format {version}, which netsky never wrote"))
         }
         DatabaseError::RepairAborted => not_a_store(
             path,
@@ -415,8 +415,8 @@ fn open_error(path: PathBuf, error: DatabaseError) -> Error {
                 .to_owned(),
         ),
         DatabaseError::Storage(StorageError::Io(source)) => match source.kind() {
-            io::ErrorKind::InvalidData => not_a_store(path, "it is no redb file".to_owned()),
-            io::ErrorKind::UnexpectedEof => not_a_store(path, "it is cut short".to_owned()),
+            io::ErrorKind::InvalidData => not_a_store(path, "it is not a redb file".to_owned()),
+            io::ErrorKind::UnexpectedEof => not_a_store(path, "it is truncated".to_owned()),
             io::ErrorKind::NotFound => Error::StoreNotFound { path },
             _ => Error::io("open", path)(source),
         },

@@ -344,7 +344,7 @@ fn unpublished_rows_are_deleted_after_a_minute() {
     assert_eq!(left.unwrap(), 1);
     // The importer resumes and gets an error.
     let error = model.store.write(move |txn| publish(txn, number, TICKS)).unwrap_err();
-    assert!(error.to_string().contains("nothing of it is stored"), "{error}");
+    assert!(error.to_string().contains("nothing was stored"), "{error}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Optio
     let _claim = match ExclusiveLock::take_within(path, options.busy_timeout) {
         Ok(claim) => claim,
         Err(Error::InUse { path }) => {
-            let reason = "it is a SQLite file that another program has open".to_owned();
+            let reason = "another program has this SQLite file open".to_owned();
             return Err(Error::Locked { path, reason });
         }
         Err(error) if error.is_not_found() => return Ok(None),
@@ -103,7 +103,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     }
     Err(Error::NotAStore {
         path: path.to_owned(),
-        reason: "it is a SQLite file of another program, without netsky's tables".to_owned(),
+        reason: "it is a SQLite file of another program, without netsky tables".to_owned(),
     })
 }
 

@@ -75,9 +75,9 @@ pub(super) fn look_for_damage(
         // redb opened it without verifying: nothing was ever committed.
         Ok(()) => return Ok(None),
         Err(DatabaseError::RepairAborted) if intact.load(Ordering::Relaxed) => return Ok(None),
-        Err(DatabaseError::RepairAborted) => "a page is not what was written".to_owned(),
+        Err(DatabaseError::RepairAborted) => "the checksum of a page is wrong".to_owned(),
         Err(DatabaseError::Storage(StorageError::Io(error))) => match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the file is cut short".to_owned(),
+            io::ErrorKind::UnexpectedEof => "the file is truncated".to_owned(),
             io::ErrorKind::InvalidData => error.to_string(),
             _ => return Err(Error::io("read", path)(error)),
         },

@@ -118,7 +118,7 @@ impl Import {
         let number = self.number.checked_mul(1 << POSITION_BITS);
         let position = i64::try_from(position).ok().filter(|at| at.cast_unsigned() < MAX_ROWS);
         let key = number.zip(position).map(|(number, position)| number | position);
-        key.ok_or_else(|| Error::Storage("there are too many rows in the import".into()))
+        key.ok_or_else(|| Error::Storage("the import has too many rows".into()))
     }
 
     /// Returns the key range of all its chunks.
@@ -152,7 +152,7 @@ impl Chunk {
     /// Adds a row: its time in nanoseconds, and its JSON without the id.
     pub(super) fn push(&mut self, time: Option<i64>, json: &[u8]) -> Result<()> {
         let length = u32::try_from(json.len());
-        let length = length.map_err(|_| Error::Storage("a row has more than 4 GiB".into()))?;
+        let length = length.map_err(|_| Error::Storage("a row is larger than 4 GiB".into()))?;
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(&time.unwrap_or(NONE).to_le_bytes());
         self.bytes.extend_from_slice(json);
@@ -221,7 +221,7 @@ pub(super) fn damaged(reason: &str) -> Error {
 
 /// Returns the error for an import whose bytes are damaged.
 pub(super) fn unreadable(number: i64) -> Error {
-    damaged(&format!("what import {number} has staged is not what was stored"))
+    damaged(&format!("the staged rows of import {number} differ from what was written"))
 }
 
 #[cfg(test)]

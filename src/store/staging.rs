@@ -305,7 +305,7 @@ fn give_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> {
     let before = last_id(txn, table)?;
     // The largest number is no id, as in `TableAppender`.
     let last = before.checked_add_unsigned(count).filter(|last| *last < i64::MAX);
-    let last = last.ok_or_else(|| Error::Storage("the table has given out its last id".into()))?;
+    let last = last.ok_or_else(|| Error::Storage("the table has no ids left".into()))?;
     txn.open_table(IDS)?.insert(table.name(), last)?;
     Ok(before + 1)
 }
@@ -380,7 +380,7 @@ pub(super) fn delete(txn: &WriteTransaction, import: &Import) -> Result<bool> {
 /// Returns the error for an import that others deleted because its importer seemed to be killed.
 fn taken_away() -> Error {
     Error::Storage(
-        "the import stood still for so long that another process removed it; nothing of it is stored"
+        "the import made no progress for so long that another process removed it; nothing was stored"
             .into(),
     )
 }

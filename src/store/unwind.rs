@@ -72,7 +72,7 @@ pub(super) fn damage_or(path: &Path, error: Error) -> Error {
         Error::Storage(inner) => match inner.downcast_ref::<redb::Error>() {
             Some(redb::Error::Corrupted(reason)) => reason.clone(),
             Some(redb::Error::Io(io)) if io.kind() == io::ErrorKind::UnexpectedEof => {
-                "the file is cut short".to_owned()
+                "the file is truncated".to_owned()
             }
             // One of netsky's tables is not as netsky creates it.
             Some(

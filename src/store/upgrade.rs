@@ -73,7 +73,7 @@ fn lock_against_old_programs(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => Err(Error::Locked {
             path: path.to_owned(),
             reason:
-                "it has it open with netsky-db 0.1.6; close it, so that the store can be upgraded"
+                "a program with netsky-db 0.1.6 has it open; close that program to upgrade the store"
                     .to_owned(),
         }),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
@@ -86,7 +86,7 @@ fn refuse_cut_short(path: &Path, file: &mut File) -> Result<()> {
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(Error::io("read", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     if redb_file_bytes(&header).is_none_or(|stated| length < stated) {
-        let reason = "it is cut short".to_owned();
+        let reason = "it is truncated".to_owned();
         return Err(Error::NotAStore { path: path.to_owned(), reason });
     }
     Ok(())

@@ -200,7 +200,7 @@ impl Shared {
                     queue.phase = Phase::Writes;
                 }
                 Err(error) => {
-                    let error = Error::io("start a thread to write", ".")(error);
+                    let error = Error::io("start the writer thread in", ".")(error);
                     self.fail(queue.jobs.drain(..), error);
                 }
             }

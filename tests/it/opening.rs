@@ -328,10 +328,10 @@ fn foreign_rows_are_not_overwritten() {
     assert_eq!(store.db.record_tick(Utc::now(), "a", "{}").unwrap(), 42);
     store_past_the_crate(&store.path, "crashes", i64::MAX, b"{}");
     let error = store.db.record_crash(Utc::now(), "k", "a", "{}").unwrap_err();
-    assert!(error.to_string().contains("last id"), "{error}");
+    assert!(error.to_string().contains("no ids left"), "{error}");
     let crash = r#"{"ts_utc":"2026-04-15T23:00:00Z","kind":"k","agent":"a","detail_json":"{}"}"#;
     let error = store.db.import("crashes", crash.as_bytes()).unwrap_err();
-    assert!(error.to_string().contains("last id"), "{error}");
+    assert!(error.to_string().contains("no ids left"), "{error}");
     assert!(store.db.import("crashes", &b""[..]).unwrap().is_empty());
     store_past_the_crate(&store.path, "workspaces", i64::MAX - 2, b"{}");
     let row = r#"{"ts_utc_created":"2026-04-15T23:00:00Z","name":"n","branch":"b"}"#;
@@ -429,7 +429,7 @@ fn imports_assign_ids_and_refuse_unknown_keys() {
     }
     match store.db.import("sessions", &b"{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"agent\":\"a\",\"session_num\":1,\"event\":\"Up\"}"[..]) {
         Err(Error::InvalidLine { reason, .. }) => {
-            assert_eq!(reason, "event: 'Up' is none of up, down, note");
+            assert_eq!(reason, "event: 'Up' is not one of up, down, note");
         }
         other => panic!("{other:?}"),
     }

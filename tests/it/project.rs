@@ -247,31 +247,28 @@ fn the_readme_lists_every_view() {
 /// One query of each kind: those that read only a part of a table, and one that reads all of it.
 const KINDS: [(&str, &str); 10] = [
     (
-        "an hour",
+        "one hour",
         "SELECT source, body FROM messages WHERE ts_utc >= '2026-04-29T09:00:00Z' AND ts_utc < '2026-04-29T10:00:00Z'",
     ),
     (
-        "an hour, and a condition that rows decide",
+        "one hour and a filter on rows",
         "SELECT source, body FROM messages WHERE date_trunc('hour', ts_utc) = '2026-04-29T09:00:00Z' AND direction = 'inbound'",
     ),
-    ("some ids", "SELECT body FROM messages WHERE id IN (17, 4321)"),
+    ("two ids", "SELECT body FROM messages WHERE id IN (17, 4321)"),
     (
-        "how many, and from when to when",
+        "count and time range",
         "SELECT count(*), min(ts_utc), max(ts_utc) FROM messages WHERE ts_utc < '2026-04-29'",
     ),
-    ("the newest", "SELECT id, body FROM messages ORDER BY ts_utc DESC LIMIT 5"),
-    ("the last recorded", "SELECT id, body FROM messages ORDER BY id DESC LIMIT 5"),
+    ("newest rows by time", "SELECT id, body FROM messages ORDER BY ts_utc DESC LIMIT 5"),
+    ("rows recorded last", "SELECT id, body FROM messages ORDER BY id DESC LIMIT 5"),
     (
-        "the ids that a join looks for",
+        "ids from a join",
         "SELECT body FROM messages JOIN (VALUES (17), (4321)) AS v (id) USING (id)",
     ),
+    ("row counts only", "SELECT n, count(*) FROM messages, (VALUES (1), (2)) AS v (n) GROUP BY n"),
+    ("one column of all rows", "SELECT source, count(*) FROM messages GROUP BY source"),
     (
-        "no column of a row",
-        "SELECT n, count(*) FROM messages, (VALUES (1), (2)) AS v (n) GROUP BY n",
-    ),
-    ("all rows, one column", "SELECT source, count(*) FROM messages GROUP BY source"),
-    (
-        "what cannot be",
+        "contradictory filters",
         "SELECT body FROM messages WHERE ts_utc > '2026-04-29' AND ts_utc < '2026-04-28'",
     ),
 ];
@@ -304,37 +301,8 @@ fn the_readme_shows_what_each_kind_of_query_reads() {
 }
 
 #[test]
-fn the_readme_names_every_command() {
+fn the_readme_links_only_to_files_that_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let commands = [
-        "query",
-        "shell",
-        "doctor",
-        "completions",
-        "man",
-        "record",
-        "import",
-        "export",
-        "tables",
-        "schema",
-        "stats",
-        "check",
-        "prune",
-        "backup",
-        "restore",
-        "compact",
-        "demo",
-        "migrate",
-        "views",
-        "cost",
-        "top",
-        "timeline",
-        "tail",
-        "q",
-    ];
-    for command in commands {
-        assert!(readme.contains(&format!("netsky {command}")), "{command}");
-    }
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
         assert!(root().join(link).exists(), "{link}");

@@ -104,9 +104,9 @@ fn invalid_times_are_corrupt() {
     for (time, said) in [
         ("2262-04-11T23:47:17Z", "outside 1677-09-21 to 2262-04-11"),
         ("1677-09-21T00:12:43Z", "outside 1677-09-21 to 2262-04-11"),
-        ("2026-04-15", "no RFC 3339 time"),
-        ("2026-02-30T00:00:00Z", "no RFC 3339 time"),
-        ("", "no RFC 3339 time"),
+        ("2026-04-15", "not an RFC 3339 time"),
+        ("2026-02-30T00:00:00Z", "not an RFC 3339 time"),
+        ("", "not an RFC 3339 time"),
     ] {
         let row = json!({"ts_utc": time, "source": "a", "detail_json": "{}"});
         let reason = reason_of(row.to_string().as_bytes());
@@ -117,7 +117,7 @@ fn invalid_times_are_corrupt() {
 #[test]
 fn duplicate_known_keys_are_corrupt() {
     let twice = TICK.replace("\"source\"", "\"source\":\"b\",\"source\"");
-    assert_eq!(reason_of(twice.as_bytes()), "source stands twice");
+    assert_eq!(reason_of(twice.as_bytes()), "source appears twice");
     let store = store();
     let unknown = TICK.replace("\"source\"", "\"x\":{\"source\":9},\"x\":[],\"source\"");
     store_past_the_crate(&store.path, "ticks", 1, unknown.as_bytes());

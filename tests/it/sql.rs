@@ -284,9 +284,9 @@ fn syntax_errors_name_the_position() {
         ("SELEC 1", "Line: 1, Column: 1"),
         ("SELECT 1\n  FROM ticks WHERE )", "Line: 2, Column: 20"),
         ("SELECT 'open", "Line: 1, Column: 8"),
-        ("", "there is no statement"),
-        (" ; ", "there is no statement"),
-        ("SELECT 1; SELECT 2", "one statement at a time"),
+        ("", "expected a statement"),
+        (" ; ", "expected a statement"),
+        ("SELECT 1; SELECT 2", "expected one statement"),
     ] {
         match store.db.query(sql) {
             Err(Error::Syntax { message }) => assert!(message.contains(said), "{sql}: {message}"),

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command line.
 
 use std::borrow::Cow;
 use std::env;
@@ -12,13 +12,14 @@ use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
     query, record, saved, shell, stats, tables, tail, timeline, top,
 };
+use crate::failure::Failure;
 use crate::output::{visible_lines, warn_plain};
 use crate::store::StoreArgs;
 
-/// The history of a fleet of coding agents: record it, and ask about it in SQL.
+/// Record the events of a fleet of coding agents, and query them in SQL.
 ///
 /// The store is one file: --db, else $NETSKY_DB, else ~/.netsky/meta.db. Any number of programs can
-/// record and query it at once.
+/// record into it and query it at once.
 #[derive(Debug, Parser)]
 #[command(name = "netsky", version, verbatim_doc_comment, after_help = MORE,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
@@ -29,16 +30,16 @@ pub struct Args {
     pub command: Command,
 }
 
-/// The commands as the help lists them: by what somebody is about to do.
+/// The commands as the help lists them, by purpose.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Ask", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Query", &["shell", "query", "q", "tables", "views", "schema"]),
     ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
-    ("Care", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
-    ("Start", &["demo", "completions", "man", "help"]),
+    ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
+    ("Other", &["demo", "completions", "man", "help"]),
 ];
 
-/// The whole of what can be typed.
+/// The definition of the whole command line.
 pub fn command() -> clap::Command {
     let command = Args::command();
     let template = format!(
@@ -48,12 +49,12 @@ pub fn command() -> clap::Command {
     command.help_template(template)
 }
 
-/// The commands with what each does, in their groups.
+/// The commands in their groups, each with its description.
 fn list(command: &clap::Command) -> String {
     let about = |name: &str| match command.find_subcommand(name).and_then(clap::Command::get_about)
     {
         Some(about) => about.to_string(),
-        None => "Tell more of a command".to_owned(),
+        None => "Show the help of a command".to_owned(),
     };
     let mut list = String::new();
     for (group, names) in GROUPS {
@@ -65,7 +66,7 @@ fn list(command: &clap::Command) -> String {
     list
 }
 
-/// What was typed. `netsky` alone is the shell, where there can be one.
+/// Parses the arguments. `netsky` alone starts the shell if there is a terminal.
 pub fn parse() -> Args {
     let typed = || env::args_os().map(shield_comment);
     let parsed = command().try_get_matches_from(typed());
@@ -82,9 +83,9 @@ pub fn parse() -> Args {
     parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| exit(&error))
 }
 
-/// Prints what clap has to say, and ends the process.
+/// Prints clap's message and exits.
 fn exit(error: &clap::Error) -> ! {
-    // Into its colours clap puts the arguments as they are.
+    // clap inserts the arguments into its coloured message unescaped.
     let is_plain =
         |arg: OsString| matches!(visible_lines(&arg.to_string_lossy()), Cow::Borrowed(_));
     if env::args_os().all(is_plain) || !error.use_stderr() {
@@ -94,7 +95,7 @@ fn exit(error: &clap::Error) -> ! {
     process::exit(error.exit_code())
 }
 
-/// SQL may begin with a comment, which is no option. With a blank before it, clap does not take it for one.
+/// SQL may start with a comment, which looks like an option. clap does not take it for one after a space.
 fn shield_comment(arg: OsString) -> OsString {
     let after = arg.to_str().and_then(|arg| arg.strip_prefix("--")?.chars().next());
     match after.is_some_and(char::is_whitespace) {
@@ -103,7 +104,7 @@ fn shield_comment(arg: OsString) -> OsString {
     }
 }
 
-const MORE: &str = "`netsky help COMMAND` has examples, and `netsky --help` the exit codes.";
+const MORE: &str = "`netsky help COMMAND` shows examples, and `netsky --help` the exit codes.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,13 +117,14 @@ Examples:
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  the query or the input is wrong
-  2  the command line is wrong
-  3  the store is absent, locked, too old, too new or corrupt
-
+    0  success
+    1  the query or the input is invalid
+    2  the command line is invalid
+    3  the store is missing, busy, locked, too old, too new or damaged
   124  the query took longer than --timeout
-  130  Ctrl-C; 143 is SIGTERM, and 129 SIGHUP";
+  129  terminated by SIGHUP
+  130  interrupted by Ctrl-C
+  143  terminated by SIGTERM";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -154,12 +156,41 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether memory counts for more than time.
+    pub fn run(&self, store: &StoreArgs) -> Result<(), Failure> {
+        match self {
+            Self::Query(args) => query::run(store, args),
+            Self::Shell(args) => shell::run(store, args),
+            Self::Saved(args) => saved::run(store, args),
+            Self::Record(args) => record::run(store, args),
+            Self::Import(args) => import::run(store, args),
+            Self::Export(args) => export::run(store, args),
+            Self::Tables(args) => tables::run(store, args),
+            Self::Views(args) => tables::views(args),
+            Self::Schema(args) => tables::schema(args),
+            Self::Cost(args) => cost::run(store, args),
+            Self::Top(args) => top::run(store, args),
+            Self::Timeline(args) => timeline::run(store, args),
+            Self::Tail(args) => tail::run(store, args),
+            Self::Stats(args) => stats::run(store, args),
+            Self::Check(args) => check::run(store, args),
+            Self::Prune(args) => prune::run(store, args),
+            Self::Backup(args) => backup::run(store, args),
+            Self::Restore(args) => backup::restore(store, args),
+            Self::Compact(args) => compact::run(store, args),
+            Self::Demo(args) => demo::run(store, args),
+            Self::Migrate(args) => migrate::run(store, args),
+            Self::Doctor(args) => doctor::run(store, args),
+            Self::Completions(args) => completions::run(args, command()),
+            Self::Man(args) => man::run(args, command()),
+        }
+    }
+
+    /// Whether the command should use little memory rather than little time.
     pub fn limits_memory(&self) -> bool {
         match self {
             Self::Query(query) => query.answer.memory_limit.is_some(),
             Self::Saved(saved) => saved.answer.memory_limit.is_some(),
-            // It sorts in little memory.
+            // It sorts with a memory limit.
             Self::Export(_) => true,
             _ => false,
         }
@@ -172,29 +203,12 @@ mod tests {
 
     /// The words of each `netsky` in lines of a shell, without what it is piped or redirected to.
     fn calls(lines: &str) -> Vec<Vec<String>> {
-        let (mut calls, mut words, mut word) = (Vec::new(), Vec::new(), None::<String>);
-        let mut chars = lines.chars();
-        while let Some(char) = chars.next() {
-            match char {
-                '\'' | '"' => {
-                    let word = word.get_or_insert_default();
-                    word.extend(chars.by_ref().take_while(|next| *next != char));
-                }
-                '\\' => word.get_or_insert_default().extend(chars.next()),
-                ' ' => words.extend(word.take()),
-                '#' if word.is_none() => {
-                    chars.by_ref().take_while(|next| *next != '\n').for_each(drop);
-                    calls.push(std::mem::take(&mut words));
-                }
-                '|' | '>' | '<' | '&' | '\n' => {
-                    words.extend(word.take());
-                    calls.push(std::mem::take(&mut words));
-                }
-                char => word.get_or_insert_default().push(char),
-            }
+        let mut calls = Vec::new();
+        for line in lines.lines() {
+            let words = shlex::split(line).unwrap();
+            let commands = words.split(|word| ["|", "&&", ">", "<"].contains(&word.as_str()));
+            calls.extend(commands.map(<[String]>::to_vec));
         }
-        words.extend(word);
-        calls.push(words);
         calls.retain(|words| words.first().is_some_and(|word| word == "netsky"));
         calls
     }
@@ -241,6 +255,18 @@ mod tests {
         }
         for line in list(&netsky).lines() {
             assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_every_command() {
+        let readme = include_str!("../../../README.md");
+        for command in command().get_subcommands() {
+            let row = format!("| `netsky {}", command.get_name());
+            let is_row = |line: &str| {
+                line.strip_prefix(&row).is_some_and(|rest| rest.starts_with([' ', '`']))
+            };
+            assert!(readme.lines().any(is_row), "{}", command.get_name());
         }
     }
 

@@ -1,4 +1,4 @@
-//! How a command fails: what it says, and the exit code.
+//! How a command fails: its message and exit code.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use netsky_db::{Error, ErrorKind, Nearest};
 
 use crate::output;
 
-/// The exit code of a process that Ctrl-C ended.
+/// The exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
 #[derive(Debug)]
@@ -21,27 +21,27 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The query or the input is wrong.
+    /// The query or the input is invalid.
     pub fn input(message: impl Into<String>) -> Self {
         Self { code: 1, message: message.into() }
     }
 
-    /// The command line is wrong.
+    /// The command line is invalid.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
     }
 
-    /// Something is wrong with the store.
+    /// The store cannot be used.
     pub fn store(message: impl Into<String>) -> Self {
         Self { code: 3, message: message.into() }
     }
 
-    /// Ctrl-C was pressed, of which nothing need be said.
+    /// Ctrl-C was pressed. Nothing is printed.
     pub fn interrupted() -> Self {
         Self { code: INTERRUPTED, message: String::new() }
     }
 
-    /// A file that was named cannot be read.
+    /// A named file cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
     }
@@ -50,12 +50,12 @@ impl Failure {
         self.code == INTERRUPTED
     }
 
-    /// Whether there is nothing to say, because nobody reads our output any more.
+    /// Whether there is nothing to print, because the reader of the output has closed it.
     pub fn is_silent(&self) -> bool {
         self.message.is_empty()
     }
 
-    /// Says what went wrong. Nothing, if that is only that nobody reads our output any more.
+    /// Prints the message, unless the reader of the output has closed it.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
             return ExitCode::SUCCESS;
@@ -66,7 +66,7 @@ impl Failure {
         ExitCode::from(self.code)
     }
 
-    /// Puts what it is about before the message.
+    /// Puts the subject before the message.
     pub fn about(self, subject: impl std::fmt::Display) -> Self {
         Self { message: format!("{subject}: {}", self.message), ..self }
     }
@@ -88,11 +88,10 @@ impl From<Error> for Failure {
     }
 }
 
-const LINES: &str =
-    "nothing of the file was stored; mend the line, or leave it out with --skip-invalid";
+const LINES: &str = "nothing was imported; fix the line, or skip invalid lines with --skip-invalid";
 
 const SPILLING: &str =
-    "with a memory limit, temporary files are used: mind $TMPDIR, its disk and `ulimit -n`";
+    "queries with a memory limit use temporary files: check $TMPDIR, its disk and `ulimit -n`";
 
 fn code(error: &Error) -> u8 {
     match error.kind() {
@@ -107,43 +106,45 @@ fn code(error: &Error) -> u8 {
     }
 }
 
-/// What to do next, where the message does not say it.
+/// What to do next, if the message does not already say it.
 fn next_step(error: &Error) -> &'static str {
     match error {
-        Error::StoreNotFound { .. } => "record, import and demo make one; --db PATH names another",
+        Error::StoreNotFound { .. } => {
+            "record, import and demo create a store; --db PATH selects another"
+        }
         Error::NotAStore { .. } => {
-            "name another with --db, or put a backup in its place: netsky restore FILE --force"
+            "select another file with --db, or replace it with a backup: netsky restore FILE --force"
         }
         Error::Locked { .. } => "close that program, then try again",
         Error::TimedOut { .. } => {
-            "ask for less, as for a shorter time, or allow more with --timeout"
+            "query less, for example a shorter time range, or allow more time with --timeout"
         }
-        Error::MemoryLimit { .. } => "ask for less, or allow more with --memory-limit",
+        Error::MemoryLimit { .. } => "query less, or allow more memory with --memory-limit",
         Error::Busy { .. } => "try again, or wait longer with --busy-timeout",
-        Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt leaves such rows out",
+        Error::CorruptRow { .. } => "nothing was changed; --skip-corrupt skips such rows",
         Error::Damaged { .. } => {
-            "`netsky check` looks at every page; a backup can take its place: netsky restore FILE --force"
+            "`netsky check` verifies every page; to replace it with a backup: netsky restore FILE --force"
         }
-        Error::InUse { .. } => "end the programs that have it open, then try again",
+        Error::InUse { .. } => "close the programs that have it open, then try again",
         Error::FileExists { .. } => "name another file, or replace it with --force",
         Error::UnknownColumn { nearest, .. } if nearest.names().is_empty() => {
-            "nothing here has columns; is a FROM missing?"
+            "the query has no table; add a FROM clause"
         }
         Error::UnknownColumn { nearest: Nearest::All(_), .. } => {
-            "a text stands in single quotes, as in source = 'cron'"
+            "write a string in single quotes, as in source = 'cron'"
         }
         Error::NoTimeColumn { .. } => "name another table, or none",
-        Error::TableExists { .. } => "give it another name",
+        Error::TableExists { .. } => "choose another name",
         Error::InvalidView { .. } => "correct its SQL, or the columns that it declares",
         Error::Syntax { .. } => {
-            "mend it there; the SQL is that of https://datafusion.apache.org/user-guide/sql/"
+            "the dialect is described at https://datafusion.apache.org/user-guide/sql/"
         }
-        Error::ParameterCount { .. } => {
-            "`netsky q NAME VALUE...` takes one for each of $1, $2 and so on"
+        Error::ParameterCount { .. } => "pass one value per parameter: netsky q NAME VALUE...",
+        Error::InvalidParameter { .. } => {
+            "pass another value, or cast it in the query, as in $1::text"
         }
-        Error::InvalidParameter { .. } => "give another, or cast it in the query, as in $1::text",
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
-            "nothing was stored; `netsky schema TABLE` tells what the columns take"
+            "nothing was stored; `netsky schema TABLE` lists the columns and their types"
         }
         Error::InvalidLine { .. } | Error::RejectedRow { .. } => LINES,
         Error::InvalidBatch { .. } => {
@@ -151,36 +152,36 @@ fn next_step(error: &Error) -> &'static str {
         }
         Error::SourceUnreadable { .. } => "nothing was stored; import it again when it can be read",
         Error::Storage(_) | Error::Io { .. } => {
-            "`netsky doctor` looks over paths, permissions and the disk"
+            "`netsky doctor` checks paths, permissions and the disk"
         }
         Error::Query(error) if error.to_string().contains("Error parsing timestamp") => {
-            "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', an age as now() - INTERVAL '7 days'"
+            "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', or as now() - INTERVAL '7 days'"
         }
-        // DataFusion's own next step.
+        // DataFusion's message already contains a suggestion.
         Error::Query(error) if error.to_string().contains("Did you mean") => "",
         Error::Query(error) => match error.find_root() {
             DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
                 SPILLING
             }
             DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
-                "a WHERE, nullif or try_cast leaves out the values that it fails at"
+                "use WHERE, nullif or try_cast to leave out the values that cause the error"
             }
             DataFusionError::IoError(_) => SPILLING,
-            _ => "`netsky schema` has the columns with their types, SHOW FUNCTIONS the functions",
+            _ => "`netsky schema` lists the columns and their types, SHOW FUNCTIONS the functions",
         },
         Error::NoThread { .. } => {
-            "run less at the same time, or raise the limit on threads (`ulimit -u`)"
+            "run fewer programs at the same time, or raise the thread limit (`ulimit -u`)"
         }
-        Error::QueryAborted { .. } => "this is a fault of netsky: report it with the query",
+        Error::QueryAborted { .. } => "this is a bug in netsky: report it with the query",
         _ => "",
     }
 }
 
 impl From<io::Error> for Failure {
-    /// Of writing the output.
+    /// An error while writing the output.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // Whoever read the output, such as `head`, has seen enough.
+            // The reader, such as `head`, has closed the pipe.
             io::ErrorKind::BrokenPipe => Self { code: 0, message: String::new() },
             _ => Self { code: 1, message: format!("cannot write the output: {error}") },
         }
@@ -206,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// One of each kind.
+    /// One error of each variant.
     fn errors() -> Vec<Error> {
         let path = || PathBuf::from("meta.db");
         let text = || "it".to_owned();
@@ -278,7 +279,7 @@ mod tests {
             let kind = kind.split(|char: char| !char.is_alphanumeric()).next().unwrap();
             kinds.push(kind.to_owned());
             let said = Failure::from(error).to_string();
-            // In the message itself it stands after a semicolon.
+            // Some messages contain it themselves, after a semicolon.
             assert!(said.contains("\n  ") || said.contains("; "), "{said}");
             assert!(
                 said.lines().count() <= 2 && said.lines().all(|line| line.len() < 200),

@@ -1,9 +1,8 @@
 //! Signals that end a command: Ctrl-C, and SIGTERM and SIGHUP from other programs.
 //!
-//! They end the process as they would by themselves, but first temporary files are removed and the
-//! terminal is restored. Nothing else needs to happen: what a command has stored is complete at any time,
-//! and so is each file that has its final name. A command that can go on after Ctrl-C, such as the shell
-//! after a query, catches it.
+//! They end the process as they would by default, but temporary files are removed and the terminal is
+//! restored first. Nothing else is needed, because stored rows and renamed files are always complete. A
+//! command that continues after Ctrl-C, such as the shell after a query, captures it.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -19,20 +18,20 @@ use crate::failure::{Failure, INTERRUPTED};
 use crate::terminal::{self, Remembered};
 
 const ENDS: u8 = 0;
-const IS_CAUGHT: u8 = 1;
+const IS_CAPTURED: u8 = 1;
 const IS_IGNORED: u8 = 2;
 
-/// What Ctrl-C does at the moment.
-static MEANING: AtomicU8 = AtomicU8::new(ENDS);
+/// What Ctrl-C does now.
+static MODE: AtomicU8 = AtomicU8::new(ENDS);
 static PRESSED: AtomicBool = AtomicBool::new(false);
 static WAITING: AtomicWaker = AtomicWaker::new();
 /// Whether a signal is ending the process.
 static ENDING: AtomicBool = AtomicBool::new(false);
-/// The process that has the terminal, or 0.
+/// The process id of the pager that has the terminal, or 0.
 static PAGER: AtomicU32 = AtomicU32::new(0);
 
-/// From now on signals are handled here. One that is ignored stays ignored: SIGHUP in what was started
-/// with nohup, and SIGINT in what a script left in the background.
+/// Starts handling signals. A signal that is already ignored stays ignored: SIGHUP under nohup, and
+/// SIGINT in a background job of a script.
 #[cfg(target_os = "linux")]
 pub fn handle() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -41,7 +40,8 @@ pub fn handle() {
     let ignored = ignored();
     let handled = [SIGHUP, SIGINT, SIGTERM].into_iter();
     let handled = handled.filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    // Without them a signal ends the process at once, which is no reason to do nothing at all.
+    // If this fails, a signal ends the process at once, as without a handler. That is no reason not to
+    // run.
     let Ok(mut signals) = Signals::new(handled) else { return };
     let _ = thread::Builder::new().name("netsky-signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
@@ -53,7 +53,7 @@ pub fn handle() {
     });
 }
 
-/// A bit for each signal that is ignored. To ask for the handler of a signal takes unsafe code.
+/// The ignored signals, one bit each. Asking for the handler of a signal would require unsafe code.
 #[cfg(target_os = "linux")]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -61,17 +61,17 @@ fn ignored() -> u64 {
     bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// From now on signals are handled here, unless one of them is ignored. They cannot be told from each
-/// other: each acts as Ctrl-C does.
+/// Starts handling signals, unless one of them is ignored. The handler is not told which signal arrived,
+/// so each acts like Ctrl-C.
 #[cfg(not(target_os = "linux"))]
 pub fn handle() {
     let _ = ctrlc::try_set_handler(pressed_now);
 }
 
 fn pressed_now() {
-    match MEANING.load(Ordering::SeqCst) {
+    match MODE.load(Ordering::SeqCst) {
         IS_IGNORED => {}
-        IS_CAUGHT => {
+        IS_CAPTURED => {
             PRESSED.store(true, Ordering::SeqCst);
             WAITING.wake();
         }
@@ -87,15 +87,15 @@ fn end(code: i32) -> ! {
     process::exit(code)
 }
 
-/// Does not return if a signal is ending the process. What fails meanwhile, as for want of a temporary
-/// file, is no error to tell, and its exit code is not that of the process.
+/// Does not return if a signal is ending the process. Errors that happen meanwhile, such as a temporary
+/// file that was removed, must not be printed or decide the exit code.
 pub fn wait_for_end() {
     while ENDING.load(Ordering::SeqCst) {
         thread::park();
     }
 }
 
-/// Ends the pager and waits until it is gone, so that the terminal can be restored after it.
+/// Ends the pager and waits until it has exited, so that the terminal can be restored after it.
 #[cfg(unix)]
 fn end_pager() {
     use nix::sys::signal::{Signal, kill};
@@ -119,41 +119,41 @@ fn end_pager() {
 #[cfg(not(unix))]
 fn end_pager() {}
 
-/// Until it is dropped, Ctrl-C means something else.
+/// Changes what Ctrl-C does until it is dropped.
 #[derive(Debug)]
-pub struct Meaning {
+pub struct InterruptMode {
     before: u8,
 }
 
-impl Meaning {
-    fn set(meaning: u8) -> Self {
-        Self { before: MEANING.swap(meaning, Ordering::SeqCst) }
+impl InterruptMode {
+    fn set(mode: u8) -> Self {
+        Self { before: MODE.swap(mode, Ordering::SeqCst) }
     }
 }
 
-impl Drop for Meaning {
+impl Drop for InterruptMode {
     fn drop(&mut self) {
-        MEANING.store(self.before, Ordering::SeqCst);
+        MODE.store(self.before, Ordering::SeqCst);
     }
 }
 
-/// Ctrl-C ends what is done [`unless_pressed`], and the program goes on.
-pub fn catch() -> Meaning {
+/// Ctrl-C then ends the work in [`unless_pressed`], and the program continues.
+pub fn capture() -> InterruptMode {
     PRESSED.store(false, Ordering::SeqCst);
-    Meaning::set(IS_CAUGHT)
+    InterruptMode::set(IS_CAPTURED)
 }
 
-/// Until it is dropped, the terminal is a pager's, and Ctrl-C is a key to it. A signal that ends this
-/// process ends the pager first.
+/// Until this is dropped, the terminal belongs to a pager, and Ctrl-C is input to it. A signal that ends
+/// this process ends the pager first.
 #[derive(Debug)]
 pub struct Lent {
-    _meaning: Meaning,
+    _mode: InterruptMode,
     _terminal: Remembered,
 }
 
-/// Lends the terminal, which is as it was remembered before the pager began.
+/// Gives the terminal to the pager. `remembered` is its state before the pager started.
 pub fn lend_terminal(pager: &Child, remembered: Remembered) -> Lent {
-    let lent = Lent { _meaning: Meaning::set(IS_IGNORED), _terminal: remembered };
+    let lent = Lent { _mode: InterruptMode::set(IS_IGNORED), _terminal: remembered };
     PAGER.store(pager.id(), Ordering::SeqCst);
     lent
 }
@@ -161,18 +161,18 @@ pub fn lend_terminal(pager: &Child, remembered: Remembered) -> Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         PAGER.store(0, Ordering::SeqCst);
-        // Else the terminal would be forgotten while it is to be restored.
+        // Otherwise the state could be dropped while the terminal is being restored.
         wait_for_end();
     }
 }
 
-/// Whether Ctrl-C was pressed since it is caught.
+/// Whether Ctrl-C was pressed since it was captured.
 pub fn pressed() -> bool {
     PRESSED.load(Ordering::SeqCst)
 }
 
-/// What the work comes to, or a failure as soon as Ctrl-C is pressed. The work is left then, wherever it
-/// is; there is only one at a time.
+/// The result of the work, or a failure as soon as Ctrl-C is pressed, which drops the work. There can be
+/// only one at a time.
 pub async fn unless_pressed<F: Future>(work: F) -> Result<F::Output, Failure> {
     let mut work = pin!(work);
     poll_fn(|context| {

@@ -1,12 +1,13 @@
-//! What the process asks of the system before it works in little memory.
+//! Settings of the process for commands that limit their memory.
 
-/// Starts the program anew, as the same process, with an allocator that gives memory back. Does nothing
-/// if that has been done, if somebody has set the allocator up, and where it is not glibc's.
+/// Restarts the program in the same process with an allocator that returns memory to the system. Does
+/// nothing after the restart, if the user has configured the allocator, or if it is not that of glibc.
 ///
-/// By itself it has up to eight heaps a core, and keeps what is freed in them. A sort of five million rows
-/// by a long text, limited to 64 MiB, held 73 MB and took 137 MiB; so it takes 76 MiB, and no more
-/// time. A running program could set this up by unsafe code only, and the other allocators that were tried
-/// kept as much or made other queries slower.
+/// By default, glibc uses up to eight heaps per core and keeps what is freed in them. A sort of five
+/// million rows by a long text, limited to 64 MiB, held 73 MB and took 137 MiB; with this setting it
+/// takes 76 MiB and no more time. A running program could set this only with unsafe code. The other
+/// allocators that were tried kept as much memory or made other queries slower. Child
+/// processes such as the pager inherit the setting.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn give_back_memory() {
     use std::env;
@@ -21,7 +22,7 @@ pub fn give_back_memory() {
     }
     let mut args = env::args_os();
     if let (Ok(program), Some(name)) = (env::current_exe(), args.next()) {
-        // It returns only if the program cannot be started. Then this one goes on as it is.
+        // This returns only if the restart failed. Then the program continues without it.
         let _ = Command::new(program).arg0(name).args(args).envs(SETTINGS).exec();
     }
 }
@@ -29,9 +30,9 @@ pub fn give_back_memory() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn give_back_memory() {}
 
-/// Allows as many open files as the system lets us. A sort may have hundreds of temporary ones, and
-/// macOS begins with 256.
+/// Raises the limit on open files to the maximum. A sort can have hundreds of temporary files, and macOS
+/// starts with 256.
 pub fn open_many_files() {
-    // With fewer it may still do, and else the error says so.
+    // If this fails, the default may suffice; otherwise the query reports it.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 }

@@ -1,4 +1,4 @@
-//! How far a long command is: a bar on a terminal, and nothing elsewhere.
+//! Progress bars of long commands on a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -15,24 +15,24 @@ use indicatif::{
 };
 use netsky_db::{MaintenanceCounts, MaintenanceProgress, QueryProgress};
 
-/// What takes less time needs no bar.
+/// Shorter work shows no bar.
 const DELAY: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(200);
-/// What is done, where it ends, and what is not.
+/// The done part, its end, and the rest.
 const CHARS: &str = "█▌ ";
 
-/// A bar on standard error, if that is a terminal and half a second has passed. It is gone when this is
-/// dropped.
+/// A bar on standard error, shown if that is a terminal and half a second has passed. Dropping it removes
+/// the bar.
 pub struct Progress {
     bar: ProgressBar,
     rows: Arc<AtomicU64>,
-    /// Closed, it tells the thread that shows the bar that there is no need any more.
+    /// Dropped to stop the thread that draws the bar.
     working: Option<Sender<()>>,
     shower: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    /// The bar of a work on so many bytes, where that is known.
+    /// A bar for a number of bytes, if that is known.
     pub fn of_bytes(what: impl Into<Cow<'static, str>>, total: Option<u64>) -> Self {
         match total {
             Some(total) => {
@@ -49,13 +49,13 @@ impl Progress {
         }
     }
 
-    /// The bar of a work on so many rows.
+    /// A bar for a number of rows.
     pub fn of_rows(what: impl Into<Cow<'static, str>>, total: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         Self::new(bar.with_prefix(what), "{prefix} {bar:24} {human_pos}/{human_len} rows {eta}")
     }
 
-    /// The bar of a query: what its scans have read, and for how long the blocks that are left will do.
+    /// The bar of a query: what its scans have read, and an estimate from the remaining blocks.
     pub fn of_query(query: QueryProgress) -> Self {
         let counts = query.clone();
         let read = move |out: &mut dyn Write| {
@@ -70,7 +70,7 @@ impl Progress {
         let mut is_known = false;
         Self::shown_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
-            // Blocks that need not be read tell nothing of how long the others take.
+            // Pruned blocks take no time, so they would distort the estimate.
             let blocks = counts.blocks_total.saturating_sub(counts.blocks_pruned);
             if blocks > 0 {
                 if !is_known {
@@ -83,8 +83,8 @@ impl Progress {
         })
     }
 
-    /// The bar of a check or a copy, which looks over the pages of a file first and then does to its rows
-    /// what `doing` says.
+    /// The bar of a check or a copy, which first verifies the pages of a file and then processes its
+    /// rows. `doing` names that second step.
     pub fn of_care(doing: &'static str, care: MaintenanceProgress) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let mut shown = None;
@@ -124,7 +124,7 @@ impl Progress {
         Self::shown_by(bar, rows, |_| {})
     }
 
-    /// `refresh` brings the bar up to date before it is drawn.
+    /// `refresh` updates the bar before it is drawn.
     fn shown_by(
         bar: ProgressBar,
         rows: Arc<AtomicU64>,
@@ -132,7 +132,7 @@ impl Progress {
     ) -> Self {
         let (working, done) = mpsc::channel();
         let shown = bar.clone();
-        // A thread, because the work may be in a call that says nothing for long.
+        // On a thread, because the work may be inside a call that reports nothing for a long time.
         let show = move || {
             let mut wait = DELAY;
             while done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
@@ -144,43 +144,43 @@ impl Progress {
                 shown.tick();
             }
         };
-        // Without a thread there is no bar, and the work goes on.
+        // If the thread cannot be started, there is no bar, and the work continues.
         let shower = thread::Builder::new().name("netsky-progress".to_owned()).spawn(show).ok();
         Self { bar, rows, working: Some(working), shower }
     }
 
-    /// Counts what is read.
+    /// Counts what is read from a reader.
     pub fn read<R: Read>(&self, from: R) -> impl Read + use<R> {
         self.bar.wrap_read(from)
     }
 
-    /// So much of the work is done.
+    /// Sets how much of the work is done.
     pub fn set(&self, position: u64) {
         self.bar.set_position(position);
     }
 
-    /// So much more of the work is done.
+    /// Adds to how much of the work is done.
     pub fn add(&self, amount: u64) {
         self.bar.inc(amount);
     }
 
-    /// So many more rows came of it.
+    /// Adds to the number of rows.
     pub fn add_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Prints something, with the bar out of its way.
+    /// Hides the bar while something is printed.
     pub fn suspend(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }
 }
 
-/// What is done for a store at the moment.
+/// The current step of a check or a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Pages,
     Rows,
-    /// What follows the last row, as to bring a copy to the disk.
+    /// After the last row, for example syncing a copy.
     End,
 }
 
@@ -214,7 +214,7 @@ fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, care: MaintenancePro
     };
     bar.set_prefix(doing);
     set_style(bar, template, read);
-    // How fast pages are read tells nothing of rows.
+    // The speed of reading pages does not predict that of reading rows.
     bar.reset_eta();
 }
 
@@ -222,8 +222,8 @@ fn rows_and_bytes(rows: u64, bytes: u64) -> String {
     format!("{} rows, {}", HumanCount(rows), HumanBytes(bytes))
 }
 
-/// Draws the bar by a template in which `{read}` is what was read and `{left}` the time that it will take,
-/// or has taken if nobody knows.
+/// Draws the bar by a template. `{read}` is what was read, and `{left}` the estimated remaining time, or
+/// the elapsed time if the total is unknown.
 fn set_style(
     bar: &ProgressBar,
     template: &str,
@@ -246,7 +246,7 @@ fn set_style(
 impl Drop for Progress {
     fn drop(&mut self) {
         drop(self.working.take());
-        // It might show the bar after it is cleared.
+        // Otherwise it could draw the bar after it is cleared.
         if let Some(shower) = self.shower.take() {
             let _ = shower.join();
         }

@@ -14,7 +14,7 @@ pub struct StoreArgs {
     /// The store's file [default: $NETSKY_DB, else ~/.netsky/meta.db]
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
-    /// How long to wait while another process writes, as in 500ms or 1m
+    /// How long to wait while another process writes, such as 500ms or 1m
     #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
         value_parser = humantime::parse_duration)]
     pub busy_timeout: Duration,
@@ -39,8 +39,8 @@ impl StoreArgs {
     /// Who says where the store is.
     pub fn source(&self) -> &'static str {
         match (&self.db, self.path()) {
-            (Some(_), _) => "as --db says",
-            (None, Some(_)) => "as $NETSKY_DB says",
+            (Some(_), _) => "from --db",
+            (None, Some(_)) => "from $NETSKY_DB",
             (None, None) => "the default",
         }
     }
@@ -49,7 +49,7 @@ impl StoreArgs {
     pub fn options(&self) -> OpenOptions {
         OpenOptions::new().busy_timeout(self.busy_timeout).on_repair(|progress| {
             output::warn(format_args!(
-                "repairing what a killed program left: {:.0} %",
+                "recovering the store after a program was killed: {:.0} %",
                 100.0 * progress
             ));
         })
@@ -101,8 +101,8 @@ fn announced(db: Db) -> Db {
     }
     if matches!(db.is_exclusive(), Ok(true)) {
         output::warn(format_args!(
-            "where {path} lies, no parts of files can be locked, so other processes must wait \
-             while this one has the store open; a store on a local file system is shared"
+            "the file system of {path} cannot lock parts of a file, so other processes must wait while this \
+             one has the store open; on a local file system they can share it"
         ));
     }
     db

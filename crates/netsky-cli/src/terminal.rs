@@ -1,4 +1,4 @@
-//! The terminal as it was before a command changed it, for a signal that ends the process meanwhile.
+//! Restores the terminal if a signal ends the process while a command has changed it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,29 +13,29 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 
 static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
 
-/// A terminal that takes no output, as after Ctrl-S, keeps the lock. It is waited for so often.
+/// A paused terminal, as after Ctrl-S, keeps the lock. After this many attempts it is left as it is.
 const ATTEMPTS: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 struct Changed {
-    /// `None` if the process has no terminal of its own, as after `setsid`.
+    /// `None` if the process has no controlling terminal, as after `setsid`.
     terminal: Option<File>,
     #[cfg(unix)]
     mode: Option<Termios>,
-    /// What takes back what was printed to change it.
+    /// The escape sequences that undo the printed ones.
     undo: &'static str,
 }
 
 impl Changed {
     fn restore(self) {
-        // The terminal may be gone. Then there is nothing to restore.
+        // If the terminal is gone, there is nothing to restore.
         let Some(mut terminal) = self.terminal else {
             drop(io::stdout().write_all(self.undo.as_bytes()));
             return;
         };
         #[cfg(unix)]
         if let Some(mode) = &self.mode {
-            // A process in the background is stopped if it sets the mode, and then it never ends.
+            // A background process that sets the mode is stopped, and would never exit.
             if tcgetpgrp(&terminal) == Ok(getpgrp()) {
                 let _ = tcsetattr(&terminal, SetArg::TCSANOW, mode);
             }
@@ -48,11 +48,11 @@ fn changed() -> MutexGuard<'static, Option<Changed>> {
     CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Until it is dropped, [`restore`] gives the terminal the mode that it has now, and prints `undo`.
+/// Until this is dropped, [`restore`] resets the terminal to its mode at that time, and prints `undo`.
 #[derive(Debug)]
 pub struct Remembered(());
 
-/// Remembers how the terminal is.
+/// Saves the state of the terminal.
 pub fn remember(undo: &'static str) -> Remembered {
     let terminal = File::options().read(true).write(true).open("/dev/tty").ok();
     #[cfg(unix)]
@@ -67,7 +67,7 @@ pub fn remember(undo: &'static str) -> Remembered {
 }
 
 impl Remembered {
-    /// Prints on standard output, but nothing once the terminal is restored.
+    /// Prints on standard output, unless the terminal was already restored.
     pub fn print(&self, text: &str) -> io::Result<()> {
         let changed = changed();
         if changed.is_some() {
@@ -85,7 +85,7 @@ impl Drop for Remembered {
     }
 }
 
-/// Restores the terminal if a command has changed it.
+/// Restores the terminal, if a command has changed it.
 pub fn restore() {
     for _ in 0..ATTEMPTS {
         let changed = match CHANGED.try_lock() {

@@ -1,4 +1,4 @@
-//! Single values as text, where Arrow's own text is not what people or other programs read.
+//! Formats single values where Arrow's own format does not suit people or other programs.
 
 use std::fmt::{self, Write};
 
@@ -13,21 +13,21 @@ use arrow::util::display::{
     ArrayFormatter, ArrayFormatterFactory, DisplayIndex, FormatOptions, FormatResult,
 };
 
-/// Whom a text is for.
+/// How values are formatted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// Who gets every digit.
-    Program,
-    /// Who gets floats of seven digits, and no parts of a second in what takes days.
-    Person,
+pub enum ValueStyle {
+    /// With every digit, for programs.
+    Exact,
+    /// Floats rounded to seven digits, and no fractions of a second in durations of days.
+    Human,
 }
 
-impl Reader {
-    /// Writes the values of a column. Nulls are empty.
+impl ValueStyle {
+    /// The formatter of a column. Nulls are empty.
     pub fn formatter(self, column: &dyn Array) -> Result<ArrayFormatter<'_>, ArrowError> {
         let options = FormatOptions::new().with_formatter_factory(Some(match self {
-            Self::Program => &Self::Program,
-            Self::Person => &Self::Person,
+            Self::Exact => &Self::Exact,
+            Self::Human => &Self::Human,
         }));
         formatter(column, &options)
     }
@@ -44,8 +44,8 @@ fn formatter<'a>(
     ours.map_or_else(|| ArrayFormatter::try_new(column, options), Ok)
 }
 
-impl ArrayFormatterFactory for Reader {
-    /// Arrow asks for what lists and structs hold, too.
+impl ArrayFormatterFactory for ValueStyle {
+    /// Arrow also calls this for the values inside lists and structs.
     fn create_array_formatter<'a>(
         &self,
         array: &'a dyn Array,
@@ -54,9 +54,9 @@ impl ArrayFormatterFactory for Reader {
     ) -> Result<Option<ArrayFormatter<'a>>, ArrowError> {
         let ours: Box<dyn DisplayIndex + 'a> = match array.data_type() {
             DataType::Duration(_) | DataType::Interval(_) => {
-                Box::new(Spans { array, reader: *self })
+                Box::new(Spans { array, style: *self })
             }
-            DataType::Float32 | DataType::Float64 if *self == Self::Person => {
+            DataType::Float32 | DataType::Float64 if *self == Self::Human => {
                 Box::new(Floats(array))
             }
             DataType::Union(..) => Box::new(Members::new(array.as_union(), options)?),
@@ -66,8 +66,8 @@ impl ArrayFormatterFactory for Reader {
     }
 }
 
-/// A span of time. The months, days and nanoseconds of an interval are independent of each other; a
-/// day need not have 24 hours.
+/// A duration or interval. The months, days and nanoseconds are independent of each other, because a day
+/// need not have 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     months: i64,
@@ -79,7 +79,7 @@ const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
 impl Span {
-    /// The span at a row of a column of durations or intervals.
+    /// The value at a row of a column of durations or intervals.
     fn at(array: &dyn Array, row: usize) -> Self {
         macro_rules! value {
             ($type:ty) => {
@@ -88,7 +88,7 @@ impl Span {
         }
         let duration = |count: i64, unit: i128| {
             let nanoseconds = i128::from(count) * unit;
-            // Days of a duration fit: it has 64 bits of seconds at most.
+            // The days always fit, because a duration has at most 64 bits of seconds.
             Self { months: 0, days: (nanoseconds / DAY) as i64, nanoseconds: nanoseconds % DAY }
         };
         match array.data_type() {
@@ -117,8 +117,8 @@ impl Span {
         }
     }
 
-    /// As in `2 days 03:04:05`, which PostgreSQL and DuckDB read as well. Each part has its own sign.
-    fn write(self, reader: Reader, f: &mut dyn Write) -> fmt::Result {
+    /// As in `2 days 03:04:05`, which PostgreSQL and DuckDB can parse. Each part has its own sign.
+    fn write(self, style: ValueStyle, f: &mut dyn Write) -> fmt::Result {
         let mut before = "";
         let parts = [(self.months / 12, "year"), (self.months % 12, "month"), (self.days, "day")];
         for (count, unit) in parts.into_iter().filter(|(count, _)| *count != 0) {
@@ -135,9 +135,9 @@ impl Span {
         let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
         write!(f, "{before}{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60)?;
         let fraction = nanoseconds % SECOND.unsigned_abs();
-        let fraction = match reader {
-            Reader::Person if !before.is_empty() => 0,
-            Reader::Person if seconds > 0 => fraction / 1_000_000 * 1_000_000,
+        let fraction = match style {
+            ValueStyle::Human if !before.is_empty() => 0,
+            ValueStyle::Human if seconds > 0 => fraction / 1_000_000 * 1_000_000,
             _ => fraction,
         };
         match fraction {
@@ -151,13 +151,13 @@ impl Span {
 
 struct Spans<'a> {
     array: &'a dyn Array,
-    reader: Reader,
+    style: ValueStyle,
 }
 
 impl DisplayIndex for Spans<'_> {
     fn write(&self, row: usize, f: &mut dyn Write) -> FormatResult {
         if self.array.is_valid(row) {
-            Span::at(self.array, row).write(self.reader, f)?;
+            Span::at(self.array, row).write(self.style, f)?;
         }
         Ok(())
     }
@@ -178,10 +178,9 @@ impl DisplayIndex for Floats<'_> {
     }
 }
 
-/// Seven digits, but from three decimals to six, if that leaves some; zeros that say nothing are left
-/// out.
+/// Rounds to seven digits, with at least three and at most six decimals, and without trailing zeros.
 fn rounded(float: f64) -> String {
-    /// From here on neighbours are a whole number apart.
+    /// From here on, floats have no fractions.
     const WHOLE: f64 = 1e15;
     let size = float.abs();
     if !float.is_finite() {
@@ -202,10 +201,10 @@ fn rounded(float: f64) -> String {
     if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
 }
 
-/// A union's values as those of the member that each is of.
+/// The values of a union, each formatted by its variant's formatter.
 struct Members<'a> {
     array: &'a UnionArray,
-    /// By the members' type ids, which are not negative.
+    /// Indexed by type id, which is never negative.
     formatters: Vec<Option<ArrayFormatter<'a>>>,
 }
 
@@ -231,7 +230,8 @@ impl DisplayIndex for Members<'_> {
     }
 }
 
-/// Which rows of a column are null, also where no bit says so, as in a union of JSON values.
+/// Which rows of a column are null, including types without a validity bitmap, such as a union of JSON
+/// values.
 pub fn is_null(column: &ArrayRef) -> impl Fn(usize) -> bool + use<> {
     let nulls = column.logical_nulls();
     move |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
@@ -267,8 +267,8 @@ mod tests {
         let span = |months, days, nanoseconds| {
             let mut texts = [String::new(), String::new()];
             let span = Span { months, days, nanoseconds };
-            span.write(Reader::Program, &mut texts[0]).unwrap();
-            span.write(Reader::Person, &mut texts[1]).unwrap();
+            span.write(ValueStyle::Exact, &mut texts[0]).unwrap();
+            span.write(ValueStyle::Human, &mut texts[1]).unwrap();
             texts
         };
         let time = (3 * 3_600 + 4 * 60 + 5) * SECOND;

@@ -100,7 +100,7 @@ fn check_finds_wrong_zones_and_repair_fixes_them() {
     });
     assert_eq!(
         counted,
-        ["untrue zone of messages, ids 1024 to 2047: it counts 1029 rows, and there are 1024"]
+        ["wrong zone of messages, ids 1024 to 2047: it counts 1029 rows, but there are 1024"]
     );
     let wide = change(|txn| {
         let mut zones = txn.open_table(ZONES).unwrap();
@@ -109,22 +109,22 @@ fn check_finds_wrong_zones_and_repair_fixes_them() {
     });
     assert_eq!(
         wide,
-        ["untrue zone of messages, ids 0 to 1023: it spans 2023-11-14T22:13:19.999Z to \
-          2023-11-14T22:30:22Z, and the rows 2023-11-14T22:13:20Z to 2023-11-14T22:30:22Z"]
+        ["wrong zone of messages, ids 0 to 1023: its times are 2023-11-14T22:13:19.999Z to \
+          2023-11-14T22:30:22Z, but those of the rows are 2023-11-14T22:13:20Z to 2023-11-14T22:30:22Z"]
     );
     let removed = change(|txn| {
         txn.open_table(ZONES).unwrap().remove(("messages", 2)).unwrap();
     });
     assert_eq!(
         removed,
-        ["untrue zone of messages, ids 2048 to 3071: there is none, and there are 953 rows"]
+        ["wrong zone of messages, ids 2048 to 3071: it is missing, and there are 953 rows"]
     );
     let invented = change(|txn| {
         txn.open_table(ZONES).unwrap().insert(("messages", 9), (7, 0, 1)).unwrap();
     });
     assert_eq!(
         invented,
-        ["untrue zone of messages, ids 9216 to 10239: it counts 7 rows, and there are none"]
+        ["wrong zone of messages, ids 9216 to 10239: it counts 7 rows, but there are none"]
     );
     let deleted = change(|txn| {
         let messages = TableDefinition::<i64, &[u8]>::new("messages");
@@ -133,8 +133,8 @@ fn check_finds_wrong_zones_and_repair_fixes_them() {
     assert_eq!(
         deleted,
         [
-            "untrue zone of messages, ids 1024 to 2047: it counts 1024 rows, and there are 1023",
-            "untrue zones of messages: they count 3000 rows of 2999",
+            "wrong zone of messages, ids 1024 to 2047: it counts 1024 rows, but there are 1023",
+            "wrong zones of messages: they count 3000 rows, and it has 2999",
         ]
     );
     // A zone may have no times, as it does after a row with an unreadable time.
@@ -156,7 +156,7 @@ fn check_reports_foreign_ids_but_not_foreign_rows() {
     store_past_the_crate(&store.path, "messages", 4_000, row.as_bytes());
     assert_eq!(
         faults(&store.path),
-        ["ids of messages are behind: 1500 was the last given out, and a row has 4000"]
+        ["wrong id counter of messages: the last id is 1500, but a row has 4000"]
     );
     let reader = Db::open_read_only(&store.path).unwrap();
     assert!(matches!(reader.repair(), Err(Error::ReadOnlyStore { .. })));

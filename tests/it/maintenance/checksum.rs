@@ -44,7 +44,7 @@ fn reason(db: &Db, sql: &str) -> String {
 fn queries_name_the_block_of_changed_rows() {
     let store = messages(3_000);
     change_row(&store.path, 1_500);
-    let named = "the rows of messages with ids 1024 to 2047 are not what was recorded";
+    let named = "the rows of messages with ids 1024 to 2047 differ from what was recorded";
     for sql in [
         "SELECT body FROM messages",
         "SELECT count(body) FROM messages",
@@ -69,7 +69,7 @@ fn queries_name_the_block_of_changed_rows() {
     reason(&store.db, "SELECT body FROM messages");
     assert_eq!(
         faults(&store.path),
-        ["changed rows in messages, ids 1024 to 2047: they are not what was recorded"]
+        ["changed rows in messages, ids 1024 to 2047: they differ from what was recorded"]
     );
     let copy = store.path.with_file_name("copy.db");
     assert!(matches!(store.db.backup(&copy), Err(Error::Damaged { .. })));

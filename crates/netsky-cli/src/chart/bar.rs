@@ -1,14 +1,17 @@
-//! Bars to the right, and to the left for what is below zero.
+//! Horizontal bars. Those of negative numbers extend to the left.
+//!
+//! ratatui's `BarChart` draws only positive integers, so this is written by hand.
 
 use console::style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Bars;
-use crate::chart::scale::{fit, number};
+use crate::chart::scale::fit;
+use crate::human::number;
 
-/// More would be a list.
+/// More bars than this are no longer a chart.
 const MAX_BARS: usize = 200;
-/// A bar's last character, by eighths.
+/// The last character of a bar, by eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {
@@ -45,7 +48,7 @@ pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {
     }
     let more = bars.bars.len() - shown.len();
     if more > 0 {
-        text += &format!("and {more} more rows; ORDER BY and LIMIT choose which are shown\n");
+        text += &format!("and {more} more rows; ORDER BY and LIMIT select which are shown\n");
     }
     (text, bars.left_out)
 }
@@ -76,6 +79,6 @@ mod tests {
         let many: Vec<(&str, f64)> = vec![("x", 1.0); 10_000];
         let (text, _) = draw(&bars(&many), 80);
         assert_eq!(text.lines().count(), MAX_BARS + 2);
-        assert!(text.ends_with("and 9800 more rows; ORDER BY and LIMIT choose which are shown\n"));
+        assert!(text.ends_with("and 9800 more rows; ORDER BY and LIMIT select which are shown\n"));
     }
 }

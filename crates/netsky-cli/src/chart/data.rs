@@ -7,12 +7,12 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use crate::chart::ChartKind;
 use crate::failure::Failure;
 use crate::output::{Answer, Batches, visible};
-use crate::values::Reader;
+use crate::values::ValueStyle;
 
-/// A picture of more says nothing.
+/// A chart of more rows is unreadable.
 const MAX_ROWS: usize = 100_000;
 
-/// The answer of a query, all of it.
+/// The complete answer of a query.
 pub struct Data {
     pub rows: usize,
     columns: Vec<Column>,
@@ -21,21 +21,21 @@ pub struct Data {
 struct Column {
     name: String,
     ty: DataType,
-    /// As people read them; nulls are `null`.
+    /// The values as text; nulls are `null`.
     labels: Vec<String>,
     /// Times are in seconds since 1970. `None` if the column has no numbers.
     numbers: Option<Vec<Option<f64>>>,
     is_time: bool,
 }
 
-/// What an axis shows.
+/// The name and type of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     pub name: String,
     pub is_time: bool,
 }
 
-/// Labels with a number each.
+/// Bars, each with a label and a number.
 #[derive(Debug, PartialEq)]
 pub struct Bars {
     pub label: String,
@@ -44,12 +44,12 @@ pub struct Bars {
     pub left_out: u64,
 }
 
-/// Lines of points, by x.
+/// Lines of points, sorted by x.
 #[derive(Debug, PartialEq)]
 pub struct Lines {
     pub x: Axis,
     pub y: Axis,
-    /// Without a name, it is the only one.
+    /// The name is empty if there is only one line.
     pub lines: Vec<(String, Vec<(f64, f64)>)>,
     pub left_out: u64,
 }
@@ -75,14 +75,14 @@ impl Data {
             rows += batch.num_rows();
             if rows > MAX_ROWS {
                 return Err(Failure::input(format!(
-                    "more than {MAX_ROWS} rows make no chart\n  group them, as by \
+                    "a chart can show at most {MAX_ROWS} rows\n  group them, as by \
                      date_bin(INTERVAL '1 hour', ts_utc), or add a LIMIT"
                 )));
             }
             batches.push(batch);
         }
         if rows == 0 {
-            return Err(Failure::input("there are no rows to draw"));
+            return Err(Failure::input("nothing to draw: the answer has no rows"));
         }
         let batch = concat_batches(&answer.schema, &batches)?;
         let texts = netsky_db::times_as_text(&batch)?;
@@ -90,7 +90,7 @@ impl Data {
         Ok(Self { rows, columns: columns.collect::<Result<_, _>>()? })
     }
 
-    /// The chart that columns of these types suggest.
+    /// The chart that the types of the columns suggest.
     pub fn suggested(&self) -> Result<ChartKind, Failure> {
         let is_number: Vec<bool> = self.columns.iter().map(|c| c.numbers.is_some()).collect();
         match is_number.as_slice() {
@@ -99,8 +99,8 @@ impl Data {
             [false, true] => Ok(ChartKind::Bar),
             [_, _, true] => Ok(ChartKind::Heat),
             _ => Err(Failure::input(format!(
-                "no chart suggests itself for {}; --chart bar takes a label and a number, --chart line a \
-                 time or a number, and a number",
+                "no chart fits the columns {}; --chart bar takes a label and a number, --chart line a \
+                 time or number, and a number",
                 self.shape()
             ))),
         }
@@ -120,10 +120,10 @@ impl Data {
     }
 
     pub fn lines(&self) -> Result<Lines, Failure> {
-        self.lines_of("a line chart takes a time or a number, a number, and what tells lines apart")
+        self.lines_of("a line chart takes a time or number, a number, and optionally a line name")
     }
 
-    /// As lines; a number alone is one over the rows.
+    /// As [`Self::lines`]; a single column of numbers is plotted by row number.
     pub fn sparks(&self) -> Result<Lines, Failure> {
         if let [Column { numbers: Some(numbers), name, is_time, .. }] = self.columns.as_slice() {
             let points = numbers.iter().enumerate();
@@ -135,7 +135,7 @@ impl Data {
             return Ok(Lines { x, y, lines: vec![(String::new(), points)], left_out });
         }
         self.lines_of(
-            "a spark takes a number; or a time or a number, a number, and what tells lines apart",
+            "a spark chart takes a number; or a time or number, a number, and optionally a line name",
         )
     }
 
@@ -168,7 +168,7 @@ impl Data {
     }
 
     pub fn grid(&self) -> Result<Grid, Failure> {
-        let needs = "a heat map takes what goes to the right, what goes down, and a number";
+        let needs = "a heat map takes a horizontal axis, a vertical axis, and a number";
         let [x, y, value] = self.columns.as_slice() else { return Err(self.unfit(needs)) };
         let Some(numbers) = &value.numbers else { return Err(self.unfit(needs)) };
         let (columns, rows) = (x.distinct(), y.distinct());
@@ -184,8 +184,8 @@ impl Data {
             let (Some(&at_row), Some(&at_column)) = at else { continue };
             if cells[at_row][at_column].replace(number).is_some() {
                 return Err(Failure::input(format!(
-                    "{} {}, {} {} has two numbers\n  group by both columns, as in SELECT x, y, count(*) \
-                     .. GROUP BY x, y",
+                    "{} {}, {} {} has more than one number\n  group by both columns, as in SELECT x, y, \
+                     count(*) ... GROUP BY x, y",
                     x.name, columns[at_column], y.name, rows[at_row]
                 )));
             }
@@ -198,7 +198,7 @@ impl Data {
 
     fn left_out(&self, drawn: usize) -> Result<u64, Failure> {
         if drawn == 0 {
-            return Err(Failure::input("there are no numbers to draw, only nulls"));
+            return Err(Failure::input("nothing to draw: every number is null"));
         }
         Ok((self.rows - drawn) as u64)
     }
@@ -224,7 +224,7 @@ impl Data {
 impl Column {
     fn new(batch: &RecordBatch, texts: &RecordBatch, index: usize) -> Result<Self, Failure> {
         let (column, text) = (batch.column(index), texts.column(index));
-        let formatter = Reader::Person.formatter(text)?;
+        let formatter = ValueStyle::Human.formatter(text)?;
         let nulls = text.logical_nulls();
         let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         let label = |row| match is_null(row) {
@@ -245,7 +245,7 @@ impl Column {
         Axis { name: self.name.clone(), is_time: self.is_time }
     }
 
-    /// The labels, each once: numbers and times from the smallest, texts as they come.
+    /// The distinct labels: numbers and times in ascending order, text in order of appearance.
     fn distinct(&self) -> Vec<String> {
         let mut rows: Vec<usize> = (0..self.labels.len()).collect();
         if let Some(numbers) = &self.numbers {

@@ -1,14 +1,15 @@
-//! A grid of shades.
+//! A heat map.
 
 use console::{colors_enabled, style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Grid;
-use crate::chart::scale::{fit, number};
+use crate::chart::scale::fit;
 use crate::failure::Failure;
+use crate::human::number;
 
 const SHADES: [char; 5] = ['·', '░', '▒', '▓', '█'];
-/// From dark to bright, of the 256 colours of terminals.
+/// From dark to bright, in the 256-colour palette of terminals.
 const COLOURS: [u8; 6] = [17, 54, 90, 161, 208, 226];
 
 pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
@@ -17,7 +18,7 @@ pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
     let room = columns.saturating_sub(label_width + 1);
     if grid.columns.len() > room {
         return Err(Failure::input(format!(
-            "{} has {} values, and there is room for {room} beside each other\n  group more coarsely, or \
+            "{} has {} values, but the terminal fits only {room}\n  group them more coarsely, or \
              write a plot with --output FILE.svg",
             grid.x,
             grid.columns.len()
@@ -56,7 +57,7 @@ pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
     Ok((text, grid.left_out))
 }
 
-/// The columns' labels, as far as there is room: each begins over its column.
+/// The labels of the columns. Each starts above its column, and is left out if there is no room.
 fn header(grid: &Grid, cell_width: usize) -> String {
     let mut header = String::new();
     for (at, label) in grid.columns.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Lines in braille, on axes.
+//! Line charts in braille characters, with axes.
 
 use console::{colors_enabled, style};
 use ratatui_core::buffer::{Buffer, Cell};
@@ -9,27 +9,28 @@ use ratatui_core::widgets::Widget;
 use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
 
 use crate::chart::data::Lines;
-use crate::chart::scale::{bounds, number, time};
+use crate::chart::scale::{bounds, time};
 use crate::failure::Failure;
+use crate::human::number;
 
 const COLOURS: [Color; 6] =
     [Color::Cyan, Color::Yellow, Color::Magenta, Color::Green, Color::Red, Color::Blue];
-/// Where there are no colours, several lines are told apart by letters.
+/// Without colours, letters distinguish the lines.
 const LETTERS: [char; 12] = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
 
 pub fn draw(lines: &Lines, columns: usize, height: usize) -> Result<(String, u64), Failure> {
     let count = lines.lines.len();
     if count > LETTERS.len() {
         return Err(Failure::input(format!(
-            "{count} lines cannot be told apart, {} can; choose some, or see each with --chart spark",
+            "a chart can show at most {} lines, not {count}; select some, or use --chart spark",
             LETTERS.len()
         )));
     }
-    // With fewer colours than lines, the letters go on.
+    // Letters also distinguish the lines if there are more lines than colours.
     let letters = count > 1 && (!colors_enabled() || count > COLOURS.len());
     let datasets = lines.lines.iter().enumerate().map(|(at, (_, points))| {
         let marker = if letters { Marker::Custom(LETTERS[at]) } else { Marker::Braille };
-        // A single point has no line.
+        // A line needs two points.
         let ty = if points.len() == 1 { GraphType::Scatter } else { GraphType::Line };
         Dataset::default()
             .data(points)
@@ -76,7 +77,7 @@ pub fn draw(lines: &Lines, columns: usize, height: usize) -> Result<(String, u64
     Ok((text, lines.left_out))
 }
 
-/// The cells as text, without blanks at the end.
+/// The cells as text, without trailing spaces.
 fn in_colour(cells: &[Cell]) -> String {
     let end = cells.iter().rposition(|cell| cell.symbol() != " ").map_or(0, |last| last + 1);
     let mut text = String::new();

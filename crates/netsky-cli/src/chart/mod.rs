@@ -1,6 +1,6 @@
-//! Answers as pictures: on the terminal, or as a plot in a file.
+//! Charts: on the terminal, or as a plot in a file.
 //!
-//! What a column is to a chart follows from where it stands.
+//! Charts assign columns by position.
 
 mod bar;
 mod data;
@@ -24,9 +24,9 @@ pub use kind::ChartKind;
 
 use data::Data;
 
-/// A picture that is asked for.
+/// A chart that was requested.
 pub struct Picture<'a> {
-    /// As the answer's columns suggest, if it is not said.
+    /// `None` selects the kind by the types of the columns.
     kind: Option<ChartKind>,
     file: Option<(PlotFormat, &'a Path)>,
 }
@@ -47,24 +47,24 @@ impl PlotFormat {
     }
 }
 
-/// How wide pictures are where there is no terminal to fit on.
+/// The width of charts without a terminal.
 const COLUMNS: usize = 80;
 
 impl<'a> Picture<'a> {
-    /// `None` if no picture is asked for.
+    /// `None` if no chart was requested.
     pub fn of(kind: Option<ChartKind>, file: Option<&'a PathBuf>) -> Result<Option<Self>, Failure> {
         let Some(path) = file else { return Ok(kind.map(|_| Self { kind, file: None })) };
         match PlotFormat::of(path) {
             Some(format) => Ok(Some(Self { kind, file: Some((format, path)) })),
             None if kind.is_none() => Ok(None),
             None => Err(Failure::usage(format!(
-                "a chart cannot be written as {}; name a file that ends in .svg or .png",
+                "a chart cannot be written to {}; name a file that ends in .svg or .png",
                 path.display()
             ))),
         }
     }
 
-    /// Prints the picture of an answer on standard output, or writes it to its file.
+    /// Prints the chart of an answer on standard output, or writes it to its file.
     pub fn draw(&self, answer: Answer<impl Batches>) -> Result<Shown, Failure> {
         let data = Data::read(answer)?;
         let kind = match self.kind {
@@ -83,7 +83,7 @@ impl<'a> Picture<'a> {
         };
         std::io::stdout().lock().write_all(text.as_bytes())?;
         if left_out > 0 {
-            output::warn(format_args!("left out {} without a number", counted(left_out, "row")));
+            output::warn(format_args!("skipped {} without a number", counted(left_out, "row")));
         }
         Ok(Shown { rows, shown: rows })
     }

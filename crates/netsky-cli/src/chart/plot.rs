@@ -1,10 +1,11 @@
-//! Plots in files.
+//! Plots in SVG and PNG files.
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
+use console::truncate_str;
 use netsky_db::internal::TempFileGuard;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::SegmentValue;
@@ -13,21 +14,22 @@ use plotters::style::register_font;
 
 use crate::chart::ChartKind;
 use crate::chart::data::{Bars, Data, Grid, Lines};
-use crate::chart::scale::{bounds, fit, number, time};
+use crate::chart::scale::{bounds, time};
 use crate::failure::Failure;
-use crate::output::Destination;
+use crate::human::number;
+use crate::output::AtomicFile;
 
 const SIZE: (u32, u32) = (1_200, 675);
-/// The name that the font goes by, here and in SVG, where the reader has one of it.
+/// The name of the font, here and in SVG, where the viewer substitutes its own.
 const FONT: &str = "sans-serif";
-/// More could not be read.
+/// More than these numbers are unreadable.
 const MAX_BARS: usize = 40;
 const MAX_LINES: usize = 20;
 const MAX_CELLS: usize = 400;
 const MESH: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const BAR: RGBColor = RGBColor(0x2a, 0x78, 0xb8);
 
-/// What is drawn, and how many rows are not.
+/// The data of a plot, and how many rows it leaves out.
 enum Plot {
     Bars(Bars),
     Lines(Lines),
@@ -36,12 +38,12 @@ enum Plot {
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// Returns what is to be printed, and how many rows had no number.
+/// Writes the plot. Returns the text to print, and how many rows had no number.
 pub fn write_svg(kind: ChartKind, data: &Data, path: &Path) -> Result<(String, u64), Failure> {
     let plot = Plot::of(kind, data)?;
     let mut svg = String::new();
     plot.draw(SVGBackend::with_string(&mut svg, SIZE)).map_err(|error| cannot_draw(&error))?;
-    let mut file = Destination::create(path)?;
+    let mut file = AtomicFile::create(path)?;
     file.write_all(svg.as_bytes())?;
     file.finish()?;
     Ok((String::new(), plot.left_out()))
@@ -50,12 +52,12 @@ pub fn write_svg(kind: ChartKind, data: &Data, path: &Path) -> Result<(String, u
 /// As [`write_svg`].
 pub fn write_png(kind: ChartKind, data: &Data, path: &Path) -> Result<(String, u64), Failure> {
     let plot = Plot::of(kind, data)?;
-    // The backend writes PNG only to a path that is named so.
+    // The backend writes PNG only to a path with that suffix.
     let temporary = || tempfile::Builder::new().prefix("netsky-").suffix(".png").tempfile();
     let (mut drawn, _watched) =
         TempFileGuard::create(temporary).map_err(|error| cannot_draw(&error))?;
     plot.draw(BitMapBackend::new(drawn.path(), SIZE)).map_err(|error| cannot_draw(&error))?;
-    let mut file = Destination::create(path)?;
+    let mut file = AtomicFile::create(path)?;
     io::copy(&mut drawn, &mut file)?;
     file.finish()?;
     Ok((String::new(), plot.left_out()))
@@ -69,8 +71,8 @@ impl Plot {
     fn of(kind: ChartKind, data: &Data) -> Result<Self, Failure> {
         let limit = |count: usize, max: usize, what: &str| match count > max {
             true => Err(Failure::input(format!(
-                "{count} {what} are too many for a plot, which has room for {max}; choose some with a \
-                 LIMIT, or group them"
+                "a plot can show at most {max} {what}, not {count}; select some with a LIMIT, or group \
+                 them"
             ))),
             false => Ok(()),
         };
@@ -88,7 +90,7 @@ impl Plot {
             ChartKind::Heat => {
                 let grid = data.grid()?;
                 limit(grid.columns.len(), MAX_CELLS, "columns")?;
-                limit(grid.rows.len(), MAX_CELLS, "lines")?;
+                limit(grid.rows.len(), MAX_CELLS, "rows")?;
                 Self::Grid(grid)
             }
         })
@@ -103,8 +105,7 @@ impl Plot {
     }
 
     fn draw<B: DrawingBackend>(&self, backend: B) -> Drawn<B> {
-        // Of another font there is none to be sure of. It is not refused, and if it were, there would be
-        // an error from the first text.
+        // No other font is sure to be installed. If registering failed, drawing the first text would too.
         let _ = register_font(FONT, FontStyle::Normal, dejavu::sans::regular());
         let root = backend.into_drawing_area();
         root.fill(&WHITE)?;
@@ -117,8 +118,8 @@ impl Plot {
     }
 }
 
-/// Places for so many labels, up to the last one's. plotters names none where there is only one, so that
-/// gets an empty neighbour.
+/// Positions for this many labels. plotters draws no label for a range of one, so a single label gets an
+/// empty neighbour.
 fn slots(count: usize) -> Range<usize> {
     0..count.saturating_sub(1).max(1)
 }
@@ -130,15 +131,15 @@ fn label(labels: &[String], place: &SegmentValue<usize>) -> String {
     }
 }
 
-/// Short enough for the room beside a plot.
+/// The text, truncated to fit beside the plot.
 fn shortened(text: &str) -> String {
-    fit(text, 24).trim_end().to_owned()
+    truncate_str(text, 24, "…").into_owned()
 }
 
 fn draw_bars<B: DrawingBackend>(root: &DrawingArea<B, Shift>, bars: &Bars) -> Drawn<B> {
     let count = bars.bars.len();
     let [low, high] = bounds(bars.bars.iter().map(|(_, value)| *value).chain([0.0]));
-    // The first is at the top.
+    // Plotters counts from the bottom, and the first row belongs at the top.
     let labels: Vec<String> = bars.bars.iter().rev().map(|(label, _)| shortened(label)).collect();
     let mut chart = ChartBuilder::on(root)
         .caption(format!("{} by {}", bars.value, bars.label), (FONT, 26))
@@ -202,7 +203,7 @@ fn draw_lines<B: DrawingBackend>(root: &DrawingArea<B, Shift>, lines: &Lines) ->
                 PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(3))
             });
         }
-        // A single point has no line.
+        // A line needs two points.
         if let [point] = points.as_slice() {
             chart.draw_series([Circle::new(*point, 4, colour.filled())])?;
         }
@@ -224,7 +225,7 @@ fn draw_grid<B: DrawingBackend>(root: &DrawingArea<B, Shift>, grid: &Grid) -> Dr
     let [low, high] = bounds(values());
     let ends = [values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max)];
     let x_labels: Vec<String> = grid.columns.iter().map(|label| shortened(label)).collect();
-    // The first is at the top.
+    // Plotters counts from the bottom, and the first row belongs at the top.
     let y_labels: Vec<String> = grid.rows.iter().rev().map(|label| shortened(label)).collect();
     let [least, most] = ends.map(number);
     let mut chart = ChartBuilder::on(root)
@@ -259,7 +260,7 @@ fn draw_grid<B: DrawingBackend>(root: &DrawingArea<B, Shift>, grid: &Grid) -> Dr
     Ok(())
 }
 
-/// From light to dark.
+/// A colour from light to dark.
 fn shade(share: f64) -> RGBColor {
     const ENDS: [[u8; 3]; 2] = [[0xe8, 0xf0, 0xf8], [0x08, 0x30, 0x6b]];
     let [red, green, blue] = std::array::from_fn(|at| {

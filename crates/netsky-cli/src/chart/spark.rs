@@ -1,14 +1,17 @@
-//! Lines so small that each is a line of text.
+//! Sparklines: charts of one line of text each.
+//!
+//! ratatui's `Sparkline` starts at zero and has no labels, so this is written by hand.
 
 use console::style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Lines;
-use crate::chart::scale::{fit, number};
+use crate::chart::scale::fit;
+use crate::human::number;
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Each line has its own scale, which its ends tell.
+/// Each line has its own scale. The numbers at its end give the range.
 pub fn draw(lines: &Lines, columns: usize) -> (String, u64) {
     let ends: Vec<String> = lines
         .lines
@@ -37,7 +40,7 @@ fn ends(points: &[(f64, f64)]) -> [f64; 2] {
         .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (_, y)| [low.min(*y), high.max(*y)])
 }
 
-/// A character for each point, or for each mean of some, if they are more than there is room for.
+/// One character per point, or per mean of several points if there are more than fit.
 fn spark(points: &[(f64, f64)], room: usize) -> String {
     let count = points.len().min(room);
     let means = (0..count).map(|at| {

@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use indicatif::HumanBytes;
 use netsky_db::{Copied, MaintenanceProgress};
 
 use crate::failure::Failure;
+use crate::human;
 use crate::output::{self, counted, print_line};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
 /// Copy the store to a file while others record
 ///
-/// The copy is what was committed when the command began. It is a store itself, without the free pages
-/// of this one: --db FILE queries it. It appears under its name once it is whole and durable, and its
-/// owner alone can read it.
+/// The copy contains everything that was committed when the command started. It is a store itself,
+/// without free pages: --db FILE queries it. It is renamed to FILE once it is complete and durable, and
+/// only its owner can read it.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -26,16 +26,16 @@ Examples:
   netsky query --db monday.db 'SELECT count(*) FROM messages'"
 )]
 pub struct BackupArgs {
-    /// The file to make
+    /// The file to create
     pub file: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
     pub force: bool,
 }
 
-/// Make the store anew from a backup
+/// Create the store from a backup
 ///
-/// The backup is left as it is. A store that exists is replaced only with --force, and only if nobody
+/// The backup is not changed. An existing store is replaced only with --force, and only if no program
 /// has it open; it is kept beside the new one as meta.before-restore-<timestamp>.bak.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -65,7 +65,7 @@ pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
 
 pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
-    // What is said of a store that is not there helps nobody whose backup is not there.
+    // Without this check, a missing backup would be reported as a missing store.
     File::open(&args.file).map_err(|error| Failure::unreadable(&args.file, &error))?;
     let care = MaintenanceProgress::default();
     let options = store.options().maintenance_progress(care.clone());
@@ -77,7 +77,7 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
     }?;
     drop(progress);
     if let Some(kept) = &copied.kept {
-        output::warn(format_args!("the store that was there is now {}", kept.display()));
+        output::warn(format_args!("the previous store was kept as {}", kept.display()));
     }
     print_copied(&copied, &path)
 }
@@ -87,6 +87,6 @@ fn print_copied(copied: &Copied, path: &Path) -> Result<(), Failure> {
         "{} in {}, {}",
         counted(copied.rows, "row"),
         path.display(),
-        HumanBytes(copied.file_bytes)
+        human::bytes(copied.file_bytes)
     ))
 }

@@ -8,11 +8,11 @@ use crate::output::{counted, print_line};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
-/// Check that the store is sound, and say what is not
+/// Check the store, and print a line for each fault
 ///
-/// Every page of the file is compared with its checksum, every row is decoded, and what is noted of
-/// blocks of rows is compared with them. Nothing is changed without --repair, and others can record and
-/// query meanwhile. Each fault is a line, and the exit code is 3 if there is any.
+/// The command verifies every page of the file against its checksum, decodes every row, and checks the
+/// zone of each block (its row count, time range and checksum) against the rows. It changes nothing
+/// without --repair, and others can record and query meanwhile. The exit code is 3 if it finds a fault.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -23,7 +23,7 @@ Examples:
   netsky check --db backup.db && echo sound"
 )]
 pub struct CheckArgs {
-    /// Make anew what is noted of rows if it is not true, and check again
+    /// Rebuild wrong zones and id counters, then check again
     #[arg(long)]
     pub repair: bool,
 }
@@ -37,8 +37,8 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
         let before = report.fault_count;
         store.open_existing()?.repair()?;
         report = check(&db, &care)?;
-        let mended = before.saturating_sub(report.fault_count);
-        print_line(&format!("{} mended", counted(mended, "fault")))?;
+        let repaired = before.saturating_sub(report.fault_count);
+        print_line(&format!("{} repaired", counted(repaired, "fault")))?;
     }
     for fault in &report.faults {
         print_line(&fault.to_string())?;
@@ -47,11 +47,11 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
     if more > 0 {
         print_line(&format!("and {} more", HumanCount(more)))?;
     }
-    // Where pages are damaged, nothing of a table can be told.
+    // If pages are damaged, tables cannot be read.
     let unknown = if is_damaged(&report) { Vec::new() } else { db.unknown_tables()? };
     for table in &unknown {
         let (name, rows) = (&table.name, counted(table.rows, "row"));
-        print_line(&format!("not checked: {name}, {rows}, since its columns are not known"))?;
+        print_line(&format!("not checked: {name}, {rows}, because its columns are unknown"))?;
     }
     let not_checked = match unknown.len() as u64 {
         0 => String::new(),
@@ -68,12 +68,12 @@ pub fn run(store: &StoreArgs, args: &CheckArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let next = if is_damaged(&report) {
-        "put a backup in its place: netsky restore FILE --force"
+        "replace it with a backup: netsky restore FILE --force"
     } else if report.faults.iter().any(can_be_repaired) {
-        "netsky check --repair makes zones and ids true, and takes changed rows as they are; corrupt rows \
-         stay"
+        "netsky check --repair rebuilds zones and id counters from the rows as they are now; it leaves \
+         corrupt rows unchanged"
     } else {
-        "corrupt rows stay as they are; --skip-corrupt, or a WHERE on id, leaves them out of a query"
+        "corrupt rows cannot be repaired; --skip-corrupt, or a WHERE on id, leaves them out of a query"
     };
     Err(Failure::store(format!("{} has faults\n  {next}", db.path().display())))
 }
@@ -87,7 +87,7 @@ fn is_damaged(report: &CheckReport) -> bool {
     report.faults.iter().any(|fault| matches!(fault, Fault::Pages { .. }))
 }
 
-/// Whether it is of what is noted of rows, and not of the rows.
+/// Whether the fault is in zones or id counters, not in the rows.
 fn can_be_repaired(fault: &Fault) -> bool {
     !matches!(fault, Fault::Pages { .. } | Fault::CorruptRow { .. })
 }

@@ -1,16 +1,15 @@
 //! `netsky compact`
 
-use indicatif::HumanBytes;
-
 use crate::failure::Failure;
+use crate::human;
 use crate::output::print_line;
 use crate::store::StoreArgs;
 
-/// Make the store's file as small as its rows allow
+/// Shrink the store's file
 ///
-/// Free pages, as `netsky prune` leaves them, are given back. New rows would take them, so there is need
-/// of this only where the room is wanted for something else. Nobody can read or write meanwhile, and
-/// nobody may be reading when it begins.
+/// The command releases free pages, such as those that `netsky prune` leaves. New rows reuse free pages,
+/// so you only need it if the disk space is needed for something else. It fails if a program is reading
+/// the store when it starts, and no program can read or write meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -24,9 +23,9 @@ pub fn run(store: &StoreArgs, _: &CompactArgs) -> Result<(), Failure> {
     let compacted = store.open_existing()?.compact()?;
     let (before, after) = (compacted.bytes_before, compacted.bytes_after);
     print_line(&format!(
-        "{} given back: from {} to {}",
-        HumanBytes(before.saturating_sub(after)),
-        HumanBytes(before),
-        HumanBytes(after)
+        "released {}: from {} to {}",
+        human::bytes(before.saturating_sub(after)),
+        human::bytes(before),
+        human::bytes(after)
     ))
 }

@@ -7,9 +7,9 @@ use clap_complete::{Shell, generate};
 
 use crate::failure::Failure;
 
-/// Print what makes a shell complete netsky's commands
+/// Print a completion script for a shell
 ///
-/// It goes where the shell looks for such files, which is not the same everywhere.
+/// Write it to the directory where the shell looks for completions, which differs between systems.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -24,9 +24,9 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// `netsky` is the whole command line.
+/// `netsky` is the definition of the whole command line.
 pub fn run(args: &CompletionsArgs, mut netsky: Command) -> Result<(), Failure> {
-    // It is written in one piece, because what writes it cannot be told that nobody reads it.
+    // clap's writer panics if a write fails, for example on a closed pipe, so it writes to memory.
     let mut script = Vec::new();
     generate(args.shell, &mut netsky, "netsky", &mut script);
     Ok(stdout().lock().write_all(&script)?)

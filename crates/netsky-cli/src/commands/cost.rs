@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use netsky_db::Value;
 
 use crate::commands::query::rows;
 use crate::failure::Failure;
-use crate::figures;
+use crate::human;
 use crate::output::{self, Format};
 use crate::store::StoreArgs;
 
-/// Show what calls of models cost, and the tokens they used
+/// Show the cost of model calls, and the tokens they used
 ///
-/// Days are those of UTC and come in their order, all else dearest first. UNPRICED calls have no cost, so that the sums leave
-/// them out. In JSON and CSV the cost is a number of dollars, and there is no line of the total.
+/// Days are UTC, in order; other groups are sorted by cost, highest first. UNPRICED counts the calls
+/// without a recorded cost, which USD leaves out. In JSON and CSV, USD is a number of dollars, and there
+/// is no total.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -29,13 +30,13 @@ Examples:
   netsky cost --by session --since 2026-04-20 --format csv"
 )]
 pub struct CostArgs {
-    /// What to sum by
+    /// How to group the calls
     #[arg(long, value_enum, default_value_t = By::Day)]
     pub by: By,
-    /// Calls since a time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    /// Only calls since a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
-    /// How to print the costs
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -49,7 +50,7 @@ pub enum By {
 }
 
 impl By {
-    /// What the column is called, and what is in it.
+    /// The name of the column, and the expression for it.
     fn column(self) -> (&'static str, &'static str) {
         match self {
             Self::Day => ("day", "ts_utc::date"),
@@ -67,7 +68,7 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     let groups = if for_people { format!("GROUPING SETS (({expr}), ())") } else { expr.to_owned() };
     let is_total = if for_people { format!("grouping({expr})") } else { "0".to_owned() };
     let since = if args.since.is_some() { "WHERE ts_utc >= $1" } else { "" };
-    // As decimals, because a sum of 64-bit integers could overflow unnoticed.
+    // A sum of decimals, because a sum of 64-bit integers can overflow silently.
     let sql = format!(
         "SELECT * EXCLUDE (is_total) FROM (
            SELECT {expr} AS {name}, count(*) AS calls, count(*) - count(cost_usd_micros) AS unpriced,
@@ -87,31 +88,31 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     }
 }
 
-/// The same with figures as people write them. The last row is the total.
+/// The costs as people read them. The last row is the total.
 fn readable(batch: &RecordBatch) -> Result<RecordBatch, Failure> {
     let schema = batch.schema();
     let total = batch.num_rows().saturating_sub(1);
-    let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+    let mut columns = Vec::new();
     for (index, (field, column)) in schema.fields().iter().zip(batch.columns()).enumerate() {
-        let written: ArrayRef = match column.data_type() {
+        columns.push(match column.data_type() {
             _ if index == 0 => {
                 let names = cast(column, &DataType::Utf8View)?;
                 let names = names.as_string_view().iter().enumerate();
                 let names =
                     names.map(|(row, name)| if row == total { Some("(all)") } else { name });
-                Arc::new(names.collect::<StringViewArray>())
+                let names: ArrayRef = Arc::new(names.collect::<StringViewArray>());
+                (Field::new(field.name(), DataType::Utf8View, true), names)
             }
             DataType::Int64 => {
-                let figures = column.as_primitive::<Int64Type>().iter();
-                figures::column(figures.map(|figure| figure.map(figures::count)).collect())
+                let counts = column.as_primitive::<Int64Type>().iter();
+                human::column(field.name(), counts.map(|n| n.map(human::count)).collect())
             }
             DataType::Float64 => {
-                let figures = column.as_primitive::<Float64Type>().iter();
-                figures::column(figures.map(|figure| figure.map(figures::money)).collect())
+                let costs = column.as_primitive::<Float64Type>().iter();
+                human::column(field.name(), costs.map(|usd| usd.map(human::money)).collect())
             }
-            _ => Arc::clone(column),
-        };
-        columns.push((field.name(), written));
+            _ => (field.as_ref().clone(), Arc::clone(column)),
+        });
     }
-    Ok(RecordBatch::try_from_iter(columns)?)
+    Ok(human::batch(columns)?)
 }

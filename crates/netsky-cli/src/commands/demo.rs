@@ -10,10 +10,10 @@ use crate::failure::Failure;
 use crate::output::{counted, print_line};
 use crate::store::{StoreArgs, open_path};
 
-/// Make a store of a synthetic fleet and ask it a few questions
+/// Create a store with a synthetic fleet, and run queries on it
 ///
-/// The store is made at --db if that is given, else anew at ~/.netsky/demo.db. The same --rows give
-/// the same fleet.
+/// The store is created at --db if given, else at ~/.netsky/demo.db, where it replaces an earlier demo.
+/// The same --rows always generates the same fleet.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -24,7 +24,7 @@ Examples:
   netsky demo --db fleet.db"
 )]
 pub struct DemoArgs {
-    /// How many rows to make, over all tables
+    /// The number of rows to generate, over all tables
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub rows: u64,
 }
@@ -37,7 +37,7 @@ pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
     let db = open_path(&store.options(), &path)?;
     if db.summaries()?.iter().any(|table| table.rows > 0) {
         return Err(Failure::input(format!(
-            "{} has rows already, and the demo does not mix with them; name a new file with --db",
+            "{} already has rows, and the demo needs an empty store; name a new file with --db",
             path.display()
         )));
     }
@@ -48,12 +48,12 @@ pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
         print_line(&db.query(question.sql)?)?;
     }
     print_line(&format!(
-        "\nAsk your own:  netsky --db {} query 'SELECT ..'\nTables and columns:  netsky schema",
+        "\nYour own query:  netsky --db {} query 'SELECT ...'\nTables and columns:  netsky schema",
         path.display()
     ))
 }
 
-/// `demo.db` beside the default store. What an earlier demo left there is removed.
+/// `demo.db` beside the default store. An earlier demo there is removed.
 fn fresh_default() -> Result<PathBuf, Failure> {
     let path = Db::default_path()?.with_file_name("demo.db");
     match fs::remove_file(&path) {

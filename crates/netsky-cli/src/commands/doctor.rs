@@ -1,27 +1,26 @@
 //! `netsky doctor`
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt::Write;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use console::{Term, style};
-use indicatif::HumanBytes;
 use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION};
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
+use crate::human;
 use crate::output::{counted, print, visible};
 use crate::store::StoreArgs;
 
-/// Look over what netsky works with, and say what to mend
+/// Check netsky's environment, and say how to fix what is wrong
 ///
-/// That is the store's path, permissions, versions and disk, files that were left behind, and the
-/// terminal. Nothing is made or changed. Each finding is a line that begins with ok, warn or fail, with
-/// what to do about it. The exit code is 3 if anything fails. What is in the store is not looked
-/// through; `netsky check` does that.
+/// The command checks the store's path, permissions, versions and disk, leftover files, and the terminal.
+/// It creates and changes nothing. Each line starts with ok, warn or fail, and says how to fix a problem.
+/// The exit code is 3 if a check fails. The command does not check the store's contents; `netsky check` does.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -32,7 +31,7 @@ Examples:
 )]
 pub struct DoctorArgs {}
 
-/// Less than this on the disk is soon too little.
+/// With less free space than this, recording soon fails.
 const LITTLE_ROOM: u64 = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +82,14 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
             Verdict::Warn => style("warn").yellow(),
             Verdict::Fail => style("fail").red(),
         };
-        // What an error says can have two lines.
+        // An error can have a second line.
         let what = finding.what.replace("\n  ", "; ");
         print(&format!("{verdict}  {:<11}  {}\n", finding.about, visible(&what)))?;
     }
     let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::store(format!("{} to mend", counted(failed as u64, "thing")))),
+        _ => Err(Failure::store(format!("{} found", counted(failed as u64, "problem")))),
     }
 }
 
@@ -99,22 +98,25 @@ fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
     if link && store.is_default() {
         found.fail(
             "link",
-            format!("a symbolic link is in the store's place; name what it leads to with --db, or rm {}", quoted(path)),
+            format!(
+                "the store's path is a symbolic link; name its target with --db, or rm {}",
+                quoted(path)
+            ),
         );
         return;
     }
     let file = match fs::metadata(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            found.warn("store", "there is none yet; record, import and demo make one");
+            found.warn("store", "not created yet; record, import and demo create it");
             return;
         }
         Err(error) => {
-            found.fail("store", format!("cannot be looked at: {error}; ls -ld {}", quoted(path)));
+            found.fail("store", format!("cannot be accessed: {error}; ls -ld {}", quoted(path)));
             return;
         }
     };
-    // Before the store is open: to close a file can take away the locks that others of this process have.
+    // Before the store is opened: closing a file can release the locks that this process holds on it.
     look_at_permissions(path, &file, found);
     match store.options().open_read_only(path) {
         Ok(db) => look_inside(&db, found),
@@ -131,13 +133,13 @@ fn look_inside(db: &Db, found: &mut Findings) {
         Ok(version) if version < SCHEMA_VERSION => {
             found.warn(
                 "store",
-                format!("schema version {version}; netsky migrate brings it to {SCHEMA_VERSION}"),
+                format!("schema version {version}; netsky migrate upgrades it to {SCHEMA_VERSION}"),
             );
         }
         Ok(version) => {
             found.ok(
                 "store",
-                format!("opens, schema version {version}; netsky check looks through it"),
+                format!("opens, schema version {version}; netsky check verifies its contents"),
             );
         }
         Err(error) => found.fail("store", Failure::from(error).to_string()),
@@ -145,7 +147,7 @@ fn look_inside(db: &Db, found: &mut Findings) {
     if matches!(db.is_exclusive(), Ok(true)) {
         found.warn(
             "sharing",
-            "where it lies no parts of files can be locked, so one process at a time can open it; \
+            "its file system cannot lock parts of a file, so one process at a time can open it; \
              move it to a local file system",
         );
     }
@@ -170,7 +172,7 @@ fn look_at_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
     look_at_mode(path, file, "600", found);
 }
 
-/// Whether others can use what is private.
+/// Warns if other users can access a private file.
 #[cfg(unix)]
 fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings) {
     use std::os::unix::fs::PermissionsExt;
@@ -179,7 +181,7 @@ fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Finding
         0 => found.ok("private", format!("{} has mode {mode:03o}", path.display())),
         _ => found.warn(
             "private",
-            format!("others can use it, with mode {mode:03o}: chmod {private} {}", quoted(path)),
+            format!("mode {mode:03o} gives other users access: chmod {private} {}", quoted(path)),
         ),
     }
 }
@@ -189,42 +191,47 @@ fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
 
 fn look_at_memory(found: &mut Findings) {
     let limit = match QueryOptions::default_memory_limit() {
-        Some(bytes) => format!("queries use at most {}", HumanBytes(bytes as u64)),
-        None => "queries use what they need".to_owned(),
+        Some(bytes) => format!("queries use at most {}", human::bytes(bytes as u64)),
+        None => "queries have no limit".to_owned(),
     };
     found.ok("memory", format!("{limit}, unless --memory-limit is given"));
 }
 
 fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
     let Some(free) = free_bytes(path) else { return };
-    let (has, takes) = (HumanBytes(free), HumanBytes(size));
+    let (has, takes) = (human::bytes(free), human::bytes(size));
     if free < LITTLE_ROOM {
-        found.fail("disk", format!("has {has} left; make room, or nothing can be recorded soon"));
+        found.fail("disk", format!("{has} free; free more, or recording will fail soon"));
     } else if free < size {
         found.warn(
             "disk",
-            format!("has {has} left, and the store takes {takes}: no room for a backup"),
+            format!("{has} free, and the store takes {takes}: not enough for a backup"),
         );
     } else {
-        found.ok("disk", format!("has {has} left, and the store takes {takes}"));
+        found.ok("disk", format!("{has} free, and the store takes {takes}"));
     }
 }
 
-/// What `df` says; the standard library does not.
+/// The free bytes on the disk that this user can write. The standard library has no call for it.
+#[cfg(unix)]
+#[allow(clippy::useless_conversion, reason = "macOS has 32 bits for the number of blocks")]
 fn free_bytes(path: &Path) -> Option<u64> {
-    let told = Command::new("df").arg("-Pk").arg("--").arg(path).output().ok()?;
-    let told = String::from_utf8(told.stdout).ok()?;
-    let kibibytes: u64 = told.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
-    kibibytes.checked_mul(1024)
+    let disk = nix::sys::statvfs::statvfs(path).ok()?;
+    u64::from(disk.blocks_available()).checked_mul(disk.fragment_size())
 }
 
-/// What lies beside the store that is not needed, or not any more.
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Looks for files beside the store that are no longer needed.
 fn look_at_dir(path: &Path, found: &mut Findings) {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem =
         path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
     let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
-    // The store can have any name, also one that a file has that was left behind.
+    // The store can have any name, including one that looks like a leftover.
     let store = fs::canonicalize(path).ok();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -246,9 +253,9 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
         found.warn(
             "kept",
             format!(
-                "{} of older stores, {}; if nobody misses them: rm{}",
+                "{} of older stores, {}; if you no longer need them: rm{}",
                 counted(kept.len() as u64, "file"),
-                HumanBytes(bytes),
+                human::bytes(bytes),
                 listed(&mut kept)
             ),
         );
@@ -257,7 +264,7 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
         found.warn(
             "unfinished",
             format!(
-                "{} of work that was cut off or is under way; if none is: rm{}",
+                "{} of interrupted or running commands; if no command is running: rm{}",
                 counted(unfinished.len() as u64, "file"),
                 listed(&mut unfinished)
             ),
@@ -273,7 +280,7 @@ fn listed(paths: &mut [PathBuf]) -> String {
     })
 }
 
-/// The directory of the default store, and what else people keep in their home.
+/// The directory of the default store, and the files that users keep there and in their home directory.
 fn look_at_home(found: &mut Findings) {
     let Ok(store) = Db::default_path() else { return };
     let Some(dir) = store.parent() else { return };
@@ -299,7 +306,7 @@ fn look_at_home(found: &mut Findings) {
     }
     let rc = dir.with_file_name(RC_FILE);
     match fs::read_to_string(&rc) {
-        Ok(_) => found.ok("shell", format!("{} is run first", rc.display())),
+        Ok(_) => found.ok("shell", format!("{} runs at startup", rc.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             found.fail("shell", format!("{}: {error}; chmod u+r {}", rc.display(), quoted(&rc)))
@@ -310,24 +317,21 @@ fn look_at_home(found: &mut Findings) {
 fn look_at_terminal(found: &mut Findings) {
     let terminal = Term::stdout();
     let Some((lines, columns)) = terminal.size_checked().filter(|_| terminal.is_term()) else {
-        found.ok("terminal", "none, so output is plain and whole");
+        found.ok("terminal", "none; output is plain and complete");
         return;
     };
     let colours = if console::colors_enabled() { "colours" } else { "no colours" };
     let pager = ["NETSKY_PAGER", "PAGER"].into_iter().find_map(|name| {
         let value = env::var(name).ok()?;
-        Some(format!("the pager {value:?} of ${name}"))
+        Some(format!("pager {value:?} from ${name}"))
     });
-    let pager = pager.unwrap_or_else(|| "the pager less".to_owned());
+    let pager = pager.unwrap_or_else(|| "pager less".to_owned());
     found.ok("terminal", format!("{columns} columns and {lines} lines, {colours}, {pager}"));
 }
 
-/// The path as a shell takes it.
+/// The path as an argument of a shell command.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:@%,~".contains(char);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
+    // Quoting fails only for a NUL byte, which no path has.
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), Cow::into_owned)
 }

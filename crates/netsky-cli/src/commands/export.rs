@@ -21,19 +21,19 @@ use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 use crate::files::days::Days;
 use crate::files::format::{FileFormat, TableFormat};
-use crate::output::{self, Answer, Destination, Format, Whole};
+use crate::output::{self, Answer, AtomicFile, FinishedFile, Format};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
 /// Export tables to NDJSON, CSV, Arrow or Parquet
 ///
-/// The rows are sorted by their table's first time, then by id, and each table's are those of one moment.
-/// The suffix of FILE tells the format; .ndjson.gz and .csv.gz are gzipped. A file appears under its name
-/// once it is whole, and its owner alone can read it.
+/// Rows are sorted by the first time column of the table, then by id; each table is read from one snapshot.
+/// The suffix of FILE selects the format; .ndjson.gz and .csv.gz are gzipped. A file is renamed to FILE once
+/// it is complete, and only its owner can read it.
 ///
-/// A directory gets a file a table, or with --by-day <table>/date=2026-04-15/part-0.parquet and so on: the
-/// layout of Hive, of which programs read only the days they need. `netsky import` takes files and
-/// directories back.
+/// A directory gets one file per table, or with --by-day, one per day in the layout of Hive, such as
+/// <table>/date=2026-04-15/part-0.parquet, which lets programs read only the days they need.
+/// `netsky import` reads these files and directories.
 ///
 /// Times are timestamps with a time zone in Arrow and Parquet, to the nanosecond, and RFC 3339 in NDJSON
 /// and CSV.
@@ -50,24 +50,24 @@ Examples:
   duckdb -c \"SELECT date, count(*) FROM read_parquet('lake/messages/**/*.parquet') GROUP BY ALL\""
 )]
 pub struct ExportArgs {
-    /// The table; or, without FILE, a directory for all tables, which is made
+    /// The table; or, without FILE, a directory for all tables, which is created
     #[arg(value_name = "TABLE|DIR")]
     pub target: OsString,
-    /// The file to make, or with --by-day the directory; - is standard output
+    /// The file to create, or with --by-day the directory; - is standard output
     pub file: Option<PathBuf>,
-    /// The format, where no suffix tells it [default: parquet; on standard output, ndjson]
+    /// The format, if no suffix selects it [default: parquet; on standard output, ndjson]
     #[arg(long, value_enum)]
     pub format: Option<TableFormat>,
-    /// Only rows of this moment and later: a time (RFC 3339), a date, or an age such as 7d
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    /// Only rows at or after a time (RFC 3339), a date (midnight UTC), or an age such as 7d
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
-    /// Only rows of before this moment
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    /// Only rows before a time, a date, or an age
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub until: Option<DateTime<Utc>>,
-    /// One file a day in UTC, in directories named for it
+    /// Write one file per day (UTC), in a directory named after the day
     #[arg(long)]
     pub by_day: bool,
-    /// Replace files that exist, and with --by-day remove those of days that have no rows any more
+    /// Replace existing files; with --by-day, remove the files of days that have no rows any more
     #[arg(long)]
     pub force: bool,
 }
@@ -105,7 +105,7 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
     if args.file.is_none() {
         for table in db.unknown_tables()? {
             output::warn(format_args!(
-                "left out {0}, {1}, since its columns are not known: netsky export {0} FILE.ndjson",
+                "skipped {0}, {1}, because its columns are unknown; use netsky export {0} FILE.ndjson",
                 table.name,
                 output::counted(table.rows, "row")
             ));
@@ -169,8 +169,8 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
     let Some(file) = &args.file else {
         if TABLES.iter().any(|table| table.name() == args.target) {
             return Err(Failure::input(format!(
-                "name the file that {0} goes to: netsky export {0} {0}.parquet, or - for standard \
-                 output; a directory of that name for all tables is ./{0}",
+                "no file for table '{0}'; use netsky export {0} {0}.parquet, or - for standard output; to \
+                 export all tables to a directory of that name, use ./{0}",
                 args.target.display()
             )));
         }
@@ -179,7 +179,7 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
     let table = Table::find(&args.target.to_string_lossy(), TABLES)?;
     if args.by_day {
         if file.as_os_str() == "-" {
-            return Err(Failure::input("--by-day makes files, so name a directory for them"));
+            return Err(Failure::input("--by-day writes files; name a directory for them"));
         }
         return Ok(vec![by_day(args, table, file)]);
     }
@@ -195,7 +195,7 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
         (None, Some(named)) => named,
         (None, None) => {
             return Err(Failure::input(format!(
-                "{} has no suffix that tells a format: {}; or give --format",
+                "the suffix of {} does not select a format; use {}, or --format",
                 file.display(),
                 FileFormat::SUFFIXES
             )));
@@ -207,7 +207,7 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
 fn exports_to_dir(args: &ExportArgs, dir: &Path) -> Result<Vec<Export>, Failure> {
     if dir.as_os_str() == "-" || FileFormat::of(dir).is_some() {
         return Err(Failure::input(format!(
-            "name the table that goes to {0}, as in netsky export messages {0}",
+            "no table for {0}; name it, as in netsky export messages {0}",
             dir.display()
         )));
     }
@@ -271,7 +271,7 @@ impl Export {
             }
         }
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
-        files.into_iter().try_for_each(Whole::place)?;
+        files.into_iter().try_for_each(FinishedFile::rename)?;
         let removed = match &self.place {
             Place::Days(dir) if args.force => self.remove_days(dir, &days_written, args)?,
             _ => 0,
@@ -286,7 +286,7 @@ impl Export {
         };
         let removed = match removed {
             0 => String::new(),
-            days => format!(", and {} gone that had none left", output::counted(days, "file")),
+            days => format!("; removed {} of days without rows", output::counted(days, "file")),
         };
         output::print_line(&format!("{name}: {rows} to {place}, {}{removed}", HumanBytes(bytes)))
     }
@@ -333,7 +333,7 @@ impl Export {
         batches: B,
         path: &Path,
         replaces: bool,
-    ) -> Result<Whole, Failure>
+    ) -> Result<FinishedFile, Failure>
     where
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
@@ -342,7 +342,7 @@ impl Export {
                 Failure::input(format!("cannot write {}: {error}", path.display()))
             })?;
         }
-        let mut file = Destination::create_private(path, replaces)?;
+        let mut file = AtomicFile::create_private(path, replaces)?;
         self.write(schema, batches, &mut file).map_err(|failure| failure.about(path.display()))?;
         file.close()
     }

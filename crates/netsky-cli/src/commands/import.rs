@@ -15,14 +15,14 @@ use crate::store::StoreArgs;
 
 /// Import rows from NDJSON, CSV, Arrow or Parquet
 ///
-/// NDJSON and CSV may be gzipped. What a file is, its content tells. Its columns are the table's, in any
-/// order; those that may be null can be left out. In CSV, nothing between commas is null, and "" a text
-/// without characters. A file is imported whole or, if a row is none of the table, not at all; and so is a
-/// directory of files by day, as `netsky export --by-day` writes it.
+/// The format is detected from the content; NDJSON and CSV can be gzipped. The columns are those of the
+/// table, in any order, and nullable columns can be omitted. In CSV, an empty field is NULL, and "" is an
+/// empty string. A file is imported completely, or not at all if any row does not fit the table; so is a
+/// directory of files by day, as written by `netsky export --by-day`.
 ///
-/// Rows get fresh ids: in the order of the ids in the file, where each row has one of its own, else in
-/// the order of the rows. So what was exported comes back in the order in which it was recorded, and with
-/// the same ids if the table was empty and the ids had no gaps. Times are kept to the millisecond.
+/// Rows get new ids: in the order of the ids in the file if each row has a different one, else in the
+/// order of the rows. So an export is imported in the order in which it was recorded, and with the same
+/// ids if the table was empty and the ids had no gaps. Times are kept to the millisecond.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -34,13 +34,13 @@ Examples:
   netsky import backup/            # every <table>.ndjson, .csv, .arrow, .parquet in the directory"
 )]
 pub struct ImportArgs {
-    /// The table; or, without files, a file named <table>.<suffix> or a directory of such
+    /// The table; or, without FILE, a file named <table>.<suffix> or a directory of such files
     #[arg(value_name = "TABLE|FILE|DIR")]
     pub target: OsString,
     /// The files, or directories of files by day; - is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Leave out the lines that are no rows of the table, and count them
+    /// Skip lines that do not fit the table, and count them
     #[arg(long)]
     pub skip_invalid: bool,
 }
@@ -73,8 +73,8 @@ fn imports(args: &ImportArgs) -> Result<Vec<Import>, Failure> {
     match table_of(path) {
         Some(table) if path.is_file() => Ok(vec![Import::new(table, path.to_owned())?]),
         _ => Err(Failure::input(format!(
-            "'{0}' is neither a directory nor a file named for a table; to import into the table of \
-             that name, list the files: netsky import {0} FILE..., or - for standard input",
+            "'{0}' is neither a directory nor a file named after a table; to import into table '{0}', list \
+             the files: netsky import {0} FILE..., or - for standard input",
             args.target.display()
         ))),
     }
@@ -92,8 +92,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
             && formats.clone().any(|format| Some(format) != formats.clone().next())
         {
             return Err(Failure::input(format!(
-                "{} and {} are both named for {name}; name the one that is meant: netsky import \
-                 {name} FILE",
+                "{} and {} are both named after {name}; choose one: netsky import {name} FILE",
                 first.display(),
                 last.display(),
                 name = table.name(),
@@ -108,7 +107,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
     }
     if imports.is_empty() {
         return Err(Failure::input(format!(
-            "no <table>.ndjson, .csv, .arrow or .parquet in {}, and no directory named for a table; \
+            "no <table>.ndjson, .csv, .arrow or .parquet in {}, and no directory named after a table; \
              `netsky tables` lists the tables",
             dir.display()
         )));
@@ -136,7 +135,7 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         if entry.file_type().map_err(unreadable)?.is_symlink() {
-            output::warn(format_args!("passed over {}, a symbolic link", entry.path().display()));
+            output::warn(format_args!("skipped {}, a symbolic link", entry.path().display()));
         } else {
             paths.push(entry.path());
         }
@@ -194,7 +193,7 @@ impl Import {
         let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
         let left_out = match skipped {
             0 => String::new(),
-            lines => format!(", {} left out", output::counted(lines, "invalid line")),
+            lines => format!(", skipped {}", output::counted(lines, "invalid line")),
         };
         let done = format!("{table}: {rows} from {path}{left_out}");
         output::print_done(&done, &done);

@@ -7,7 +7,7 @@ use clap_mangen::Man;
 
 use crate::failure::Failure;
 
-/// Print the manual page, or that of a command
+/// Print the manual page of netsky or of a command
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,14 +19,14 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
-/// `netsky` is the whole command line.
+/// `netsky` is the definition of the whole command line.
 pub fn run(args: &ManArgs, mut netsky: Command) -> Result<(), Failure> {
-    // Each gets its whole name and what all have.
+    // Gives each command its full name and the global options.
     netsky.build();
     let command = match &args.command {
         None => netsky,
         Some(name) => netsky.find_subcommand(name).cloned().ok_or_else(|| {
-            Failure::usage(format!("no command {name}; `netsky --help` lists them"))
+            Failure::usage(format!("no command named '{name}'; `netsky --help` lists them"))
         })?,
     };
     let mut page = Vec::new();

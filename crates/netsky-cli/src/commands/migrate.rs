@@ -4,11 +4,11 @@ use crate::failure::Failure;
 use crate::output::print_line;
 use crate::store::StoreArgs;
 
-/// Bring a store of an older netsky up to date
+/// Upgrade a store of an older netsky
 ///
-/// A store of netsky-db 0.1.6 is upgraded to the file format of today, which 0.1.6 cannot use, and the
-/// old file is kept beside it. record and import do the same by themselves; query and tables do not,
-/// since they change nothing.
+/// The command upgrades a store of netsky-db 0.1.6 to the current file format, which 0.1.6 cannot read,
+/// and keeps the old file beside it. Commands that write, such as record and import, upgrade the store
+/// automatically; commands that only read, such as query and tables, do not.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -19,7 +19,7 @@ Examples:
 )]
 pub struct MigrateArgs {}
 
-pub fn run(store: &StoreArgs) -> Result<(), Failure> {
+pub fn run(store: &StoreArgs, _: &MigrateArgs) -> Result<(), Failure> {
     let db = store.open_existing()?;
     print_line(&format!(
         "{} is up to date: schema version {}",

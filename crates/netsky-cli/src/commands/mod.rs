@@ -1,4 +1,4 @@
-//! The commands, each a file: its arguments, and what it does with a store.
+//! The commands, one file each: its arguments and its `run`.
 
 pub mod backup;
 pub mod check;

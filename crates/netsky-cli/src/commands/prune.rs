@@ -6,11 +6,11 @@ use crate::failure::Failure;
 use crate::output::{self, counted, print_line};
 use crate::store::StoreArgs;
 
-/// Delete rows that are older than a moment
+/// Delete rows older than a time
 ///
-/// A row is as old as its table's first time column says. The other rows keep their ids, and no id is
-/// given out again. Some thousands of rows go at a time, so that others can record in between. The file
-/// keeps its size, and new rows take the room; `netsky compact` makes it smaller.
+/// The age of a row is given by the first time column of its table. The other rows keep their ids, and
+/// ids are never reused. Rows are deleted a few thousand at a time, so that others can record in between.
+/// The file keeps its size and new rows reuse the space; `netsky compact` shrinks it.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -22,13 +22,13 @@ Examples:
   netsky prune --before 2026-04-15T23:00:00Z"
 )]
 pub struct PruneArgs {
-    /// A time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    /// A time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub before: DateTime<Utc>,
-    /// Delete from this table alone
+    /// Delete from this table only
     #[arg(long)]
     pub table: Option<String>,
-    /// Say how many rows would go, and delete none
+    /// Only count the rows that would be deleted
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -47,13 +47,13 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
         }
         if pruned.undated > 0 {
             output::warn(format_args!(
-                "{} of {name} without a readable time left as they are; `netsky check` names them",
+                "kept {} of {name} whose time cannot be read; `netsky check` lists them",
                 counted(pruned.undated, "row")
             ));
         }
     }
     print_line(&format!(
-        "{} from before {} {}",
+        "{} older than {} {}",
         counted(pruned.iter().map(|pruned| pruned.rows).sum(), "row"),
         args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true),
         if args.dry_run { "would be deleted" } else { "deleted" }

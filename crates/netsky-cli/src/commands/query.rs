@@ -18,16 +18,16 @@ use netsky_db::{Db, QueryOptions, QueryProgress, QueryStream, Value, internal};
 use crate::chart::{ChartKind, Picture};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::moment::moment;
 use crate::output::{self, Answer, Format, Shown, Summary};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
+use crate::time_or_age::parse_time_or_age;
 
 /// Run one SQL query and print its answer
 ///
-/// SQL only reads: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. A query sees the store as it was
-/// when it began. `netsky schema` lists tables and columns. JSON columns open with ->>, as in
-/// detail_json->>'elapsed_s', or with json_get_int(detail_json, 'elapsed_s') and its kin.
+/// SQL is read-only: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW. A query reads one snapshot of the
+/// store. `netsky schema` lists tables and columns. To read JSON columns, use ->>, as in
+/// detail_json->>'elapsed_s', or functions such as json_get_int(detail_json, 'elapsed_s').
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -40,7 +40,7 @@ Examples:
   echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
 )]
 pub struct QueryArgs {
-    /// The query; - or nothing reads it from standard input
+    /// The query; without it, or with -, the query is read from standard input
     pub sql: Option<String>,
     /// Read the query from a file
     #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
@@ -52,29 +52,29 @@ pub struct QueryArgs {
 /// What every command that runs a query takes: how to print its answer, and what it may use.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AnswerArgs {
-    /// How to print the answer [default: table, or what the name of --output says]
+    /// The output format [default: table, or the format of the suffix of --output]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// Draw the answer, by its columns
+    /// Draw the answer as a chart
     #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["format", "json", "all"])]
     pub chart: Option<ChartKind>,
     /// Write the answer to a file: .txt, .json, .ndjson, .jsonl, .csv, .tsv, .md, .arrow, .feather or
-    /// .parquet; or a plot of it: .svg or .png
+    /// .parquet; or plot it: .svg or .png
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Show every row on a terminal, not only the first 40
     #[arg(long, conflicts_with = "output")]
     pub all: bool,
-    /// Print one JSON object with the rows and what is known of them
+    /// Print one JSON object with the rows and their count
     #[arg(long, conflicts_with_all = ["format", "output", "all"])]
     pub json: bool,
-    /// End the query after so long, as in 30s or 5m
+    /// Cancel the query after this time, such as 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
-    /// Let the query hold so much, as in 64MiB; sorts and groups that need more use temporary files
+    /// Limit the memory of the query, such as 64MiB; sorts and aggregations that need more spill to disk
     #[arg(long, value_name = "SIZE")]
     pub memory_limit: Option<ByteSize>,
-    /// Leave out rows that cannot be decoded, and count them on standard error
+    /// Skip rows that cannot be decoded, and print their number on standard error
     #[arg(long)]
     pub skip_corrupt: bool,
 }
@@ -137,7 +137,7 @@ pub fn answer_with(
         0 => {}
         rows => {
             output::warn(format_args!(
-                "left out {}, which cannot be decoded",
+                "skipped {} that cannot be decoded",
                 output::counted(rows, "row")
             ));
         }
@@ -213,7 +213,7 @@ async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Resul
     for (parameter, ty) in parameters.iter_mut().zip(query.parameter_types()) {
         if let (Value::Text(text), Some(DataType::Timestamp(..))) = (&*parameter, ty)
             && humantime::parse_duration(text).is_ok()
-            && let Ok(time) = moment(text)
+            && let Ok(time) = parse_time_or_age(text)
         {
             *parameter = Value::Time(time);
         }
@@ -237,7 +237,7 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
         Some(sql) if sql != "-" => return Ok(sql.to_owned()),
         None if stdin().is_terminal() => {
             return Err(Failure::input(
-                "no query: give it as an argument, with --file, or on standard input",
+                "no query; pass it as an argument, with --file, or on standard input",
             ));
         }
         _ => {}

@@ -9,10 +9,10 @@ use crate::store::StoreArgs;
 /// Record one row and print its id
 ///
 /// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
-/// Nullable columns may be left out, and so may the time, which is then now. The id is given out by
-/// the store. When the command returns, the row is durable.
+/// You can omit nullable columns, and the time, which defaults to now. The store assigns the id. When
+/// the command returns, the row is durable.
 ///
-/// Other users of the machine can read the arguments of a command. Pass private rows on standard input.
+/// Other users of the machine can read the arguments of a command: pass private rows on standard input.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,

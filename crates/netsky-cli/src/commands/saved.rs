@@ -12,12 +12,12 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::store::StoreArgs;
 
-/// Run a query of your own, kept as ~/.netsky/queries/NAME.sql
+/// Run a saved query from ~/.netsky/queries/NAME.sql
 ///
-/// $1, $2 and so on in it stand for the parameters. A parameter is a value and never read as SQL; it is
-/// taken for the type of what it is compared with, so that ts_utc >= $1 takes a time, a date or an age such
-/// as 7d, and now() - $1::interval takes '7 days'. Without a name the queries are listed, each with its first line
-/// if that is a comment.
+/// The query can use the parameters $1, $2, ... A parameter is bound as a value and never parsed as SQL.
+/// Its type follows from the expression around it: ts_utc >= $1 takes a time, a date or an age such as 7d,
+/// and now() - $1::interval takes '7 days'. Without NAME, the command lists the saved queries with their
+/// first line if that is a comment.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -30,7 +30,7 @@ Examples:
 pub struct SavedArgs {
     /// The query's name
     pub name: Option<String>,
-    /// What $1, $2 and so on stand for
+    /// The values of $1, $2, ...
     #[arg(value_name = "PARAM", allow_negative_numbers = true)]
     pub parameters: Vec<String>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub fn run(store: &StoreArgs, args: &SavedArgs) -> Result<(), Failure> {
 
 fn read(dir: &Path, name: &str) -> Result<String, Failure> {
     let path = path(dir, name).ok_or_else(|| {
-        Failure::input(format!("'{name}' is no name of a query: it has letters, digits, - and _"))
+        Failure::input(format!("invalid query name '{name}': use letters, digits, '-' and '_'"))
     })?;
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unknown(dir, name)?),
@@ -56,7 +56,7 @@ fn read(dir: &Path, name: &str) -> Result<String, Failure> {
     }
 }
 
-/// Where the query lies. `None` if the name could lead elsewhere.
+/// The path of a query. `None` if the name could point outside the directory.
 fn path(dir: &Path, name: &str) -> Option<PathBuf> {
     let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
     (!name.is_empty() && name.chars().all(is_plain)).then(|| dir.join(format!("{name}.sql")))
@@ -66,7 +66,7 @@ fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
     let names = names(dir)?;
     let near = nearest(name, names.iter().map(String::as_str));
     let path = dir.join(format!("{name}.sql"));
-    let hint = format!("\n  to have it, write its SQL to {}", path.display());
+    let hint = format!("\n  to create it, write its SQL to {}", path.display());
     Ok(Failure::input(format!("no query named '{name}'{near}{hint}")))
 }
 
@@ -90,7 +90,7 @@ fn list(dir: &Path, format: Format) -> Result<(), Failure> {
     let names = names(dir)?;
     if names.is_empty() && format == Format::Table {
         output::warn(format_args!(
-            "no queries yet; write one to {}",
+            "no saved queries; write one to {}",
             dir.join("NAME.sql").display()
         ));
         return Ok(());

@@ -11,12 +11,11 @@ use crate::failure::Failure;
 use crate::output::{self, Format};
 use crate::store::StoreArgs;
 
-/// Show the sizes and the times of the store and its tables
+/// Show the sizes and time ranges of the store and its tables
 ///
-/// ROW_BYTES are those of the JSON and the ids, FILE_BYTES those of the pages they lie in. ZONES are the
-/// blocks of rows of which number and span of times are known without reading them. FIRST and LAST are
-/// the smallest and the largest time. The last line is that of the whole file, which has free pages
-/// besides.
+/// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them. ZONES counts the blocks
+/// whose row count and time range are stored. FIRST and LAST are the smallest and the largest time. The
+/// last line is the whole file, which also includes free pages.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -26,12 +25,12 @@ Examples:
   netsky stats --format csv"
 )]
 pub struct StatsArgs {
-    /// How to print the list
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// The line of the whole file stands after those of the tables. No table has such a name.
+/// The name of the line for the whole file, which is the last. No table can have this name.
 const WHOLE_FILE: &str = "(file)";
 
 pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {

@@ -12,9 +12,9 @@ use crate::store::StoreArgs;
 
 /// List the tables with their row counts
 ///
-/// FIRST and LAST are the times of the row recorded first and of the row recorded last. Tables that other
-/// programs have declared in the store come last. Their columns are not known here, so they cannot be
-/// queried; `netsky export TABLE FILE.ndjson` writes their rows as they are stored.
+/// FIRST and LAST are the times of the rows recorded first and last. Tables that other programs declared
+/// in the store are listed last. netsky does not know their columns, so it cannot query them;
+/// `netsky export TABLE FILE.ndjson` writes their rows as they are stored.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -24,15 +24,15 @@ Examples:
   netsky tables --format json"
 )]
 pub struct TablesArgs {
-    /// How to print the list
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// List the views: ready questions over the tables
+/// List the views, or print the SQL of one
 ///
-/// A view is queried as a table is; `netsky schema VIEW` describes its columns. With a name, what is to be
-/// known of the view and its SQL are printed, as a query of your own could begin.
+/// You query a view like a table; `netsky schema VIEW` describes its columns. With VIEW, the command prints
+/// the description and the SQL of the view, which can serve as the start of your own query.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -46,12 +46,12 @@ pub struct ViewsArgs {
     /// The view to print the SQL of
     #[arg(conflicts_with = "format")]
     pub view: Option<String>,
-    /// How to print the list
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// Describe the columns of a table or view, or those of all
+/// Describe the columns of one table or view, or of all
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -64,7 +64,7 @@ Examples:
 pub struct SchemaArgs {
     /// The table or view
     pub table: Option<String>,
-    /// How to print the description
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }

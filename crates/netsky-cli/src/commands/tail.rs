@@ -19,16 +19,16 @@ use crate::failure::Failure;
 use crate::output::{self, Answer, Format};
 use crate::store::StoreArgs;
 
-/// How long to wait before looking for new rows again.
+/// The interval between checks for new rows.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// So many new rows are held at once, if an import brings more.
+/// How many rows are in memory at once, for example while an import adds many.
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// Show the rows recorded last, and with -f those that come
+/// Show the last rows, and with -f new ones as they arrive
 ///
-/// On a terminal a row is a line, cut to its width; elsewhere it is a JSON object. Rows come in the order
-/// of recording. New ones are found by id, so that a table of any size is followed without reading it.
+/// On a terminal, a row is a line truncated to the width; elsewhere it is a JSON object. Rows are printed
+/// in the order of recording. New rows are found by id, which does not read the rest of the table.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -41,16 +41,16 @@ Examples:
 pub struct TailArgs {
     /// The table
     pub table: String,
-    /// How many of the last rows to show
+    /// The number of rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
     pub lines: u32,
-    /// Go on with the rows that this and other processes record, until interrupted
+    /// Keep printing rows as any process records them, until interrupted
     #[arg(long, short)]
     pub follow: bool,
-    /// Only rows that meet a condition
+    /// Only rows that satisfy a condition
     #[arg(long = "where", value_name = "SQL")]
     pub condition: Option<String>,
-    /// How to print the rows [default: lines on a terminal, else ndjson; -f takes ndjson alone]
+    /// The output format [default: lines on a terminal, else ndjson; -f allows only ndjson]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 }
@@ -58,11 +58,11 @@ pub struct TailArgs {
 pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
     if args.follow && args.format.is_some_and(|format| format != Format::Ndjson) {
         return Err(Failure::usage(
-            "what is followed has no end, so that -f prints lines or ndjson",
+            "-f prints lines or ndjson, because the other formats need the end of the rows",
         ));
     }
     if let Some(condition) = &args.condition {
-        // Else it could leave the query around it, and give rows past the ids that are asked for.
+        // Otherwise it could close the subquery and return rows outside the range of ids.
         check_condition(condition).map_err(|error| Failure::from(error).about("--where"))?;
     }
     let db = store.open_read_only()?;
@@ -85,7 +85,7 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
 
 fn find_table(db: &Db, name: &str) -> Result<&'static Table, Failure> {
     db.find_table(name).map_err(|error| match View::find(name) {
-        Ok(_) => Failure::input(format!("{name} is a view; rows are recorded into tables alone")),
+        Ok(_) => Failure::input(format!("{name} is a view; tail shows only tables")),
         Err(_) => error.into(),
     })
 }
@@ -97,15 +97,15 @@ struct Tail<'a> {
 }
 
 impl Tail<'_> {
-    /// It is known without a scan.
+    /// DataFusion gets it from the statistics, without a scan.
     fn last_id(&self) -> Result<i64, Failure> {
         let newest = rows(&self.db, &format!("SELECT max(id) FROM {}", self.table.name()), &[])?;
         let newest = newest.column(0).as_primitive::<Int64Type>();
         Ok(if newest.is_valid(0) { newest.value(0) } else { 0 })
     }
 
-    /// The rows after one id and up to another that meet the condition, in their order; the last ones, if
-    /// they are limited.
+    /// The rows with ids in `after + 1..=to` that satisfy the condition, in order; with a limit, the last
+    /// ones.
     fn rows(&self, after: i64, to: i64, limit: Option<u32>) -> Result<RecordBatch, Failure> {
         let table = self.table.name();
         let mut sql =
@@ -137,7 +137,7 @@ impl Tail<'_> {
     }
 }
 
-/// Prints each row as a line of the terminal's width: the id, the time, and the other values by name.
+/// Prints each row as a line truncated to the terminal: the id, the time, and the other values by name.
 fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
     let terminal = Term::stdout();
     let width = usize::from(terminal.size().1);
@@ -154,7 +154,7 @@ fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
             if rows.column(index).is_null(row) {
                 continue;
             }
-            // Line breaks would not stay in the line.
+            // Line breaks in a value would break the line.
             let value = column.value(row).to_string().replace(char::is_control, " ");
             let value = output::visible(&value);
             let _ = match index {

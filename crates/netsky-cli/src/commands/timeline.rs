@@ -13,8 +13,8 @@ use crate::store::StoreArgs;
 
 /// Show what an agent did and what happened to it, newest last
 ///
-/// These are the last rows of the view v_timeline, over all tables that name an agent. ID is that of the
-/// row with the whole of an event; JSON and CSV name its table, and have the time to the millisecond.
+/// The events are the last rows of the view v_timeline, which covers all tables with an agent column. ID
+/// identifies the row of an event; JSON and CSV also have its table, and the time to the millisecond.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -26,13 +26,13 @@ Examples:
 pub struct TimelineArgs {
     /// The agent
     pub agent: String,
-    /// Events since a time (RFC 3339), a date (its beginning in UTC), or an age: 90s, 15m, 6h, 7d, 4w
-    #[arg(long, value_name = "TIME|AGE", value_parser = crate::moment::moment)]
+    /// Only events since a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
-    /// At most so many events, the newest
+    /// The maximum number of events; the newest are shown
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: u32,
-    /// How to print the events
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -63,7 +63,7 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     output::print_batch(args.format, events)?;
     if found == args.limit as usize && stdout().is_terminal() {
         output::warn(format_args!(
-            "there may be more; --limit {} shows as many again",
+            "there may be more events; --limit {} shows up to twice as many",
             2 * args.limit
         ));
     }

@@ -1,26 +1,26 @@
 //! `netsky top`
 
-mod troubles;
+mod issues;
 mod watch;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-
+use arrow::datatypes::{DataType, Field};
 use netsky_db::internal;
 
 use crate::failure::Failure;
-use crate::figures;
+use crate::human;
 use crate::output::{self, Answer, Format};
 use crate::store::StoreArgs;
 
-use troubles::{Trouble, Troubles};
+use issues::{Issue, Issues};
 
 /// Show what is open, stuck or silent now, worst first
 ///
-/// Crash loops of the last hour; calls of tools without an end for 10 minutes, and clones for an hour;
-/// sources of ticks that have been silent for 5 minutes; open sessions. Of each kind the table has the
-/// first few and says how many more there are; the other formats have all.
+/// The list has crash loops of the last hour, tool calls that have run for at least 10 minutes, clones that
+/// have run for at least an hour, sources without a tick for 5 minutes, and open sessions. The table shows the
+/// first 5 of each kind and counts the others; the other formats include all.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -31,15 +31,15 @@ Examples:
   netsky top --format json"
 )]
 pub struct TopArgs {
-    /// Look again every 2 seconds, until q or Ctrl-C
+    /// Refresh every 2 seconds, until q or Ctrl-C
     #[arg(long, short, conflicts_with = "format")]
     pub watch: bool,
-    /// How to print the list
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// So many of each kind stand in a table.
+/// How many of each kind the table shows.
 const SHOWN_OF_A_KIND: usize = 5;
 
 pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
@@ -47,9 +47,9 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     if args.watch {
         return watch::run(&db, list);
     }
-    let mut troubles = Troubles::default();
-    troubles.look(&db)?;
-    let now = troubles.now(internal::now());
+    let mut issues = Issues::default();
+    issues.look(&db)?;
+    let now = issues.now(internal::now());
     match args.format {
         Format::Table if now.is_empty() => output::print_line(WELL),
         Format::Table | Format::Markdown => output::print_batch(args.format, readable(&now)?),
@@ -58,8 +58,8 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
 }
 
 /// The list as text.
-fn list(troubles: &Troubles) -> Result<String, Failure> {
-    let now = troubles.now(internal::now());
+fn list(issues: &Issues) -> Result<String, Failure> {
+    let now = issues.now(internal::now());
     if now.is_empty() {
         return Ok(WELL.to_owned());
     }
@@ -72,38 +72,38 @@ fn list(troubles: &Troubles) -> Result<String, Failure> {
 
 const WELL: &str = "All is well: nothing is open, stuck or silent.";
 
-/// The first of each kind, as people read them.
-fn readable(troubles: &[Trouble]) -> Result<RecordBatch, Failure> {
+/// The first issues of each kind, formatted for people.
+fn readable(issues: &[Issue]) -> Result<RecordBatch, Failure> {
     let mut lines: Vec<[String; 5]> = Vec::new();
-    for kind in troubles.chunk_by(|one, next| one.kind == next.kind) {
-        for trouble in kind.iter().take(SHOWN_OF_A_KIND) {
+    for kind in issues.chunk_by(|one, next| one.kind == next.kind) {
+        for issue in kind.iter().take(SHOWN_OF_A_KIND) {
             lines.push([
-                trouble.kind.name().to_owned(),
-                figures::duration(trouble.age_ms),
-                cut(&trouble.who, 24),
-                cut(&trouble.what, 32),
-                trouble.since.format("%Y-%m-%d %H:%M").to_string(),
+                issue.kind.name().to_owned(),
+                human::duration(issue.age_ms),
+                cut(&issue.who, 24),
+                cut(&issue.what, 32),
+                issue.since.format("%Y-%m-%d %H:%M").to_string(),
             ]);
         }
         if let more @ 1.. = kind.len().saturating_sub(SHOWN_OF_A_KIND) {
-            let more = figures::count(i64::try_from(more).unwrap_or(i64::MAX));
+            let more = human::count(i64::try_from(more).unwrap_or(i64::MAX));
             let state = kind[0].kind.name().to_owned();
             let [age, what, since] = [const { String::new() }; 3];
             lines.push([state, age, format!("and {more} more"), what, since]);
         }
     }
-    let text = |index: usize| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(lines.iter().map(|line| &line[index])))
+    let text = |name: &str, index: usize| -> (Field, ArrayRef) {
+        let texts = StringArray::from_iter_values(lines.iter().map(|line| &line[index]));
+        (Field::new(name, DataType::Utf8, false), Arc::new(texts))
     };
     let ages = lines.iter().map(|line| Some(line[1].clone())).collect();
-    let columns = [
-        ("state", text(0)),
-        ("for", figures::column(ages)),
-        ("who", text(2)),
-        ("what", text(3)),
-        ("since (UTC)", text(4)),
-    ];
-    Ok(RecordBatch::try_from_iter(columns)?)
+    Ok(human::batch(vec![
+        text("state", 0),
+        human::column("for", ages),
+        text("who", 2),
+        text("what", 3),
+        text("since (UTC)", 4),
+    ])?)
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -111,17 +111,17 @@ fn cut(text: &str, width: usize) -> String {
     console::truncate_str(&text, width, "…").into_owned()
 }
 
-fn all(troubles: &[Trouble]) -> Result<RecordBatch, Failure> {
-    let texts = |cell: fn(&Trouble) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(troubles.iter().map(cell)))
+fn all(issues: &[Issue]) -> Result<RecordBatch, Failure> {
+    let texts = |cell: fn(&Issue) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(issues.iter().map(cell)))
     };
-    let since = troubles.iter().map(|trouble| trouble.since.timestamp_nanos_opt());
+    let since = issues.iter().map(|issue| issue.since.timestamp_nanos_opt());
     let since = since.collect::<TimestampNanosecondArray>().with_timezone("UTC");
-    let ages = troubles.iter().map(|trouble| trouble.age_ms);
+    let ages = issues.iter().map(|issue| issue.age_ms);
     let columns: [(&str, ArrayRef); 5] = [
-        ("state", texts(|trouble| trouble.kind.name())),
-        ("who", texts(|trouble| &trouble.who)),
-        ("what", texts(|trouble| &trouble.what)),
+        ("state", texts(|issue| issue.kind.name())),
+        ("who", texts(|issue| &issue.who)),
+        ("what", texts(|issue| &issue.what)),
         ("age_ms", Arc::new(Int64Array::from_iter_values(ages))),
         ("since", Arc::new(since)),
     ];

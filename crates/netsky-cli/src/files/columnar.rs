@@ -30,7 +30,7 @@ use parquet::file::properties::WriterProperties;
 use netsky_db::internal;
 
 use crate::failure::Failure;
-use crate::values::Reader;
+use crate::values::ValueStyle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columnar {
@@ -147,8 +147,8 @@ where
             let bytes = text_bytes(&piece);
             if i32::try_from(bytes).is_err() {
                 return Err(Failure::input(format!(
-                    "a row has {} MiB of text, and such files have room for 2,047; as NDJSON or CSV \
-                     it can be written",
+                    "a row has {} MiB of text, but this format allows 2,047; write NDJSON or CSV \
+                     instead",
                     bytes >> 20
                 )));
             }
@@ -196,7 +196,7 @@ fn in_file(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, Failu
 }
 
 fn texts(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let formatter = Reader::Program.formatter(column)?;
+    let formatter = ValueStyle::Exact.formatter(column)?;
     // Those of a union are its members'.
     let nulls = column.logical_nulls();
     let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
@@ -368,7 +368,7 @@ impl Messages {
 }
 
 fn ends_too_early() -> ArrowError {
-    ArrowError::ParseError("it ends too early".to_owned())
+    ArrowError::ParseError("unexpected end of file".to_owned())
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ impl<R: BufRead> Records<R> {
                 (State::Start, Some(b'"')) => (state, was_quoted) = (State::Quoted, true),
                 (State::Quoted, Some(b'"')) => state = State::AfterQuote,
                 (State::Quoted, None) => {
-                    return malformed(line, "a quote does not end".to_owned());
+                    return malformed(line, "unterminated quote".to_owned());
                 }
                 (State::Quoted, Some(byte)) => cell.push(byte),
                 (State::AfterQuote, Some(b'"')) => {
@@ -139,7 +139,7 @@ impl<R: BufRead> Records<R> {
                 // Of the line's end, where that is CR LF.
                 (_, Some(b'\r')) if self.at_line_feed() => {}
                 (State::AfterQuote, Some(_)) => {
-                    let reason = "something follows a quote that ended";
+                    let reason = "text after a closing quote";
                     return malformed(line, reason.to_owned());
                 }
                 (State::Start | State::Plain, Some(byte)) => {
@@ -223,9 +223,9 @@ mod tests {
     #[test]
     fn what_is_no_record_is_refused_by_line() {
         for (text, line, said) in [
-            ("a,b\n\"c", 2, "does not end"),
-            ("a,\"b\nc\"\nd,\"e\"f\n", 3, "follows a quote"),
-            ("a,b\nc,\"\n", 2, "does not end"),
+            ("a,b\n\"c", 2, "unterminated quote"),
+            ("a,\"b\nc\"\nd,\"e\"f\n", 3, "after a closing quote"),
+            ("a,b\nc,\"\n", 2, "unterminated quote"),
         ] {
             let (found, reason) = read(text).unwrap_err();
             assert!(found == line && reason.contains(said), "{text:?}: {found}: {reason}");

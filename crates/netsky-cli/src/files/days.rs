@@ -1,4 +1,4 @@
-//! Rows that are sorted by time, day by day.
+//! Splits rows that are sorted by time into days.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
@@ -7,7 +7,7 @@ use netsky_db::{Result, Table};
 
 use crate::failure::Failure;
 
-/// Batches, and what is left of the one that the days so far had a part of.
+/// The batches, with the rest of the batch that the last day ended in.
 pub struct Days<B> {
     batches: B,
     rest: Option<RecordBatch>,
@@ -19,7 +19,7 @@ impl<B: Iterator<Item = Result<RecordBatch>>> Days<B> {
         Self { batches, rest: None, time: table.time_column().map(|column| column.name) }
     }
 
-    /// The day (in UTC) of the next row; `None` if there are no more.
+    /// The day (UTC) of the next row; `None` at the end.
     pub fn next_day(&mut self) -> Result<Option<NaiveDate>, Failure> {
         while self.rest.as_ref().is_none_or(|rest| rest.num_rows() == 0) {
             match self.batches.next() {
@@ -28,10 +28,10 @@ impl<B: Iterator<Item = Result<RecordBatch>>> Days<B> {
             }
         }
         let first = self.rest.as_ref().and_then(|rest| self.day_of(rest, 0));
-        first.map(Some).ok_or_else(|| Failure::input("the table has no time to tell days by"))
+        first.map(Some).ok_or_else(|| Failure::input("the table has no time column for --by-day"))
     }
 
-    /// The rows of the day, which is the next.
+    /// The rows of a day, which must be the next one.
     pub fn of(&mut self, day: NaiveDate) -> impl Iterator<Item = Result<RecordBatch>> + use<'_, B> {
         std::iter::from_fn(move || self.next_of(day).transpose())
     }
@@ -52,7 +52,7 @@ impl<B: Iterator<Item = Result<RecordBatch>>> Days<B> {
         Ok((end > 0 || rows == 0).then(|| batch.slice(0, end)))
     }
 
-    /// How many rows at the batch's beginning are of the day.
+    /// How many rows at the start of the batch are from the day.
     fn end_of(&self, day: NaiveDate, batch: &RecordBatch) -> usize {
         let (mut low, mut high) = (0, batch.num_rows());
         while low < high {

@@ -8,17 +8,17 @@ use crate::output::Format;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
+    /// Comma-separated values with a header; NULL is an empty field, and an empty string is ""
     Csv,
-    /// An Arrow IPC file; on standard output, an Arrow IPC stream
+    /// Arrow IPC: the file format; on standard output, the stream format
     Arrow,
     /// Parquet, compressed with zstd
     Parquet,
 }
 
-/// What a file's name says of its content.
+/// The format and compression that the name of a file selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileFormat {
     pub format: TableFormat,
@@ -26,7 +26,7 @@ pub struct FileFormat {
 }
 
 impl FileFormat {
-    /// The suffixes that are known, as they are named to people.
+    /// The known suffixes, for messages.
     pub const SUFFIXES: &str = ".ndjson, .csv, .arrow, .parquet, .ndjson.gz or .csv.gz";
 
     pub fn of(path: &Path) -> Option<Self> {
@@ -47,7 +47,7 @@ impl FileFormat {
 }
 
 impl TableFormat {
-    /// The format that answers have on standard output.
+    /// The format of the same name for answers on standard output.
     pub fn printed(self) -> Format {
         match self {
             Self::Ndjson => Format::Ndjson,

@@ -217,27 +217,27 @@ fn check_header(table: &Table, header: &[String]) -> Result<(), String> {
     let names = || table.columns().iter().map(|column| column.name);
     let columns = || names().collect::<Vec<_>>().join(", ");
     if header.is_empty() {
-        return Err(format!("it has no header; the columns of {} are {}", table.name(), columns()));
+        return Err(format!("no header; the columns of {} are {}", table.name(), columns()));
     }
     if header.iter().any(|name| name.contains('\r')) {
-        return Err("its lines end with CR alone; have them end with LF or CR LF".to_owned());
+        return Err("lines end with CR only; they must end with LF or CR LF".to_owned());
     }
     for (index, name) in header.iter().enumerate() {
         if name != "id" && !names().any(|column| column == name) {
             let table = table.name();
             return Err(format!(
-                "its header names '{name}', which is no column of {table}; they are {}",
+                "the header names '{name}', which is not a column of {table}; the columns are {}",
                 columns()
             ));
         }
         if header.iter().take(index).any(|before| before == name) {
-            return Err(format!("its header names {name} twice"));
+            return Err(format!("the header names {name} twice"));
         }
     }
     let missing = table.columns().iter().filter(|column| !column.nullable);
     let missing = missing.map(|column| column.name).find(|name| !header.iter().any(|n| n == name));
     match missing {
-        Some(name) => Err(format!("its header lacks {name}, which every row must have")),
+        Some(name) => Err(format!("the header lacks {name}, which is required")),
         None => Ok(()),
     }
 }

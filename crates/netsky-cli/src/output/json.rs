@@ -1,4 +1,4 @@
-//! JSON: an array of objects, or an object a line.
+//! JSON: one array of objects, or one object per line.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 
 use crate::failure::Failure;
 use crate::output::{Answer, Batches};
-use crate::values::Reader;
+use crate::values::ValueStyle;
 
 pub fn write<F: JsonFormat>(
     answer: Answer<impl Batches>,
@@ -33,8 +33,8 @@ pub fn write<F: JsonFormat>(
     Ok(write!(out, "{end}")?)
 }
 
-/// Of columns with equal names, as a join can give, the later get a number, since an object with a key
-/// twice loses one of them in most readers.
+/// Numbers the repeated names that a join can return, because most readers keep only one of two equal
+/// keys.
 pub fn with_unique_names(schema: &Schema) -> Schema {
     let mut taken = HashSet::new();
     let unique = |field: &Arc<Field>| {
@@ -49,7 +49,7 @@ pub fn with_unique_names(schema: &Schema) -> Schema {
     Schema::new(schema.fields().iter().map(unique).collect::<Vec<_>>())
 }
 
-/// The batch with the names of a schema.
+/// The batch with the column names of a schema.
 fn renamed(batch: &RecordBatch, names: &Schema) -> Result<RecordBatch, Failure> {
     let schema = batch.schema();
     let fields = schema.fields().iter().zip(names.fields());
@@ -60,7 +60,7 @@ fn renamed(batch: &RecordBatch, names: &Schema) -> Result<RecordBatch, Failure> 
     Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
-/// The types that Arrow's writer has no JSON for, also inside lists and structs.
+/// Encodes the types for which Arrow's writer has no JSON, including those inside lists and structs.
 #[derive(Debug)]
 struct Encoders;
 
@@ -73,7 +73,7 @@ impl EncoderFactory for Encoders {
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let ours: Box<dyn Encoder + 'a> = match array.data_type() {
             DataType::Duration(_) | DataType::Interval(_) => {
-                Box::new(Texts(Reader::Program.formatter(array)?))
+                Box::new(Texts(ValueStyle::Exact.formatter(array)?))
             }
             DataType::Union(..) => Box::new(Members::new(array.as_union(), options)?),
             DataType::Utf8
@@ -90,7 +90,7 @@ impl EncoderFactory for Encoders {
     }
 }
 
-/// Values as strings.
+/// Values as JSON strings.
 struct Texts<'a>(ArrayFormatter<'a>);
 
 impl Encoder for Texts<'_> {
@@ -99,13 +99,13 @@ impl Encoder for Texts<'_> {
     }
 }
 
-/// Texts that are JSON.
+/// Strings that contain JSON.
 struct Written<'a>(&'a dyn Array);
 
 impl Encoder for Written<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         let text = self.0.as_string::<i32>().value(row);
-        // Others than we may have written it, in more than a line.
+        // Other programs may have stored it with line breaks.
         match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => {
                 out.extend(text.bytes().map(|b| if b.is_ascii_whitespace() { b' ' } else { b }))
@@ -119,10 +119,10 @@ fn push_string(text: &str, out: &mut Vec<u8>) {
     out.extend(serde_json::Value::from(text).to_string().into_bytes());
 }
 
-/// A union's values as those of the member that each is of.
+/// The values of a union, each encoded by its variant's encoder.
 struct Members<'a> {
     array: &'a UnionArray,
-    /// By the members' type ids, which are not negative.
+    /// Indexed by type id, which is never negative.
     encoders: Vec<Option<NullableEncoder<'a>>>,
 }
 

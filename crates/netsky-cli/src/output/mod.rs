@@ -1,7 +1,7 @@
-//! Answers in the formats that people and programs read.
+//! Writes answers in each format, to a terminal, a pipe or a file.
 
 mod answer;
-mod destination;
+mod atomic_file;
 mod json;
 mod pager;
 mod rows;
@@ -26,8 +26,9 @@ use indicatif::HumanCount;
 use crate::failure::Failure;
 use crate::files::columnar::{self, Columnar};
 
+pub use crate::human::counted;
 pub use answer::{Answer, Batches, Shown};
-pub use destination::{Destination, Whole, create_dir};
+pub use atomic_file::{AtomicFile, FinishedFile, create_dir};
 pub use summary::Summary;
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
@@ -39,28 +40,28 @@ use vertical::Vertical;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table, on a terminal as wide as that
+    /// A table; on a terminal, fitted to its width
     Table,
-    /// A line for each value
+    /// One line per value
     Vertical,
     /// One JSON array of objects
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
-    /// Comma-separated values with a header; nulls are empty, and texts without characters ""
+    /// Comma-separated values with a header; NULL is an empty field, and an empty string is ""
     Csv,
-    /// Tab-separated values with a header, a line for each row: \t, \n, \r and \\ in texts
+    /// Tab-separated values with a header, one line per row, with \t, \n, \r and \\ as escapes
     Tsv,
     /// A Markdown table
     Markdown,
-    /// Arrow IPC: a file with --output, else a stream
+    /// Arrow IPC: the file format with --output, else the stream format
     Arrow,
     /// Parquet, compressed with zstd
     Parquet,
 }
 
 impl Format {
-    /// How the names of files in each format end.
+    /// The suffixes of each format.
     const SUFFIXES: [(&str, Self); 10] = [
         ("txt", Self::Table),
         ("json", Self::Json),
@@ -74,14 +75,15 @@ impl Format {
         ("parquet", Self::Parquet),
     ];
 
-    /// The format that a file's name asks for.
+    /// The format that the suffix of a file selects.
     pub fn of_file(path: &Path) -> Result<Self, Failure> {
         let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let is_it = |(name, _): &&(&str, Self)| name.eq_ignore_ascii_case(suffix);
         Self::SUFFIXES.iter().find(is_it).map(|(_, format)| *format).ok_or_else(|| {
-            let names: Vec<String> = Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
+            let names: Vec<String> =
+                Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
             Failure::usage(format!(
-                "{} does not say which format it is to have\n  name it with --format, or end the name in {}",
+                "the suffix of {} does not select a format\n  use --format, or one of {}",
                 path.display(),
                 names.join(", ")
             ))
@@ -89,19 +91,19 @@ impl Format {
     }
 }
 
-/// On a terminal, a table of more rows is cut, unless all are asked for.
+/// How many rows a table on a terminal shows without `--all`.
 pub const ROWS_SHOWN: u64 = 40;
 
-/// So many rows decide how wide the columns of a longer table are.
+/// How many rows decide the column widths of a longer table.
 const ROWS_OF_LAYOUT: usize = 1_000;
 
-/// Prints a batch that a command put together by itself, all of it. There, nulls need no word.
+/// Prints all of a batch that a command built itself. Nulls are printed as empty text.
 pub fn print_batch(format: Format, batch: RecordBatch) -> Result<(), Failure> {
     let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
     show_with(format, answer, None, "").map(|_| ())
 }
 
-/// Prints text as it is, with its colours. What of it others wrote must be [`visible`].
+/// Prints text with its colours. Parts from outside must be [`visible()`].
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -112,8 +114,8 @@ pub fn print_line(line: &str) -> Result<(), Failure> {
     Ok(visible::print_line(line)?)
 }
 
-/// Prints what was done. If that cannot be printed it is done all the same, and must not be done again: it
-/// is said on standard error, and is no failure.
+/// Prints the result of something that is already done. If that fails, it is reported on standard error
+/// without failing the command, because the caller must not repeat it.
 pub fn print_done(line: &str, done: impl Display) {
     if let Err(failure) = print_line(line)
         && !failure.is_silent()
@@ -122,14 +124,8 @@ pub fn print_done(line: &str, done: impl Display) {
     }
 }
 
-/// So many of a thing, as in `1 row` and `12,500 rows`.
-pub fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
-}
-
-/// Prints an answer on standard output. If that is a terminal, a table fits on it, what is longer than
-/// it goes through a pager, and of a table or of rows below each other there are at most `max_rows`,
-/// with a line that says how many there would be.
+/// Prints an answer on standard output. On a terminal, a table fits its width, long output goes through a
+/// pager, and `table` and `vertical` print at most `max_rows` rows and a line with the total.
 pub fn show(
     format: Format,
     answer: Answer<impl Batches>,
@@ -167,7 +163,7 @@ fn show_with(
         }
         Format::Arrow | Format::Parquet => {
             return Err(Failure::usage(
-                "this format is not for a terminal; redirect the output, or name a file with --output",
+                "arrow and parquet cannot be printed on a terminal; redirect the output, or use --output FILE",
             ));
         }
         format => {
@@ -180,7 +176,7 @@ fn show_with(
         writeln!(
             out,
             "{}",
-            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows the others"))
+            table::dim(format!("{shown} of {rows}; --all, or .all in the shell, shows every row"))
         )?;
     }
     let paged = out.into_inner().map_err(|error| Failure::from(error.into_error()))?;
@@ -202,7 +198,7 @@ fn show_table(
         held += batch.num_rows();
         first.push(batch);
     }
-    // Plans are texts of many lines.
+    // A plan is text of many lines, which a table would truncate.
     let layout = match schema.column_with_name("plan") {
         Some(_) if schema.column_with_name("plan_type").is_some() => None,
         _ => Layout::fit(schema, &first, null, screen.columns)?,
@@ -227,7 +223,7 @@ fn show_table(
     Ok(())
 }
 
-/// As [`write`], and tells how many rows there were.
+/// As [`write()`], and returns the number of rows.
 pub fn write_counted(
     format: Format,
     answer: Answer<impl Batches>,
@@ -243,7 +239,7 @@ fn counting(batches: impl Batches, rows: &mut u64) -> impl Batches {
     batches.inspect(|batch| *rows += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64))
 }
 
-/// Prints what `write` writes on standard output, which may be a terminal.
+/// Prints what `write` writes on standard output, escaped if it is a terminal.
 pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::new(stdout());
     match stdout().is_terminal() {
@@ -253,7 +249,7 @@ pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result
     Ok(out.flush()?)
 }
 
-/// Prints an answer on standard output without a pager, since more may follow.
+/// Prints an answer on standard output without a pager, because more may follow.
 pub fn print_unpaged(format: Format, answer: Answer<impl Batches>) -> Result<(), Failure> {
     match stdout().is_terminal() {
         true => write(format, answer, Guarded::new(stdout())),
@@ -261,8 +257,7 @@ pub fn print_unpaged(format: Format, answer: Answer<impl Batches>) -> Result<(),
     }
 }
 
-/// Writes an answer as it is written where no terminal is. Only the table needs all of it before it
-/// can begin.
+/// Writes an answer for a file or pipe. Only the table needs all rows before it can start.
 pub fn write(
     format: Format,
     answer: Answer<impl Batches>,
@@ -280,7 +275,7 @@ pub fn write(
             }
             Ok(())
         }
-        // Lines end themselves; an array does not.
+        // NDJSON ends with a line break by itself, an array does not.
         Format::Json => json::write::<JsonArray>(answer, out, "\n"),
         Format::Ndjson => json::write::<LineDelimited>(answer, out, ""),
         Format::Csv => text::write_csv(answer, out),
@@ -299,13 +294,13 @@ fn write_columns(
     columnar::write(columnar, &json::with_unique_names(&answer.schema), answer.batches, out)
 }
 
-/// Writes an answer into a file, which has its name once it is whole.
+/// Writes an answer to a file, which is renamed when complete.
 pub fn write_file(
     format: Format,
     answer: Answer<impl Batches>,
     path: &Path,
 ) -> Result<Shown, Failure> {
-    let mut file = Destination::create(path)?;
+    let mut file = AtomicFile::create(path)?;
     let mut rows = 0;
     let batches = counting(answer.batches, &mut rows);
     let answer = Answer { schema: answer.schema, batches };

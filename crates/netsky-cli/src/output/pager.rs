@@ -1,4 +1,7 @@
-//! What is printed on a terminal, through a pager if it is longer than the screen.
+//! Prints to a terminal, through a pager if the text is longer than the screen.
+//!
+//! The `minus` crate would not be simpler: users set `$PAGER`, so another process and its signals have to
+//! be handled anyway.
 
 use std::env;
 use std::io::{self, Stdout, Write, stdout};
@@ -10,17 +13,17 @@ use crate::interrupt::{self, Lent};
 use crate::output::screen::Screen;
 use crate::terminal;
 
-/// What is longer than this is longer than any screen, even if it is one line.
+/// Longer text than this does not fit any screen, even if it is one line.
 const MAX_HELD: usize = 1 << 18;
 
-/// Standard output, where it is a terminal.
+/// Standard output on a terminal.
 pub struct Paged {
     screen: Screen,
     to: To,
 }
 
 enum To {
-    /// What has been printed so far, as long as it fits on the screen.
+    /// The text so far, as long as it fits on the screen.
     Held(Held),
     Screen(Stdout),
     Pager(Child, ChildStdin, Lent),
@@ -29,7 +32,7 @@ enum To {
 #[derive(Default)]
 struct Held {
     bytes: Vec<u8>,
-    /// Where the last line begins, and how many lines of the screen those before it take.
+    /// The byte where the last line starts, and how many lines of the screen the earlier ones take.
     last_line: usize,
     lines: usize,
 }
@@ -39,7 +42,7 @@ impl Paged {
         Self { screen, to: To::Held(Held::default()) }
     }
 
-    /// Shows what is held, and waits until the pager is left.
+    /// Prints what is held, and waits until the pager exits.
     pub fn finish(mut self) -> io::Result<()> {
         if let To::Held(held) = &mut self.to {
             stdout().lock().write_all(&held.bytes)?;
@@ -48,7 +51,7 @@ impl Paged {
         self.flush()
     }
 
-    /// Shows what has been held, in the pager if there is one.
+    /// Prints what is held, in the pager if there is one.
     fn let_go(&mut self) -> io::Result<()> {
         let To::Held(held) = &mut self.to else { return Ok(()) };
         let bytes = std::mem::take(&mut held.bytes);
@@ -76,7 +79,7 @@ impl Write for Paged {
             To::Held(held) => {
                 held.bytes.extend(bytes);
                 held.count_lines(self.screen.columns);
-                // The shell wants a line for its prompt.
+                // One line is left for the prompt of the shell.
                 if held.lines >= self.screen.lines || held.bytes.len() > MAX_HELD {
                     self.let_go()?;
                 }
@@ -97,7 +100,7 @@ impl Write for Paged {
 }
 
 impl Drop for Paged {
-    /// Whatever became of the answer, the terminal is the pager's until it is left.
+    /// Waits for the pager even after an error, because it owns the terminal until it exits.
     fn drop(&mut self) {
         if let To::Pager(mut pager, input, _lent) =
             std::mem::replace(&mut self.to, To::Held(Held::default()))
@@ -108,7 +111,7 @@ impl Drop for Paged {
     }
 }
 
-/// The pager, if one is wanted and there is one.
+/// Starts the pager, if one is configured and installed.
 fn start() -> Option<(Child, ChildStdin, Lent)> {
     let chosen = env::var("NETSKY_PAGER").or_else(|_| env::var("PAGER")).ok();
     let mut command = match chosen.as_deref().map(str::trim) {
@@ -118,7 +121,7 @@ fn start() -> Option<(Child, ChildStdin, Lent)> {
         None => Command::new("less"),
     };
     if env::var_os("LESS").is_none() {
-        // Colours pass, the answer stays on the screen afterwards, and one that fits is just printed.
+        // Keep colours, keep the answer on the screen afterwards, and exit at once if it fits.
         command.env("LESS", "FRX");
     }
     let remembered = terminal::remember("");

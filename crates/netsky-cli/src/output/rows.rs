@@ -1,4 +1,4 @@
-//! The first rows of an answer, and the number of all.
+//! The first rows of an answer, and the number of all rows.
 
 use arrow::array::RecordBatch;
 
@@ -16,8 +16,8 @@ impl<B: Batches> Rows<B> {
         Self { batches, max_rows: max_rows.unwrap_or(u64::MAX), shown: Shown::default() }
     }
 
-    /// The next rows to show. After the last of them the others are counted, so that it is known by
-    /// then whether the query fails.
+    /// The next rows to show. After the last of them, the remaining rows are read and counted, so an
+    /// error in them is still reported.
     pub fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
         for batch in &mut self.batches {
             let batch = batch?;

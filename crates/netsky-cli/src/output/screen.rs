@@ -1,10 +1,10 @@
-//! The terminal that standard output is.
+//! The size of the terminal.
 
 use std::env;
 
 use console::Term;
 
-/// How large it is.
+/// The size in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
     pub columns: usize,
@@ -12,13 +12,13 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// `None` if standard output is no terminal.
+    /// `None` if standard output is not a terminal.
     pub fn of_stdout() -> Option<Self> {
         let terminal = Term::stdout();
         if !terminal.is_term() {
             return None;
         }
-        // A terminal that was never told how large it is says 0.
+        // A terminal without a configured size reports 0.
         let (lines, columns) = terminal
             .size_checked()
             .filter(|&(lines, columns)| lines > 0 && columns > 0)

@@ -1,4 +1,6 @@
-//! A table that fits on a terminal: a line for each row, what is long cut, numbers to the right.
+//! A table that fits a terminal: one line per row, long text truncated, numbers aligned to the right.
+//!
+//! It is written by hand because comfy-table, which DataFusion uses, wraps or truncates numbers too.
 
 use std::io::Write;
 
@@ -8,35 +10,36 @@ use console::{Alignment, Style, pad_str, truncate_str};
 use unicode_width::UnicodeWidthStr;
 
 use crate::failure::Failure;
+use crate::human;
 use crate::output::visible::visible;
-use crate::values::{Reader, is_null};
+use crate::values::{ValueStyle, is_null};
 
-/// Between two columns.
+/// Between columns.
 const GAP: &str = "  ";
 
-/// A text or a name may be cut to so many columns of the screen, and no further.
+/// The minimum width of a truncated text or name.
 const MIN_TEXT: usize = 8;
 
-/// A name that is longer than the values below it takes so many lines.
+/// The maximum number of lines for a name that is wider than its column.
 const MAX_NAME_LINES: usize = 3;
 
-/// What a cell of the table says.
+/// The text of a cell.
 #[derive(Debug)]
 struct Cell {
     text: String,
     is_null: bool,
 }
 
-/// What a column holds, as far as its looks go.
+/// How a column is formatted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Can be cut.
+    /// Can be truncated.
     Text,
-    /// Half of a time is none.
+    /// Never truncated, because a part of a time is misleading.
     Whole,
-    /// As whole, and to the right.
+    /// Never truncated, aligned to the right.
     Number,
-    /// As a number, with the points below each other.
+    /// As a number, with aligned decimal points.
     Float,
 }
 
@@ -44,7 +47,7 @@ impl Kind {
     fn of(field: &Field) -> Self {
         match field.data_type() {
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Float,
-            ty if ty.is_numeric() => Self::Number,
+            ty if ty.is_numeric() || human::is_number(field) => Self::Number,
             DataType::Duration(_) | DataType::Interval(_) => Self::Number,
             ty if ty.is_temporal() || *ty == DataType::Boolean => Self::Whole,
             _ => Self::Text,
@@ -56,25 +59,25 @@ impl Kind {
 struct Column {
     name: String,
     kind: Kind,
-    /// How wide the longest value is.
+    /// The width of the longest value.
     values: usize,
-    /// How wide the column is.
+    /// The width of the column.
     width: usize,
-    /// Decimals, with the point.
+    /// The number of decimals, including the point.
     decimals: usize,
 }
 
-/// Where each column stands, which the first rows decide.
+/// The position and width of each column, which the first rows decide.
 #[derive(Debug)]
 pub struct Layout {
     columns: Vec<Column>,
     null: &'static str,
-    /// No cell is longer.
+    /// The maximum length of a cell.
     screen: usize,
 }
 
 impl Layout {
-    /// The layout for these rows and those like them; `None` if they do not fit side by side.
+    /// The layout for these rows and similar ones; `None` if they do not fit side by side.
     pub fn fit(
         schema: &Schema,
         rows: &[RecordBatch],
@@ -84,11 +87,6 @@ impl Layout {
         let columns = schema.fields().iter().map(|field| Column::new(field));
         let mut layout = Self { columns: columns.collect(), null, screen };
         let lines = layout.cells(rows)?;
-        for (at, column) in layout.columns.iter_mut().enumerate() {
-            if column.kind == Kind::Text && are_figures(lines.iter().map(|cells| &cells[at])) {
-                column.kind = Kind::Number;
-            }
-        }
         for cells in &lines {
             for (column, cell) in layout.columns.iter_mut().zip(cells) {
                 column.decimals = column.decimals.max(decimals(column.kind, &cell.text));
@@ -102,8 +100,8 @@ impl Layout {
         Ok(layout.set_widths().then_some(layout))
     }
 
-    /// Gives each column its width, and tells whether there is room for all. Names give way first,
-    /// then the longest texts.
+    /// Sets the width of each column, and returns whether all of them fit. Names are shortened first,
+    /// then the longest text.
     fn set_widths(&mut self) -> bool {
         let gaps = GAP.len() * self.columns.len().saturating_sub(1);
         let Some(room) = self.screen.checked_sub(gaps) else { return false };
@@ -121,7 +119,7 @@ impl Layout {
         let mut spare = room - total(fits);
         for column in &mut self.columns {
             column.width = column.needs(fits);
-            // What is left over is not a column of the screen for each text that is cut.
+            // The remaining space is less than one column of the screen per truncated text.
             let more = usize::from(spare > 0 && column.needs(too_long) > column.width);
             column.width += more;
             spare -= more;
@@ -139,7 +137,7 @@ impl Layout {
         let lines = names.iter().map(Vec::len).max().unwrap_or(0);
         for line in 0..lines {
             let parts = self.columns.iter().zip(&names).map(|(column, name)| {
-                // The last lines stand beside each other.
+                // Names are aligned at the bottom.
                 let part = (line + name.len()).checked_sub(lines).and_then(|at| name.get(at));
                 let part = column.aligned(part.map_or("", String::as_str));
                 Style::new().bold().apply_to(part).to_string()
@@ -167,7 +165,7 @@ impl Layout {
             let batch = netsky_db::times_as_text(batch)?;
             let columns = batch.columns().iter();
             let columns =
-                columns.map(|column| Ok((Reader::Person.formatter(column)?, is_null(column))));
+                columns.map(|column| Ok((ValueStyle::Human.formatter(column)?, is_null(column))));
             let columns = columns.collect::<Result<Vec<_>, Failure>>()?;
             for row in 0..batch.num_rows() {
                 let cells = columns.iter().map(|(formatter, is_null)| {
@@ -185,7 +183,7 @@ impl Layout {
 }
 
 impl Column {
-    /// The cell with blanks in place of decimals that others have.
+    /// The cell, padded to the number of decimals of the column.
     fn padded(&self, cell: &Cell) -> String {
         let blanks = match cell.is_null {
             true => 0,
@@ -199,7 +197,7 @@ impl Column {
         Self { name, kind: Kind::of(field), values: 0, width: 0, decimals: 0 }
     }
 
-    /// The width for texts of at most `longest_text`, and a name in several lines.
+    /// The width if text is truncated to `longest_text`, with the name on several lines.
     fn needs(&self, longest_text: usize) -> usize {
         let part = parts(&self.name).map(UnicodeWidthStr::width).max().unwrap_or(0);
         match self.kind {
@@ -208,7 +206,7 @@ impl Column {
         }
     }
 
-    /// The name in lines that are not too long.
+    /// The name, broken into lines that fit.
     fn name_lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for part in parts(&self.name) {
@@ -224,7 +222,7 @@ impl Column {
     fn value(&self, cell: &Cell) -> String {
         match self.kind {
             Kind::Text => self.aligned(&truncate_str(&cell.text, self.width, "…")),
-            // A number of a later row that does not fit stands out, but is whole.
+            // A number in a later row can be too wide for its column. It is printed in full anyway.
             _ => self.aligned(&self.padded(cell)),
         }
     }
@@ -236,25 +234,12 @@ impl Column {
     }
 }
 
-/// Whether texts are figures that a command has put below each other, as in `$1,234.56`.
-fn are_figures<'a>(cells: impl Iterator<Item = &'a Cell>) -> bool {
-    /// No figure is longer.
-    const MAX: usize = 24;
-    let texts: Vec<&str> =
-        cells.filter(|cell| !cell.is_null).map(|cell| cell.text.as_str()).collect();
-    let Some(first) = texts.first() else { return false };
-    let are_digits = |text: &&str| text.chars().all(|c| c.is_ascii_digit() || "$<-,.".contains(c));
-    first.len() <= MAX
-        && texts.iter().all(|text| text.len() == first.len())
-        && (texts.iter().any(|text| text.starts_with(' ')) || texts.iter().all(are_digits))
-}
-
-/// Where a name can be broken.
+/// The parts of a name between which it can be broken.
 fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split_inclusive(['_', '.', ' ', ',', '(', '/', '-'])
 }
 
-/// How long a float is from its point on.
+/// The length of a float's decimals, including the point.
 fn decimals(kind: Kind, text: &str) -> usize {
     match kind {
         Kind::Float => text.find('.').map_or(0, |point| text.len() - point),
@@ -262,22 +247,22 @@ fn decimals(kind: Kind, text: &str) -> usize {
     }
 }
 
-/// As much of a text as can be shown in a line of the screen, and a little more, so that it is known
-/// to be cut.
+/// The start of a text: as much as fits on the screen, and one column more, so that the rest is known to
+/// be truncated.
 fn beginning(text: &str, columns: usize) -> String {
-    // Few characters take no room on the screen.
+    // At least one in four characters has a width.
     let end = text.char_indices().nth(4 * columns).map_or(text.len(), |(end, _)| end);
     let text = visible(&text[..end]);
     truncate_str(&text, columns + 1, "…").into_owned()
 }
 
-/// One line of the table, without blanks at its end.
+/// Writes one line of the table, without trailing spaces.
 fn write_line(cells: impl Iterator<Item = String>, out: &mut impl Write) -> Result<(), Failure> {
     let line = cells.collect::<Vec<_>>().join(GAP);
     Ok(writeln!(out, "{}", line.trim_end())?)
 }
 
-/// What is not the answer itself stands back.
+/// Text beside the answer is dimmed.
 pub fn dim(text: impl std::fmt::Display) -> String {
     Style::new().dim().apply_to(text).to_string()
 }

@@ -1,4 +1,4 @@
-//! CSV, TSV and Markdown: rows as they come, a text for each value.
+//! CSV, TSV and Markdown: one text per value, row by row.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use crate::failure::Failure;
 use crate::files::csv;
 use crate::output::{Answer, Batches};
-use crate::values::{Reader, is_null};
+use crate::values::{ValueStyle, is_null};
 
 pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
     csv::write_record(names(&answer.schema).map(Some), &mut out)?;
@@ -21,7 +21,7 @@ pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<()
     Ok(out.flush()?)
 }
 
-/// A row is a line whatever its values are, so that `cut` and `awk` need know nothing of quotes.
+/// A row is always one line, so that `cut` and `awk` work without parsing quotes.
 pub fn write_tsv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
     let names: Vec<String> = names(&answer.schema).map(escaped_for_tsv).collect();
     writeln!(out, "{}", names.join("\t"))?;
@@ -70,7 +70,7 @@ fn names(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.fields().iter().map(|field| field.name().as_str())
 }
 
-/// A value as text.
+/// The text of a value.
 #[derive(Default)]
 struct Cell {
     text: String,
@@ -90,7 +90,7 @@ fn for_each_row(
 ) -> Result<(), Failure> {
     let batch = netsky_db::times_as_text(batch)?;
     let columns = batch.columns().iter();
-    let columns = columns.map(|column| Ok((Reader::Program.formatter(column)?, is_null(column))));
+    let columns = columns.map(|column| Ok((ValueStyle::Exact.formatter(column)?, is_null(column))));
     let columns = columns.collect::<Result<Vec<_>, Failure>>()?;
     let mut cells: Vec<Cell> = columns.iter().map(|_| Cell::default()).collect();
     for row in 0..batch.num_rows() {
@@ -98,7 +98,8 @@ fn for_each_row(
             cell.text.clear();
             cell.is_null = is_null(row);
             if !cell.is_null {
-                // Into a string, nothing fails; a value that has no text is told about in the text.
+                // Writing to a string cannot fail. A value that cannot be formatted contains the error as
+                // text.
                 let _ = write!(cell.text, "{}", formatter.value(row));
             }
         }

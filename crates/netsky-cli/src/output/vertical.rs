@@ -1,4 +1,4 @@
-//! A line for each value, for rows that are too wide for a table.
+//! One line per value, for rows that are too wide for a table.
 
 use std::io::Write;
 
@@ -9,24 +9,24 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::failure::Failure;
 use crate::output::table::dim;
 use crate::output::visible::visible;
-use crate::values::{Reader, is_null};
+use crate::values::{ValueStyle, is_null};
 
 /// Between a name and its value.
 const GAP: &str = "  ";
 
-/// The rule over a row is no longer, however wide the terminal is.
+/// The maximum width of the rule above a row.
 const MAX_RULE: usize = 60;
 
-/// Writes rows one after the other.
+/// Writes rows one below the other.
 #[derive(Debug)]
 pub struct Vertical {
-    /// With blanks up to where the values begin.
+    /// Padded to the same width.
     names: Vec<String>,
     null: &'static str,
-    /// The columns of the terminal, on which what is long, or of several lines, goes on below where
-    /// it began. Elsewhere a value is a line.
+    /// The width of the terminal, at which long values and values with line breaks continue on the next
+    /// line. `None` prints each value on one line.
     screen: Option<usize>,
-    /// How many rows have been written.
+    /// How many rows were written.
     written: u64,
 }
 
@@ -43,9 +43,9 @@ impl Vertical {
 
     pub fn write(&mut self, rows: &RecordBatch, out: &mut impl Write) -> Result<(), Failure> {
         let rows = netsky_db::times_as_text(rows)?;
-        let reader = if self.screen.is_some() { Reader::Person } else { Reader::Program };
+        let style = if self.screen.is_some() { ValueStyle::Human } else { ValueStyle::Exact };
         let columns = rows.columns().iter();
-        let columns = columns.map(|column| Ok((reader.formatter(column)?, is_null(column))));
+        let columns = columns.map(|column| Ok((style.formatter(column)?, is_null(column))));
         let columns = columns.collect::<Result<Vec<_>, Failure>>()?;
         for row in 0..rows.num_rows() {
             self.written += 1;
@@ -79,9 +79,9 @@ impl Vertical {
     }
 }
 
-/// The lines of a text, those that are too long in several.
+/// The lines of a text, with long lines wrapped.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    /// Where there is less room than this, a terminal breaks lines better.
+    /// With less space than this, the terminal's own line breaks look better.
     const MIN: usize = 10;
     let columns = if columns < MIN { usize::MAX } else { columns };
     let mut lines = Vec::new();
@@ -91,7 +91,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         for c in visible(&line.replace('\t', "    ")).chars() {
             let taken = c.width().unwrap_or(0);
             if width + taken > columns {
-                // At a blank, unless that is far back.
+                // At a space, unless that would leave more than half of the line empty.
                 let blank = part.rfind(' ').filter(|at| at + 1 > part.len() / 2);
                 let rest = blank.map_or(String::new(), |at| part.split_off(at + 1));
                 width = rest.width();

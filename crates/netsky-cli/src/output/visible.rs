@@ -1,11 +1,11 @@
-//! Text that a terminal shows and does not obey. Rows, file names and error messages hold what others
-//! wrote.
+//! Escapes characters that control a terminal. Rows, file names and error messages contain text from
+//! other programs.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write, stderr, stdout};
 
-/// Whether a terminal would obey the character, or show text in another order because of it.
+/// Whether the character controls a terminal, or changes the order in which text is shown.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -18,12 +18,12 @@ fn is_hidden_in_line(c: char) -> bool {
     !matches!(c, '\n' | '\t') && is_hidden(c)
 }
 
-/// The text with an escape for each character that a terminal would obey, line breaks and tabs included.
+/// The text with control characters escaped, including line breaks and tabs.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden)
 }
 
-/// As [`visible`], but line breaks and tabs stay.
+/// As [`visible`], but keeps line breaks and tabs.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden_in_line)
 }
@@ -42,18 +42,19 @@ fn escaped(text: &str, hidden: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Tells something on standard error, whether that is a terminal now or a file that is shown on one later.
+/// Prints a message on standard error. It is always escaped, because a file may be shown on a terminal
+/// later.
 pub fn warn(message: impl Display) {
     warn_plain(format_args!("netsky: {message}"));
 }
 
-/// As [`warn`], for lines that begin with something else.
+/// As [`warn`], without the prefix.
 pub fn warn_plain(message: impl Display) {
-    // If nobody reads it, that is no reason to fail.
+    // A closed standard error is no reason to fail.
     let _ = writeln!(stderr().lock(), "{}", visible_lines(&message.to_string()));
 }
 
-/// Prints a line on standard output, which may be a terminal.
+/// Prints a line on standard output, escaped if that is a terminal.
 pub fn print_line(line: &str) -> io::Result<()> {
     match stdout().is_terminal() {
         true => writeln!(stdout().lock(), "{}", visible_lines(line)),
@@ -61,10 +62,10 @@ pub fn print_line(line: &str) -> io::Result<()> {
     }
 }
 
-/// Passes text on to a terminal, but shows what the terminal would obey.
+/// A writer for a terminal that escapes control characters.
 pub struct Guarded<W> {
     out: W,
-    /// The beginning of a character that is not complete yet.
+    /// The bytes of an incomplete character.
     begun: Vec<u8>,
 }
 

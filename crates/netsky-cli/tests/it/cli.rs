@@ -1,6 +1,7 @@
 //! The command line, through the real binary.
 
 mod chart;
+mod conventions;
 mod cost;
 #[cfg(unix)]
 mod doctor;
@@ -8,7 +9,6 @@ mod export;
 mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
-mod manners;
 mod output;
 mod saved;
 mod screen;
@@ -194,7 +194,7 @@ fn a_query_comes_from_an_argument_a_file_or_standard_input() {
     let commented = format!("-- How many?\n{sql}");
     assert_eq!(home.ok(&["query", "--format", "csv", &commented]), expected);
     assert!(home.fails(1, &["query", "--file", "/no/such/file"]).contains("/no/such/file"));
-    assert!(home.fails(1, &["query", ""]).contains("there is no statement"));
+    assert!(home.fails(1, &["query", ""]).contains("expected a statement"));
     home.fails(2, &["query", "SELECT 1", "--file", &file]);
 }
 
@@ -224,12 +224,12 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
         ("SELECT sorce FROM ticks", "no column named 'sorce'; did you mean 'source'"),
         (
             "SELECT source",
-            "no column named 'source'; there are none\n  nothing here has columns; is a FROM missing?",
+            "no column named 'source'; there are none\n  the query has no table; add a FROM clause",
         ),
-        ("DROP TABLE ticks", "read-only: DROP is not allowed; SELECT"),
+        ("DROP TABLE ticks", "read-only: DROP is not allowed; use SELECT"),
         (
             "SHOW CREATE TABLE ticks",
-            "SHOW CREATE is not allowed; SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, and SHOW of tables",
+            "SHOW CREATE is not allowed; use SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, or SHOW of tables",
         ),
         ("SELECT lenght(source) FROM ticks", "Did you mean 'length'"),
         ("SELECT source + 1 FROM ticks", "Utf8View + Int64"),
@@ -314,7 +314,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     assert_eq!(
         error,
         format!(
-            "netsky: {file}: line 2: ts_utc is missing\n  nothing of the file was stored; mend the line, or leave it out with --skip-invalid\n"
+            "netsky: {file}: line 2: ts_utc is missing\n  nothing was imported; fix the line, or skip invalid lines with --skip-invalid\n"
         )
     );
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n0\n");
@@ -322,7 +322,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     let ran = home.run(&["import", "ticks", &file, "--skip-invalid"]);
     assert_eq!(
         (ran.code, ran.out),
-        (0, format!("ticks: 2 rows from {file}, 2 invalid lines left out\n"))
+        (0, format!("ticks: 2 rows from {file}, skipped 2 invalid lines\n"))
     );
     assert!(ran.err.contains(&format!("{file}: line 3: invalid JSON at byte 0")), "{}", ran.err);
 
@@ -372,7 +372,9 @@ fn tables_and_schema_describe_what_there_is() {
     let empty = Home::new();
     let schema = empty.ok(&["schema", "mcp_tool_calls"]);
     assert!(
-        schema.contains("| error         | text | yes  | What went wrong. Cut to 2048 characters."),
+        schema.contains(
+            "| error         | text | yes  | What went wrong. Truncated to 2048 characters."
+        ),
         "{schema}"
     );
     let all: Value = serde_json::from_str(&empty.ok(&["schema", "--format", "json"])).unwrap();
@@ -411,7 +413,7 @@ fn the_demo_answers_questions_in_an_empty_home_and_touches_no_other_store() {
     home.ok(&["record", "ticks", TICK]);
     let store = home.path(".netsky/meta.db").display().to_string();
     let error = home.fails(1, &["demo", "--db", &store]);
-    assert!(error.contains("has rows already"), "{error}");
+    assert!(error.contains("already has rows"), "{error}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn the_command_line_says_124_when_time_is_up() {
     assert_eq!(ran.code, 124);
     assert_eq!(
         ran.err,
-        "netsky: the query was ended after 0.3 s\n  ask for less, as for a shorter time, or allow more with --timeout\n"
+        "netsky: the query was cancelled after 0.3 s\n  query less, for example a shorter time range, or allow more time with --timeout\n"
     );
 }
 
@@ -159,5 +159,5 @@ fn the_command_line_counts_the_corrupt_rows_it_left_out() {
     let sql = "SELECT id, source FROM ticks";
     let ran = netsky(&store.path, &["query", "--skip-corrupt", "--format", "csv", sql]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "id,source\n1,x\n3,x\n4,x\n"));
-    assert_eq!(ran.err, "netsky: left out 3 rows, which cannot be decoded\n");
+    assert_eq!(ran.err, "netsky: skipped 3 rows that cannot be decoded\n");
 }

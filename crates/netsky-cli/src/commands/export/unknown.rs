@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 
 use crate::failure::Failure;
 use crate::files::format::{FileFormat, TableFormat};
-use crate::output::{self, Destination, Guarded};
+use crate::output::{self, AtomicFile, Guarded};
 
 /// What `netsky export` was called with, as far as a table of unknown columns needs it.
 pub struct Request<'a> {
@@ -42,7 +42,7 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
     let name = &table.name;
     let Some(file) = request.file else {
         return Err(Failure::input(format!(
-            "name the file that {name} goes to: netsky export {name} {name}.ndjson, or - for standard output"
+            "no file for table '{name}'; use netsky export {name} {name}.ndjson, or - for standard output"
         )));
     };
     let to_stdout = file.as_os_str() == "-";
@@ -50,8 +50,8 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
     let format = request.format.or(named.map(|named| named.format)).unwrap_or(TableFormat::Ndjson);
     if format != TableFormat::Ndjson || request.needs_times {
         return Err(Failure::input(format!(
-            "the columns of {name} are not known, so all its rows are exported as they are stored, as \
-             NDJSON: netsky export {name} {name}.ndjson"
+            "the columns of {name} are unknown, so it can only be exported completely and as NDJSON: \
+             netsky export {name} {name}.ndjson"
         )));
     }
     if to_stdout {
@@ -62,7 +62,7 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
         }
         .map(|_| ());
     }
-    let mut file_out = Destination::create_private(file, request.force)?;
+    let mut file_out = AtomicFile::create_private(file, request.force)?;
     let rows = match named.is_some_and(|named| named.gzipped) {
         true => {
             let mut out = GzEncoder::new(&mut file_out, Compression::default());
@@ -72,9 +72,9 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
         }
         false => write_rows(db, name, &mut file_out)?,
     };
-    let whole = file_out.close()?;
-    let bytes = HumanBytes(whole.bytes);
-    whole.place()?;
+    let finished = file_out.close()?;
+    let bytes = HumanBytes(finished.bytes);
+    finished.rename()?;
     let rows = output::counted(rows, "row");
     output::print_line(&format!("{name}: {rows} to {}, {bytes}", file.display()))
 }
@@ -89,8 +89,8 @@ fn write_rows(db: &Db, table: &str, mut out: impl Write) -> Result<u64, Failure>
         }
         Ok(false) => {
             failed = Some(Failure::store(format!(
-                "row {id} of {table} is not a JSON object, so it cannot be exported\n  a backup of the \
-                 store has it as it is"
+                "row {id} of {table} is not a JSON object, so it cannot be exported\n  `netsky backup` \
+                 copies the row as it is"
             )));
             ControlFlow::Break(())
         }

@@ -1,4 +1,4 @@
-//! The shell's own commands.
+//! The commands of the shell itself.
 
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ pub enum Action {
     Quit,
 }
 
-/// What a command can be followed by.
+/// The argument that a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
     None,
@@ -34,10 +34,10 @@ pub enum Argument {
 #[derive(Debug)]
 pub struct Command {
     pub action: Action,
-    /// The first is its own, the others are what hands know from elsewhere.
+    /// The first is its main name; the others are those of psql and sqlite3.
     pub names: &'static [&'static str],
     pub argument: Argument,
-    /// The argument as the help has it.
+    /// The argument as shown in the help.
     usage: &'static str,
     what: &'static str,
 }
@@ -48,83 +48,83 @@ pub const COMMANDS: [Command; 9] = [
         names: &[".tables", "\\dt"],
         argument: Argument::None,
         usage: "",
-        what: "the tables with their row counts",
+        what: "list the tables with their row counts",
     },
     Command {
         action: Action::Views,
         names: &[".views", "\\dv"],
         argument: Argument::Table,
         usage: "[VIEW]",
-        what: "the views, or the SQL of one",
+        what: "list the views, or print the SQL of one",
     },
     Command {
         action: Action::Schema,
         names: &[".schema", "\\d"],
         argument: Argument::Table,
         usage: "[TABLE]",
-        what: "the columns of a table or view, or of all",
+        what: "describe the columns of a table or view, or of all",
     },
     Command {
         action: Action::Mode,
         names: &[".mode"],
         argument: Argument::Format,
         usage: "[FORMAT]",
-        what: "how answers are printed",
+        what: "set or show the output format",
     },
     Command {
         action: Action::All,
         names: &[".all"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether to show every row, not only the first 40",
+        what: "show every row, not only the first 40",
     },
     Command {
         action: Action::Timer,
         names: &[".timer", "\\timing"],
         argument: Argument::Switch,
         usage: "[on|off]",
-        what: "whether rows and time come after an answer",
+        what: "show rows and time after each answer",
     },
     Command {
         action: Action::Read,
         names: &[".read", "\\i"],
         argument: Argument::File,
         usage: "FILE",
-        what: "run what is in a file",
+        what: "run the commands and queries in a file",
     },
     Command {
         action: Action::Help,
         names: &[".help", "\\?", "help"],
         argument: Argument::None,
         usage: "",
-        what: "this list",
+        what: "show this list",
     },
     Command {
         action: Action::Quit,
         names: &[".quit", ".exit", "\\q", "quit", "exit"],
         argument: Argument::None,
         usage: "",
-        what: "end the shell, as Ctrl-D does",
+        what: "exit the shell, like Ctrl-D",
     },
 ];
 
 pub const SWITCHES: [&str; 2] = ["on", "off"];
 
-/// The command that a line gives, and its argument.
+/// The command in a line, and its argument.
 pub fn find(line: &str) -> Result<(&'static Command, Option<&str>), Failure> {
     let line = line.trim_end_matches([';', ' ']);
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
     let Some(command) = named(name) else {
-        return Err(Failure::input(format!("no command {name}{}", instead_of(name))));
+        return Err(Failure::input(format!("no command named '{name}'{}", instead_of(name))));
     };
     let own = command.names[0];
     match (command.argument, argument) {
         (Argument::None, Some(argument)) => {
-            Err(Failure::input(format!("{own} takes nothing, and here is {argument}")))
+            Err(Failure::input(format!("{own} takes no argument, found '{argument}'")))
         }
         (Argument::File, None) => {
-            Err(Failure::input(format!("{own} needs a file: {own} report.sql")))
+            Err(Failure::input(format!("{own} requires a file, as in {own} report.sql")))
         }
         (_, argument) => Ok((command, argument)),
     }
@@ -134,7 +134,7 @@ pub fn named(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
 }
 
-/// The name that was likely meant, else where they all are.
+/// Suggests a similar name, or points to the list.
 fn instead_of(name: &str) -> String {
     let bare = name.trim_start_matches(['.', '\\']);
     match nearest(bare, COMMANDS.iter().map(|command| &command.names[0][1..])) {
@@ -149,7 +149,7 @@ fn instead_of(name: &str) -> String {
 
 pub fn format(name: &str) -> Result<Format, Failure> {
     Format::from_str(name, true).map_err(|_| {
-        Failure::input(format!("no format {name}; there are: {}", format_names().join(", ")))
+        Failure::input(format!("no format named '{name}'; valid: {}", format_names().join(", ")))
     })
 }
 
@@ -161,13 +161,13 @@ pub fn format_names() -> Vec<String> {
     Format::value_variants().iter().copied().map(format_name).collect()
 }
 
-/// What a switch is after its command; the other way round if that does not say.
+/// The new state of a switch. Without an argument it is toggled.
 pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
     match argument.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(!was),
         Some("on") => Ok(true),
         Some("off") => Ok(false),
-        Some(other) => Err(Failure::input(format!("it is on or off, not {other}"))),
+        Some(other) => Err(Failure::input(format!("expected on or off, found '{other}'"))),
     }
 }
 
@@ -184,8 +184,8 @@ pub fn help() -> String {
     }
     let _ = write!(
         text,
-        "\nAll else is SQL, up to a semicolon. TAB completes it, Ctrl-R finds what was\n\
-         asked before, Ctrl-C ends a query or takes a line back, Ctrl-D ends the shell.\n\
+        "\nAnything else is SQL, up to a semicolon. TAB completes it, Ctrl-R searches the\n\
+         history, Ctrl-C cancels a query or clears the line, Ctrl-D exits the shell.\n\
          Formats: {}",
         format_names().join(", ")
     );
@@ -224,9 +224,9 @@ mod tests {
             Err(failure) => failure.to_string(),
             Ok((command, _)) => panic!("{line} is {command:?}"),
         };
-        assert_eq!(told(".tabels"), "no command .tabels; did you mean '.tables'?");
-        assert_eq!(told("\\xyz"), "no command \\xyz; .help lists them");
+        assert_eq!(told(".tabels"), "no command named '.tabels'; did you mean '.tables'?");
+        assert_eq!(told("\\xyz"), "no command named '\\xyz'; .help lists them");
         assert!(told(".read").contains(".read report.sql"));
-        assert!(told(".tables ticks").contains("takes nothing"));
+        assert_eq!(told(".tables ticks"), ".tables takes no argument, found 'ticks'");
     }
 }

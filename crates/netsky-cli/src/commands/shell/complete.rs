@@ -1,4 +1,4 @@
-//! What TAB offers.
+//! Completion with TAB.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
 use crate::commands::shell::lexer::{Kind, Token, continues_word, tokens};
 use crate::commands::shell::names::Names;
 
-/// Where what is to be completed begins, and what can stand there.
+/// The byte where the completed word starts, and the candidates.
 pub type Offer = (usize, Vec<String>);
 
-/// After these words comes a table.
+/// A table name follows these words.
 const BEFORE_TABLES: [&str; 5] = ["FROM", "JOIN", "DESCRIBE", "DESC", "TABLE"];
 
-/// What a command of the shell's own can go on with. `None` where that is a file.
+/// Completes a command of the shell. `None` if the argument is a file.
 pub fn command(line: &str, names: &Names) -> Option<Offer> {
     let Some((name, rest)) = line.split_once(char::is_whitespace) else {
         let all = COMMANDS.iter().flat_map(|command| command.names);
@@ -33,11 +33,11 @@ pub fn command(line: &str, names: &Names) -> Option<Offer> {
     Some((start, offered))
 }
 
-/// What SQL can go on with at a byte of the text.
+/// Completes SQL at a byte of the text.
 pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     let start = text[..at].trim_end_matches(continues_word).len();
     let typed = &text[start..at];
-    let before: Vec<Token> = tokens(&text[..start]).collect();
+    let before = tokens(&text[..start]);
     let inside = |kind| matches!(kind, Kind::Text | Kind::Comment | Kind::Quoted);
     if before.last().is_some_and(|token| inside(token.kind) && !token.finished)
         || before.last().is_some_and(|token| is_open_line(token, text))
@@ -61,10 +61,10 @@ pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     } else {
         let columns: BTreeSet<&str> = statement.columns().collect();
         offered.extend(beginning_with(typed, columns));
-        // Of all that there is, nobody reads a list.
+        // Without a typed letter, the list would be too long to read.
         if !typed.is_empty() {
             if statement.tables.is_empty() {
-                // Columns are typed before their table is.
+                // Columns are usually typed before the FROM clause.
                 let any: BTreeSet<&str> = names.tables.values().flat_map(|c| strs(c)).collect();
                 offered.extend(beginning_with(typed, any));
             }
@@ -76,15 +76,16 @@ pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
             offered.extend(called(beginning_with(typed, strs(&names.functions))));
         }
     }
-    // Some keywords are names, too.
+    // Some keywords are also names.
     let mut seen = BTreeSet::new();
     offered.retain(|offer| seen.insert(offer.clone()));
     (start, offered)
 }
 
-/// Whether a comment goes on to the end of its line, which is the end of the text.
+/// Whether the token is a line comment that more text would continue.
 fn is_open_line(token: &Token, text: &str) -> bool {
-    token.kind == Kind::Comment && text[token.range.clone()].starts_with("--")
+    let comment = &text[token.range.clone()];
+    token.kind == Kind::Comment && comment.starts_with("--") && !comment.ends_with('\n')
 }
 
 fn strs(names: &[String]) -> impl Iterator<Item = &str> {
@@ -95,7 +96,7 @@ fn called(functions: Vec<String>) -> impl Iterator<Item = String> {
     functions.into_iter().map(|function| function + "(")
 }
 
-/// The candidates that begin with what was typed, in whatever case.
+/// The candidates that start with the typed text, ignoring case.
 fn beginning_with<'a>(typed: &str, all: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let begins = |candidate: &&str| {
         let bare = candidate.strip_prefix('"').unwrap_or(candidate);
@@ -107,12 +108,12 @@ fn beginning_with<'a>(typed: &str, all: impl IntoIterator<Item = &'a str>) -> Ve
 /// The tables that a statement names.
 struct Statement<'a> {
     names: &'a Names,
-    /// Each with what it is called in the statement.
+    /// The name or alias in the statement, and the table.
     tables: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Statement<'a> {
-    /// The one that a byte of the text lies in.
+    /// The statement around a byte of the text.
     fn around(text: &'a str, at: usize, names: &'a Names) -> Self {
         let (mut words, mut tables) = (Vec::new(), Vec::new());
         for token in tokens(text) {
@@ -142,7 +143,7 @@ impl<'a> Statement<'a> {
         self.tables.iter().flat_map(|(_, table)| self.of_table(table))
     }
 
-    /// The columns of what goes by a name: an alias, or a table.
+    /// The columns of a table, given its name or an alias.
     fn columns_of(&self, name: &str) -> Vec<&'a str> {
         let called = self.tables.iter().find(|(called, _)| called.eq_ignore_ascii_case(name));
         let table =
@@ -172,7 +173,7 @@ mod tests {
         }
     }
 
-    /// What is offered where the bar stands.
+    /// The candidates at the position of the bar.
     fn offered(text: &str) -> Vec<String> {
         let at = text.find('|').unwrap();
         sql(&text.replace('|', ""), at, &names()).1

@@ -1,4 +1,4 @@
-//! The prompt: lines that can be edited, completed and found again.
+//! The prompt: line editing, completion and history.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -23,34 +23,35 @@ use crate::store::StoreArgs;
 use crate::terminal;
 
 const PROMPT: &str = "netsky> ";
-/// In ~/.netsky. It can be read by its owner alone, as the store.
+/// In ~/.netsky. Only its owner can read it, as with the store.
 pub const HISTORY_FILE: &str = "history";
 const HISTORY_LENGTH: usize = 10_000;
 
-/// What came from the keyboard.
+/// Input from the keyboard.
 pub enum Input {
-    /// Commands and statements, all of them finished.
+    /// Complete commands and statements.
     Text(String),
-    /// What was typed is taken back.
+    /// The line was cleared.
     Cleared,
-    /// There will be no more.
+    /// End of input.
     End,
 }
 
 pub struct Editor {
     editor: rustyline::Editor<Help, DefaultHistory>,
-    /// `None` if there is no place for it.
+    /// `None` if there is no home directory.
     history: Option<PathBuf>,
 }
 
 impl Editor {
     pub fn new(store: StoreArgs) -> Result<Self, Failure> {
-        let failed = |error: ReadlineError| Failure::input(format!("no prompt here: {error}"));
+        let failed =
+            |error: ReadlineError| Failure::input(format!("cannot open a prompt: {error}"));
         let config = Config::builder()
             .max_history_size(HISTORY_LENGTH)
             .and_then(|config| config.history_ignore_dups(true))
             .map_err(failed)?
-            // A query that is nobody's business begins with a blank.
+            // Input that starts with a space is not saved.
             .history_ignore_space(true)
             .completion_type(CompletionType::List)
             .completion_show_all_if_ambiguous(true)
@@ -63,7 +64,7 @@ impl Editor {
         }));
         let history = Db::default_path().ok().map(|store| store.with_file_name(HISTORY_FILE));
         if let Some(path) = &history {
-            // The first time there is none.
+            // The file does not exist the first time.
             let _ = editor.load_history(path);
         }
         Ok(Self { editor, history })
@@ -71,10 +72,10 @@ impl Editor {
 
     pub fn read(&mut self) -> Result<Input, Failure> {
         if let Some(help) = self.editor.helper_mut() {
-            // Others may have made the store or a table since.
+            // Other processes may have created the store or a table since.
             help.names = OnceCell::new();
         }
-        // The editor has the terminal send what is pasted between marks.
+        // The editor enables bracketed paste.
         let _remembered = terminal::remember("\x1b[?2004l\n");
         match self.editor.readline(PROMPT) {
             Ok(text) => {
@@ -87,8 +88,8 @@ impl Editor {
         }
     }
 
-    /// Keeps the text at once, so that it outlives the shell. That it cannot be kept is no reason not to
-    /// answer it; `netsky doctor` tells why.
+    /// Saves the input at once, so that a killed shell does not lose it. If it cannot be saved, the query
+    /// still runs; `netsky doctor` reports why.
     fn keep(&mut self, text: &str) {
         let text = text.trim_end();
         if text.is_empty() || !matches!(self.editor.add_history_entry(text), Ok(true)) {
@@ -101,7 +102,7 @@ impl Editor {
     }
 }
 
-/// The directory is the store's, but that may be elsewhere.
+/// The history is in this directory even if the store is elsewhere.
 fn make_private_dir(dir: &Path) {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -109,7 +110,7 @@ fn make_private_dir(dir: &Path) {
     let _ = builder.create(dir);
 }
 
-/// What the editor asks while somebody types.
+/// Answers the editor's requests while the user types.
 struct Help {
     store: StoreArgs,
     names: OnceCell<Names>,
@@ -145,7 +146,7 @@ impl Completer for Help {
         at: usize,
         context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        // A command is the whole of its line.
+        // A command extends to the end of its line.
         let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
         let begun = pieces(&text[..at]).last();
         let (start, offered) = match begun {

@@ -1,4 +1,4 @@
-//! SQL in colours.
+//! Syntax highlighting.
 
 use std::fmt::Write;
 
@@ -10,9 +10,9 @@ const GREEN: &str = "32";
 const MAGENTA: &str = "35";
 const DIM: &str = "2";
 
-/// The input with escape sequences around what has a colour. They take no room, as the editor wants it.
+/// The input with escape sequences for colours. The width must not change, as the editor requires.
 pub fn highlight(text: &str) -> String {
-    // A command's argument may be a path, which is no SQL.
+    // The argument of a command may be a path, which is not SQL.
     if let Some((Piece::Command(_), _)) = piece(text, 0) {
         return text.to_owned();
     }

@@ -1,6 +1,6 @@
-//! The words of the SQL that queries are written in, as far as they are worth typing.
+//! The SQL keywords that are highlighted and completed.
 
-/// In order.
+/// Sorted.
 pub const KEYWORDS: [&str; 102] = [
     "ALL",
     "ANALYZE",

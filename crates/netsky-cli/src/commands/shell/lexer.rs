@@ -1,131 +1,119 @@
 //! SQL text cut into tokens, and input into statements.
 //!
-//! The parser's own tokenizer gives up at a text that is not closed, and that is what stands at the
-//! prompt most of the time.
+//! The tokens are those of the parser's own tokenizer, so the shell and the parser agree on where a
+//! string or a comment ends. At the prompt, the last token is open most of the time: the tokenizer then
+//! fails, but returns the tokens before it.
 
 use std::ops::Range;
+
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::tokenizer::{
+    Location, Token as SqlToken, Tokenizer, TokenizerError, Whitespace,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Space,
     Comment,
-    /// A keyword or a name.
+    /// A keyword or an identifier.
     Word,
-    /// A name in quotes.
+    /// A quoted identifier.
     Quoted,
     /// A string.
     Text,
     Number,
     Semicolon,
     Other,
+    /// The rest of a text from where the parser will report an error.
+    Invalid,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub kind: Kind,
     pub range: Range<usize>,
-    /// Whether what it opened is closed.
+    /// Whether its closing quote or comment delimiter was found.
     pub finished: bool,
 }
 
-/// The tokens of a text; together they are all of it.
-pub fn tokens(text: &str) -> impl Iterator<Item = Token> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let token = token(text, at)?;
-        at = token.range.end;
-        Some(token)
-    })
-}
-
-fn token(text: &str, start: usize) -> Option<Token> {
-    let rest = &text[start..];
-    let first = rest.chars().next()?;
-    let second = rest[first.len_utf8()..].chars().next();
-    let run = |same: fn(char) -> bool| rest.find(|char| !same(char)).or(Some(rest.len()));
-    let (kind, length) = match (first, second) {
-        (char, _) if char.is_whitespace() => (Kind::Space, run(char::is_whitespace)),
-        (';', _) => (Kind::Semicolon, Some(1)),
-        ('-', Some('-')) => (Kind::Comment, rest.find('\n').or(Some(rest.len()))),
-        ('/', Some('*')) => (Kind::Comment, comment(rest)),
-        ('\'', _) => (Kind::Text, closed(rest, 1, "'")),
-        ('"', _) => (Kind::Quoted, closed(rest, 1, "\"")),
-        ('`', _) => (Kind::Quoted, closed(rest, 1, "`")),
-        ('e' | 'E', Some('\'')) => (Kind::Text, escaped(rest)),
-        ('q' | 'Q', Some('\'')) => (Kind::Text, delimited(rest)),
-        ('$', _) => dollar(rest),
-        (char, _) if char.is_ascii_digit() => {
-            (Kind::Number, run(|char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_')))
+/// The tokens of a text. Their ranges cover all of it.
+pub fn tokens(text: &str) -> Vec<Token> {
+    // A comment such as /*! .. */ is a hint, which the tokenizer replaces by the tokens in it.
+    let without_hints = text.replace("/*!", "/* ");
+    let mut found = Vec::new();
+    let error =
+        Tokenizer::new(&GenericDialect, &without_hints).tokenize_with_location_into_buf(&mut found);
+    let mut places = Places { text, byte: 0, place: Location::new(1, 1) };
+    let mut tokens = Vec::with_capacity(found.len() + 1);
+    for token in &found {
+        let range = places.byte..places.byte_of(token.span.end);
+        let kind = kind_of(&token.token, &text[range.clone()]);
+        tokens.push(Token { kind, range, finished: true });
+    }
+    let rest = places.byte..text.len();
+    match error {
+        _ if rest.is_empty() => {}
+        Err(error) if is_open(&error) => {
+            let kind = match text[rest.clone()].chars().next() {
+                Some('/') => Kind::Comment,
+                Some('"' | '`') => Kind::Quoted,
+                _ => Kind::Text,
+            };
+            tokens.push(Token { kind, range: rest, finished: false });
         }
-        (char, _) if starts_word(char) => (Kind::Word, run(continues_word)),
-        _ => (Kind::Other, Some(first.len_utf8())),
-    };
-    let end = start + length.unwrap_or(rest.len());
-    Some(Token { kind, range: start..end, finished: length.is_some() })
+        _ => tokens.push(Token { kind: Kind::Invalid, range: rest, finished: true }),
+    }
+    tokens
 }
 
-fn starts_word(char: char) -> bool {
-    char.is_alphabetic() || matches!(char, '_' | '#' | '@')
+/// Whether more text could complete the token. The tokenizer's error has no code for that, only a message.
+fn is_open(error: &TokenizerError) -> bool {
+    let is = |begin| error.message.starts_with(begin);
+    !is("Invalid") && !is("Unexpected character")
+}
+
+fn kind_of(token: &SqlToken, text: &str) -> Kind {
+    match token {
+        SqlToken::Whitespace(
+            Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_),
+        ) => Kind::Comment,
+        SqlToken::Whitespace(_) => Kind::Space,
+        SqlToken::Word(word) if word.quote_style.is_some() => Kind::Quoted,
+        SqlToken::Word(_) => Kind::Word,
+        SqlToken::Number(..) => Kind::Number,
+        SqlToken::SemiColon => Kind::Semicolon,
+        SqlToken::DollarQuotedString(_) => Kind::Text,
+        // The other strings, such as E'..' and X'..'; no operator ends with a quote.
+        _ if text.ends_with('\'') => Kind::Text,
+        _ => Kind::Other,
+    }
+}
+
+/// Converts the tokenizer's lines and columns, which count characters, to bytes. They only increase.
+struct Places<'a> {
+    text: &'a str,
+    byte: usize,
+    place: Location,
+}
+
+impl Places<'_> {
+    fn byte_of(&mut self, place: Location) -> usize {
+        let mut chars = self.text[self.byte..].chars();
+        while self.place < place
+            && let Some(char) = chars.next()
+        {
+            self.byte += char.len_utf8();
+            match char {
+                '\n' => self.place = Location::new(self.place.line + 1, 1),
+                _ => self.place.column += 1,
+            }
+        }
+        self.byte
+    }
 }
 
 pub fn continues_word(char: char) -> bool {
-    char.is_alphanumeric() || matches!(char, '_' | '#' | '@' | '$')
-}
-
-/// The length of what ends at the first `end`, searched from a byte on.
-fn closed(rest: &str, from: usize, end: &str) -> Option<usize> {
-    Some(from + rest.get(from..)?.find(end)? + end.len())
-}
-
-/// `/* .. */`, which can hold others.
-fn comment(rest: &str) -> Option<usize> {
-    let (mut at, mut depth) = (2, 1);
-    while depth > 0 {
-        let opens = rest[at..].find("/*");
-        let closes = rest[at..].find("*/")?;
-        match opens {
-            Some(opens) if opens < closes => (at, depth) = (at + opens + 2, depth + 1),
-            _ => (at, depth) = (at + closes + 2, depth - 1),
-        }
-    }
-    Some(at)
-}
-
-/// `E'..'`, where a backslash keeps a quote from closing.
-fn escaped(rest: &str) -> Option<usize> {
-    let mut chars = rest.char_indices().skip(2);
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '\\' => {
-                chars.next();
-            }
-            '\'' => return Some(at + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `Q'[..]'`, with any character in place of the brackets.
-fn delimited(rest: &str) -> Option<usize> {
-    let open = rest[2..].chars().next()?;
-    let close = match open {
-        '[' => ']',
-        '{' => '}',
-        '<' => '>',
-        '(' => ')',
-        other => other,
-    };
-    closed(rest, 2 + open.len_utf8(), &format!("{close}'"))
-}
-
-/// `$tag$..$tag$`, or a `$` that stands for something else.
-fn dollar(rest: &str) -> (Kind, Option<usize>) {
-    let tag = rest[1..].find(|char: char| !char.is_alphanumeric() && char != '_');
-    match tag.map(|tag| tag + 1).filter(|&tag| rest[tag..].starts_with('$')) {
-        Some(tag) => (Kind::Text, closed(rest, tag + 1, &rest[..=tag])),
-        None => (Kind::Other, Some(1)),
-    }
+    GenericDialect.is_identifier_part(char)
 }
 
 /// What input has to do next.
@@ -147,17 +135,13 @@ impl Piece {
     }
 }
 
-/// Commands that are also understood without a dot, as the whole of a line.
+/// Commands that are also understood without a dot, if they are all of a line.
 const BARE_COMMANDS: [&str; 3] = ["exit", "help", "quit"];
 
 /// The first piece at or after a byte of the text, and where to look for the next. `None` if only blanks
 /// and comments are left.
 pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
-    let blank = |token: &Token| {
-        matches!(token.kind, Kind::Space | Kind::Comment | Kind::Semicolon) && token.finished
-    };
-    let shifted = |token: Token| from + token.range.start;
-    let start = tokens(&text[from..]).find(|token| !blank(token)).map(shifted)?;
+    let start = start_of_piece(text, from)?;
     let rest = &text[start..];
     let line = rest.lines().next().unwrap_or_default().trim_end();
     let bare = line.trim_end_matches([';', ' ']);
@@ -167,11 +151,57 @@ pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
     if BARE_COMMANDS.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
         return Some((Piece::Command(start..start + bare.len()), start + line.len()));
     }
-    let end = tokens(rest).find(|token| token.kind == Kind::Semicolon);
-    Some(match end {
-        Some(end) => (Piece::Statement(start..start + end.range.start), start + end.range.end),
+    Some(match end_of_statement(rest) {
+        Some(end) => (Piece::Statement(start..start + end), start + end + 1),
         None => (Piece::Unfinished(start..text.trim_end().len()), text.len()),
     })
+}
+
+fn start_of_piece(text: &str, from: usize) -> Option<usize> {
+    let is_blank = |kind: Kind| matches!(kind, Kind::Space | Kind::Comment | Kind::Semicolon);
+    let mut from = from;
+    while from < text.len() {
+        let found = tokens_of_statement(&text[from..]);
+        match found.iter().find(|token| !is_blank(token.kind) || !token.finished) {
+            Some(token) => return Some(from + token.range.start),
+            None => from += found.last().map_or(text.len(), |token| token.range.end),
+        }
+    }
+    None
+}
+
+/// The byte of the semicolon that ends the statement.
+fn end_of_statement(text: &str) -> Option<usize> {
+    let last = tokens_of_statement(text).pop()?;
+    match last.kind {
+        Kind::Semicolon => Some(last.range.start),
+        // The parser reports the error, if the statement ends at all.
+        Kind::Invalid => Some(last.range.start + text[last.range].find(';')?),
+        _ => None,
+    }
+}
+
+/// The tokens up to the first semicolon that is not in a string or a comment, or all of them.
+///
+/// The tokenizer has no way to stop there, and a text may hold many statements. So it gets the text up to
+/// the first semicolon, and if that is in a string, more; at least twice as much, so that the work
+/// stays linear.
+fn tokens_of_statement(text: &str) -> Vec<Token> {
+    let mut end = 0;
+    loop {
+        let from = (2 * end).min(text.len());
+        let semicolon = text.bytes().skip(from).position(|byte| byte == b';');
+        end = semicolon.map_or(text.len(), |at| from + at + 1);
+        let mut found = tokens(&text[..end]);
+        let ends = |token: &Token| matches!(token.kind, Kind::Semicolon | Kind::Invalid);
+        if let Some(last) = found.iter().position(ends) {
+            found.truncate(last + 1);
+            return found;
+        }
+        if end == text.len() {
+            return found;
+        }
+    }
 }
 
 /// All pieces of a text.
@@ -186,9 +216,6 @@ pub fn pieces(text: &str) -> impl Iterator<Item = Piece> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::dialect::GenericDialect;
-    use datafusion::sql::sqlparser::tokenizer::{Token as ParserToken, Tokenizer};
-
     use super::*;
 
     fn cut(text: &str) -> Vec<(&'static str, &str)> {
@@ -204,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_semicolon_ends_a_statement_only_outside_of_quotes_and_comments() {
+    fn semicolons_in_quotes_and_comments_end_nothing() {
         for sql in [
             "SELECT ';'",
             "SELECT 'it''s;'",
@@ -214,6 +241,7 @@ mod tests {
             "SELECT `a;b` FROM t",
             "SELECT 1 -- one;\n + 1",
             "SELECT 1 /* a; /* b; */ c; */ + 1",
+            "SELECT /*! 1; */ 2",
             "SELECT $$a;b$$",
             "SELECT $tag$a;$$;b$tag$",
             "SELECT a$b, 1.5e3, x'00', '日本;語', é FROM t",
@@ -222,14 +250,11 @@ mod tests {
                 cut(&format!("{sql}; {sql} ;")),
                 [("statement", sql), ("statement", format!("{sql} ").as_str())]
             );
-            let tokens = Tokenizer::new(&GenericDialect, &format!("{sql};")).tokenize().unwrap();
-            let semicolons = tokens.iter().filter(|token| **token == ParserToken::SemiColon);
-            assert_eq!(semicolons.count(), 1, "the parser sees it so too: {sql}");
         }
     }
 
     #[test]
-    fn what_is_open_is_unfinished() {
+    fn open_quotes_and_comments_are_unfinished() {
         for sql in [
             "SELECT 1",
             "SELECT ';",
@@ -240,6 +265,9 @@ mod tests {
             "SELECT $$;",
             "SELECT $a$;$$",
             "SELECT q'[;'",
+            "SELECT U&';",
+            "SELECT U&'\\00",
+            "SELECT N';",
             "/* ;",
             "SELECT 1 --;",
         ] {
@@ -249,7 +277,24 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_lines_and_stand_where_a_statement_can_begin() {
+    fn invalid_tokens_end_with_their_statement() {
+        for sql in ["SELECT U&'\\zz'", "SELECT (a)._b", "SELECT q' a '"] {
+            assert_eq!(
+                cut(&format!("{sql}; SELECT 1;")),
+                [("statement", sql), ("statement", "SELECT 1")]
+            );
+            assert_eq!(cut(sql), [("unfinished", sql)]);
+        }
+    }
+
+    #[test]
+    fn many_statements_are_cut_in_linear_time() {
+        let text = "SELECT ';;;;;;;;'; ".repeat(20_000);
+        assert_eq!(pieces(&text).count(), 20_000);
+    }
+
+    #[test]
+    fn commands_are_lines_between_statements() {
         assert_eq!(
             cut(".mode csv\n\\d ticks;\nSELECT\n.5; quit;\n -- done;\nEXIT"),
             [
@@ -264,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_comments_are_nothing() {
+    fn blanks_and_comments_are_no_piece() {
         for nothing in ["", " \n\t", ";", " ; ;\n", "-- nothing", "/* nothing */;"] {
             assert_eq!(cut(nothing), [], "{nothing}");
         }
     }
 
     #[test]
-    fn tokens_are_all_of_the_text() {
+    fn tokens_cover_all_of_the_text() {
         let text = "sélect 'ü', $1 $ 日本 \"x\" /* */ -- \u{0}\r\n E' \\";
         let mut end = 0;
         for token in tokens(text) {

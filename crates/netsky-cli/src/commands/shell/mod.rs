@@ -26,15 +26,15 @@ use editor::{Editor, Input};
 use lexer::{Piece, pieces};
 use script::Script;
 
-/// Ask in SQL, one query after another
+/// Start an interactive SQL shell
 ///
-/// A query ends with a semicolon and can have many lines. TAB completes keywords, tables, columns and
-/// functions; the arrows and Ctrl-R find earlier queries, which are kept in ~/.netsky/history unless
-/// they begin with a blank. Ctrl-C ends a query, and Ctrl-D the shell. Each query sees the store as it
-/// is then. `.help` lists the shell's own commands.
+/// A query ends with a semicolon and can span lines. TAB completes keywords, tables, columns and
+/// functions; the arrow keys and Ctrl-R search earlier queries, which are kept in ~/.netsky/history
+/// unless they begin with a space. Ctrl-C cancels a query, and Ctrl-D exits. Each query sees the current
+/// rows. `.help` lists the shell's own commands.
 ///
-/// The file ~/.netskyrc holds commands and queries to begin with. Where standard input or output is no
-/// terminal, queries are read from standard input up to the first that fails.
+/// At startup, the shell runs the commands and queries in ~/.netskyrc. If standard input or output is not
+/// a terminal, it runs the queries on standard input and stops at the first that fails.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -49,19 +49,19 @@ pub struct ShellArgs {
     pub answer: AnswerArgs,
 }
 
-/// Commands and queries to begin with, in the home directory.
+/// Commands and queries that run at startup, in the home directory.
 pub const RC_FILE: &str = ".netskyrc";
 
-/// Files that read one another would go on for ever.
+/// The limit on nested `.read`, because a file could read itself.
 const MAX_DEPTH: usize = 16;
 
-/// Whether somebody can type and see the answer.
+/// Whether there is a terminal for both input and output.
 pub fn is_possible() -> bool {
     stdin().is_terminal() && stdout().is_terminal()
 }
 
 pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
-    // What cannot be opened is told before the first query is typed.
+    // Report a store that cannot be opened before the user types a query.
     store.open_read_only()?;
     let mut shell =
         Shell { store, answer: args.answer.clone(), timer: stderr().is_terminal(), depth: 0 };
@@ -71,8 +71,8 @@ pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
     shell.talk()
 }
 
-/// Says what went wrong, where the shell goes on.
-fn tell(failure: Failure) {
+/// Prints a failure that does not end the shell.
+fn report(failure: Failure) {
     match failure.is_interrupt() {
         true => output::warn(format_args!("interrupted")),
         false => {
@@ -81,7 +81,7 @@ fn tell(failure: Failure) {
     }
 }
 
-/// Whether the shell goes on.
+/// Whether the shell continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Go,
@@ -91,18 +91,18 @@ enum Next {
 struct Shell<'a> {
     store: &'a StoreArgs,
     answer: AnswerArgs,
-    /// Whether a summary with the time comes after an answer.
+    /// Whether a summary with the elapsed time follows each answer.
     timer: bool,
-    /// Of files that are read from files.
+    /// How deeply `.read` is nested.
     depth: usize,
 }
 
 impl Shell<'_> {
-    /// Reads from the terminal until there is no more.
+    /// Reads from the terminal until the end of input.
     fn talk(&mut self) -> Result<(), Failure> {
         let path = self.store.path_or_default()?;
         print_line(&format!(
-            "netsky {} on {}\nA query ends with ; and .help tells more. Ctrl-D ends the shell.",
+            "netsky {} on {}\nEnd each query with ; and type .help for commands. Ctrl-D exits.",
             env!("CARGO_PKG_VERSION"),
             path.display()
         ))?;
@@ -117,15 +117,15 @@ impl Shell<'_> {
                 Input::End => return Ok(()),
             };
             for piece in pieces(&text) {
-                let caught = interrupt::catch();
+                let captured = interrupt::capture();
                 let done = self.run_piece(&piece, &text);
-                drop(caught);
+                drop(captured);
                 match done {
                     Ok(Next::Go) => {}
                     Ok(Next::Quit) => return Ok(()),
-                    // What comes after it in the line may build on it.
+                    // The rest of the line may depend on this piece.
                     Err(failure) => {
-                        tell(failure);
+                        report(failure);
                         break;
                     }
                 }
@@ -145,9 +145,9 @@ impl Shell<'_> {
                 return Ok(Next::Go);
             }
         };
-        let _caught = interrupt::catch();
+        let _captured = interrupt::capture();
         let reported = |failure| {
-            tell(failure);
+            report(failure);
             Ok(())
         };
         let mut script = Script::new(io::BufReader::new(file));
@@ -155,13 +155,13 @@ impl Shell<'_> {
         match self.run_script(&mut script, &name, &reported) {
             Ok(next) => Ok(next),
             Err(failure) => {
-                tell(failure);
+                report(failure);
                 Ok(Next::Go)
             }
         }
     }
 
-    /// Runs what a file or standard input has. `on_failure` says whether a failure ends it.
+    /// Runs the pieces of a file or of standard input. `on_failure` decides whether a failure ends it.
     fn run_script(
         &mut self,
         script: &mut Script<impl io::BufRead>,
@@ -236,7 +236,7 @@ impl Shell<'_> {
     fn read(&mut self, name: &str) -> Result<Next, Failure> {
         if self.depth == MAX_DEPTH {
             return Err(Failure::input(format!(
-                "{name} is not read: {MAX_DEPTH} files read one another already; look for one that \
+                "{name} was not read: .read is nested {MAX_DEPTH} levels deep; look for a file that \
                  reads itself"
             )));
         }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use futures::executor::block_on;
 use netsky_db::Db;
 
-/// Names as they are written: one that would not be found as it stands is in quotes.
+/// Names in SQL syntax, quoted if necessary.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// The tables with their columns.
+    /// The tables and their columns.
     pub tables: BTreeMap<String, Vec<String>>,
     pub functions: Vec<String>,
-    /// Functions that stand where tables do.
+    /// Table functions.
     pub table_functions: Vec<String>,
 }
 
 impl Names {
-    /// What queries of the store can use. None of what cannot be asked for at the moment.
+    /// The names for queries of this store. Names that cannot be listed are left out.
     pub fn of(db: &Db) -> Self {
         let mut names = Self::default();
         let Ok(session) = db.session() else { return names };

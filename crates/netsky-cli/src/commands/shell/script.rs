@@ -1,4 +1,4 @@
-//! Statements and commands from a file or a pipe, as they come.
+//! Reads statements and commands from a file or a pipe.
 
 use std::io::BufRead;
 
@@ -7,9 +7,9 @@ use crate::failure::Failure;
 
 pub struct Script<R> {
     lines: R,
-    /// What was read last, from the first byte that was not run before.
+    /// The text that was read and is not yet executed.
     text: String,
-    /// So many bytes of it are given out.
+    /// How many bytes of it were returned.
     done: usize,
     /// How many lines came before the text.
     line: usize,
@@ -20,12 +20,12 @@ impl<R: BufRead> Script<R> {
         Self { lines, text: String::new(), done: 0, line: 0 }
     }
 
-    /// What the piece that was given out last is a part of.
+    /// The text that contains the last piece returned.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The next piece, and the line that it begins in, counted from 1. Only the last can be unfinished.
+    /// The next piece, and its first line, counted from 1. Only the last piece can be unfinished.
     pub fn next(&mut self) -> Result<Option<(Piece, usize)>, Failure> {
         self.line += self.text[..self.done].matches('\n').count();
         self.text.drain(..self.done);
@@ -33,8 +33,8 @@ impl<R: BufRead> Script<R> {
         while matches!(found, None | Some((Piece::Unfinished(_), _))) {
             let read = self.text.len();
             let more = self.lines.read_line(&mut self.text);
-            let more = more.map_err(|error| Failure::input(format!("cannot be read: {error}")))?;
-            // Only a semicolon ends what has begun, and the end of the input ends all.
+            let more = more.map_err(|error| Failure::input(format!("cannot read: {error}")))?;
+            // Tokenizing again is useful only after a semicolon or at the end of the input.
             if more == 0 || found.is_none() || self.text[read..].contains(';') {
                 found = piece(&self.text, 0);
             }

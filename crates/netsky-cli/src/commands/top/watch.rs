@@ -1,4 +1,4 @@
-//! `netsky top --watch`: the list, drawn again and again.
+//! `netsky top --watch`: the list, redrawn at intervals.
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use console::{Key, Style, Term, truncate_str};
 use netsky_db::{Db, internal};
 
-use crate::commands::top::troubles::Troubles;
+use crate::commands::top::issues::Issues;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
@@ -17,19 +17,17 @@ use crate::terminal::{self, Remembered};
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Draws what `list` makes of the issues until a key ends it.
-pub fn run(db: &Db, list: fn(&Troubles) -> Result<String, Failure>) -> Result<(), Failure> {
+pub fn run(db: &Db, list: fn(&Issues) -> Result<String, Failure>) -> Result<(), Failure> {
     if !stdout().is_terminal() || !stdin().is_terminal() {
-        return Err(Failure::usage(
-            "--watch draws on a terminal and takes keys from it; here is none",
-        ));
+        return Err(Failure::usage("--watch needs a terminal; use `netsky top` without it"));
     }
     let screen = OtherScreen::open()?;
-    let (keys, terminal, mut troubles) = (keys(), Term::stdout(), Troubles::default());
-    let _caught = interrupt::catch();
+    let (keys, terminal, mut issues) = (keys(), Term::stdout(), Issues::default());
+    let _captured = interrupt::capture();
     loop {
-        // A store that is busy now may not be so the next time.
-        let text = match troubles.look(db) {
-            Ok(()) => list(&troubles)?,
+        // The next attempt may succeed, for example if the store is busy now.
+        let text = match issues.look(db) {
+            Ok(()) => list(&issues)?,
             Err(failure) => failure.to_string(),
         };
         screen.draw(&terminal, &text)?;
@@ -43,8 +41,8 @@ pub fn run(db: &Db, list: fn(&Troubles) -> Result<String, Failure>) -> Result<()
     }
 }
 
-/// The terminal's second screen, so that what was there before comes back, without a cursor. Keys are
-/// read one by one meanwhile.
+/// The terminal's alternate screen, without a cursor, so that the previous contents come back. Keys are
+/// read without echo meanwhile.
 struct OtherScreen(Remembered);
 
 impl OtherScreen {
@@ -54,11 +52,12 @@ impl OtherScreen {
         Ok(screen)
     }
 
-    /// Draws as much of the text as there is room for, without a moment in which the screen is empty.
+    /// Draws the part of the text that fits. It overwrites line by line, because clearing first would
+    /// flicker.
     fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
         let (lines, columns) = terminal.size();
         let (lines, columns) = (usize::from(lines), usize::from(columns));
-        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q ends").to_string();
+        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q quits").to_string();
         let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
         for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
             drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
@@ -79,8 +78,8 @@ enum Pressed {
     Interrupt,
 }
 
-/// The keys that end the watch. They are read on a thread of their own, which is done with the terminal
-/// when it has sent one.
+/// The keys that end the watch. They are read on a separate thread, which stops using the terminal after
+/// it has sent one.
 fn keys() -> Receiver<Pressed> {
     let (sender, keys) = mpsc::channel();
     thread::spawn(move || {
@@ -92,7 +91,7 @@ fn keys() -> Receiver<Pressed> {
                 Ok(_) => {}
             }
         };
-        // Nobody waits for it if the watch has ended.
+        // Sending fails only if the watch has already ended.
         let _ = sender.send(pressed);
     });
     keys

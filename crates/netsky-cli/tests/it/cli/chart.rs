@@ -59,13 +59,13 @@ fn odd_numbers_and_labels_make_sensible_pictures() {
          (chr(27) || '[2J' || chr(10) || '漢字', 2)) AS t (name, n)",
     ]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert_eq!(ran.err, "netsky: left out 2 rows without a number\n");
+    assert_eq!(ran.err, "netsky: skipped 2 rows without a number\n");
     assert!(ran.out.contains("\nnull") && ran.out.contains("\\u{1b}[2J\\n漢字"), "{}", ran.out);
     assert_eq!(ran.out.lines().count(), 4, "{}", ran.out);
 
     let many =
         home.ok(&["query", "--chart", "bar", "SELECT value, 1 FROM generate_series(1, 10000)"]);
-    assert!(many.ends_with("and 9800 more rows; ORDER BY and LIMIT choose which are shown\n"));
+    assert!(many.ends_with("and 9800 more rows; ORDER BY and LIMIT select which are shown\n"));
     for kind in ["bar", "line", "spark", "heat"] {
         let one = match kind {
             "heat" => "SELECT 1 AS x, 1 AS y, 0 AS n",
@@ -81,19 +81,27 @@ fn an_answer_that_makes_no_picture_is_refused_with_what_would() {
     for (kind, sql, said) in [
         ("bar", "SELECT 'a', 'b'", "a bar chart takes a label and a number; the answer has"),
         ("bar", "SELECT 'a' AS x, 1 AS n, 2 AS m", "x (text), n (number), m (number)"),
-        ("line", "SELECT 'a', 1", "a line chart takes a time or a number, a number"),
-        ("heat", "SELECT 1, 2", "a heat map takes what goes to the right"),
-        ("spark", "SELECT source FROM ticks", "a spark takes a number"),
-        ("bar", "SELECT source, id FROM ticks WHERE id > 9", "there are no rows to draw"),
-        ("bar", "SELECT 'a', NULL::int", "there are no numbers to draw, only nulls"),
+        ("line", "SELECT 'a', 1", "a line chart takes a time or number, a number"),
+        ("heat", "SELECT 1, 2", "a heat map takes a horizontal axis"),
+        ("spark", "SELECT source FROM ticks", "a spark chart takes a number"),
+        (
+            "bar",
+            "SELECT source, id FROM ticks WHERE id > 9",
+            "nothing to draw: the answer has no rows",
+        ),
+        ("bar", "SELECT 'a', NULL::int", "nothing to draw: every number is null"),
+        ("line", "SELECT value, value AS y FROM generate_series(1, 100001)", "at most 100000 rows"),
         (
             "line",
-            "SELECT value, value AS y FROM generate_series(1, 100001)",
-            "more than 100000 rows",
+            "SELECT 1, 2, value::text FROM generate_series(1, 13) t",
+            "at most 12 lines, not 13",
         ),
-        ("line", "SELECT 1, 2, value::text FROM generate_series(1, 13) t", "cannot be told apart"),
-        ("heat", "SELECT value, 1, 2 FROM generate_series(1, 99) t", "there is room for"),
-        ("heat", "SELECT 1 AS x, 2 AS y, 3 AS n UNION ALL SELECT 1, 2, 4", "has two numbers"),
+        ("heat", "SELECT value, 1, 2 FROM generate_series(1, 99) t", "the terminal fits only"),
+        (
+            "heat",
+            "SELECT 1 AS x, 2 AS y, 3 AS n UNION ALL SELECT 1, 2, 4",
+            "has more than one number",
+        ),
     ] {
         let error = home.fails(1, &["query", "--chart", kind, sql]);
         assert!(error.contains(said), "{kind} {sql}: {error}");
@@ -132,10 +140,13 @@ fn a_plot_is_written_as_svg_and_png_with_names_on_its_axes() {
     assert!(String::from_utf8(lines).unwrap().contains("y over x"));
     let path = home.path("no.svg").display().to_string();
     let error = home.fails(1, &["query", "--output", &path, "SELECT 'a', 'b'"]);
-    assert!(error.contains("no chart suggests itself"), "{error}");
+    assert!(error.contains("no chart fits the columns"), "{error}");
     assert!(!home.path("no.svg").exists());
     let bars = "SELECT value::text, 1 FROM generate_series(1, 41) t";
-    assert!(home.fails(1, &["query", "--output", &path, bars]).contains("too many for a plot"));
+    assert!(
+        home.fails(1, &["query", "--output", &path, bars])
+            .contains("a plot can show at most 40 bars")
+    );
 }
 
 #[test]

@@ -59,5 +59,5 @@ fn costs_since_a_time_are_those_of_its_calls() {
     }
     let none = home.ok(&["cost", "--since", "1s"]);
     assert!(none.contains("(all)") && none.contains("| 0 "), "{none}");
-    assert!(home.fails(2, &["cost", "--since", "soon"]).contains("an age as in"));
+    assert!(home.fails(2, &["cost", "--since", "soon"]).contains("an age such"));
 }

@@ -65,10 +65,10 @@ fn what_is_no_store_fails_and_stays_as_it_is() {
     let home = Home::new();
     let other = home.file("other.db", "something else");
     let ran = home.run(&["doctor", "--db", &other]);
-    assert_eq!((ran.code, ran.err.as_str()), (3, "netsky: 1 thing to mend\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (3, "netsky: 1 problem found\n"));
     let (verdict, said) = finding(&ran.out, "store");
     assert!(verdict == "fail" && said.contains("is not a netsky store"), "{said}");
-    assert_eq!(finding(&ran.out, "path").1, format!("{other}, as --db says"));
+    assert_eq!(finding(&ran.out, "path").1, format!("{other}, from --db"));
     assert_eq!(fs::read(&other).unwrap(), b"something else");
 }
 

@@ -266,7 +266,7 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_by_force() {
         [&["export", "ticks", &file][..], &["export", dir.to_str().unwrap(), "--format", "csv"]]
     {
         let error = home.fails(1, args);
-        assert!(error.contains("ticks.csv exists already") && error.contains("--force"), "{error}");
+        assert!(error.contains("ticks.csv already exists") && error.contains("--force"), "{error}");
     }
     assert_eq!(fs::read(&file).unwrap(), b"mine");
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
@@ -293,7 +293,7 @@ fn a_day_that_exists_stops_an_export_by_day_before_any_file_is_placed() {
     home.ok(&[&args[..], &["--since", "2026-04-16"]].concat());
     assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
     let error = home.run(&args);
-    assert!(error.code == 1 && error.err.contains("date=2026-04-16/part-0.parquet exists already"));
+    assert!(error.code == 1 && error.err.contains("date=2026-04-16/part-0.parquet already exists"));
     assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
     home.ok(&[&args[..], &["--force"]].concat());
     assert!(dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
@@ -323,7 +323,7 @@ fn days_that_have_no_rows_any_more_go_with_force_if_the_whole_day_is_asked_for()
     // Of the 14th and the 17th there may be rows outside of what is asked for.
     let said = export(&["--since", "2026-04-14T06:00:00Z", "--until", "2026-04-17T06:00:00Z"]);
     assert!(said.contains("ticks: 0 rows to 0 files in"), "{said}");
-    assert!(said.contains(", and 2 files gone that had none left"), "{said}");
+    assert!(said.contains("; removed 2 files of days without rows"), "{said}");
     let left = ["date=2026-04-14", "date=2026-04-15", "date=2026-04-17"];
     let kept = ["date=2026-04-18", "date=2026-04-19"];
     assert_eq!(days(), [&left[..], &kept].concat());
@@ -339,7 +339,10 @@ fn what_an_export_cannot_make_out_is_said_with_what_to_type() {
     for (args, said) in [
         (&["export", "messages"][..], "netsky export messages messages.parquet"),
         (&["export", "mesages", "x.csv"], "did you mean 'messages'"),
-        (&["export", "messages", "x.xlsx"], "x.xlsx has no suffix that tells a format: .ndjson"),
+        (
+            &["export", "messages", "x.xlsx"],
+            "the suffix of x.xlsx does not select a format; use .ndjson",
+        ),
         (&["export", "messages.parquet"], "netsky export messages messages.parquet"),
         (&["export", "messages", "-", "--by-day"], "name a directory"),
     ] {
@@ -383,13 +386,13 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
     let head = "ts_utc,agent,session_num,event\n2026-04-15T23:00:00Z,a,1,up\n";
     let csv = |rows: &str| home.file("wrong.csv", format!("{head}{rows}"));
     for (rows, said) in [
-        ("2026-04-15T23:00:00Z,a,one,up\n", "row 2: session_num should be int, found a text"),
+        ("2026-04-15T23:00:00Z,a,one,up\n", "row 2: session_num should be int, found a string"),
         ("2026-04-15T23:00:00Z,a,,up\n", "row 2: session_num should be int, found null"),
-        ("2026-04-15T23:00:00Z,a,1.5,up\n", "row 2: session_num should be int, found a text"),
-        ("soon,a,1,up\n", "row 2: ts_utc: 'soon' is no RFC 3339 time"),
-        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' is none of up, down, note"),
+        ("2026-04-15T23:00:00Z,a,1.5,up\n", "row 2: session_num should be int, found a string"),
+        ("soon,a,1,up\n", "row 2: ts_utc: 'soon' is not an RFC 3339 time"),
+        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' is not one of up, down, note"),
         ("\n2026-04-15T23:00:00Z,a\n", "cannot be read: line 4: 2 cells under a header of 4"),
-        ("2026-04-15T23:00:00Z,\"a,1,up\n", "cannot be read: line 3: a quote does not end"),
+        ("2026-04-15T23:00:00Z,\"a,1,up\n", "cannot be read: line 3: unterminated quote"),
     ] {
         let file = csv(rows);
         let error = home.fails(1, &["import", "sessions", &file]);
@@ -398,7 +401,10 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
     }
     let unknown = home.file("wrong.csv", "ts_utc,agnt,session_num,event\nx,a,1,up\n");
     let error = home.fails(1, &["import", "sessions", &unknown]);
-    assert!(error.contains("its header names 'agnt', which is no column of sessions"), "{error}");
+    assert!(
+        error.contains("the header names 'agnt', which is not a column of sessions"),
+        "{error}"
+    );
 
     let texts = |texts: &[&str]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
     let times = |zone: Option<&str>| {
@@ -411,7 +417,7 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
         (times(Some("UTC")), &numbers, "row 2: session_num should be int, found null"),
         (times(Some("UTC")), &fractions, "column session_num should be int, found Float64"),
         (times(None), &numbers, "give its times a zone"),
-        (texts(&["soon", "later"]), &numbers, "row 1: ts_utc: 'soon' is no RFC 3339 time"),
+        (texts(&["soon", "later"]), &numbers, "row 1: ts_utc: 'soon' is not an RFC 3339 time"),
     ] {
         let agent = texts(&["a", "b"]);
         let event = texts(&["up", "down"]);
@@ -429,8 +435,8 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
     assert_eq!(count, "n\n0\n");
     let file = csv("2026-04-15T23:00:00Z,a,one,up\n2026-04-15T23:00:00Z,b,2,down\n");
     let ran = home.run(&["import", "sessions", &file, "--skip-invalid"]);
-    assert_eq!(ran.out, format!("sessions: 2 rows from {file}, 1 invalid line left out\n"));
-    assert_eq!(ran.err, format!("{file}: row 2: session_num should be int, found a text\n"));
+    assert_eq!(ran.out, format!("sessions: 2 rows from {file}, skipped 1 invalid line\n"));
+    assert_eq!(ran.err, format!("{file}: row 2: session_num should be int, found a string\n"));
 }
 
 #[test]
@@ -459,7 +465,7 @@ fn a_table_in_two_formats_is_not_imported_twice() {
     let dir = export_dir(&home, "both", &["--format", "csv"]);
     home.ok(&["export", dir.to_str().unwrap(), "--format", "arrow"]);
     let error = home.fails(1, &["import", dir.to_str().unwrap()]);
-    assert!(error.contains("both named for messages"), "{error}");
+    assert!(error.contains("both named after messages"), "{error}");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn links_in_a_directory_are_passed_over() {
         "{}",
         ran.err
     );
-    assert_eq!(ran.err.matches("passed over").count(), 5, "{}", ran.err);
+    assert_eq!(ran.err.matches("skipped").count(), 5, "{}", ran.err);
 
     // A link that somebody names is meant.
     symlink("lake/ticks/a.ndjson", home.path("ticks.ndjson")).unwrap();
@@ -120,14 +120,14 @@ fn csv_without_a_header_is_refused() {
     let header = "ts_utc,source,detail_json";
     let row = "2026-04-15T23:00:00.000Z,a,{}";
     for (csv, said) in [
-        (format!("{header}\r{row}\r"), "lines end with CR alone"),
-        (format!("{row}\n"), "'2026-04-15T23:00:00.000Z', which is no column of ticks"),
-        (format!("\"\"\"{header}\"\n"), "which is no column of ticks"),
+        (format!("{header}\r{row}\r"), "lines end with CR only"),
+        (format!("{row}\n"), "'2026-04-15T23:00:00.000Z', which is not a column of ticks"),
+        (format!("\"\"\"{header}\"\n"), "which is not a column of ticks"),
         ("ts_utc,source,source,detail_json\n".to_owned(), "source twice"),
         ("ts_utc,source\n".to_owned(), "lacks detail_json"),
         (format!("{header},\n"), "names ''"),
         (String::new(), "no header"),
-        (format!("{header}\n\"{row}\n"), "a quote does not end"),
+        (format!("{header}\n\"{row}\n"), "unterminated quote"),
     ] {
         let file = home.file("ticks.csv", &csv);
         let error = home.fails(1, &["import", "ticks", &file]);

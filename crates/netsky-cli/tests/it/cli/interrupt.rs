@@ -153,7 +153,7 @@ fn a_signal_ends_a_watch_and_restores_the_terminal() {
     let home = store();
     for (signal, code) in SIGNALS {
         let mut terminal = home.terminal((80, 24), &["top", "--watch"]);
-        terminal.until_shown("q ends");
+        terminal.until_shown("q quits");
         // Keys are read on a thread of its own.
         terminal.until(|_| !terminal.has_its_mode());
         send(signal, terminal.process_id());

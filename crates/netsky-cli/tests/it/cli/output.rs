@@ -409,6 +409,6 @@ fn a_link_of_another_user_is_not_followed() {
         println!("not run: only root can give a link to another user");
         return;
     }
-    assert!(home.fails(1, &args).contains("a link that another user made"));
+    assert!(home.fails(1, &args).contains("a link that another user created"));
     assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
 }

@@ -59,7 +59,7 @@ fn an_age_stands_for_a_time_and_for_nothing_else() {
         assert_eq!(home.ok(&args), format!("n\n{rows}\n"), "{age}");
     }
     save(&home, "id", "SELECT id FROM ticks WHERE id = $1");
-    assert!(home.fails(1, &["q", "id", "7d"]).contains("'7d' is no whole number"));
+    assert!(home.fails(1, &["q", "id", "7d"]).contains("'7d' is not an integer"));
 }
 
 #[test]
@@ -69,21 +69,22 @@ fn parameters_that_do_not_fit_are_named() {
     for (parameters, message) in [
         (
             &["2026-04-15"][..],
-            "two: the query takes 2 parameters, and 1 was given\n  `netsky q NAME VALUE",
+            "two: the query takes 2 parameters, but 1 was given\n  pass one value per parameter: netsky q NAME VALUE",
         ),
-        (&["2026-04-15", "1", "2"], "two: the query takes 2 parameters, and 3 were given\n"),
-        (&["soon", "1"], "two: parameter $1: 'soon' is no time, as in 2026-04-15 or 2026-"),
-        (&["2026-04-15", "one"], "two: parameter $2: 'one' is no whole number\n"),
+        (&["2026-04-15", "1", "2"], "two: the query takes 2 parameters, but 3 were given\n"),
+        (&["soon", "1"], "two: parameter $1: 'soon' is not a time such as 2026-04-15 or 2026-"),
+        (&["2026-04-15", "one"], "two: parameter $2: 'one' is not an integer\n"),
     ] {
         let error = home.fails(1, &[&["q", "two"], parameters].concat());
         assert!(error.starts_with(&format!("netsky: {message}")), "{error}");
     }
     save(&home, "named", "SELECT id FROM ticks WHERE source = $who");
     let error = home.fails(1, &["q", "named", "cron"]);
-    assert_eq!(error, "netsky: named: parameters are $1, $2 and so on; '$who' is none\n");
+    assert_eq!(error, "netsky: named: invalid parameter '$who'; use $1, $2, ...\n");
     let error = home.fails(1, &["query", "SELECT id FROM ticks WHERE id = $1"]);
     assert!(
-        error.starts_with("netsky: the query takes 1 parameter, and 0 were given\n  `netsky q")
+        error
+            .starts_with("netsky: the query takes 1 parameter, but 0 were given\n  pass one value")
     );
     save(&home, "drop", "DROP TABLE ticks");
     assert!(home.fails(1, &["q", "drop"]).contains("drop: read-only: DROP is not allowed"));
@@ -94,7 +95,7 @@ fn queries_are_listed_with_what_their_first_line_says_and_unknown_ones_resemble_
     let home = home();
     let none = home.run(&["q"]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert!(none.err.starts_with("netsky: no queries yet; write one to "), "{}", none.err);
+    assert!(none.err.starts_with("netsky: no saved queries; write one to "), "{}", none.err);
     assert_eq!(home.ok(&["q", "--format", "json"]), "[]\n");
 
     save(&home, "slow-tools", "-- Calls that took long\nSELECT 1");
@@ -118,6 +119,6 @@ fn a_name_does_not_lead_out_of_the_directory() {
         if name.contains('\0') {
             continue; // The operating system takes no such argument.
         }
-        assert!(home.fails(1, &["q", name]).contains("is no name of a query"), "{name}");
+        assert!(home.fails(1, &["q", name]).contains("invalid query name"), "{name}");
     }
 }

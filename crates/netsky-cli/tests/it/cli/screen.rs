@@ -97,7 +97,7 @@ fn at_most_forty_rows_are_shown_and_a_line_says_how_many_there_are() {
     assert_eq!(lines.len(), 2 + 40 + 1);
     assert_eq!(
         lines[41..],
-        ["   40", "40 of 12,500 rows; --all, or .all in the shell, shows the others"]
+        ["   40", "40 of 12,500 rows; --all, or .all in the shell, shows every row"]
     );
     let all = printed(&home, (80, 24), &["query", "--all", sql]);
     assert_eq!((all.lines().count(), all.lines().last()), (12_502, Some("12500")));

@@ -143,7 +143,7 @@ fn commands_describe_tables_and_change_how_answers_look() {
     assert!(terminal.enter(".tables").contains("ticks,1,2026-04-15"));
     assert!(terminal.enter(".help").contains(".schema [TABLE]"));
     let screen = terminal.enter(".tabels");
-    assert!(screen.contains("no command .tabels; did you mean '.tables'?"), "{screen}");
+    assert!(screen.contains("no command named '.tabels'; did you mean '.tables'?"), "{screen}");
     terminal.press("\\q\r");
     assert_eq!(terminal.end(), 0);
 }
@@ -211,5 +211,5 @@ fn files_are_read_and_their_faults_told_by_name_and_line() {
     home.file("own.sql", format!(".read {own}\n"));
     let ran = home.run_with_input(&["shell"], &format!(".read {own}\n"));
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("look for one that reads itself"), "{}", ran.err);
+    assert!(ran.err.contains("look for a file that reads itself"), "{}", ran.err);
 }

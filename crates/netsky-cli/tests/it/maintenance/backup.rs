@@ -18,7 +18,7 @@ fn the_backup_and_restore_commands_say_what_went_where() {
     let out = home.ok(&["backup", file]);
     assert!(out.starts_with(&format!("1 row in {file}, ")) && out.ends_with("iB\n"), "{out}");
     let error = home.fails(1, &["backup", file]);
-    assert!(error.contains("exists already") && error.contains("--force"), "{error}");
+    assert!(error.contains("already exists") && error.contains("--force"), "{error}");
     home.ok(&["record", "ticks", tick]);
     assert!(home.ok(&["backup", file, "--force"]).starts_with("2 rows"));
     home.ok(&["check", "--db", file]);

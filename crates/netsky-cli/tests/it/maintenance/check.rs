@@ -18,14 +18,14 @@ fn the_check_command_prints_a_line_for_each_fault_and_exits_with_3() {
     assert_eq!(ran.code, 3);
     let lines: Vec<&str> = ran.out.lines().collect();
     assert!(lines[0].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
-    assert!(lines[1].starts_with("ids of crashes are behind"), "{}", ran.out);
+    assert!(lines[1].starts_with("wrong id counter of crashes"), "{}", ran.out);
     assert!(lines[2].starts_with("corrupt row 2 in ticks: invalid JSON at byte 0"), "{}", ran.out);
     assert_eq!(lines[4], "3 rows and 1 zone in 14 tables: 4 faults");
     assert!(ran.err.contains("has faults") && ran.err.contains("check --repair"), "{}", ran.err);
     let ran = home.run(&["check", "--repair"]);
     assert_eq!(ran.code, 3, "corrupt rows stay");
     let lines: Vec<&str> = ran.out.lines().collect();
-    assert_eq!((lines[0], lines.len()), ("2 faults mended", 4), "{}", ran.out);
+    assert_eq!((lines[0], lines.len()), ("2 faults repaired", 4), "{}", ran.out);
     assert!(lines[1].starts_with("corrupt row 7 in crashes: "), "{}", ran.out);
     assert!(ran.err.contains("--skip-corrupt"), "{}", ran.err);
     let again = home.run(&["check", "--repair"]);

@@ -14,10 +14,10 @@ fn the_command_says_what_to_do_about_changed_rows() {
     drop(db);
     change_row(&path, 5);
     let error = home.fails(3, &["query", "SELECT body FROM messages"]);
-    assert!(error.contains("ids 0 to 10 are not what") && error.contains("check"), "{error}");
+    assert!(error.contains("ids 0 to 10 differ from what") && error.contains("check"), "{error}");
     let ran = home.run(&["check"]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("takes changed rows as they are"), "{}", ran.err);
-    assert!(home.ok(&["check", "--repair"]).starts_with("1 fault mended"));
+    assert!(ran.err.contains("from the rows as they are now"), "{}", ran.err);
+    assert!(home.ok(&["check", "--repair"]).starts_with("1 fault repaired"));
     home.ok(&["query", "SELECT body FROM messages"]);
 }

@@ -17,24 +17,22 @@ fn the_prune_command_says_how_many_rows_go_by_table() {
     home.ok(&["record", "crashes", r#"{"kind":"k","agent":"a","detail_json":"{}"}"#]);
     assert_eq!(
         home.ok(&["prune", "--before", "2023-04-03", "--dry-run"]),
-        "ticks: 2 rows\n2 rows from before 2023-04-03T00:00:00Z would be deleted\n"
+        "ticks: 2 rows\n2 rows older than 2023-04-03T00:00:00Z would be deleted\n"
     );
     assert_eq!(
         home.ok(&["prune", "--before", "2023-04-03", "--table", "crashes"]),
-        "0 rows from before 2023-04-03T00:00:00Z deleted\n"
+        "0 rows older than 2023-04-03T00:00:00Z deleted\n"
     );
     assert_eq!(
         home.ok(&["prune", "--before", "2023-04-03T12:00:00.001Z"]),
-        "ticks: 3 rows\n3 rows from before 2023-04-03T12:00:00.001Z deleted\n"
+        "ticks: 3 rows\n3 rows older than 2023-04-03T12:00:00.001Z deleted\n"
     );
-    assert!(
-        home.ok(&["prune", "--before", "1h"]).starts_with("ticks: 2 rows\n2 rows from before ")
-    );
+    assert!(home.ok(&["prune", "--before", "1h"]).starts_with("ticks: 2 rows\n2 rows older than "));
     let left = home.ok(&["query", "--format", "csv", "SELECT id FROM ticks"]);
     assert_eq!(left, "id\n6\n");
     for wrong in ["yesterday", "7", "7z", "2023-04-31"] {
         assert!(
-            home.fails(2, &["prune", "--before", wrong]).contains("an age as in 90s"),
+            home.fails(2, &["prune", "--before", wrong]).contains("an age such as 90s"),
             "{wrong}"
         );
     }

@@ -50,6 +50,9 @@ fn the_compact_command_says_how_much_was_gained_or_that_somebody_reads() {
     assert!(error.contains("in use") && error.contains("try again"), "{error}");
     drop(reading);
     let out = home.ok(&["compact"]);
-    assert!(out.contains(" MiB given back: from ") && out.ends_with(" KiB\n"), "{out}");
+    assert!(
+        out.starts_with("released ") && out.contains(" MiB: from ") && out.ends_with(" KiB\n"),
+        "{out}"
+    );
     assert!(home.ok(&["compact", "--help"]).contains("Examples:"));
 }

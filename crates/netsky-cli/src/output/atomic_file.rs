@@ -1,4 +1,4 @@
-//! A file that has its name once it is whole.
+//! Output files that appear under their name only when complete.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -10,41 +10,41 @@ use tempfile::{Builder, NamedTempFile, TempPath};
 
 use crate::failure::Failure;
 
-/// Where output goes that does not go to standard output.
-pub struct Destination {
+/// An output file. It is written under a temporary name and renamed at the end.
+pub struct AtomicFile {
     path: PathBuf,
     replaces: bool,
     to: BufWriter<To>,
 }
 
 enum To {
-    /// Beside the path, which it gets in the end.
+    /// A temporary file in the same directory.
     Temporary(NamedTempFile, TempFileGuard),
-    /// What stands at the path is no file, such as a pipe or `/dev/null`, and stays what it is.
+    /// Not a regular file, such as a pipe or `/dev/null`. It is written directly.
     Other(File),
 }
 
-/// What was written, before it has its name. It is no open file, so that there can be many.
-pub struct Whole {
+/// A file that is complete but not yet renamed. It is closed, so there can be more of them than open
+/// files.
+pub struct FinishedFile {
     path: PathBuf,
     replaces: bool,
-    /// `None` of what is no file.
+    /// `None` if it is not a regular file.
     content: Option<(TempPath, TempFileGuard)>,
-    /// The size of the file.
+    /// The size of the file in bytes.
     pub bytes: u64,
 }
 
-impl Destination {
-    /// For what somebody wants to show. It has the permissions of the file that it replaces, else those
-    /// that files get here.
+impl AtomicFile {
+    /// Creates a file with the permissions of the file that it replaces, else the default ones.
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let path = resolved(path)?;
         let replaced = fs::metadata(&path).map(|file| file.permissions()).ok();
         Self::open(path, true, replaced.or_else(everybodys))
     }
 
-    /// For a copy of the store's rows, which its owner alone can read. Another file is replaced only if
-    /// that is wanted.
+    /// Creates a file for the store's rows, which only its owner can read. An existing file is replaced
+    /// only if `replaces` is set.
     pub fn create_private(path: &Path, replaces: bool) -> Result<Self, Failure> {
         let path = resolved(path)?;
         if !replaces && path.is_file() {
@@ -78,38 +78,38 @@ impl Destination {
         Ok(Self { path, replaces, to: BufWriter::with_capacity(1 << 18, to) })
     }
 
-    /// Ends the writing.
-    pub fn close(self) -> Result<Whole, Failure> {
+    /// Writes and syncs what is left.
+    pub fn close(self) -> Result<FinishedFile, Failure> {
         let failed = |error: io::Error| unwritable(&self.path, &error);
         let (content, bytes) = match self.to.into_inner().map_err(|error| failed(error.into()))? {
             To::Temporary(file, watched) => {
-                // The name must never lead to less than the whole, after a power failure either. The
-                // file that is replaced stays on the disk until this one is.
+                // The name must never lead to an incomplete file, even after a power failure. The
+                // replaced file stays on the disk until this one is synced.
                 file.as_file().sync_all().map_err(failed)?;
                 let bytes = file.as_file().metadata().map_err(failed)?.len();
                 (Some((file.into_temp_path(), watched)), bytes)
             }
             To::Other(_) => (None, 0),
         };
-        Ok(Whole { path: self.path, replaces: self.replaces, content, bytes })
+        Ok(FinishedFile { path: self.path, replaces: self.replaces, content, bytes })
     }
 
-    /// Ends the writing, and gives the file its name.
+    /// Completes the file and renames it.
     pub fn finish(self) -> Result<(), Failure> {
-        self.close()?.place()
+        self.close()?.rename()
     }
 }
 
-impl Whole {
-    /// Gives the file its name.
-    pub fn place(self) -> Result<(), Failure> {
+impl FinishedFile {
+    /// Renames the file.
+    pub fn rename(self) -> Result<(), Failure> {
         let Some((content, _watched)) = self.content else { return Ok(()) };
-        let placed = match self.replaces {
+        let renamed = match self.replaces {
             true => content.persist(&self.path),
-            // Somebody may have made a file there meanwhile.
+            // Another program may have created a file there meanwhile.
             false => content.persist_noclobber(&self.path),
         };
-        placed.map_err(|error| unwritable(&self.path, &error.error))?;
+        renamed.map_err(|error| unwritable(&self.path, &error.error))?;
         sync_dir(dir_of(&self.path)).map_err(|error| unwritable(&self.path, &error))
     }
 }
@@ -118,55 +118,54 @@ fn dir_of(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes a directory and those above it, with durable names.
+/// Creates a directory and its parents, with durable names.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
     dir.parent().map_or(Ok(()), create_dir)?;
     match fs::create_dir(dir) {
-        // Another process was faster.
+        // Another process created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         made => made.and_then(|()| sync_dir(dir_of(dir))),
     }
 }
 
-/// Makes the names in a directory durable. Only on Unix can one be synced.
+/// Makes the names in a directory durable. Only Unix can sync a directory.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     match File::open(dir) {
         Ok(dir) => dir.sync_all()?,
-        // Files can be made in it, but nobody can open it.
+        // The directory is writable, but cannot be opened for reading.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
-/// What a link leads to is replaced, not the link. No database ever is, whether it is the store that the
-/// output comes from or another.
+/// Follows links, so that the target is replaced and not the link. A database is never replaced, whether
+/// it is the store being read or another one.
 fn resolved(path: &Path) -> Result<PathBuf, Failure> {
     #[cfg(unix)]
     refuse_others_links(path)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if path.is_file() && Db::is_database(&path)? {
         return Err(Failure::input(format!(
-            "{} is a store, and stays what it is\n  name another file",
+            "{} is a store, and output never replaces a store\n  name another file",
             path.display()
         )));
     }
     Ok(path)
 }
 
-/// In a directory where everybody can make files, such as /tmp, another user can leave a link with the
-/// name that somebody will write to. Linux does not follow such a link (`fs.protected_symlinks`), but here
-/// links are read, not followed.
+/// Refuses links that another user may have planted in a shared directory such as /tmp. Linux does not
+/// follow such links (`fs.protected_symlinks`), but here they are read and resolved, not followed.
 #[cfg(unix)]
 fn refuse_others_links(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
 
     const STICKY_FOR_ALL: u32 = 0o1002;
-    /// As many links in a row as Linux follows.
+    /// The limit of Linux.
     const MOST_LINKS: usize = 40;
 
     let mut path = path.to_owned();
@@ -178,7 +177,7 @@ fn refuse_others_links(path: &Path) -> Result<(), Failure> {
         let owners = [nix::unistd::geteuid().as_raw(), place.uid()];
         if is_for_all && !owners.contains(&link.uid()) {
             return Err(Failure::input(format!(
-                "{} is a link that another user made in a directory for all\n  name another file",
+                "{} is a link that another user created in a shared directory\n  name another file",
                 path.display()
             )));
         }
@@ -198,7 +197,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::input(format!("cannot write {}: {error}", path.display()))
 }
 
-impl Write for Destination {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.to.write(bytes)
     }

@@ -43,7 +43,10 @@ fn the_manual_has_a_page_for_netsky_and_for_each_command() {
     assert!(page.contains(".TH netsky 1") && page.contains("netsky\\-doctor(1)"), "{page}");
     let page = home.ok(&["man", "query"]);
     assert!(page.contains(".TH netsky-query 1") && page.contains("Examples:"), "{page}");
-    assert!(home.fails(2, &["man", "qurey"]).contains("no command qurey; `netsky --help` lists"));
+    assert!(
+        home.fails(2, &["man", "qurey"])
+            .contains("no command named 'qurey'; `netsky --help` lists")
+    );
     if has_program("man") && has_program("groff") {
         let file = home.file("netsky.1", &page);
         let shown =
@@ -58,11 +61,11 @@ fn the_help_is_one_list_in_groups_and_errors_know_what_was_meant() {
     let home = Home::new();
     for args in [["-h"], ["--help"], ["help"]] {
         let help = home.ok(&args);
-        for line in ["Ask     shell", "Record  record", "Care    stats", "Start   demo"] {
+        for line in ["Query   shell", "Record  record", "Store   stats", "Other   demo"] {
             assert!(help.contains(line), "{help}");
         }
     }
-    assert!(home.ok(&["--help"]).contains("130  Ctrl-C"));
+    assert!(home.ok(&["--help"]).contains("130  interrupted by Ctrl-C"));
     assert!(home.fails(2, &["exprot"]).contains("a similar subcommand exists: 'export'"));
 }
 

@@ -1,32 +1,32 @@
-//! Moments, as people type them.
+//! Times and ages in arguments.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, Utc};
 use netsky_db::internal;
 
-/// A time, the beginning of a date, or so long ago.
-pub fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+/// Parses a time, a date (midnight UTC), or an age, which is relative to now.
+pub fn parse_time_or_age(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
     if let Ok(date) = text.parse::<NaiveDate>() {
         return Ok(date.and_time(NaiveTime::MIN).and_utc());
     }
-    // A number alone says nothing; for humantime, 0 does.
+    // A number requires a unit, but humantime accepts 0 without one.
     let age = Some(text).filter(|text| *text != "0").unwrap_or_default();
     let ago = match humantime::parse_duration(age) {
         Ok(ago) => TimeDelta::from_std(ago).ok(),
         Err(humantime::DurationError::NumberOverflow) => None,
         Err(_) => {
             return Err(
-                "give a time as in 2026-04-15T23:00:00Z, a date as in 2026-04-15, or an age as in \
-                 90s, 15m, 6h, 7d, 4w"
+                "expected a time such as 2026-04-15T23:00:00Z, a date such as 2026-04-15, or an age such \
+                 as 90s, 15m, 6h, 7d, 4w"
                     .to_owned(),
             );
         }
     };
-    // Whole seconds, as it will be told.
+    // Without fractions, because the time is shown to the user.
     let time = ago.and_then(|ago| internal::now().trunc_subsecs(0).checked_sub_signed(ago));
-    time.ok_or_else(|| "that is longer ago than can be told".to_owned())
+    time.ok_or_else(|| "age out of range".to_owned())
 }
 
 #[cfg(test)]
@@ -34,11 +34,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_time_a_date_or_an_age() {
+    fn times_dates_and_ages_are_parsed() {
         let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        assert_eq!(moment("2026-04-15T23:00:00Z"), Ok(time("2026-04-15T23:00:00Z")));
-        assert_eq!(moment("2026-04-15T23:00:00.5+02:00"), Ok(time("2026-04-15T21:00:00.500Z")));
-        assert_eq!(moment("2026-04-15"), Ok(time("2026-04-15T00:00:00Z")));
+        assert_eq!(parse_time_or_age("2026-04-15T23:00:00Z"), Ok(time("2026-04-15T23:00:00Z")));
+        assert_eq!(
+            parse_time_or_age("2026-04-15T23:00:00.5+02:00"),
+            Ok(time("2026-04-15T21:00:00.500Z"))
+        );
+        assert_eq!(parse_time_or_age("2026-04-15"), Ok(time("2026-04-15T00:00:00Z")));
         for (age, seconds) in [
             ("90s", 90),
             ("15m", 900),
@@ -48,14 +51,14 @@ mod tests {
             ("1h 30m", 5_400),
             ("0d", 0),
         ] {
-            let told = moment(age).unwrap();
+            let told = parse_time_or_age(age).unwrap();
             let ago = (Utc::now() - told).num_seconds();
             assert!((seconds..seconds + 5).contains(&ago), "{age}: {ago}");
         }
         for wrong in ["", "d", "7", "-7d", "+3d", "2026-13-01", "2026-04-15T23:00:00", "é"] {
-            assert!(moment(wrong).is_err(), "{wrong}");
+            assert!(parse_time_or_age(wrong).is_err(), "{wrong}");
         }
-        assert!(moment("99999999999999w").unwrap_err().contains("longer ago"));
-        assert!(moment("999999999w").unwrap_err().contains("longer ago"));
+        assert_eq!(parse_time_or_age("99999999999999w").unwrap_err(), "age out of range");
+        assert_eq!(parse_time_or_age("999999999w").unwrap_err(), "age out of range");
     }
 }

@@ -1,4 +1,4 @@
-//! What is open, stuck or silent, kept up to date with what is recorded.
+//! What is open, stuck or silent, updated incrementally from new rows.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// How old it must be to be listed.
+    /// The minimum age for the list.
     fn patience(self) -> TimeDelta {
         match self {
             Self::CrashLoop | Self::OpenSession => TimeDelta::zero(),
@@ -42,11 +42,11 @@ impl Kind {
     }
 }
 
-/// A crash loop is one as long after its last crash.
+/// A crash loop is listed for this long after its last crash.
 const CRASH_LOOP_IS_OVER: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub struct Issue {
     pub kind: Kind,
     pub who: String,
     pub what: String,
@@ -61,15 +61,17 @@ struct Open {
     since: DateTime<Utc>,
 }
 
-/// What was found so far.
+/// The state after the last update.
+///
+/// Rows are only ever added, so an update reads only the new rows of the large tables.
 ///
 /// Rows are only ever added, so that another look reads no more than what is new of the large tables.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub struct Issues {
     /// By source.
     ticks: BTreeMap<String, Open>,
     calls: Vec<Open>,
-    /// By name and beginning.
+    /// By name and start.
     clones: BTreeMap<(String, DateTime<Utc>), Open>,
     sessions: Vec<Open>,
     /// With the time of the last crash.
@@ -81,8 +83,8 @@ pub struct Troubles {
     crashes_seen: i64,
 }
 
-impl Troubles {
-    /// Takes in what was recorded since the last look.
+impl Issues {
+    /// Adds the rows recorded since the last call.
     pub fn look(&mut self, db: &Db) -> Result<(), Failure> {
         if let Some(new) = New::of(db, "ticks", self.ticks_seen)? {
             let sql = "SELECT source, max(ts_utc), count(*) FROM ticks
@@ -132,8 +134,8 @@ impl Troubles {
         Ok(())
     }
 
-    /// What of it is worth a line at that time: worst first, and of a kind the oldest.
-    pub fn now(&self, now: DateTime<Utc>) -> Vec<Trouble> {
+    /// The issues at a time: worst first, and the oldest first within each kind.
+    pub fn now(&self, now: DateTime<Utc>) -> Vec<Issue> {
         let loops = self.crash_loops.iter();
         let loops =
             loops.filter(|(_, last)| now - last <= CRASH_LOOP_IS_OVER).map(|(open, _)| open);
@@ -142,7 +144,7 @@ impl Troubles {
             let age = now - open.since;
             if age >= kind.patience() {
                 let Open { who, what, since } = open.clone();
-                found.push(Trouble { kind, who, what, since, age_ms: age.num_milliseconds() });
+                found.push(Issue { kind, who, what, since, age_ms: age.num_milliseconds() });
             }
         };
         loops.for_each(|open| add(Kind::CrashLoop, open));
@@ -157,7 +159,7 @@ impl Troubles {
     }
 }
 
-/// Rows of a table that were not there at the last look.
+/// The rows of a table that were recorded since the last update.
 struct New<'a> {
     db: &'a Db,
     seen: i64,
@@ -165,7 +167,7 @@ struct New<'a> {
 }
 
 impl<'a> New<'a> {
-    /// `None` if there are none. The highest id is known without a scan.
+    /// `None` if there are none. The highest id comes from the statistics, without a scan.
     fn of(db: &'a Db, table: &str, seen: i64) -> Result<Option<Self>, Failure> {
         let newest = rows(db, &format!("SELECT max(id) FROM {table}"), &[])?;
         let newest = newest.column(0).as_primitive::<Int64Type>();
@@ -173,7 +175,7 @@ impl<'a> New<'a> {
         Ok((newest > seen).then_some(Self { db, seen, newest }))
     }
 
-    /// Of a query, whose parameters are the ids before and up to them.
+    /// Runs a query whose parameters are the last id seen and the highest id.
     fn rows(&self, sql: &str) -> Result<RecordBatch, Failure> {
         rows(self.db, sql, &[Value::Int(self.seen), Value::Int(self.newest)])
     }
@@ -211,7 +213,7 @@ impl Row<'_> {
         self.batch.column(column).is_null(self.row)
     }
 
-    /// Of who, what and since when.
+    /// The first three columns: who, what and since when.
     fn open(&self) -> Open {
         Open { who: self.text(0), what: self.text(1), since: self.time(2) }
     }
