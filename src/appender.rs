@@ -339,7 +339,7 @@ fn fit<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
                 Value::Bool(_) => "a boolean",
                 Value::Int(_) => "an integer",
                 Value::Float(_) => "a fraction",
-                Value::Text(_) => "a text",
+                Value::Text(_) => "a string",
                 Value::Time(_) => "a time",
                 Value::Date(_) => "a date",
             };

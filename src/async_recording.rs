@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use futures::future::{BoxFuture, FutureExt, ready};
+use std::future::ready;
+
+use futures_core::future::BoxFuture;
 
 use crate::appender::Appender;
 use crate::db::Db;
@@ -45,8 +47,8 @@ impl Db {
     pub fn record_async<R: Record>(&self, record: &R) -> BoxFuture<'static, Result<i64>> {
         let mut row = EncodedRow::default();
         match row.encode(R::TABLE, record.values()) {
-            Ok(()) => self.store().append_async(R::TABLE, move |rows| rows.push(&row)).boxed(),
-            Err(error) => ready(Err(error.into_error(R::TABLE))).boxed(),
+            Ok(()) => Box::pin(self.store().append_async(R::TABLE, move |rows| rows.push(&row))),
+            Err(error) => Box::pin(ready(Err(error.into_error(R::TABLE)))),
         }
     }
 
@@ -63,8 +65,8 @@ impl Db {
         records: impl IntoIterator<Item = R>,
     ) -> BoxFuture<'static, Result<Range<i64>>> {
         match RowSpool::of(records) {
-            Ok(rows) => self.store().append_rows_async(R::TABLE, rows).boxed(),
-            Err(error) => ready(Err(error)).boxed(),
+            Ok(rows) => Box::pin(self.store().append_rows_async(R::TABLE, rows)),
+            Err(error) => Box::pin(ready(Err(error))),
         }
     }
 }
@@ -90,6 +92,6 @@ impl Appender {
     /// Those of [`commit`](Self::commit).
     pub fn commit_async(self) -> BoxFuture<'static, Result<Range<i64>>> {
         let (store, table, rows) = self.into_parts();
-        store.append_rows_async(table, rows).boxed()
+        Box::pin(store.append_rows_async(table, rows))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use futures::channel::oneshot;
+use futures_channel::oneshot;
 use redb::WriteTransaction;
 
 use crate::error::{Error, Result};

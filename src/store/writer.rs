@@ -19,8 +19,8 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use futures::channel::oneshot;
-use futures::future::FusedFuture;
+use futures_channel::oneshot;
+use futures_core::future::FusedFuture;
 use futures_timer::Delay;
 use redb::{CommitError, Database, WriteTransaction};
 

@@ -79,7 +79,7 @@ fn a_rejected_row_is_named_and_left_out() {
     let pushed = appender.push_values([text("a")]);
     assert_eq!(
         said(&appender, pushed).0,
-        "a.json: row 4: ts_utc: 'a' is no RFC 3339 time (premature end of input)"
+        "a.json: row 4: ts_utc: 'a' is not an RFC 3339 time (premature end of input)"
     );
     let pushed = appender.push_values(vec![text("2026-04-15T23:00:00Z"); 4]);
     assert_eq!(said(&appender, pushed).0, "a.json: row 5: it has more than 3 values");
