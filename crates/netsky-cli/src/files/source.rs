@@ -371,7 +371,7 @@ mod tests {
         let db = measures(&dir, "to.db");
         let path = dir.path().join("measures.csv");
         for (share, day, said) in [
-            ("much", "2026-04-15", "row 1: share should be float, found a text"),
+            ("much", "2026-04-15", "row 1: share should be float, found a string"),
             ("NaN", "2026-04-15", "row 1: share: NaN is not a finite number"),
             ("1", "15.4.2026", "row 1: day: '15.4.2026' is not a date of the form YYYY-MM-DD"),
         ] {
