@@ -17,7 +17,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsN
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 
-use crate::providers::conjuncts::{Turn, in_turn};
+use crate::providers::conjuncts::{in_turn, sort_in_turn};
 use crate::providers::pushdown::{Key, Ranges};
 use crate::providers::ranges::RangeSet;
 use crate::providers::selection::Selection;
@@ -46,7 +46,7 @@ impl Predicate {
         for condition in in_turn(&filter) {
             self.0.push(move_columns(condition, |index| projection.get(index).copied())?);
         }
-        self.0.sort_by_key(Turn::of);
+        sort_in_turn(&mut self.0);
         Ok(self)
     }
 

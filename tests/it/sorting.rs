@@ -97,6 +97,12 @@ fn conditions_guard_sort_keys() {
             "n NOT IN (833) AND n NOT IN (47) AND n - n <> 0 AND 10 / (n - n) > 1",
             0,
         ),
+        // What is divided by has a division of its own, which its guard repeats.
+        (
+            "(SELECT 1000 / duration_ms AS n, source FROM mcp_tool_calls WHERE duration_ms <> 0) c",
+            "source LIKE '%a%' AND n < 0 AND 1000000 / n > 119",
+            0,
+        ),
         // A repeated expression is not computed for rows that the other condition excludes.
         (
             "mcp_tool_calls",
