@@ -49,9 +49,9 @@ impl Turn {
 }
 
 /// The conditions of a conjunction in the order of their turns. In a turn, conditions with fewer divisions
-/// go first, because the guard of a divisor contains the divisor and not the division: of `n < 0 AND 10 / n
-/// > 1`, when `n` is `5 / m`, only the second divides twice. The others stay in the order in which they are
-/// given, which is not that of the query: the optimizer may have reversed it.
+/// go first, because the guard of a divisor contains the divisor and not the division: if `n` is `5 / m`,
+/// `n < 0` divides once and `10 / n = 1` twice. Other conditions keep the order in which they are given,
+/// which is not that of the query, because the optimizer may have reversed it.
 pub(crate) fn in_turn(filter: &Arc<dyn PhysicalExpr>) -> Vec<Arc<dyn PhysicalExpr>> {
     let mut conditions: Vec<_> = split_conjunction(filter).into_iter().cloned().collect();
     sort_in_turn(&mut conditions);
