@@ -74,6 +74,7 @@ pub(crate) use zone_map::ZoneMap;
 
 pub(crate) use file::{is_database, own_private_dir, refuse_link};
 
+use file::FileId;
 use handle::{Access, Handle};
 use reopening_handle::{ReopeningHandle, refuse_replaced};
 use tables::{IDS, META, SCHEMA_VERSION_KEY, rows_of};
@@ -264,32 +265,76 @@ impl Store {
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let timeout = self.connection.options().busy_timeout;
-        let work = Arc::new(Mutex::new(work));
+        let work = Work::new(work);
         loop {
             let handle = self.handle()?;
             let Some(writer) = handle.writer() else {
                 return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
             };
-            let (work, id) = (Arc::clone(&work), handle.file_id());
-            let path = self.connection.absolute().to_owned();
+            let id = handle.file_id();
             let left = deadline.map_or(timeout, |at| at.saturating_duration_since(Instant::now()));
-            let written = writer.write(left, move |txn| {
-                // The file may have been replaced while waiting for the lock.
-                refuse_replaced(&path, id)?;
-                let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
-                work(txn)
-            });
-            match written {
-                // Nothing of the work has been stored anywhere.
-                Err(Error::StoreReplaced { .. })
-                    if deadline.is_none_or(|at| Instant::now() < at) => {}
-                Err(error) => return Err(error),
-                Ok(value) => {
-                    refuse_replaced(self.connection.absolute(), id)?;
-                    return Ok(value);
-                }
+            let written = writer.write(left, self.work_on(id, &work));
+            if let Some(result) = self.result(written, id, deadline) {
+                return result;
             }
         }
+    }
+
+    /// The work, unless the path leads to another file than the one with that id.
+    fn work_on<T, F>(
+        &self,
+        id: Option<FileId>,
+        work: &Work<F>,
+    ) -> impl FnMut(&WriteTransaction) -> Result<T> + Send + use<T, F>
+    where
+        F: FnMut(&WriteTransaction) -> Result<T> + Send,
+    {
+        let (work, path) = (work.clone(), self.connection.absolute().to_owned());
+        move |txn| {
+            // The file may have been replaced while waiting for the lock.
+            refuse_replaced(&path, id)?;
+            work.run(txn)
+        }
+    }
+
+    /// The result of work on the file with that id; `None` if the file was replaced before anything was
+    /// stored and there is time for another attempt.
+    fn result<T>(
+        &self,
+        written: Result<T>,
+        id: Option<FileId>,
+        deadline: Option<Instant>,
+    ) -> Option<Result<T>> {
+        match written {
+            Err(Error::StoreReplaced { .. }) if deadline.is_none_or(|at| Instant::now() < at) => {
+                None
+            }
+            Err(error) => Some(Err(error)),
+            Ok(value) => Some(refuse_replaced(self.connection.absolute(), id).map(|()| value)),
+        }
+    }
+}
+
+/// Work that several attempts share.
+struct Work<F>(Arc<Mutex<F>>);
+
+impl<F> Clone for Work<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F> Work<F> {
+    fn new(work: F) -> Self {
+        Self(Arc::new(Mutex::new(work)))
+    }
+
+    fn run<T>(&self, txn: &WriteTransaction) -> Result<T>
+    where
+        F: FnMut(&WriteTransaction) -> Result<T>,
+    {
+        let mut work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(txn)
     }
 }
 

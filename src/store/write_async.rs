@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -11,34 +10,10 @@ use redb::WriteTransaction;
 
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
-use crate::store::Store;
 use crate::store::append::{TableAppender, append};
-use crate::store::reopening_handle::refuse_replaced;
 use crate::store::staging::{append_spool, has_left_import};
+use crate::store::{Store, Work};
 use crate::table::Table;
-
-/// Work that several attempts share.
-struct Work<F>(Arc<Mutex<F>>);
-
-impl<F> Clone for Work<F> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<F> Work<F> {
-    fn new(work: F) -> Self {
-        Self(Arc::new(Mutex::new(work)))
-    }
-
-    fn run<T>(&self, txn: &WriteTransaction) -> Result<T>
-    where
-        F: FnMut(&WriteTransaction) -> Result<T>,
-    {
-        let mut work = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        work(txn)
-    }
-}
 
 impl Store {
     /// As [`append`](Self::append), without blocking. Nothing happens before the future is polled.
@@ -94,22 +69,10 @@ impl Store {
         if let Some(handle) = self.connection.ready_handle()
             && let Some(writer) = handle.writer()
         {
-            let (work, id) = (work.clone(), handle.file_id());
-            let path = self.connection.absolute().to_owned();
-            let written = writer.write_async(timeout, move |txn| {
-                // The file may have been replaced while the lock was waited for.
-                refuse_replaced(&path, id)?;
-                work.run(txn)
-            });
-            match written.await {
-                // Nothing of the work is stored anywhere.
-                Err(Error::StoreReplaced { .. })
-                    if deadline.is_none_or(|at| Instant::now() < at) => {}
-                Err(error) => return Err(error),
-                Ok(value) => {
-                    refuse_replaced(self.connection.absolute(), id)?;
-                    return Ok(value);
-                }
+            let id = handle.file_id();
+            let written = writer.write_async(timeout, self.work_on(id, &work)).await;
+            if let Some(result) = self.result(written, id, deadline) {
+                return result;
             }
         }
         // To open a file blocks.

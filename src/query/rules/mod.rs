@@ -47,9 +47,9 @@ use in_lists::SeparateInLists;
 use lossy_cast::HIDE_LOSSY_CASTS;
 use offset::OffsetsApart;
 use projection_pushdown::UnembeddedProjectionPushdown;
-use push_limit_to_scan::PushLimitToScan;
+use push_limit_to_scan::PUSH_LIMIT_TO_SCAN;
 use repeated_keys::DROP_REPEATED_KEYS;
-use topk_keys::CompleteTopKKeys;
+use topk_keys::COMPLETE_TOPK_KEYS;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
@@ -83,8 +83,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     let mut rules = PhysicalOptimizer::new().rules;
     // It runs before sorts are pushed into scans, because then the scan promises the keys.
     let sorts = rules.iter().position(|rule| rule.name() == PushdownSort::new().name());
-    rules.insert(sorts.unwrap_or(rules.len()), Arc::new(CompleteTopKKeys));
-    rules.push(Arc::new(PushLimitToScan));
+    rules.insert(sorts.unwrap_or(rules.len()), Arc::new(COMPLETE_TOPK_KEYS));
+    rules.push(Arc::new(PUSH_LIMIT_TO_SCAN));
     rules.push(Arc::new(GuardedFilter));
     for rule in &mut rules {
         if rule.name() == AggregateStatistics::new().name() {

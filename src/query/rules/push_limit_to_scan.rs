@@ -11,12 +11,9 @@ use std::slice;
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -26,36 +23,17 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, SortOrderPushdownResult};
 
+use crate::query::rules::rewrite::PhysicalRewrite;
+
 /// Removes repartitioning from plans that end early, and passes the limit to the scan.
-#[derive(Debug)]
-pub(super) struct PushLimitToScan;
+pub(super) const PUSH_LIMIT_TO_SCAN: PhysicalRewrite =
+    PhysicalRewrite { name: "push_limit_to_scan", node: push_limit };
 
-impl PhysicalOptimizerRule for PushLimitToScan {
-    fn name(&self) -> &'static str {
-        "push_limit_to_scan"
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|plan| {
-            let Some(limit) = Limit::of(&plan) else { return Ok(Transformed::no(plan)) };
-            let [input] = plan.children()[..] else { return Ok(Transformed::no(plan)) };
-            match limited(input, &limit)? {
-                Some(input) => {
-                    replace_children_if_necessary(plan, vec![input]).map(Transformed::yes)
-                }
-                None => Ok(Transformed::no(plan)),
-            }
-        })
-        .data()
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn push_limit(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(limit) = Limit::of(plan) else { return Ok(None) };
+    let [input] = plan.children()[..] else { return Ok(None) };
+    let Some(input) = limited(input, &limit)? else { return Ok(None) };
+    replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some)
 }
 
 /// The number of rows that a node needs from its input.

@@ -1,12 +1,16 @@
-//! A rule that rewrites the nodes of a plan one by one, bottom up.
+//! Rules that rewrite the nodes of a plan one by one.
+
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 
-/// Applies a function to each node.
+/// Applies a function to each node of a logical plan, bottom up.
 #[derive(Debug)]
 pub(super) struct Rewrite {
     pub(super) name: &'static str,
@@ -38,5 +42,32 @@ impl OptimizerRule for Rewrite {
         _: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
         (self.node)(plan)
+    }
+}
+
+type Plan = Arc<dyn ExecutionPlan>;
+
+/// Applies a function to each node of a physical plan, top down. It returns `None` for a node that stays.
+#[derive(Debug)]
+pub(super) struct PhysicalRewrite {
+    pub(super) name: &'static str,
+    pub(super) node: fn(&Plan) -> Result<Option<Plan>>,
+}
+
+impl PhysicalOptimizerRule for PhysicalRewrite {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn optimize(&self, plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+        plan.transform_down(|plan| {
+            let rewritten = (self.node)(&plan)?;
+            Ok(rewritten.map_or_else(|| Transformed::no(plan), Transformed::yes))
+        })
+        .data()
+    }
+
+    fn schema_check(&self) -> bool {
+        true
     }
 }

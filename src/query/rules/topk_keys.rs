@@ -10,49 +10,26 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 
+use crate::query::rules::rewrite::PhysicalRewrite;
+
 /// Sorts by the keys of the merge of the partitions. It must run before the sorts' dynamic filters
 /// are pushed down.
-#[derive(Debug)]
-pub(super) struct CompleteTopKKeys;
+pub(super) const COMPLETE_TOPK_KEYS: PhysicalRewrite =
+    PhysicalRewrite { name: "complete_topk_keys", node: complete_keys };
 
-impl PhysicalOptimizerRule for CompleteTopKKeys {
-    fn name(&self) -> &'static str {
-        "complete_topk_keys"
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|plan| {
-            let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() else {
-                return Ok(Transformed::no(plan));
-            };
-            match completed(merge.input(), merge.expr().to_vec())? {
-                Some(input) => {
-                    replace_children_if_necessary(plan, vec![input]).map(Transformed::yes)
-                }
-                None => Ok(Transformed::no(plan)),
-            }
-        })
-        .data()
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn complete_keys(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() else { return Ok(None) };
+    let Some(input) = completed(merge.input(), merge.expr().to_vec())? else { return Ok(None) };
+    replace_children_if_necessary(Arc::clone(plan), vec![input]).map(Some)
 }
 
 /// Returns the plan with a sort by all of the keys; `None` if no TopK sort lacks any.
