@@ -361,9 +361,9 @@ pub enum Error {
     #[error("{}", plain_message(.0))]
     Query(#[source] Box<DataFusionError>),
 
-    /// The system refused a thread that the query needs. Run less at the same time, or raise the limit on
+    /// The system refused a thread that the call needs. Run less at the same time, or raise the limit on
     /// the user's or the container's threads (`ulimit -u`, `pids.max`).
-    #[error("cannot start the query's threads: {reason}")]
+    #[error("cannot start a thread: {reason}")]
     NoThread {
         /// The operating system's error.
         reason: String,

@@ -139,14 +139,15 @@ fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
     lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
 }
 
+fn crate_names(arguments: &[&str]) -> BTreeSet<String> {
+    let lines = dependencies(arguments);
+    lines.iter().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+}
+
 #[test]
 fn the_library_depends_on_no_command_line_crate() {
-    let library = dependencies(&["normal", "--package", "netsky-db", "--all-features"]);
-    let names = |lines: &BTreeSet<String>| -> BTreeSet<String> {
-        lines.iter().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
-    };
-    let (library, command_line) =
-        (names(&library), names(&dependencies(&["normal", "--package", "netsky-cli"])));
+    let library = crate_names(&["normal", "--package", "netsky-db", "--all-features"]);
+    let command_line = crate_names(&["normal", "--package", "netsky-cli"]);
     for name in ["clap", "console", "indicatif", "parquet", "plotters", "rustyline"] {
         assert!(command_line.contains(name) && !library.contains(name), "{name}");
     }
@@ -155,15 +156,15 @@ fn the_library_depends_on_no_command_line_crate() {
 /// Every crate of it stands between a hook and its first row.
 #[test]
 fn recording_alone_needs_few_crates_and_no_datafusion() {
-    let recording = ["normal", "--package", "netsky-db", "--no-default-features"];
-    let crates: BTreeSet<String> = dependencies(&recording)
-        .iter()
-        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
-        .collect();
+    let library = ["normal", "--package", "netsky-db"];
+    let crates = crate_names(&[&library[..], &["--no-default-features"]].concat());
     let of_sql = ["arrow", "datafusion", "parquet", "sqlparser", "tokio"];
     let unwanted = crates.iter().find(|name| of_sql.iter().any(|sql| name.starts_with(sql)));
     assert_eq!(unwanted, None);
     assert!(crates.len() <= 45, "{} crates: {crates:?}", crates.len());
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let figures = format!("{} crates instead of {}", crates.len(), crate_names(&library).len());
+    assert!(readme.contains(&figures), "the README does not say: {figures}");
 }
 
 /// Cargo builds a crate again if it is asked for other features, and DataFusion takes minutes.
