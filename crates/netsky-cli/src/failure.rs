@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use netsky_db::{Error, ErrorKind, Nearest};
+use netsky_formats::FormatError;
 
 use crate::output;
 
@@ -184,6 +185,18 @@ impl From<io::Error> for Failure {
             // The reader, such as `head`, has closed the pipe.
             io::ErrorKind::BrokenPipe => Self { code: 0, message: String::new() },
             _ => Self { code: 1, message: format!("cannot write the output: {error}") },
+        }
+    }
+}
+
+impl From<FormatError> for Failure {
+    /// An answer that cannot be written.
+    fn from(error: FormatError) -> Self {
+        match error {
+            FormatError::Query(error) => error.into(),
+            FormatError::Io(error) => error.into(),
+            FormatError::Arrow(error) => error.into(),
+            other => Self::input(other.to_string()),
         }
     }
 }

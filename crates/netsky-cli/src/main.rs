@@ -20,7 +20,6 @@ mod progress;
 mod store;
 mod terminal;
 mod time_or_age;
-mod values;
 
 use std::panic;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use crate::chart::ChartKind;
 use crate::failure::Failure;
 use crate::output::{Answer, Batches, visible};
-use crate::values::ValueStyle;
+use netsky_formats::ValueStyle;
 
 /// A chart of more rows is unreadable.
 const MAX_ROWS: usize = 100_000;

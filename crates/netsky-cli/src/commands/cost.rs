@@ -62,7 +62,7 @@ impl By {
 }
 
 pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
-    let for_people = matches!(args.format, Format::Table | Format::Markdown);
+    let for_people = matches!(args.format, Format::Table | Format::MARKDOWN);
     let (name, expr) = args.by.column();
     let order = if args.by == By::Day { "1" } else { "usd DESC NULLS LAST, 1" };
     let groups = if for_people { format!("GROUPING SETS (({expr}), ())") } else { expr.to_owned() };

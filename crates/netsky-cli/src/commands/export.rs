@@ -11,17 +11,15 @@ use std::path::{Path, PathBuf};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures::executor::{block_on, block_on_stream};
 use indicatif::HumanBytes;
 use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION, TABLES, Table};
+use netsky_formats::{FileFormat, Format};
 
 use crate::failure::Failure;
-use crate::files::columnar::{self, Columnar};
 use crate::files::days::Days;
-use crate::files::format::{FileFormat, TableFormat};
-use crate::output::{self, Answer, AtomicFile, FinishedFile, Format};
+use crate::files::table_format::{TableFormat, table_file, table_suffixes};
+use crate::output::{self, Answer, AtomicFile, FinishedFile};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
@@ -184,20 +182,19 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
         return Ok(vec![by_day(args, table, file)]);
     }
     if file.as_os_str() == "-" {
-        let format = args.format.unwrap_or(TableFormat::Ndjson);
-        let format = FileFormat { format, gzipped: false };
+        let format = args.format.map_or(Format::Ndjson, |format| format.0).into();
         return Ok(vec![Export { table, place: Place::Stdout, format }]);
     }
-    let named = FileFormat::of(file);
-    let format = match (args.format, named) {
+    let named = table_file(file);
+    let format = match (args.format.map(|format| format.0), named) {
         (Some(format), Some(named)) if format == named.format => named,
-        (Some(format), _) => FileFormat { format, gzipped: false },
+        (Some(format), _) => format.into(),
         (None, Some(named)) => named,
         (None, None) => {
             return Err(Failure::input(format!(
                 "the suffix of {} does not select a format; use {}, or --format",
                 file.display(),
-                FileFormat::SUFFIXES
+                table_suffixes()
             )));
         }
     };
@@ -205,7 +202,7 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
 }
 
 fn exports_to_dir(args: &ExportArgs, dir: &Path) -> Result<Vec<Export>, Failure> {
-    if dir.as_os_str() == "-" || FileFormat::of(dir).is_some() {
+    if dir.as_os_str() == "-" || table_file(dir).is_some() {
         return Err(Failure::input(format!(
             "no table for {0}; name it, as in netsky export messages {0}",
             dir.display()
@@ -229,7 +226,7 @@ fn by_day(args: &ExportArgs, table: &'static Table, dir: &Path) -> Export {
 }
 
 fn dir_format(args: &ExportArgs) -> FileFormat {
-    FileFormat { format: args.format.unwrap_or(TableFormat::Parquet), gzipped: false }
+    args.format.map_or(Format::Parquet, |format| format.0).into()
 }
 
 impl Export {
@@ -245,7 +242,8 @@ impl Export {
         let schema = self.schema(&sorted.schema);
         if let Place::Stdout = self.place {
             let answer = Answer { schema, batches: sorted.batches };
-            return output::show(self.format.format.printed(), answer, None).map(|_| ());
+            return output::show(output::Format::File(self.format.format), answer, None)
+                .map(|_| ());
         }
         let total = count(db, name, &condition)?;
         let progress = Progress::of_rows(format!("{name}:"), total);
@@ -366,24 +364,7 @@ impl Export {
     where
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
-        let text = match self.format.format {
-            TableFormat::Ndjson => Format::Ndjson,
-            TableFormat::Csv => Format::Csv,
-            TableFormat::Arrow => {
-                return columnar::write(Columnar::ArrowFile, schema, batches, out);
-            }
-            TableFormat::Parquet => {
-                return columnar::write(Columnar::Parquet, schema, batches, out);
-            }
-        };
-        let answer = Answer { schema: schema.clone(), batches };
-        if self.format.gzipped {
-            let mut out = GzEncoder::new(out, Compression::default());
-            output::write(text, answer, &mut out)?;
-            out.finish()?;
-            return Ok(());
-        }
-        output::write(text, answer, out)
+        Ok(self.format.write(Answer { schema: schema.clone(), batches }, out)?)
     }
 }
 

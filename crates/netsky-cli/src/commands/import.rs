@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use netsky_db::{Db, Error, RowLocation, TABLES, Table};
 
 use crate::failure::Failure;
-use crate::files::format::FileFormat;
 use crate::files::source::{AppendError, OnInvalid, append_file};
+use crate::files::table_format::table_file;
 use crate::output;
 use crate::progress::Progress;
 use crate::store::StoreArgs;
@@ -87,7 +87,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
     for table in TABLES {
         let of_table: Vec<_> = paths.iter().filter(|path| table_of(path) == Some(*table)).collect();
         // The same rows in two formats are not to be imported twice.
-        let formats = of_table.iter().map(|path| FileFormat::of(path).map(|format| format.format));
+        let formats = of_table.iter().map(|path| table_file(path).map(|file| file.format));
         if let [first, .., last] = of_table.as_slice()
             && formats.clone().any(|format| Some(format) != formats.clone().next())
         {
@@ -119,7 +119,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
 fn table_of(path: &Path) -> Option<&'static Table> {
     let name = path.file_name()?.to_str()?;
     let (stem, is_known) = match name.split_once('.') {
-        Some((stem, _)) => (stem, FileFormat::of(path).is_some()),
+        Some((stem, _)) => (stem, table_file(path).is_some()),
         None => (name, path.is_dir()),
     };
     TABLES.iter().copied().find(|table| is_known && table.name() == stem)
@@ -150,7 +150,7 @@ fn files_under(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     for path in files_in(dir)? {
         if path.is_dir() {
             files.extend(files_under(&path)?);
-        } else if FileFormat::of(&path).is_some() {
+        } else if table_file(&path).is_some() {
             files.push(path);
         }
     }

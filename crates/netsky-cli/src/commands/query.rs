@@ -58,8 +58,8 @@ pub struct AnswerArgs {
     /// Draw the answer as a chart
     #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["format", "json", "all"])]
     pub chart: Option<ChartKind>,
-    /// Write the answer to a file: .txt, .json, .ndjson, .jsonl, .csv, .tsv, .md, .arrow, .feather or
-    /// .parquet; or plot it: .svg or .png
+    /// Write the answer to a file: .txt, .json, .ndjson, .jsonl, .csv, .tsv, .md, .arrow, .feather, .arrows
+    /// or .parquet, text also with .gz; or plot it: .svg or .png
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Show every row on a terminal, not only the first 40
@@ -257,7 +257,7 @@ fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Sho
     let unusable = |error| Failure::input(format!("cannot use a temporary file: {error}"));
     let mut rows = tempfile::tempfile().map_err(unusable)?;
     let mut buffer = BufWriter::new(&mut rows);
-    let row_count = output::write_counted(Format::Json, answer, &mut buffer)?;
+    let row_count = output::write_counted(Format::JSON, answer, &mut buffer)?;
     buffer.flush().map_err(unusable)?;
     drop(buffer);
     // Without the line break at its end.

@@ -56,7 +56,7 @@ pub struct TailArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
-    if args.follow && args.format.is_some_and(|format| format != Format::Ndjson) {
+    if args.follow && args.format.is_some_and(|format| format != Format::NDJSON) {
         return Err(Failure::usage(
             "-f prints lines or ndjson, because the other formats need the end of the rows",
         ));
@@ -131,7 +131,7 @@ impl Tail<'_> {
             None if stdout().is_terminal() => print_lines(rows),
             format => {
                 let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
-                output::print_unpaged(format.unwrap_or(Format::Ndjson), answer)
+                output::print_unpaged(format.unwrap_or(Format::NDJSON), answer)
             }
         }
     }

@@ -41,7 +41,7 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
     let since = if args.since.is_some() { "AND ts_utc >= $2" } else { "" };
     let columns = match args.format {
-        Format::Table | Format::Markdown => {
+        Format::Table | Format::MARKDOWN => {
             r#"to_char(ts_utc, '%Y-%m-%d %H:%M:%S') AS "time (UTC)", kind, id, what"#
         }
         _ => "ts_utc, kind, what, table_name, id",

@@ -52,7 +52,7 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     let now = issues.now(internal::now());
     match args.format {
         Format::Table if now.is_empty() => output::print_line(WELL),
-        Format::Table | Format::Markdown => output::print_batch(args.format, readable(&now)?),
+        Format::Table | Format::MARKDOWN => output::print_batch(args.format, readable(&now)?),
         format => output::print_batch(format, all(&now)?),
     }
 }

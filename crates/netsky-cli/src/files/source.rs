@@ -8,9 +8,9 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use flate2::bufread::MultiGzDecoder;
 use netsky_db::{Appender, ColumnType, Error, RowLocation, Table, Value};
+use netsky_formats::columnar::{self, ColumnarReader};
+use netsky_formats::csv::{CsvError, CsvRecord, Records};
 
-use crate::files::columnar::{self, Batches, Columnar};
-use crate::files::csv::{CsvError, CsvRecord, Records};
 use crate::progress::Progress;
 
 /// Why the rows of a file cannot be appended.
@@ -50,7 +50,7 @@ pub fn append_file(
             }
         }
         Rows::Csv { mut records, columns } => {
-            while let Some(record) = records.next().map_err(unreadable_csv)? {
+            while let Some(record) = records.next_record().map_err(unreadable_csv)? {
                 let (former_id, values) = columns
                     .values(&record)
                     .map_err(|reason| AppendError::Read(io::Error::other(reason)))?;
@@ -64,8 +64,8 @@ pub fn append_file(
             }
         }
         Rows::Columns { batches, file_bytes } => {
-            let mut read = 0;
-            for batch in batches.batches {
+            let (mut read, expected) = (0, batches.rows().filter(|rows| *rows > 0));
+            for batch in batches {
                 let batch = batch.map_err(|error| AppendError::Read(unreadable(error)))?;
                 match &mut on_invalid {
                     Some(on_invalid) => appender.push_valid_batch(&batch, on_invalid)?,
@@ -74,7 +74,7 @@ pub fn append_file(
                 let rows = batch.num_rows() as u64;
                 progress.add_rows(rows);
                 read += rows;
-                if let Some(all) = batches.rows.filter(|rows| *rows > 0) {
+                if let Some(all) = expected {
                     progress.set((read as f64 / all as f64 * file_bytes as f64) as u64);
                 }
             }
@@ -87,7 +87,7 @@ pub fn append_file(
 enum Rows {
     Ndjson(Box<dyn BufRead>),
     Csv { records: Records<Box<dyn BufRead>>, columns: CsvColumns },
-    Columns { batches: Batches, file_bytes: u64 },
+    Columns { batches: ColumnarReader, file_bytes: u64 },
 }
 
 /// The largest CSV record, as long as a line of NDJSON may be.
@@ -97,13 +97,11 @@ impl Rows {
     fn open(appender: &mut Appender, path: &Path, progress: &Progress) -> io::Result<Self> {
         let table = appender.table();
         if path.as_os_str() != "-" {
-            // Columns are read here and there, not from the beginning to the end.
-            let mut file = File::open(path)?;
-            let mut first = Vec::new();
-            file.by_ref().take(8).read_to_end(&mut first)?;
-            if let Some(columnar) = columnar::recognise(&first) {
-                file.rewind()?;
-                return Self::columns(appender, columnar, file);
+            // Parquet is not read from the beginning to the end.
+            let file = File::open(path)?;
+            let file_bytes = file.metadata()?.len();
+            if let Some(batches) = columnar::open(file).map_err(unreadable)? {
+                return Self::columns(appender, batches, file_bytes);
             }
         }
         let bytes: Box<dyn Read> = match path.as_os_str() == "-" {
@@ -117,11 +115,14 @@ impl Rows {
             // The decoder tells an error once, and then takes the file for ended.
             bytes.fill_buf()?;
         }
-        if let Some(columnar) = columnar::recognise(bytes.fill_buf()?) {
+        if columnar::is_columnar(bytes.fill_buf()?) {
             let mut file = tempfile::tempfile()?;
-            io::copy(&mut bytes, &mut file)?;
+            let file_bytes = io::copy(&mut bytes, &mut file)?;
             file.rewind()?;
-            return Self::columns(appender, columnar, file);
+            if let Some(batches) = columnar::open(file).map_err(unreadable)? {
+                return Self::columns(appender, batches, file_bytes);
+            }
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         // Some programs begin a UTF-8 file with a byte order mark.
         if bytes.fill_buf()?.starts_with("\u{feff}".as_bytes()) {
@@ -135,18 +136,20 @@ impl Rows {
 
     fn csv(table: &'static Table, bytes: Box<dyn BufRead>) -> io::Result<Self> {
         let mut records = Records::new(bytes, MAX_RECORD_BYTES);
-        let header = records.next().map_err(io::Error::from)?;
+        let header = records.next_record().map_err(io::Error::from)?;
         let header = header.map(|record| record.cells).unwrap_or_default();
         let header: Vec<String> = header.into_iter().map(Option::unwrap_or_default).collect();
         check_header(table, &header).map_err(io::Error::other)?;
         Ok(Self::Csv { records, columns: CsvColumns::new(table, &header) })
     }
 
-    fn columns(appender: &mut Appender, columnar: Columnar, file: File) -> io::Result<Self> {
-        let file_bytes = file.metadata()?.len();
-        let batches = columnar::read(columnar, file).map_err(unreadable)?;
+    fn columns(
+        appender: &mut Appender,
+        batches: ColumnarReader,
+        file_bytes: u64,
+    ) -> io::Result<Self> {
         // Columns that do not fit are refused also if there are no rows.
-        match appender.push_batch(&RecordBatch::new_empty(batches.schema.clone())) {
+        match appender.push_batch(&RecordBatch::new_empty(batches.schema().clone())) {
             Err(Error::InvalidBatch { reason, .. }) => return Err(io::Error::other(reason)),
             pushed => pushed.map_err(io::Error::other)?,
         }
@@ -296,6 +299,7 @@ mod tests {
 
     use super::*;
     use crate::output::{self, Answer, Format};
+    use netsky_formats::Format as File;
 
     netsky_db::tables! {
         /// Columns of the types that the catalogue has none of.
@@ -349,10 +353,10 @@ mod tests {
         let sql = "SELECT * FROM measures ORDER BY id";
         let expected = db.query_batches(sql).unwrap();
         for (name, format) in [
-            ("a.ndjson", Format::Ndjson),
-            ("a.csv", Format::Csv),
-            ("a.arrow", Format::Arrow),
-            ("a.parquet", Format::Parquet),
+            ("a.ndjson", Format::NDJSON),
+            ("a.csv", Format::File(File::Csv)),
+            ("a.arrow", Format::File(File::Arrow)),
+            ("a.parquet", Format::File(File::Parquet)),
         ] {
             let path = dir.path().join(name);
             let batches = expected.iter().cloned().map(Ok);

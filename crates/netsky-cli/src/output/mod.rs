@@ -1,34 +1,31 @@
 //! Writes answers in each format, to a terminal, a pipe or a file.
 
-mod answer;
 mod atomic_file;
-mod json;
+mod format;
 mod pager;
 mod rows;
 mod screen;
 mod summary;
 mod table;
-mod text;
 mod vertical;
 mod visible;
 
-use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
-use arrow::json::writer::{JsonArray, LineDelimited};
-use clap::ValueEnum;
 use indicatif::HumanCount;
+use netsky_formats::FileFormat;
 
 use crate::failure::Failure;
-use crate::files::columnar::{self, Columnar};
 
 pub use crate::human::counted;
-pub use answer::{Answer, Batches, Shown};
 pub use atomic_file::{AtomicFile, FinishedFile, create_dir};
+pub use format::Format;
+pub use netsky_formats::{Answer, Batches};
+pub use rows::Shown;
 pub use summary::Summary;
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
@@ -37,59 +34,6 @@ use rows::Rows;
 use screen::Screen;
 use table::Layout;
 use vertical::Vertical;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table; on a terminal, fitted to its width
-    Table,
-    /// One line per value
-    Vertical,
-    /// One JSON array of objects
-    Json,
-    /// One JSON object per line
-    Ndjson,
-    /// Comma-separated values with a header; NULL is an empty field, and an empty string is ""
-    Csv,
-    /// Tab-separated values with a header, one line per row, with \t, \n, \r and \\ as escapes
-    Tsv,
-    /// A Markdown table
-    Markdown,
-    /// Arrow IPC: the file format with --output, else the stream format
-    Arrow,
-    /// Parquet, compressed with zstd
-    Parquet,
-}
-
-impl Format {
-    /// The suffixes of each format.
-    const SUFFIXES: [(&str, Self); 10] = [
-        ("txt", Self::Table),
-        ("json", Self::Json),
-        ("ndjson", Self::Ndjson),
-        ("jsonl", Self::Ndjson),
-        ("csv", Self::Csv),
-        ("tsv", Self::Tsv),
-        ("md", Self::Markdown),
-        ("arrow", Self::Arrow),
-        ("feather", Self::Arrow),
-        ("parquet", Self::Parquet),
-    ];
-
-    /// The format that the suffix of a file selects.
-    pub fn of_file(path: &Path) -> Result<Self, Failure> {
-        let suffix = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        let is_it = |(name, _): &&(&str, Self)| name.eq_ignore_ascii_case(suffix);
-        Self::SUFFIXES.iter().find(is_it).map(|(_, format)| *format).ok_or_else(|| {
-            let names: Vec<String> =
-                Self::SUFFIXES.iter().map(|(name, _)| format!(".{name}")).collect();
-            Failure::usage(format!(
-                "the suffix of {} does not select a format\n  use --format, or one of {}",
-                path.display(),
-                names.join(", ")
-            ))
-        })
-    }
-}
 
 /// How many rows a table on a terminal shows without `--all`.
 pub const ROWS_SHOWN: u64 = 40;
@@ -161,7 +105,7 @@ fn show_with(
             }
             rows.shown
         }
-        Format::Arrow | Format::Parquet => {
+        Format::File(file) if file.is_binary() => {
             return Err(Failure::usage(
                 "arrow and parquet cannot be printed on a terminal; redirect the output, or use --output FILE",
             ));
@@ -257,7 +201,7 @@ pub fn print_unpaged(format: Format, answer: Answer<impl Batches>) -> Result<(),
     }
 }
 
-/// Writes an answer for a file or pipe. Only the table needs all rows before it can start.
+/// Writes an answer for a pipe. Only the table needs all rows before it can start.
 pub fn write(
     format: Format,
     answer: Answer<impl Batches>,
@@ -275,26 +219,11 @@ pub fn write(
             }
             Ok(())
         }
-        // NDJSON ends with a line break by itself, an array does not.
-        Format::Json => json::write::<JsonArray>(answer, out, "\n"),
-        Format::Ndjson => json::write::<LineDelimited>(answer, out, ""),
-        Format::Csv => text::write_csv(answer, out),
-        Format::Tsv => text::write_tsv(answer, out),
-        Format::Markdown => text::write_markdown(answer, out),
-        Format::Arrow => write_columns(Columnar::ArrowStream, answer, out),
-        Format::Parquet => write_columns(Columnar::Parquet, answer, out),
+        Format::File(file) => Ok(file.for_pipe().write(answer, out)?),
     }
 }
 
-fn write_columns(
-    columnar: Columnar,
-    answer: Answer<impl Batches>,
-    out: impl Write + Send,
-) -> Result<(), Failure> {
-    columnar::write(columnar, &json::with_unique_names(&answer.schema), answer.batches, out)
-}
-
-/// Writes an answer to a file, which is renamed when complete.
+/// Writes an answer to a file, which is renamed when complete. It is compressed if its name ends in `.gz`.
 pub fn write_file(
     format: Format,
     answer: Answer<impl Batches>,
@@ -305,8 +234,11 @@ pub fn write_file(
     let batches = counting(answer.batches, &mut rows);
     let answer = Answer { schema: answer.schema, batches };
     match format {
-        Format::Arrow => write_columns(Columnar::ArrowFile, answer, &mut file)?,
-        format => write(format, answer, &mut file)?,
+        Format::File(format) => {
+            let gzipped = FileFormat::of(path).is_some_and(|named| named.gzipped);
+            FileFormat { format, gzipped }.write(answer, &mut file)?;
+        }
+        Format::Table | Format::Vertical => write(format, answer, &mut file)?,
     }
     file.finish()?;
     Ok(Shown { rows, shown: rows })

@@ -1,9 +1,18 @@
 //! The first rows of an answer, and the number of all rows.
 
 use arrow::array::RecordBatch;
+use netsky_formats::Batches;
 
 use crate::failure::Failure;
-use crate::output::{Batches, Shown};
+
+/// The row counts of a printed answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// How many rows the answer has.
+    pub rows: u64,
+    /// How many of them were printed.
+    pub shown: u64,
+}
 
 pub struct Rows<B> {
     batches: B,

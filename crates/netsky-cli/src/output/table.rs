@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::failure::Failure;
 use crate::human;
 use crate::output::visible::visible;
-use crate::values::{ValueStyle, is_null};
+use netsky_formats::{ValueStyle, is_null};
 
 /// Between columns.
 const GAP: &str = "  ";

@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::failure::Failure;
 use crate::output::table::dim;
 use crate::output::visible::visible;
-use crate::values::{ValueStyle, is_null};
+use netsky_formats::{ValueStyle, is_null};
 
 /// Between a name and its value.
 const GAP: &str = "  ";

@@ -9,10 +9,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use indicatif::HumanBytes;
 use netsky_db::{Db, TABLES, Table, UnknownTable};
+use netsky_formats::Format;
 use serde::de::IgnoredAny;
 
 use crate::failure::Failure;
-use crate::files::format::{FileFormat, TableFormat};
+use crate::files::table_format::{TableFormat, table_file};
 use crate::output::{self, AtomicFile, Guarded};
 
 /// What `netsky export` was called with, as far as a table of unknown columns needs it.
@@ -46,9 +47,9 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
         )));
     };
     let to_stdout = file.as_os_str() == "-";
-    let named = if to_stdout { None } else { FileFormat::of(file) };
-    let format = request.format.or(named.map(|named| named.format)).unwrap_or(TableFormat::Ndjson);
-    if format != TableFormat::Ndjson || request.needs_times {
+    let named = if to_stdout { None } else { table_file(file) };
+    let format = request.format.map(|format| format.0).or(named.map(|named| named.format));
+    if format.is_some_and(|format| format != Format::Ndjson) || request.needs_times {
         return Err(Failure::input(format!(
             "the columns of {name} are unknown, so it can only be exported completely and as NDJSON: \
              netsky export {name} {name}.ndjson"

@@ -153,12 +153,8 @@ pub fn format(name: &str) -> Result<Format, Failure> {
     })
 }
 
-pub fn format_name(format: Format) -> String {
-    format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
 pub fn format_names() -> Vec<String> {
-    Format::value_variants().iter().copied().map(format_name).collect()
+    Format::value_variants().iter().map(Format::to_string).collect()
 }
 
 /// The new state of a switch. Without an argument it is toggled.

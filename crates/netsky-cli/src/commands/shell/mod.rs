@@ -214,7 +214,7 @@ impl Shell<'_> {
                     self.answer.format = Some(commands::format(name)?);
                     self.answer.json = false;
                 }
-                None => print_line(&commands::format_name(self.format()))?,
+                None => print_line(&self.format().to_string())?,
             },
             Action::Timer => {
                 self.timer = commands::switched(self.timer, argument)?;

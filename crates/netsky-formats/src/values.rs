@@ -24,6 +24,10 @@ pub enum ValueStyle {
 
 impl ValueStyle {
     /// The formatter of a column. Nulls are empty.
+    ///
+    /// # Errors
+    ///
+    /// If Arrow has no text for a type of the column.
     pub fn formatter(self, column: &dyn Array) -> Result<ArrayFormatter<'_>, ArrowError> {
         let options = FormatOptions::new().with_formatter_factory(Some(match self {
             Self::Exact => &Self::Exact,

@@ -14,15 +14,15 @@ use arrow::json::writer::{
 use arrow::util::display::ArrayFormatter;
 use serde::de::IgnoredAny;
 
-use crate::failure::Failure;
-use crate::output::{Answer, Batches};
+use crate::answer::{Answer, Batches};
+use crate::error::Result;
 use crate::values::ValueStyle;
 
 pub fn write<F: JsonFormat>(
     answer: Answer<impl Batches>,
     mut out: impl Write,
     end: &str,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let schema = with_unique_names(&answer.schema);
     let builder = WriterBuilder::new().with_explicit_nulls(true);
     let mut writer = builder.with_encoder_factory(Arc::new(Encoders)).build::<_, F>(&mut out);
@@ -46,11 +46,12 @@ pub fn with_unique_names(schema: &Schema) -> Schema {
         }
         field.as_ref().clone().with_name(name)
     };
-    Schema::new(schema.fields().iter().map(unique).collect::<Vec<_>>())
+    let fields: Vec<Field> = schema.fields().iter().map(unique).collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
 }
 
 /// The batch with the column names of a schema.
-fn renamed(batch: &RecordBatch, names: &Schema) -> Result<RecordBatch, Failure> {
+fn renamed(batch: &RecordBatch, names: &Schema) -> Result<RecordBatch> {
     let schema = batch.schema();
     let fields = schema.fields().iter().zip(names.fields());
     let fields: Vec<Field> =

@@ -1,11 +1,15 @@
-//! Comma-separated values (RFC 4180) that tell nulls from texts without characters: a null has nothing
-//! between its commas, and such a text has `""`.
+//! Comma-separated values (RFC 4180) that keep nulls and empty texts apart: a null is an empty field, and an
+//! empty text is `""`.
 //!
-//! The csv crate can neither write that nor read it: what was quoted, it does not say.
+//! The csv crate cannot do this, because it does not report whether a field was quoted.
 
 use std::io::{self, BufRead, Write};
 
-/// Writes a line; `None` is null.
+/// Writes a record as a line. `None` is null.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
 pub fn write_record<'a>(
     cells: impl IntoIterator<Item = Option<&'a str>>,
     out: &mut impl Write,
@@ -26,35 +30,41 @@ pub fn write_record<'a>(
         }
     }
     if count == 1 && bytes == 0 {
-        // Most readers pass over empty lines, and would lose the row.
+        // Most readers skip empty lines and would lose the row.
         out.write_all(b"\"\"")?;
     }
     out.write_all(b"\n")
 }
 
-/// Reads records one after another, each as its cells; `None` is null.
+/// Reads records one after another. A cell that is `None` is null.
 #[derive(Debug)]
 pub struct Records<R> {
     bytes: R,
-    /// That the next record begins on, counted from 1.
+    /// The line that the next record begins on, counted from 1.
     line: u64,
     max_bytes: usize,
 }
 
-/// A record, and the line it begins on.
-#[derive(Debug, PartialEq)]
+/// A record.
+#[derive(Debug, PartialEq, Eq)]
 pub struct CsvRecord {
+    /// The line that it begins on, counted from 1.
     pub line: u64,
+    /// Its cells; `None` is null.
     pub cells: Vec<Option<String>>,
 }
 
 /// Why no record can be read.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CsvError {
+    /// The bytes cannot be read.
     Io(io::Error),
+    /// The bytes are not CSV.
     Malformed {
-        /// Counted from 1.
+        /// The line that the record begins on, counted from 1.
         line: u64,
+        /// What is wrong with it.
         reason: String,
     },
 }
@@ -68,28 +78,28 @@ impl From<CsvError> for io::Error {
     }
 }
 
-/// Where in a cell the reader is.
+/// The position of the reader in a cell.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Start,
     Plain,
     Quoted,
-    /// After a quote in quotes: the end of the cell, or the first half of `""`.
+    /// After a quote in a quoted cell: the end of the cell, or the first half of `""`.
     AfterQuote,
 }
 
 impl<R: BufRead> Records<R> {
-    /// A record may have `max_bytes`, which bounds what a quote that does not end can take.
+    /// A record has at most `max_bytes`, which bounds the memory that an unterminated quote takes.
     pub fn new(bytes: R, max_bytes: usize) -> Self {
         Self { bytes, line: 1, max_bytes }
     }
 
-    /// The next record. Lines without anything on them are passed over.
+    /// The next record, or `None` at the end. Empty lines are skipped.
     ///
     /// # Errors
     ///
-    /// The line, and why no record can be read there.
-    pub fn next(&mut self) -> Result<Option<CsvRecord>, CsvError> {
+    /// If the bytes cannot be read, or are not CSV.
+    pub fn next_record(&mut self) -> Result<Option<CsvRecord>, CsvError> {
         loop {
             let line = self.line;
             match self.read(line)? {
@@ -136,7 +146,7 @@ impl<R: BufRead> Records<R> {
                         return Ok(Some(cells));
                     }
                 }
-                // Of the line's end, where that is CR LF.
+                // The first half of a CR LF.
                 (_, Some(b'\r')) if self.at_line_feed() => {}
                 (State::AfterQuote, Some(_)) => {
                     let reason = "text after a closing quote";
@@ -179,7 +189,7 @@ mod tests {
     fn read_all(text: &str) -> Result<Vec<Vec<Option<String>>>, CsvError> {
         let mut records = Records::new(text.as_bytes(), 1_000);
         let mut all = Vec::new();
-        while let Some(record) = records.next()? {
+        while let Some(record) = records.next_record()? {
             all.push(record.cells);
         }
         Ok(all)
@@ -208,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_as_they_will_and_empty_ones_do_not_count() {
+    fn any_line_ending_is_read_and_empty_lines_are_skipped() {
         let expected = vec![row(&[Some("a"), None]), row(&[Some(""), Some("b\r\nc")])];
         for text in
             ["a,\n\"\",\"b\r\nc\"\n", "a,\r\n\"\",\"b\r\nc\"\r\n", "\n\na,\n\n\"\",\"b\r\nc\""]
@@ -221,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused_by_line() {
+    fn malformed_records_are_refused_with_their_line() {
         for (text, line, said) in [
             ("a,b\n\"c", 2, "unterminated quote"),
             ("a,\"b\nc\"\nd,\"e\"f\n", 3, "after a closing quote"),
@@ -231,7 +241,7 @@ mod tests {
             assert!(found == line && reason.contains(said), "{text:?}: {found}: {reason}");
         }
         assert!(read(&"a".repeat(2_000)).unwrap_err().1.contains("longer than"));
-        let error = io::Error::from(Records::new(&b"a,\xff\n"[..], 9).next().unwrap_err());
+        let error = io::Error::from(Records::new(&b"a,\xff\n"[..], 9).next_record().unwrap_err());
         assert!(error.to_string().contains("cell 2"), "{error}");
     }
 

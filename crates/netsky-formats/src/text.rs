@@ -6,12 +6,12 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use crate::failure::Failure;
-use crate::files::csv;
-use crate::output::{Answer, Batches};
+use crate::answer::{Answer, Batches};
+use crate::csv;
+use crate::error::Result;
 use crate::values::{ValueStyle, is_null};
 
-pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
+pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<()> {
     csv::write_record(names(&answer.schema).map(Some), &mut out)?;
     for batch in answer.batches {
         for_each_row(&batch?, |cells| {
@@ -22,7 +22,7 @@ pub fn write_csv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<()
 }
 
 /// A row is always one line, so that `cut` and `awk` work without parsing quotes.
-pub fn write_tsv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
+pub fn write_tsv(answer: Answer<impl Batches>, mut out: impl Write) -> Result<()> {
     let names: Vec<String> = names(&answer.schema).map(escaped_for_tsv).collect();
     writeln!(out, "{}", names.join("\t"))?;
     for batch in answer.batches {
@@ -47,7 +47,7 @@ fn escaped_for_tsv(text: &str) -> String {
     text.replace('\n', "\\n").replace('\r', "\\r")
 }
 
-pub fn write_markdown(answer: Answer<impl Batches>, mut out: impl Write) -> Result<(), Failure> {
+pub fn write_markdown(answer: Answer<impl Batches>, mut out: impl Write) -> Result<()> {
     let escape =
         |text: &str| text.replace('|', "\\|").replace("\r\n", "<br>").replace(['\n', '\r'], "<br>");
     let fields = answer.schema.fields();
@@ -84,14 +84,11 @@ impl Cell {
     }
 }
 
-fn for_each_row(
-    batch: &RecordBatch,
-    mut write: impl FnMut(&[Cell]) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+fn for_each_row(batch: &RecordBatch, mut write: impl FnMut(&[Cell]) -> Result<()>) -> Result<()> {
     let batch = netsky_db::times_as_text(batch)?;
     let columns = batch.columns().iter();
     let columns = columns.map(|column| Ok((ValueStyle::Exact.formatter(column)?, is_null(column))));
-    let columns = columns.collect::<Result<Vec<_>, Failure>>()?;
+    let columns = columns.collect::<Result<Vec<_>>>()?;
     let mut cells: Vec<Cell> = columns.iter().map(|_| Cell::default()).collect();
     for row in 0..batch.num_rows() {
         for (cell, (formatter, is_null)) in cells.iter_mut().zip(&columns) {

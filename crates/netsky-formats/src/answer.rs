@@ -4,8 +4,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 /// The answer of a query: its columns, and its rows as they arrive.
+#[derive(Debug, Clone)]
 pub struct Answer<B> {
+    /// The columns of every batch.
     pub schema: SchemaRef,
+    /// The rows. Writing ends at the first error.
     pub batches: B,
 }
 
@@ -13,12 +16,3 @@ pub struct Answer<B> {
 pub trait Batches: Iterator<Item = netsky_db::Result<RecordBatch>> {}
 
 impl<B: Iterator<Item = netsky_db::Result<RecordBatch>>> Batches for B {}
-
-/// The row counts of a printed answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// How many rows the answer has.
-    pub rows: u64,
-    /// How many of them were printed.
-    pub shown: u64,
-}

@@ -1,0 +1,10 @@
+//! Arrow and Parquet.
+
+mod ipc;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use read::{ColumnarReader, is_columnar, open};
+pub(crate) use write::{write_file, write_parquet, write_stream};
