@@ -230,7 +230,7 @@ fn check_dir(path: &Path, found: &mut Findings) {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem =
         path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
-    let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
+    let (mut old_files, mut unfinished) = (Vec::new(), Vec::new());
     // The store can have any name, including one that looks like a leftover.
     let store = fs::canonicalize(path).ok();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -240,23 +240,26 @@ fn check_dir(path: &Path, found: &mut Findings) {
             continue;
         }
         if is_file && name.starts_with(&stem) && name.ends_with(".bak") {
-            kept.push(entry.path());
+            old_files.push(entry.path());
         } else if is_file
             && (name.starts_with(".netsky-") || name.starts_with(&stem) && name.ends_with(".tmp"))
         {
             unfinished.push(entry.path());
         }
     }
-    if !kept.is_empty() {
-        let bytes =
-            kept.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum();
+    if !old_files.is_empty() {
+        let bytes = old_files
+            .iter()
+            .filter_map(|path| fs::metadata(path).ok())
+            .map(|file| file.len())
+            .sum();
         found.warn(
             "kept",
             format!(
                 "{} of older stores, {}; if you no longer need them: rm{}",
-                counted(kept.len() as u64, "file"),
+                counted(old_files.len() as u64, "file"),
                 human::bytes(bytes),
-                listed(&mut kept)
+                listed(&mut old_files)
             ),
         );
     }
