@@ -1,4 +1,4 @@
-//! `Db`: the store and SQL over it.
+//! `Db`: a store, and SQL over it.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ use crate::views::VIEWS;
 
 /// An open store, to record into and, with the feature `sql`, to query.
 ///
-/// It is cheap to clone, and clones can be used from many threads. Any number of processes can have
-/// the same store open and record and query at the same time.
+/// It is cheap to clone, and clones can be used from many threads. Any number of processes can have the
+/// same store open, and record and query at the same time.
 #[derive(Debug, Clone)]
 pub struct Db {
     store: Store,
@@ -34,22 +34,22 @@ pub struct Db {
     pub(crate) queries: Queries,
 }
 
-/// A table, and what of it can be told without reading it through.
+/// A table, and what is known about it without reading all of it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TableSummary {
     /// The table.
     pub table: &'static Table,
-    /// How many rows it has.
+    /// The number of its rows.
     pub rows: u64,
-    /// The times of the rows with the lowest and the highest id. `None` if there are no rows, or the
+    /// The times of the rows with the lowest and the highest id. `None` if there are no rows, or if the
     /// table has no time column.
     pub first_and_last: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
 /// Opening.
 impl Db {
-    /// Where the default store is: `~/.netsky/meta.db`.
+    /// The path of the default store: `~/.netsky/meta.db`.
     ///
     /// # Errors
     ///
@@ -70,24 +70,24 @@ impl Db {
         OpenOptions::new().open_default()
     }
 
-    /// Opens the store at `path` for recording and querying. If there is none it is made, with the
-    /// directories that lead to it, readable by its owner alone.
+    /// Opens the store at `path` for recording and querying. If it does not exist, creates it and its
+    /// parent directories, accessible only to their owner.
     ///
-    /// A SQLite file of an older netsky at the path is moved aside first;
-    /// [`archived`](Self::archived) tells where to. A store of netsky-db 0.1.6 is upgraded to the
-    /// file format of today, and the old file is kept beside it; [`backup`](Self::backup) tells where.
-    /// netsky-db 0.1.6 cannot use the store from then on.
+    /// If the path has a SQLite file of an older netsky, the file is moved aside first;
+    /// [`archived`](Self::archived) returns its new path. A store of netsky-db 0.1.6 is upgraded to the
+    /// current file format, and the old file is kept beside it; [`upgraded_from`](Self::upgraded_from)
+    /// returns its path. netsky-db 0.1.6 cannot use the store after that.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the
-    /// file as it is; [`Error::Busy`]; [`Error::Io`] and [`Error::Storage`]. An upgrade that fails leaves
-    /// the file as it is, too.
+    /// [`Error::NotAStore`], [`Error::Locked`] and [`Error::FutureSchemaVersion`], which leave the file
+    /// as it is; [`Error::Busy`]; [`Error::Io`] and [`Error::Storage`]. A failed upgrade also leaves
+    /// the file as it is.
     pub fn open_path(path: impl AsRef<Path>) -> Result<Self> {
         OpenOptions::new().open(path)
     }
 
-    /// Opens the store at `path` for querying. Nothing is made or changed, so there must be one.
+    /// Opens the store at `path` for querying. It must exist, because nothing is created or changed.
     ///
     /// # Errors
     ///
@@ -110,12 +110,13 @@ impl Db {
         }
     }
 
-    /// The same store with more tables than the catalogue's: they can be queried and imported, and
-    /// are made if the store is open for writing. See [`tables!`](crate::tables).
+    /// Returns the same store with additional tables. They can be queried and imported, and are created
+    /// if the store is open for writing. See [`tables!`](crate::tables).
     ///
     /// # Errors
     ///
-    /// [`Error::TableExists`] if a table or view of the name is known, and [`Error::Storage`].
+    /// [`Error::TableExists`] if there is already a table or view with the name, and
+    /// [`Error::Storage`].
     pub fn with_tables(&self, tables: &[&'static Table]) -> Result<Self> {
         let mut all = self.tables().to_vec();
         for &table in tables {
@@ -135,8 +136,8 @@ impl Db {
         })
     }
 
-    /// Whether a view has the name. Without SQL those of the catalogue count, so that a program that only
-    /// records makes no table that another cannot query.
+    /// Whether a view has the name. Without the feature `sql` this checks the catalogue's views, so
+    /// that a program that only records cannot create a table that other programs cannot query.
     fn has_view(&self, name: &str) -> bool {
         #[cfg(feature = "sql")]
         let views = self.queries.sessions().views().iter().copied();
@@ -145,8 +146,8 @@ impl Db {
         views.into_iter().any(|view| view.name() == name)
     }
 
-    /// Brings the store to the newest schema: makes the tables that it lacks and sets its version.
-    /// Opening for writing does this already, and before it upgrades the file's format.
+    /// Upgrades the store to the newest schema: creates missing tables and sets the version. Opening a
+    /// store for writing already does this, after it has upgraded the file format.
     ///
     /// # Errors
     ///
@@ -155,9 +156,9 @@ impl Db {
         self.store().create_tables(self.tables())
     }
 
-    /// Whether the file at the path begins as a database does: a store, of whatever version
-    /// and in whatever state, or another program's file of redb or SQLite. For programs that write
-    /// files where their users say, which is never to be in place of a store.
+    /// Whether the file at the path starts like a database: a store of any version and in any state, or
+    /// a redb or SQLite file of another program. Programs that write files to paths that their users
+    /// choose can use it so that they never overwrite a store.
     ///
     /// # Errors
     ///
@@ -166,7 +167,7 @@ impl Db {
         store::is_database(path.as_ref())
     }
 
-    /// The schema version found in the store.
+    /// The schema version stored in the file.
     ///
     /// # Errors
     ///
@@ -180,25 +181,23 @@ impl Db {
         self.store().path()
     }
 
-    /// Whether no other process can open the store while this one has it open. So it is only where
-    /// the file system or the platform has no locks on parts of a file, as some network file systems;
-    /// others wait for their turn as long as their
-    /// [`busy_timeout`](crate::OpenOptions::busy_timeout).
+    /// Whether no other process can open the store while this one has it open. This is the case if the
+    /// file system or the platform cannot lock parts of a file, as with some network file systems.
+    /// Other processes then wait, up to their [`busy_timeout`](crate::OpenOptions::busy_timeout).
     ///
     /// # Errors
     ///
-    /// Those of [`open_path`](Self::open_path), if the file must be opened anew after an error of the
-    /// disk.
+    /// Those of [`open_path`](Self::open_path), if the file must be reopened after a disk error.
     pub fn is_exclusive(&self) -> Result<bool> {
         self.store().is_exclusive()
     }
 
-    /// Where the SQLite file went that was found at the path when the store was opened.
+    /// The new path of the SQLite file that was found at the path when the store was opened.
     pub fn archived(&self) -> Option<&Path> {
         self.store().archived()
     }
 
-    /// Where the file of netsky-db 0.1.6 is kept that was upgraded when the store was opened.
+    /// The path of the file of netsky-db 0.1.6 that was upgraded when the store was opened.
     pub fn upgraded_from(&self) -> Option<&Path> {
         self.store().upgraded_from()
     }
@@ -208,7 +207,7 @@ impl Db {
         &self.tables
     }
 
-    /// The known table of that name.
+    /// Returns the table with the name.
     ///
     /// # Errors
     ///
@@ -260,36 +259,36 @@ impl OpenOptions {
     }
 }
 
-/// Recording. Every call returns once its rows are durable: they outlive a crash of the process and
-/// of the machine. Ids count from 1 within a table, without gaps.
+/// Recording. Each call returns when its rows are durable: they survive a crash of the process or of
+/// the machine. Ids count from 1 in each table, without gaps.
 impl Db {
     /// Records one row and returns its id.
     ///
-    /// Texts longer than their column's limit are cut; times are kept to the millisecond.
+    /// Text longer than its column's limit is truncated. Times are kept to the millisecond.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidValue`] if a time lies outside 1677-09-21 to 2262-04-11;
-    /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Damaged`] and [`Error::Storage`]. After these
-    /// nothing is stored. [`Error::CommitUncertain`] and [`Error::StoreReplaced`] leave it open whether
-    /// the row is.
+    /// [`Error::InvalidValue`] if a time is outside 1677-09-21 to 2262-04-11; [`Error::ReadOnlyStore`];
+    /// [`Error::Busy`]; [`Error::Damaged`] and [`Error::Storage`]. After these, nothing is stored.
+    /// After [`Error::CommitUncertain`] and [`Error::StoreReplaced`], the row may or may not be stored.
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
         self.store().append(R::TABLE, move |rows| rows.push(&row))
     }
 
-    /// Records many rows, all or none, and returns their ids. Much faster than one by one: a
-    /// transaction costs as much as hundreds of rows.
+    /// Records many rows, all or none, and returns their ids. This is much faster than recording them
+    /// one by one, because a transaction costs as much as hundreds of rows.
     ///
-    /// The records are encoded before the first transaction begins, so a slow iterator keeps nobody
-    /// waiting; beyond some megabytes they wait in a temporary file. More than 50,000 rows or 8 MiB are
-    /// stored in many short transactions, between which others can record. Readers see all of the
-    /// rows from one of these on, and none before.
+    /// The records are encoded before the first transaction begins, so a slow iterator does not block
+    /// other writers; beyond some megabytes they are buffered in a temporary file. More than 50,000
+    /// rows or 8 MiB are stored in many short transactions, between which other calls and processes can
+    /// record. One of these transactions makes all of the rows visible at once; before it, readers see
+    /// none of them.
     ///
     /// # Errors
     ///
-    /// Those of [`record`](Self::record), and [`Error::Io`] of the temporary file.
+    /// Those of [`record`](Self::record), and [`Error::Io`] from the temporary file.
     pub fn record_all<R: Record>(
         &self,
         records: impl IntoIterator<Item = R>,
@@ -297,13 +296,13 @@ impl Db {
         self.store().append_rows(R::TABLE, RowSpool::of(records)?)
     }
 
-    /// Records one row of the named table, given as a JSON object, and returns its id.
+    /// Records one row, given as a JSON object, in the named table, and returns its id.
     ///
-    /// The time column may be left out; it is then now. An `id` in the object is ignored.
+    /// If the time column is missing, the time is now. An `id` in the object is ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTable`]; [`Error::InvalidRow`] if the object is no row of the table;
+    /// [`Error::UnknownTable`]; [`Error::InvalidRow`] if the object does not fit the table;
     /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
     pub fn record_json(&self, table: &str, json: &str) -> Result<i64> {
         let table = self.find_table(table)?;
@@ -316,8 +315,8 @@ impl Db {
     }
 }
 
-/// One call a table, as netsky-db 0.1.6 has them. Each records one row as [`record`](Self::record)
-/// does, with the same errors, and returns its id.
+/// One call per table, as in netsky-db 0.1.6. Each records one row, as [`record`](Self::record) does
+/// and with the same errors, and returns its id.
 impl Db {
     /// Records a message.
     ///
@@ -478,14 +477,14 @@ impl Db {
     }
 }
 
-/// What is known of the tables without a query.
+/// Information on the tables without a query.
 impl Db {
-    /// Every table with its row count and the times of its first and last row, without reading the
-    /// tables through.
+    /// Returns every table with its row count and the times of its first and last row. It does not read
+    /// the whole tables.
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptRow`] if a first or last row is, and [`Error::Storage`].
+    /// [`Error::CorruptRow`] if the first or last row of a table is corrupt, and [`Error::Storage`].
     pub fn summaries(&self) -> Result<Vec<TableSummary>> {
         let snapshot = self.store().snapshot()?;
         self.tables().iter().map(|table| summary(table, &snapshot)).collect()

@@ -1,4 +1,4 @@
-//! The one error type of the crate.
+//! The crate's error type.
 
 use std::fmt;
 use std::io;
@@ -16,36 +16,36 @@ use crate::row_location::RowLocation;
 /// The result of every fallible call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, with what it concerns as fields.
+/// What can go wrong, with the details as fields.
 ///
 /// Each variant's documentation says what the caller can do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No home directory is known, so the default store has no place. Set `HOME`, or name a path.
+    /// The home directory is unknown, so the default store has no path. Set `HOME`, or give a path.
     #[error("home directory not found; set HOME, or give the path of the store")]
     HomeDirMissing,
 
-    /// Nothing is stored at the path, and the call only reads. Nothing was created. Open the path
-    /// for writing to make a store there.
+    /// There is no store at the path, and the call only reads. Nothing was created. Open the path for
+    /// writing to create a store there.
     #[error("no store at {}", path.display())]
     StoreNotFound {
-        /// Where a store was looked for.
+        /// The path where a store was expected.
         path: PathBuf,
     },
 
-    /// The file at the path is not a store that this crate can open. It was left as it is. Name
-    /// another path, or restore the file from a backup.
+    /// The file at the path is not a store that this crate can open. It was left unchanged. Use another
+    /// path, or restore the file from a backup.
     #[error("{} is not a netsky store: {reason}", path.display())]
     NotAStore {
-        /// The file that was refused.
+        /// The refused file.
         path: PathBuf,
         /// What was found instead.
         reason: String,
     },
 
-    /// The store was written by netsky-db 0.1.6, in a file format that must be upgraded before it can be
-    /// read, and the call only reads. It was left as it is. Open it for writing once, or run
+    /// The store was written by netsky-db 0.1.6, in a file format that must be upgraded before it can
+    /// be read, and the call only reads. The store was left unchanged. Open it for writing once, or run
     /// `netsky migrate`: both upgrade it and keep the old file beside it.
     #[error(
         "{} is a store of netsky-db 0.1.6, in an older file format; open it for writing or run \
@@ -53,15 +53,15 @@ pub enum Error {
         path.display()
     )]
     UpgradeRequired {
-        /// The store that was refused.
+        /// The refused store.
         path: PathBuf,
     },
 
-    /// The store's file is not what was written to it: a checksum is wrong, or reading it made redb
-    /// panic. [`Db::check`](crate::Db::check) and `netsky check` look at every page. Restore a backup; or,
-    /// to rescue what can still be read, query the store with
-    /// [`skip_corrupt`](crate::QueryOptions::skip_corrupt). If another program changed rows that were
-    /// there, [`Db::repair`](crate::Db::repair) takes them as they are.
+    /// The store's file is not what was written to it: a checksum is wrong, or redb panicked while
+    /// reading it. [`Db::check`](crate::Db::check) and `netsky check` verify every page. Restore a
+    /// backup, or query the store with [`skip_corrupt`](crate::QueryOptions::skip_corrupt) to rescue
+    /// what can still be read. If another program changed existing rows,
+    /// [`Db::repair`](crate::Db::repair) accepts them as they are.
     #[error("{} is damaged: {reason}", path.display())]
     Damaged {
         /// The store.
@@ -70,19 +70,18 @@ pub enum Error {
         reason: String,
     },
 
-    /// Another program holds the whole file for itself. Close it, then try again.
+    /// Another program has locked the whole file. Close that program, then try again.
     #[error("{} is locked by another program: {reason}", path.display())]
     Locked {
-        /// The file that is held.
+        /// The locked file.
         path: PathBuf,
-        /// The store's own words.
+        /// The message of the storage layer.
         reason: String,
     },
 
-    /// Somebody else was writing to the store for as long as the caller would wait. Nothing of the call
-    /// was stored. Try again, or open with a longer
-    /// [`busy_timeout`](crate::OpenOptions::busy_timeout); a process that is stopped while it writes
-    /// must be continued or ended.
+    /// Another writer used the store for as long as the call would wait. Nothing of the call was
+    /// stored. Try again, or open with a longer [`busy_timeout`](crate::OpenOptions::busy_timeout). If
+    /// a process was suspended while it was writing, resume or end it.
     #[error(
         "{} is busy: {holder} has been writing for {} s; nothing was stored",
         path.display(),
@@ -93,14 +92,13 @@ pub enum Error {
         path: PathBuf,
         /// How long the call waited.
         waited: Duration,
-        /// Who was writing.
+        /// The other writer.
         holder: LockHolder,
     },
 
-    /// The store's file was deleted, or another was put in its place, while the rows of the call were
-    /// made durable. They may be in the file that is gone, in the one that is there now, or in none. Look
-    /// whether they are stored before you record them again. The next call uses the file that is at the
-    /// path then.
+    /// The store's file was deleted or replaced while the rows of the call were made durable. The rows
+    /// may be in the deleted file, in the current one, or in none. Check whether they are stored before
+    /// you record them again. The next call uses the file that is then at the path.
     #[error(
         "{} was deleted or replaced while rows were being recorded; check whether they are stored before \
          you record them again",
@@ -111,16 +109,16 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Somebody has the file open, in this process or another, and the call needs it for itself.
-    /// Close what uses it, then try again.
+    /// The file is open, in this process or another, and the call needs exclusive access. Close
+    /// everything that uses it, then try again.
     #[error("{} is in use", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
     },
 
-    /// A file stands where the call was to make one. It was left as it is. Name another path, or make
-    /// the call that replaces it.
+    /// There is already a file where the call was to create one. It was left unchanged. Use another
+    /// path, or the call that replaces the file.
     #[error("{} already exists", path.display())]
     FileExists {
         /// The file.
@@ -142,63 +140,63 @@ pub enum Error {
         supported: i64,
     },
 
-    /// A write was asked of a store that was opened read-only. Open it for writing instead.
+    /// The call writes, and the store was opened read-only. Open it for writing instead.
     #[error("{} is open read-only; open it for writing to record", path.display())]
     ReadOnlyStore {
         /// The store.
         path: PathBuf,
     },
 
-    /// No table has that name. Pick one of `nearest`, or list them with `SHOW TABLES`.
+    /// There is no table with the name. Use one of `nearest`, or list the tables with `SHOW TABLES`.
     #[error("no table named '{name}'{nearest}")]
     UnknownTable {
-        /// The name that was asked for.
+        /// The unknown name.
         name: String,
-        /// The names that resemble it, or all there are.
+        /// Similar names, or all names.
         nearest: Nearest,
     },
 
-    /// No column has that name. Pick one of `nearest`.
+    /// There is no column with the name. Use one of `nearest`.
     #[error("no column named '{name}'{nearest}")]
     UnknownColumn {
-        /// The name that was asked for.
+        /// The unknown name.
         name: String,
-        /// The names that resemble it, or all there are.
+        /// Similar names, or all names.
         nearest: Nearest,
     },
 
-    /// The call goes by the rows' times, and the table has no time that every row must have. Name
-    /// another table, or none.
+    /// The call uses the times of rows, and the table has no required time column. Use another table,
+    /// or none.
     #[error("table '{table}' has no required time column")]
     NoTimeColumn {
-        /// The table that was named.
+        /// The named table.
         table: String,
     },
 
-    /// A table of that name and other columns is known already. Give the table another name.
+    /// There is already a table or view with the name. Give the table another name.
     #[error("a table named '{name}' already exists")]
     TableExists {
-        /// The name that is taken.
+        /// The name.
         name: String,
     },
 
-    /// A view cannot be used as it is declared. Correct its SQL or its columns.
+    /// The view cannot be used as declared. Correct its SQL or its columns.
     #[error("the view '{view}' is invalid: {reason}")]
     InvalidView {
         /// The view's name.
         view: String,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
 
-    /// The SQL does not parse, or is too large. The message says where, or which bound it exceeds.
+    /// The SQL does not parse, or is too large. The message says where, or which limit it exceeds.
     #[error("cannot parse the SQL: {message}")]
     Syntax {
         /// What the parser expected, what it found, and the line and column.
         message: String,
     },
 
-    /// The query takes another number of parameters than it was given. Give one for each of `$1`, `$2`
+    /// The query has a different number of parameters than were given. Pass one for each of `$1`, `$2`
     /// and so on.
     #[error(
         "the query takes {wanted} parameter{}, but {given} {} given",
@@ -206,44 +204,43 @@ pub enum Error {
         if *given == 1 { "was" } else { "were" }
     )]
     ParameterCount {
-        /// The highest number that stands in the query.
+        /// The highest number in the query.
         wanted: usize,
-        /// How many there were.
+        /// The number of given parameters.
         given: usize,
     },
 
-    /// A parameter has a name that is no number. Parameters are `$1`, `$2` and so on.
+    /// The name of a parameter is not a number. Parameters are `$1`, `$2` and so on.
     #[error("invalid parameter '{name}'; use $1, $2, ...")]
     ParameterName {
-        /// The name as it stands in the query.
+        /// The name in the query.
         name: String,
     },
 
-    /// A parameter cannot be taken for a value of the type that its place in the query asks for. Give
-    /// another, or cast it in the query, as in `$1::text`.
+    /// A parameter cannot be cast to the type that the query requires. Pass another value, or cast it
+    /// in the query, as in `$1::text`.
     #[cfg(feature = "sql")]
     #[error("parameter ${number}: '{value}' is not {}", described(.wanted))]
     InvalidParameter {
-        /// Which one, counted from 1.
+        /// The number of the parameter, counted from 1.
         number: usize,
-        /// The value, as it prints.
+        /// The value, formatted.
         value: String,
-        /// The type that its place asks for.
+        /// The required type.
         wanted: DataType,
     },
 
-    /// The statement is not a query. Only queries run: nothing in SQL can change a store or reach
-    /// a file.
+    /// The statement is not a query. Only queries run: SQL cannot change a store or access files.
     #[error(
         "read-only: {statement} is not allowed; use SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, or SHOW of \
          tables, columns, functions or settings"
     )]
     ReadOnlySql {
-        /// The kind of statement that was refused, such as `INSERT`.
+        /// The kind of the refused statement, such as `INSERT`.
         statement: String,
     },
 
-    /// A stored row is not what its table says. The query that met it fails; no value of the row is
+    /// A stored row does not fit its table. The query that read it fails; no value of the row is
     /// guessed.
     #[error("corrupt row {id} in {table}: {reason}")]
     CorruptRow {
@@ -255,28 +252,28 @@ pub enum Error {
         reason: String,
     },
 
-    /// A value cannot be stored as it is, so nothing of the call was stored. Mend the value.
+    /// A value cannot be stored, so nothing of the call was stored. Correct the value.
     #[error("cannot store {table}.{column}: {reason}")]
     InvalidValue {
-        /// The table that was written to.
+        /// The table.
         table: String,
-        /// The column whose value was refused.
+        /// The column of the value.
         column: String,
         /// What is wrong with the value.
         reason: String,
     },
 
-    /// A row given as JSON does not fit its table, so it was not stored. Mend the row.
+    /// A row given as JSON does not fit its table, so it was not stored. Correct the row.
     #[error("invalid row for table '{table}': {reason}")]
     InvalidRow {
-        /// The table it was meant for.
+        /// The table.
         table: String,
         /// What is wrong with it.
         reason: String,
     },
 
-    /// A line of an import does not fit its table, so nothing of the import was stored. Mend the
-    /// line, or import the others with [`Db::import_valid`](crate::Db::import_valid).
+    /// A line of an import does not fit its table, so nothing of the import was stored. Correct the
+    /// line, or skip invalid lines with [`Db::import_valid`](crate::Db::import_valid).
     #[error("line {line}: {reason}")]
     InvalidLine {
         /// The line, counted from 1.
@@ -285,28 +282,28 @@ pub enum Error {
         reason: String,
     },
 
-    /// A row that was pushed into an [`Appender`](crate::Appender) does not fit its table, so it was not
-    /// added. Correct the row and push it again, go on without it, or drop the appender.
+    /// A row that was pushed into an [`Appender`](crate::Appender) does not fit its table, so it was
+    /// not added. Correct the row and push it again, continue without it, or drop the appender.
     #[error("{location}: {reason}")]
     RejectedRow {
-        /// Where the row stands in its source.
+        /// The row's location in its source.
         location: RowLocation,
         /// What is wrong with it.
         reason: String,
     },
 
-    /// The columns of an Arrow batch do not fit its table, so no row of it was added. Name the columns as
-    /// the table does, and cast those of other types.
+    /// The columns of an Arrow batch do not fit its table, so no row of it was added. Rename the
+    /// columns as in the table, and cast those of other types.
     #[error("the batch does not fit {table}: {reason}")]
     InvalidBatch {
-        /// The table it was meant for.
+        /// The table.
         table: String,
         /// What is wrong with its columns.
         reason: String,
     },
 
     /// The source of an import could not be read, so nothing of the import was stored. `error` has the
-    /// cause; import again when it is gone.
+    /// cause. Fix the cause, then import again.
     #[error("{location}: cannot be read: {error}")]
     SourceUnreadable {
         /// The row that could not be read.
@@ -320,9 +317,9 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    /// The disk failed while the rows of the call were made durable, so all of them are stored or none,
-    /// and which of the two cannot be told from here. Look whether they are there before you record them
-    /// again, or they may be stored twice. The store can still be used: the next call reopens its file.
+    /// The disk failed while the rows of the call were made durable. Either all of them are stored or
+    /// none, and it is unknown which. Check whether they are stored before you record them again, or
+    /// they may be stored twice. The store is still usable: the next call reopens its file.
     #[error(
         "the store failed during a commit: {0}; check whether the rows are stored before you record them \
          again"
@@ -332,7 +329,7 @@ pub enum Error {
     /// A file or directory could not be used. `source` has the cause.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: `create`, `read`.
+        /// The attempted action, as a verb: `create`, `read`.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -340,19 +337,19 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The query took longer than [`QueryOptions::timeout`](crate::QueryOptions::timeout) allows, and was
-    /// ended. Ask for less, as for a shorter time, or allow more.
+    /// The query took longer than [`QueryOptions::timeout`](crate::QueryOptions::timeout) allows, and
+    /// was cancelled. Query less, for example a shorter time range, or allow more time.
     #[error("the query was cancelled after {} s", after.as_secs_f64())]
     TimedOut {
-        /// How long it was allowed to take.
+        /// The allowed time.
         after: Duration,
     },
 
     /// The query needed more memory than [`memory_limit`](crate::QueryOptions::memory_limit) allows,
-    /// where it could not use temporary files instead. Ask for less, or allow more.
+    /// and could not use temporary files instead. Query less, or allow more memory.
     #[error("the query exceeded its memory limit: {message}")]
     MemoryLimit {
-        /// What asked for how much.
+        /// What needed memory, and how much.
         message: String,
     },
 
@@ -361,24 +358,24 @@ pub enum Error {
     #[error("{}", plain_message(.0))]
     Query(#[source] Box<DataFusionError>),
 
-    /// The system refused a thread that the call needs. Run less at the same time, or raise the limit on
-    /// the user's or the container's threads (`ulimit -u`, `pids.max`).
+    /// The system refused a thread that the call needs. Run fewer threads at the same time, or raise
+    /// the thread limit of the user or the container (`ulimit -u`, `pids.max`).
     #[error("cannot start a thread: {reason}")]
     NoThread {
         /// The operating system's error.
         reason: String,
     },
 
-    /// The thread that ran a query ended without an answer. This is a fault of the program: report
-    /// it with the query.
+    /// The thread that ran a query ended without an answer. This is a bug in this crate: report it with
+    /// the query.
     #[error("the query ended without an answer: {reason}")]
     QueryAborted {
-        /// What is known of the cause.
+        /// What is known about the cause.
         reason: String,
     },
 }
 
-/// Who holds the lock that a call waited for in vain.
+/// Who held the lock that a call waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockHolder {
@@ -398,12 +395,12 @@ impl fmt::Display for LockHolder {
 }
 
 impl Error {
-    /// Whether it says that a file is not there.
+    /// Whether the error says that a file does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// A function for `map_err` that adds to an I/O error what was tried, and on what.
+    /// Returns a function for `map_err` that adds the attempted action and the path to an I/O error.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -426,7 +423,7 @@ fn described(ty: &DataType) -> String {
     }
 }
 
-/// DataFusion's message without the layers it passed through on its way here.
+/// DataFusion's message without the prefixes of its layers.
 #[cfg(feature = "sql")]
 fn plain_message(error: &DataFusionError) -> String {
     error.find_root().strip_backtrace()

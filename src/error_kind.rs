@@ -1,4 +1,4 @@
-//! What to do about an error, whatever it is exactly.
+//! Groups of errors by what a caller can do about them.
 
 #[cfg(feature = "sql")]
 use arrow::error::ArrowError;
@@ -7,40 +7,39 @@ use datafusion::error::DataFusionError;
 
 use crate::error::Error;
 
-/// What a caller can do about an [`Error`]. A program that turns errors into exit codes, HTTP statuses or
-/// retries matches on this instead of on each [`Error`].
+/// What a caller can do about an [`Error`]. A program that maps errors to exit codes, HTTP statuses or
+/// retries can match on this instead of on each [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The call cannot succeed as it was made. Correct the SQL, the value, the name or the row. Nothing was
-    /// stored.
+    /// The call cannot succeed. Correct the SQL, the value, the name or the row. Nothing was stored.
     InvalidInput,
-    /// There is no store where the call looked for one. Name another path, or create a store.
+    /// There is no store at the path. Use another path, or create a store.
     NotFound,
-    /// The name of a file, table or view is taken. Choose another, or make the call that replaces it.
+    /// The name of a file, table or view is taken. Use another name, or the call that replaces it.
     AlreadyExists,
-    /// Somebody else is using the store. Nothing was stored. Retry later.
+    /// The store is in use. Nothing was stored. Retry later.
     Busy,
-    /// The time of the query is over. Ask for less, or allow more time.
+    /// The query took too long. Query less, or allow more time.
     Timeout,
-    /// The query needs more memory, threads or space for temporary files than it can have. Ask for less,
-    /// allow more, or run fewer queries at a time.
+    /// The query needs more memory, threads or space for temporary files than are available. Query
+    /// less, allow more, or run fewer queries at a time.
     ResourceLimit,
     /// The file cannot be used like this: it is not a store, it has another version, or it is open
     /// read-only. Upgrade the store or the program, or open it for writing.
     Unsupported,
     /// Stored data is not what was written. Check the store, and restore a backup.
     Damaged,
-    /// The rows may or may not be stored. Look before you record them again.
+    /// The rows may or may not be stored. Check before you record them again.
     Uncertain,
     /// The operating system or the disk failed. `source` has the cause. Nothing was stored.
     Io,
-    /// A fault of this crate. Report it.
+    /// A bug in this crate. Report it.
     Internal,
 }
 
 impl Error {
-    /// What to do about it.
+    /// The error's kind.
     ///
     /// ```
     /// use netsky_db::{Db, ErrorKind};
@@ -90,7 +89,7 @@ impl Error {
 }
 
 #[cfg(feature = "sql")]
-/// DataFusion reads and writes no files but temporary ones.
+/// I/O errors of a query come from temporary files only: DataFusion accesses no other files.
 fn of_query(error: &DataFusionError) -> ErrorKind {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => {

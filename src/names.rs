@@ -1,9 +1,9 @@
-//! Enums whose variants have names: to text, and from text.
+//! Enums whose variants have names, converted to and from text.
 
 use std::fmt;
 
-/// No variant has the name. Returned by the `FromStr` of [`Direction`](crate::Direction),
-/// [`SessionEvent`](crate::SessionEvent) and [`ColumnType`](crate::ColumnType).
+/// No variant has the name. The `FromStr` of [`Direction`](crate::Direction),
+/// [`SessionEvent`](crate::SessionEvent) and [`ColumnType`](crate::ColumnType) returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseNameError {
     pub(crate) found: String,
@@ -18,7 +18,7 @@ impl fmt::Display for ParseNameError {
 
 impl std::error::Error for ParseNameError {}
 
-/// Gives an enum `name()`, `Display` and `FromStr`, all from one list.
+/// Generates `name()`, `Display` and `FromStr` of an enum from one list.
 macro_rules! names {
     ($(#[$meta:meta])* $enum:ident { $($variant:ident = $name:literal),* $(,)? }) => {
         impl $enum {

@@ -1,8 +1,8 @@
-//! "Did you mean": the names to suggest for one that does not exist.
+//! "Did you mean": suggests names for an unknown one.
 
 use std::fmt;
 
-/// The names to suggest for one that does not exist.
+/// Names to suggest for an unknown one.
 ///
 /// Its text is the end of a message: `; did you mean 'ticks'?` or `; there are: crashes, ticks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Nearest {
 }
 
 /// The maximum number of names in a message.
-const TOLD: usize = 20;
+const MAX_NAMES: usize = 20;
 
 impl Nearest {
     /// Returns the names, similar or not.
@@ -32,8 +32,8 @@ impl fmt::Display for Nearest {
             Self::Resembling(names) => write!(f, "; did you mean '{}'?", names.join("' or '")),
             Self::All(names) if names.is_empty() => f.write_str("; there are none"),
             Self::All(names) => {
-                write!(f, "; there are: {}", names[..names.len().min(TOLD)].join(", "))?;
-                if names.len() > TOLD { f.write_str(", ..") } else { Ok(()) }
+                write!(f, "; there are: {}", names[..names.len().min(MAX_NAMES)].join(", "))?;
+                if names.len() > MAX_NAMES { f.write_str(", ..") } else { Ok(()) }
             }
         }
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typos_find_the_name() {
+    fn typos_suggest_the_right_name() {
         let tables = ["messages", "ticks", "token_usage", "sessions"];
         assert_eq!(nearest("mesages", tables).names()[0], "messages");
         assert_eq!(nearest("Token_Usages", tables).names()[0], "token_usage");
@@ -71,10 +71,10 @@ mod tests {
 
     #[test]
     fn dissimilar_names_list_all_candidates() {
-        let said = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
-        assert_eq!(said(&["ticks", "crashes"]), "; there are: ticks, crashes");
-        assert_eq!(said(&["ticks"]), "; there are: ticks");
-        assert_eq!(said(&[]), "; there are none");
-        assert!(said(&["it"; TOLD + 1]).ends_with("it, .."));
+        let message = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
+        assert_eq!(message(&["ticks", "crashes"]), "; there are: ticks, crashes");
+        assert_eq!(message(&["ticks"]), "; there are: ticks");
+        assert_eq!(message(&[]), "; there are none");
+        assert!(message(&["it"; MAX_NAMES + 1]).ends_with("it, .."));
     }
 }

@@ -1,18 +1,18 @@
-//! How a store is opened.
+//! The options for opening a store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::maintenance_progress::MaintenanceProgress;
 
-/// How long a call waits for other processes unless told otherwise.
+/// The default time that a call waits for other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Also where nobody else writes, opening and writing take a moment, on a thread of their own, and more on
-/// a busy machine. Who waits less than that would be told of another process that is not there.
+/// Opening and committing take some milliseconds even without contention, because they run on another
+/// thread, and longer on a busy machine. A shorter timeout would report contention that does not exist.
 const SHORTEST_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How to open a store, if [`Db::open`](crate::Db::open) and its siblings do not fit. What a query may use is
-/// not decided here but for each query: [`QueryOptions`](crate::QueryOptions).
+/// Options for opening a store, if the defaults of [`Db::open`](crate::Db::open) and similar calls do
+/// not fit. The limits of queries are set separately, in [`QueryOptions`](crate::QueryOptions).
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// What `Db::open` and its kin use.
+    /// The options that `Db::open` and similar calls use.
     pub fn new() -> Self {
         Self {
             create: true,
@@ -52,9 +52,9 @@ impl OpenOptions {
         }
     }
 
-    /// Whether opening for writing creates a store if there is none. The default is true. With false, opening
-    /// fails with [`Error::StoreNotFound`](crate::Error::StoreNotFound), and refuses a SQLite file of an
-    /// older netsky instead of moving it aside.
+    /// Whether opening for writing creates a missing store. The default is true. With false, opening
+    /// fails with [`Error::StoreNotFound`](crate::Error::StoreNotFound), and refuses a SQLite file of
+    /// an older netsky instead of moving it aside.
     ///
     /// ```
     /// use netsky_db::{Error, OpenOptions};
@@ -70,32 +70,33 @@ impl OpenOptions {
         Self { create, ..self }
     }
 
-    /// How long opening or writing waits while another process writes, before it fails with
-    /// [`Error::Busy`](crate::Error::Busy); 10 seconds unless set, and no
-    /// less than 250 milliseconds. Queries never wait.
+    /// The maximum time that opening or writing waits while another process writes, before it fails
+    /// with [`Error::Busy`](crate::Error::Busy). The default is 10 seconds, the minimum 250
+    /// milliseconds. Queries never wait.
     #[must_use]
     pub fn busy_timeout(self, busy_timeout: Duration) -> Self {
         Self { busy_timeout: busy_timeout.max(SHORTEST_BUSY_TIMEOUT), ..self }
     }
 
-    /// Calls `listener` with how far it is, from 0 to 1, while opening repairs the file. A store that
-    /// netsky wrote needs no repair after a crash, and opens as fast as ever; one of netsky-db 0.1.6
-    /// whose last program was killed does, and so may one that another program wrote to. It takes a
-    /// quarter of a second for a million rows in the system's memory, and more from a disk.
+    /// Calls `listener` with the progress, from 0 to 1, while opening repairs the file. A store that
+    /// netsky wrote needs no repair after a crash and opens as fast as usual. A store of netsky-db
+    /// 0.1.6 needs one if the last program that used it was killed, and so may a store that another
+    /// program wrote to. A repair takes a quarter of a second per million rows if the file is in the
+    /// system's memory, and longer from a disk.
     #[must_use]
     pub fn on_repair(self, listener: impl Fn(f64) + Send + Sync + 'static) -> Self {
         Self { on_repair: RepairListener(Some(Arc::new(listener))), ..self }
     }
 
-    /// Has [`check`](crate::Db::check), [`backup`](crate::Db::backup) and [`restore`](Self::restore) tell
-    /// how far they are.
+    /// Makes [`check`](crate::Db::check), [`backup`](crate::Db::backup) and [`restore`](Self::restore)
+    /// report their progress.
     #[must_use]
     pub fn maintenance_progress(self, maintenance_progress: MaintenanceProgress) -> Self {
         Self { maintenance_progress, ..self }
     }
 }
 
-/// Who is told how far a repair is.
+/// The function that receives the progress of a repair.
 #[derive(Clone, Default)]
 pub(crate) struct RepairListener(Option<Arc<dyn Fn(f64) + Send + Sync>>);
 

@@ -13,28 +13,29 @@ use crate::query::{self, PreparedQuery, QueryOptions, QueryStream};
 use crate::table::Value;
 use crate::view::View;
 
-/// Querying. A query sees one snapshot of the store: what was committed when it began, in all of
-/// its tables. SQL only reads: it can change nothing and reach no file.
+/// Querying. A query sees one snapshot of the store: everything that was committed when the query
+/// began, in all tables. SQL only reads: it cannot change anything or access files.
 ///
-/// Rows lie in blocks of 1,024 ids, and each block has a checksum. A query that reads a whole block
-/// compares it, and fails with [`Error::Damaged`] if bytes of the rows have changed in the file, or if rows
-/// are missing. It does not compare it if it reads only part of the block: rows by their ids, up to a
-/// limit, or the smallest and the largest id. With
-/// [`skip_corrupt`](QueryOptions::skip_corrupt) no checksum is compared.
+/// Rows are stored in blocks of 1,024 ids, and each block has a checksum. A query that reads a whole
+/// block verifies the checksum, and fails with [`Error::Damaged`] if bytes of the rows have changed in
+/// the file or rows are missing. A query that reads only part of a block does not: one that reads rows
+/// by their ids, up to a limit, or with the smallest or largest id. With
+/// [`skip_corrupt`](QueryOptions::skip_corrupt), no checksum is verified.
 ///
-/// Each query runs on threads of its own. A statement has at most 16 MiB, 20,000 operators and
-/// operands in one expression (lists are longer: commas do not count), and 2,000 queries, tables and
-/// joins together; a larger one fails with [`Error::Syntax`].
+/// Each query runs on its own threads. A statement has at most 16 MiB, 20,000 operators and operands in
+/// one expression (lists can be longer, because commas separate expressions), and 2,000 queries, tables
+/// and joins together. A larger statement fails with [`Error::Syntax`].
 impl Db {
     /// Runs a query and returns the answer as an ASCII table.
     ///
-    /// Call it from anywhere: plain code, or inside an async runtime, whose thread it blocks.
+    /// It blocks the calling thread, and can also be called inside an async runtime.
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`] and
-    /// [`Error::UnknownColumn`] if the SQL is at fault; [`Error::CorruptRow`] if the query meets one;
-    /// [`Error::Damaged`] if rows are not what was recorded; [`Error::Query`], [`Error::QueryAborted`] and [`Error::Storage`].
+    /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`] and [`Error::UnknownColumn`]
+    /// if the SQL is wrong; [`Error::CorruptRow`] if the query reads a corrupt row; [`Error::Damaged`]
+    /// if rows are not what was recorded; [`Error::Query`], [`Error::QueryAborted`] and
+    /// [`Error::Storage`].
     pub fn query(&self, sql: &str) -> Result<String> {
         let (schema, batches) = query::collect(&self.queries, sql)?;
         query::format_table(&schema, &batches)
@@ -43,8 +44,8 @@ impl Db {
     /// Runs a query and returns the answer as Arrow batches, all in memory. Times are timestamps;
     /// [`times_as_text`](crate::times_as_text) turns them into text.
     ///
-    /// An answer without rows has no batches, so it does not tell its columns. If you need them,
-    /// [`prepare`](Self::prepare) the query: [`PreparedQuery::schema`] has them.
+    /// An answer without rows has no batches, and so no schema. If you need it,
+    /// [`prepare`](Self::prepare) the query: [`PreparedQuery::schema`] returns it.
     ///
     /// # Errors
     ///
@@ -53,20 +54,20 @@ impl Db {
         Ok(query::collect(&self.queries, sql)?.1)
     }
 
-    /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It
-    /// works on any executor.
+    /// Starts a query and returns the answer as a stream of Arrow batches, in bounded memory. It works
+    /// on any executor.
     ///
     /// # Errors
     ///
-    /// Those of [`query`](Self::query) that planning finds; the stream gives the others.
+    /// Those of [`query`](Self::query) that occur during planning. The stream returns the others.
     pub async fn query_stream(&self, sql: &str) -> Result<QueryStream> {
         self.query_stream_with(sql, &[]).await
     }
 
-    /// Starts a query with parameters: `$1` in it stands for the first, `$2` for the second, and so on.
+    /// Starts a query with parameters: `$1` stands for the first, `$2` for the second, and so on.
     ///
-    /// A parameter is a value, and never read as SQL. It is taken for the type of what it is compared
-    /// with, so that a text will do for a time or a number, in the form that SQL has it.
+    /// A parameter is a value and never parsed as SQL. It is cast to the type of the expression that it
+    /// is compared with, so text is accepted for a time or a number if it has the form of SQL.
     ///
     /// ```
     /// # use chrono::Utc;
@@ -89,8 +90,8 @@ impl Db {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterCount`], [`Error::InvalidParameter`] and [`Error::ParameterName`] if the parameters do not
-    /// fit the query; and those of [`query_stream`](Self::query_stream).
+    /// [`Error::ParameterCount`], [`Error::InvalidParameter`] and [`Error::ParameterName`] if the
+    /// parameters do not fit the query, and those of [`query_stream`](Self::query_stream).
     pub async fn query_stream_with(
         &self,
         sql: &str,
@@ -99,20 +100,22 @@ impl Db {
         query::run(&self.queries, sql, parameters).await
     }
 
-    /// Parses, checks and plans a query, to run it any number of times with any parameters. It also
-    /// describes a query before it runs: its columns, and the types of its parameters.
+    /// Parses, checks and plans a query, which can then run any number of times with different
+    /// parameters. It also describes a query before it runs: its columns, and the types of its
+    /// parameters.
     ///
-    /// Call it from anywhere: plain code, or inside an async runtime, whose thread it blocks for some
-    /// milliseconds.
+    /// It blocks the calling thread for some milliseconds, and can also be called inside an async
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// Those of [`query`](Self::query) that planning finds, and [`Error::ParameterName`].
+    /// Those of [`query`](Self::query) that occur during planning, and [`Error::ParameterName`].
     pub fn prepare(&self, sql: &str) -> Result<PreparedQuery> {
         query::block_on(self.prepare_async(sql))
     }
 
-    /// As [`prepare`](Self::prepare), without blocking the calling thread. It works on any executor.
+    /// Like [`prepare`](Self::prepare), but does not block the calling thread. It works on any
+    /// executor.
     ///
     /// # Errors
     ///
@@ -121,8 +124,8 @@ impl Db {
         PreparedQuery::new(&self.queries, sql).await
     }
 
-    /// A handle on the same store, whose queries have these options instead. It is cheap: a server can
-    /// make one for each request.
+    /// Returns a handle to the same store whose queries have these options. It is cheap, so a server
+    /// can create one per request.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -147,15 +150,16 @@ impl Db {
         self.queries.options()
     }
 
-    /// The same store with more views than the catalogue's. A view can name tables of
-    /// [`with_tables`](Self::with_tables), and views that come before it.
+    /// Returns the same store with additional views. A view can use tables of
+    /// [`with_tables`](Self::with_tables) and views before it.
     ///
     /// Each view is planned once, to compare its columns with the declared ones.
     ///
     /// # Errors
     ///
-    /// [`Error::TableExists`] if a table or view of the name is known, and [`Error::InvalidView`] if its
-    /// SQL is not a query that can be planned, has parameters, or gives other columns than it declares.
+    /// [`Error::TableExists`] if there is already a table or view with the name. [`Error::InvalidView`]
+    /// if the view's SQL is not a query that can be planned, has parameters, or returns other columns
+    /// than declared.
     pub fn with_views(&self, views: &[&'static View]) -> Result<Self> {
         let mut db = self.clone();
         for &view in views {
@@ -163,7 +167,7 @@ impl Db {
             if is_table || db.views().iter().any(|known| known.name() == view.name()) {
                 return Err(Error::TableExists { name: view.name().to_owned() });
             }
-            // Planned without itself and those after it, so that no view can lead back to itself.
+            // Planned without itself and the views after it, so that no view can depend on itself.
             let invalid = |reason| Error::InvalidView { view: view.name().to_owned(), reason };
             let planned = db.prepare(view.sql()).map_err(|error| invalid(error.to_string()))?;
             query::compare_columns(view, &planned).map_err(invalid)?;
@@ -179,7 +183,7 @@ impl Db {
         self.queries.sessions().views()
     }
 
-    /// The known view of that name.
+    /// Returns the view with the name.
     ///
     /// # Errors
     ///
@@ -193,30 +197,30 @@ impl Db {
         })
     }
 
-    /// A DataFusion session that has every table and view registered, for analysis of your own. Unlike
-    /// [`query`](Self::query) it is not limited to reading, and each scan in it sees what is
-    /// committed when it is planned.
+    /// Returns a DataFusion session with every table and view, for your own analysis. Unlike
+    /// [`query`](Self::query), it is not limited to reading, and each scan in it sees what is committed
+    /// when it is planned.
     ///
-    /// It is DataFusion's own session: queries run on the caller's threads, without a timeout, and
-    /// nothing bounds the size of a statement. Its queries together have the memory limit of this
-    /// handle's [`query_options`](Self::query_options). Some thousand operators in a row overflow a stack of
-    /// 2 MiB, which ends the process, so do not hand it SQL of others.
+    /// Queries in it run on the caller's threads without a timeout, and the size of a statement is not
+    /// limited. All its queries share the memory limit of this handle's
+    /// [`query_options`](Self::query_options). Some thousand operators in a row overflow a stack of 2
+    /// MiB, which ends the process, so do not run untrusted SQL in it.
     ///
     /// # Errors
     ///
-    /// [`Error::Query`] if DataFusion does not take a table.
+    /// [`Error::Query`] if DataFusion rejects a table.
     pub fn session(&self) -> Result<SessionContext> {
         self.queries.sessions().for_user(self.query_options())
     }
 
-    /// The provider of a table, to register in a session of your own. Each scan sees what is
+    /// Returns the provider of a table, to register in your own session. Each scan sees what is
     /// committed when it is planned.
     ///
-    /// Your session plans queries by its own rules. Those of [`session`](Self::session) avoid faults of
-    /// DataFusion that change answers; without them, a table answers as one in memory does. A scan
-    /// evaluates conditions itself, and reads no further than a limit needs if rows are sorted by the id
-    /// or the time. But `min` and `max` of these read all rows, as does a limited sort above a union or
-    /// above computed columns, and a join does not look up the keys of its other side.
+    /// Your session plans queries with its own rules. Those of [`session`](Self::session) avoid bugs of
+    /// DataFusion that change answers; without them, a table gives the same answers as a table in
+    /// memory. A scan evaluates filters itself, and reads no further than a limit needs if rows are
+    /// sorted by id or time. But `min` and `max` of these columns read all rows, as does a limited sort
+    /// above a union or above computed columns, and a join does not look up the keys of its other side.
     ///
     /// ```
     /// # use datafusion::prelude::SessionContext;

@@ -1,4 +1,4 @@
-//! What a table is: its name, its columns, and how a record's fields become their values.
+//! Tables: their names and columns, and how the fields of a record become values.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::names::names;
 use crate::nearest::nearest;
 
-/// A table: a name and the columns that follow the `id`.
+/// A table: its name and its columns, except `id`.
 ///
 /// Declare tables with [`tables!`](crate::tables), not by hand.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Table {
     columns: &'static [Column],
 }
 
-/// A column of a [`Table`]. The `id` is not among a table's columns: every table has it.
+/// A column of a [`Table`]. The `id` is not among them: every table has it.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Column {
@@ -28,11 +28,11 @@ pub struct Column {
     pub doc: &'static str,
     /// The type of its values.
     pub ty: ColumnType,
-    /// Whether a row may do without a value.
+    /// Whether a row may have no value.
     pub nullable: bool,
-    /// The number of characters that a longer text is cut to when it is recorded.
+    /// The number of characters to which longer text is truncated when it is recorded.
     pub max_chars: Option<usize>,
-    /// The only texts it may hold; any, if empty.
+    /// The only values it may have; any, if empty.
     pub allowed: &'static [&'static str],
 }
 
@@ -52,17 +52,17 @@ pub enum ColumnType {
     Text,
     /// A 64-bit signed integer; `Int64` in SQL.
     Int,
-    /// A 64-bit floating-point number; `Float64` in SQL. The store keeps every bit. Infinities and
-    /// NaN cannot be stored, because JSON has no form for them.
+    /// A 64-bit floating-point number; `Float64` in SQL. The store keeps every bit. Infinities and NaN
+    /// cannot be stored, because JSON cannot represent them.
     Float,
     /// `Boolean` in SQL.
     Bool,
     /// An instant; `Timestamp(Nanosecond, "UTC")` in SQL, RFC 3339 text with milliseconds in the
     /// store.
     Time,
-    /// A day of the calendar, from 0000-01-01 to 9999-12-31; `Date32` in SQL, `YYYY-MM-DD` in the
-    /// store. A query that compares it with a time fails if a date is outside 1677-09-21 to
-    /// 2262-04-11, the span of times; compare it with `current_date` or another date.
+    /// A calendar day from 0000-01-01 to 9999-12-31; `Date32` in SQL, `YYYY-MM-DD` in the store. A
+    /// query that compares it with a time fails if a date is outside 1677-09-21 to 2262-04-11, the
+    /// range of times. Compare it with `current_date` or another date instead.
     Date,
 }
 
@@ -78,7 +78,7 @@ names! {
     }
 }
 
-/// The names of the tables that a store has besides those of rows.
+/// The names of a store's internal tables.
 pub(crate) mod reserved {
     use super::eq;
 
@@ -103,13 +103,13 @@ pub(crate) mod reserved {
 }
 
 impl Table {
-    /// Puts a table together; `tables!` calls it in a constant, so that a faulty declaration does
-    /// not compile.
+    /// Creates a table. `tables!` calls it in a constant, so that an invalid declaration does not
+    /// compile.
     ///
     /// # Panics
     ///
-    /// If a name is not made of lower-case letters, digits and `_`, stands twice, or is one that
-    /// every store uses itself (such as `meta`, `ids` and `zones`; for columns `id`).
+    /// Panics if a name has characters other than lower-case letters, digits and `_`, occurs twice, or
+    /// is reserved (such as `meta`, `ids` and `zones`, and for columns `id`).
     #[doc(hidden)]
     pub const fn new(name: &'static str, doc: &'static str, columns: &'static [Column]) -> Self {
         assert!(is_identifier(name), "a table's name is lower-case letters, digits and _");
@@ -134,7 +134,7 @@ impl Table {
         self.name
     }
 
-    /// What its rows are, in a sentence or two.
+    /// What its rows are, in one or two sentences.
     pub const fn doc(&self) -> &'static str {
         self.doc
     }
@@ -144,7 +144,7 @@ impl Table {
         self.columns
     }
 
-    /// The table of that name among those given.
+    /// Returns the table with the name.
     ///
     /// # Errors
     ///
@@ -157,21 +157,20 @@ impl Table {
         })
     }
 
-    /// Where [`time_column`](Self::time_column) stands in [`schema`](Self::schema).
+    /// The index of [`time_column`](Self::time_column) in [`schema`](Self::schema).
     pub(crate) fn time_index(&self) -> Option<usize> {
         let is_time = |c: &Column| c.ty == ColumnType::Time && !c.nullable;
         self.columns.iter().position(is_time).map(|index| index + 1)
     }
 
-    /// The column that rows are dated by: the first time that every row has. `None` if there is
-    /// none.
+    /// The column with the time of a row: the first required time column. `None` if there is none.
     pub fn time_column(&self) -> Option<&'static Column> {
         self.time_index().map(|index| &self.columns[index - 1])
     }
 }
 
 impl Column {
-    /// A field of a record as a column; `tables!` calls it.
+    /// Creates a column from a field of a record. `tables!` calls it.
     #[doc(hidden)]
     pub const fn of<T: Cell>(
         name: &'static str,
@@ -187,7 +186,7 @@ impl Column {
 }
 
 impl Column {
-    /// What the column holds, and what it is limited to, in sentences.
+    /// Describes the column and its limits, in sentences.
     pub fn description(&self) -> String {
         let mut text = self.doc.to_owned();
         if !self.allowed.is_empty() {
@@ -229,7 +228,7 @@ pub(crate) const fn eq(a: &str, b: &str) -> bool {
     true
 }
 
-/// The value of one cell on its way into the store.
+/// The value of one cell, to be stored.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -250,7 +249,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// The type of the value; `None` for null, which fits every nullable column.
+    /// The type of the value. `None` for null, which fits every nullable column.
     pub fn ty(&self) -> Option<ColumnType> {
         match self {
             Self::Null => None,
@@ -264,9 +263,10 @@ impl Value<'_> {
     }
 }
 
-/// A Rust type that a record's field can have: its column type, and how a value is stored.
+/// A Rust type that a field of a record can have. It defines the column's type and how a value is
+/// stored.
 ///
-/// Implement it for an enum of your own to store it as one of a few texts:
+/// Implement it for your own enum to store the enum as one of a few strings:
 ///
 /// ```
 /// use netsky_db::{Cell, ColumnType, Value};
@@ -287,7 +287,7 @@ pub trait Cell {
     const TYPE: ColumnType;
     /// Whether the column is nullable.
     const NULLABLE: bool = false;
-    /// The only texts that the column may hold; any, if empty.
+    /// The only values that the column may have; any, if empty.
     const ALLOWED: &'static [&'static str] = &[];
 
     /// The value to store.
@@ -327,21 +327,22 @@ impl<T: Cell> Cell for Option<T> {
     }
 }
 
-/// A row that can be recorded: a struct that [`tables!`](crate::tables) declared.
+/// A row that can be recorded: a struct declared by [`tables!`](crate::tables).
 pub trait Record {
-    /// The table that the record is a row of.
+    /// The table that the record belongs to.
     const TABLE: &'static Table;
 
-    /// The values of the table's columns, in their order, without the id.
+    /// The values of the table's columns except the id, in order.
     fn values(&self) -> impl Iterator<Item = Value<'_>>;
 }
 
 /// Declares tables, each as the struct of its records.
 ///
-/// A field is a column: its name, its documentation, and by its type ([`Cell`](crate::Cell)) the
-/// column's type and whether it is nullable. `#[max_chars = N]` cuts a text to `N` characters when
-/// it is recorded. The structs implement [`Record`](crate::Record), and the named static lists their
-/// tables, for [`Db::with_tables`](crate::Db::with_tables).
+/// Each field is a column. The field has the column's name and documentation, and its type
+/// ([`Cell`](crate::Cell)) determines the column's type and whether it is nullable. `#[max_chars = N]`
+/// truncates text to `N` characters when it is recorded. The structs implement
+/// [`Record`](crate::Record), and the named static lists the tables, for
+/// [`Db::with_tables`](crate::Db::with_tables).
 ///
 /// | Rust | column | in SQL |
 /// | --- | --- | --- |
@@ -354,9 +355,9 @@ pub trait Record {
 /// | `Option<..>` of one of these | the same, nullable | |
 ///
 /// Each struct has a function `new` that takes the columns whose type is not written `Option<..>`, in
-/// their order, and leaves the others `None`. With struct update syntax, code that fills in a record
-/// still compiles when the table gets another nullable column. A struct literal of all fields works
-/// too. `new` is made column by column, so a table of more than about 120 columns needs a higher
+/// order, and sets the others to `None`. With struct update syntax, code that fills in a record still
+/// compiles when the table gets another nullable column. A struct literal with all fields works too.
+/// The macro builds `new` column by column, so a table of more than about 120 columns needs a higher
 /// `#![recursion_limit]` in its crate.
 ///
 /// ```
@@ -422,7 +423,7 @@ macro_rules! tables {
             }
         )*
     };
-    // The struct, and what it is a row of.
+    // The struct, and its table.
     (
         @record [$($doc:literal)*] $table:literal $vis:vis $record:ident [$($lifetime:lifetime)?] {
             $(
@@ -433,7 +434,7 @@ macro_rules! tables {
         }
     ) => {
         $(#[doc = $doc])*
-        // Rows can come as JSON alone.
+        // A table may only ever get its rows as JSON.
         #[allow(dead_code)]
         #[derive(Debug, Clone, PartialEq)]
         $vis struct $record $(<$lifetime>)? {

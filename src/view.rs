@@ -1,13 +1,13 @@
-//! What a view is: a ready question over the tables, with a name and documented columns.
+//! Views: named queries over the tables, with documented columns.
 
 use crate::table::{eq, is_identifier, reserved};
 
-/// A ready question: SQL over the tables under a name, to be queried as a table is.
+/// A named query over the tables, which can be queried like a table.
 ///
-/// A view is not stored. It is planned when a query names it, and what the query asks of it goes on
-/// to the tables as far as its [`note`](Self::note) does not say otherwise.
+/// A view is not stored. It is planned when a query names it, and the query's filters and limits are
+/// pushed down to the tables unless its [`note`](Self::note) says otherwise.
 ///
-/// Declare views of your own in a static, and give them to a store with
+/// Declare your own views in a static, and add them to a store with
 /// [`Db::with_views`](crate::Db::with_views):
 ///
 /// ```
@@ -50,7 +50,7 @@ pub struct ViewColumn {
     pub doc: &'static str,
     /// The type of its values.
     pub ty: ViewType,
-    /// Whether a row may do without a value.
+    /// Whether a row may have no value.
     pub nullable: bool,
 }
 
@@ -64,14 +64,14 @@ pub enum ViewType {
     Int,
     /// A 64-bit floating-point number.
     Float,
-    /// A day of the calendar, in UTC.
+    /// A calendar day in UTC.
     Date,
     /// An instant; `Timestamp(Nanosecond, "UTC")` in SQL.
     Time,
 }
 
 impl ViewType {
-    /// The type's name as it stands in documentation.
+    /// The type's name in documentation.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -84,13 +84,13 @@ impl ViewType {
 }
 
 impl View {
-    /// Declares a view. `sql` is one query, which can name tables, and views that come before this one.
+    /// Declares a view. `sql` is one query, which can use tables, and views before this one.
     ///
     /// # Panics
     ///
-    /// If a name is not made of lower-case letters, digits and `_`, if two columns have one name, or if
-    /// every store uses the view's name itself (such as `meta`). In a static that is an error of
-    /// compilation.
+    /// Panics if a name has characters other than lower-case letters, digits and `_`, if two columns
+    /// have the same name, or if the view's name is reserved (such as `meta`). In a static, that is a
+    /// compile error.
     pub const fn new(
         name: &'static str,
         doc: &'static str,
@@ -125,22 +125,22 @@ impl View {
         self.name
     }
 
-    /// What its rows are, in a sentence.
+    /// What its rows are, in one sentence.
     pub const fn doc(&self) -> &'static str {
         self.doc
     }
 
-    /// What else is to be known of it, above all where a query must read more than it asks for.
+    /// What else to know about it, above all when a query reads more than it needs.
     pub const fn note(&self) -> &'static str {
         self.note
     }
 
-    /// Its columns, in the order of SQL.
+    /// Its columns, in order.
     pub const fn columns(&self) -> &'static [ViewColumn] {
         self.columns
     }
 
-    /// The query that it stands for.
+    /// The SQL of its query.
     pub const fn sql(&self) -> &'static str {
         self.sql
     }
@@ -152,7 +152,7 @@ impl ViewColumn {
         Self { name, doc, ty, nullable: false }
     }
 
-    /// The same column for rows that may have no value.
+    /// The same column, but nullable.
     #[must_use]
     pub const fn or_null(self) -> Self {
         Self { nullable: true, ..self }

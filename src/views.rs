@@ -1,8 +1,9 @@
 //! The catalogue of views, each declared once.
 //!
-//! From a declaration here follow registration with DataFusion, the command line's help and the README's
-//! list. Durations are whole milliseconds, as in the tables: they compare, sort and average as numbers
-//! do. Money is dollars; it is summed exactly, in millionths, before it is divided.
+//! From a declaration here follow its registration with DataFusion, the help of the command line and
+//! the list in the README. Durations are whole milliseconds, as in the tables, so that they compare,
+//! sort and average as numbers. Money is in dollars; it is summed exactly, in millionths, before the
+//! division.
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
@@ -27,7 +28,7 @@ pub static VIEWS: &[View] = &[
             ViewColumn::new("cached_input_tokens", Int, "Tokens read from the cache.").or_null(),
             ViewColumn::new("usd", Float, "The cost in US dollars; null if no call has one.").or_null(),
         ],
-        // As decimals, because a sum of 64-bit integers could overflow unnoticed.
+        // As decimals, because a sum of 64-bit integers could overflow silently.
         sql: "
 SELECT ts_utc::date AS day, agent, model, count(*) AS calls,
        count(*) - count(cost_usd_micros) AS unpriced,
@@ -168,7 +169,7 @@ HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
             ViewColumn::new("table_name", Text, "The table of the event."),
             ViewColumn::new("id", Int, "The id of its row there."),
         ],
-        // Each branch cuts the texts it takes first: some have megabytes.
+        // Each branch first truncates its text columns, because some have megabytes.
         sql: r"
 SELECT ts_utc, agent, kind, left(regexp_replace(what, '[[:cntrl:][:space:]]+', ' ', 'g'), 300) AS what,
        table_name, id
@@ -263,7 +264,7 @@ GROUP BY agent_id, ts_utc_start",
 ];
 
 impl View {
-    /// The view of that name.
+    /// Returns the view with the name.
     ///
     /// # Errors
     ///

@@ -52,8 +52,8 @@ const fn tool(source: &'static str, name: &'static str, median_ms: i64, octaves:
 }
 
 impl Tool {
-    const fn asks(self, key: &'static str, wishes: &'static [&'static str]) -> Self {
-        Self { request: (key, wishes), ..self }
+    const fn asks(self, key: &'static str, values: &'static [&'static str]) -> Self {
+        Self { request: (key, values), ..self }
     }
 
     const fn fails(self, in_thousand: u32, error: &'static str) -> Self {
@@ -61,8 +61,8 @@ impl Tool {
     }
 }
 
-/// Longer calls are likely to have timed out.
-const PATIENCE_MS: i64 = 30_000;
+/// Calls that take longer have probably timed out.
+const TIMEOUT_MS: i64 = 30_000;
 
 pub(super) struct ToolCalls;
 
@@ -80,13 +80,13 @@ impl Generator for ToolCalls {
         let rng = &mut context.rng;
         let tool = rng.weighted(&TOOLS);
         let duration = rng.skewed(tool.median_ms, tool.octaves).max(1);
-        let race = duration >= PATIENCE_MS && rng.in_thousand(600);
+        let race = duration >= TIMEOUT_MS && rng.in_thousand(600);
         let failure = match race {
             true => rng.one_in(2).then(|| "timed out after 30 s".to_owned()),
             false => rng.in_thousand(tool.fails_in_thousand).then(|| rng.fill(tool.error)),
         };
-        let (key, wishes) = tool.request;
-        let wish = json(&rng.say(wishes));
+        let (key, values) = tool.request;
+        let value = json(&rng.say(values));
         let bytes = rng.skewed(1_800, 6);
         let never_ends = tool.octaves >= 5 && rng.one_in(2_500);
         let end = context.after_ms(duration).filter(|_| !never_ends);
@@ -103,7 +103,7 @@ impl Generator for ToolCalls {
             timeout_race: race && end.is_some(),
             request_json: Some(keep(
                 request,
-                format!(r#"{{"session_id":"{session}","{key}":{wish}}}"#),
+                format!(r#"{{"session_id":"{session}","{key}":{value}}}"#),
             )),
             response_json: end.map(|_| keep(response, format!(r#"{{"bytes":{bytes}}}"#))),
         }

@@ -105,11 +105,12 @@ impl Sessions {
         }
     }
 
-    /// Forgets the session of an agent shortly before its crash loop or silence, so that the
-    /// session never ends. Returns the agent if it has no session: it must begin one first.
+    /// Shortly before an agent's crash loop or silence, removes its session, so that the session never
+    /// ends. Returns the agent if it has no session and must begin one first.
     fn lose(&mut self, context: &EventContext<'_>) -> Option<usize> {
-        let fates = [(LOOPING, context.history.loop_start), (SILENT, context.history.silent_from)];
-        let (agent, _) = fates.into_iter().find(|&(agent, due)| {
+        let losing_agents =
+            [(LOOPING, context.history.loop_start), (SILENT, context.history.silent_from)];
+        let (agent, _) = losing_agents.into_iter().find(|&(agent, due)| {
             context.at >= add_ms(due, -LOST_BEFORE_MS) && !self.lost[agent]
         })?;
         self.lost[agent] = self.up[agent];

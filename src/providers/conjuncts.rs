@@ -1,10 +1,10 @@
 //! The order in which the conditions of a conjunction are evaluated.
 //!
-//! `n <> 0 AND 10 / n > 1` is written to be evaluated from left to right, but the optimizer puts
-//! conditions into an order of its own. So those that cannot fail go first, and the others see only the
-//! rows that passed them. Filters that change while the query runs go last: they compute what a sort
-//! above compares, `1000000 / n` of `WHERE n > 0 ORDER BY 1000000 / n LIMIT 3`, and the sort gets only
-//! rows that pass the rest.
+//! `n <> 0 AND 10 / n > 1` is written to be evaluated from left to right, but the optimizer reorders
+//! conditions. So conditions that cannot fail are evaluated first, and the others only on the rows that
+//! passed them. Dynamic filters, which change while the query runs, come last: they compute the sort
+//! keys of an operator above, such as `1000000 / n` in `WHERE n > 0 ORDER BY 1000000 / n LIMIT 3`, and
+//! the sort itself sees only the rows that pass the other conditions.
 
 use std::sync::Arc;
 
@@ -17,22 +17,22 @@ use datafusion::physical_expr::expressions::{
 };
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 
-/// When a condition is evaluated: the smallest first.
+/// The rank of a condition. Lower ranks are evaluated first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Turn {
-    /// It gives true, false or null for every row.
+pub(crate) enum EvaluationRank {
+    /// Returns true, false or NULL for every row.
     NeverFails,
-    /// It calls a function, most of which take every value.
-    SeldomFails,
-    /// It may meet a value that a cast refuses.
+    /// Calls a function. Most functions accept every value.
+    RarelyFails,
+    /// May cast a value that does not convert.
     Casts,
-    /// It may divide by zero. What is divided by may itself be a cast, which another condition guards.
+    /// May divide by zero. The divisor may contain a cast that another condition guards.
     Divides,
-    /// It changes while the query runs.
+    /// Changes while the query runs.
     Dynamic,
 }
 
-impl Turn {
+impl EvaluationRank {
     pub(crate) fn of(condition: &Arc<dyn PhysicalExpr>) -> Self {
         if DynamicFilterTracking::classify(condition).contains_dynamic_filter() {
             Self::Dynamic
@@ -43,33 +43,35 @@ impl Turn {
         } else if condition.exists(|part| Ok(part.is::<CastExpr>())).unwrap_or(true) {
             Self::Casts
         } else {
-            Self::SeldomFails
+            Self::RarelyFails
         }
     }
 }
 
-/// The conditions of a conjunction in the order of their turns. In a turn, conditions with fewer divisions
-/// go first, because the guard of a divisor contains the divisor and not the division: if `n` is `5 / m`,
-/// `n < 0` divides once and `10 / n = 1` twice. Other conditions keep the order in which they are given,
-/// which is not that of the query, because the optimizer may have reversed it.
-pub(crate) fn in_turn(filter: &Arc<dyn PhysicalExpr>) -> Vec<Arc<dyn PhysicalExpr>> {
+/// Returns the conditions of a conjunction in the order of their ranks. Within a rank, conditions with
+/// fewer divisions come first, because the guard of a divisor contains the divisor but not the
+/// division: if `n` is `5 / m`, `n < 0` divides once and `10 / n = 1` twice. Other conditions keep
+/// their given order. That may not be the order in the query, because the optimizer may have reversed
+/// it.
+pub(crate) fn conditions_by_rank(filter: &Arc<dyn PhysicalExpr>) -> Vec<Arc<dyn PhysicalExpr>> {
     let mut conditions: Vec<_> = split_conjunction(filter).into_iter().cloned().collect();
-    sort_in_turn(&mut conditions);
+    sort_by_rank(&mut conditions);
     conditions
 }
 
-/// Puts conditions into the order of [`in_turn`].
-pub(super) fn sort_in_turn(conditions: &mut [Arc<dyn PhysicalExpr>]) {
-    conditions.sort_by_key(|condition| (Turn::of(condition), divisions(condition)));
+/// Sorts conditions into the order of [`conditions_by_rank`].
+pub(super) fn sort_by_rank(conditions: &mut [Arc<dyn PhysicalExpr>]) {
+    conditions.sort_by_key(|condition| (EvaluationRank::of(condition), divisions(condition)));
 }
 
-/// Whether a scan can look for a filter's columns where they are in its own batches.
+/// Whether the filter's columns can be mapped to other positions, as a scan must do to evaluate it on
+/// its own batches.
 ///
-/// A filter that changes while the query runs stands for its latest state, in which DataFusion 55.2
-/// replaces the sort or join keys one by one, the innermost first. Of two keys `CASE .. THEN n ELSE id
-/// END` and `id` it replaces the `id` within the first, does not find the first any more, and leaves its
-/// `n` where another column is.
-pub(super) fn can_be_moved(filter: &Arc<dyn PhysicalExpr>) -> bool {
+/// To evaluate a dynamic filter, DataFusion 55.2 replaces its sort or join keys in the current
+/// expression one by one, the innermost first. Of the keys `CASE .. THEN n ELSE id END` and `id` it
+/// replaces the `id` inside the first key, then no longer finds the first key, and so leaves its `n` at
+/// the old position, where the batch has another column.
+pub(super) fn can_remap_columns(filter: &Arc<dyn PhysicalExpr>) -> bool {
     let has_nested_keys = filter.exists(|expr| {
         let keys = expr.children();
         let contains = |outer: &Arc<dyn PhysicalExpr>, inner: &Arc<dyn PhysicalExpr>| {
@@ -99,7 +101,7 @@ fn never_fails(expr: &Arc<dyn PhysicalExpr>) -> bool {
     is_known && expr.children().into_iter().all(never_fails)
 }
 
-/// How many divisions in it may be by zero.
+/// The number of divisions in the expression that may divide by zero.
 fn divisions(expr: &Arc<dyn PhysicalExpr>) -> usize {
     let inner: usize = expr.children().into_iter().map(divisions).sum();
     inner + usize::from(may_divide_by_zero(expr))
@@ -113,8 +115,8 @@ fn divides(binary: &BinaryExpr) -> bool {
     matches!(binary.op(), Operator::Divide | Operator::Modulo)
 }
 
-/// Whether a number is divided by a value, and that is neither zero nor -1, by which the smallest number
-/// cannot be divided.
+/// Whether a number is divided by a constant other than zero and -1. Dividing the smallest integer by
+/// -1 overflows.
 fn has_safe_divisor(binary: &BinaryExpr) -> bool {
     let divisor = binary.right().downcast_ref::<Literal>();
     divisor.is_some_and(|divisor| match divisor.value() {
@@ -124,8 +126,8 @@ fn has_safe_divisor(binary: &BinaryExpr) -> bool {
     })
 }
 
-/// Sums, differences and products of numbers wrap around. Those of times may overflow, which no condition
-/// guards against.
+/// Sums, differences and products of numbers wrap around. Those of times may overflow, but no condition
+/// guards against that.
 fn is_safe(binary: &BinaryExpr) -> bool {
     if divides(binary) {
         return has_safe_divisor(binary);

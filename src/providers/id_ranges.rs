@@ -1,31 +1,32 @@
-//! Which parts of a table a scan has to read: blocks that zones rule out are left out, and for the
-//! others it is settled whether each row's time must be looked at.
+//! Which parts of a table a scan reads. Blocks that zones rule out are not read. For the others, it is
+//! decided here whether the time of each row must be checked.
 
 use std::ops::RangeInclusive;
 
 use crate::providers::pushdown::Ranges;
 use crate::store::{Expected, Zone, ZoneMap};
 
-/// A run of ids to read.
+/// A range of ids to read, within one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IdRange {
     pub(super) ids: RangeInclusive<i64>,
-    /// Which of the table's blocks it is of, counted from 0.
+    /// The index of the block in the table, counted from 0.
     pub(super) block: usize,
-    /// Whether rows of other times than the wanted may lie in it.
+    /// Whether the range may contain rows outside the wanted times.
     pub(super) check_times: bool,
-    /// How many rows it has at most; `None` if nothing is known of it.
+    /// The maximum number of rows; `None` if the block has no zone.
     pub(super) max_rows: Option<u64>,
-    /// The smallest and the largest time in the block that it is of; `None` if they are not known.
+    /// The smallest and the largest time in the block; `None` if unknown.
     pub(super) times: Option<(i64, i64)>,
-    /// What its rows have together, if that is known and every one of them is wanted.
+    /// The zone of these rows, if it is known and all of them are wanted.
     pub(super) known: Option<Zone>,
-    /// What a scan of it must find, if it is a whole block of which that is known.
+    /// What a scan of the range must find, if it is a whole block for which that is stored.
     pub(super) expected: Option<Expected>,
 }
 
 impl IdRange {
-    /// What of the range of ids may still be wanted, if only rows in the ranges are.
+    /// Returns the parts of the range that may contain wanted rows if only rows within `ranges` are
+    /// wanted.
     pub(super) fn narrow(&self, ranges: &Ranges) -> Vec<Self> {
         if self.times.is_some_and(|(low, high)| !ranges.times.overlaps(low, high)) {
             return Vec::new();
@@ -41,11 +42,11 @@ impl IdRange {
     }
 }
 
-/// The ranges of ids of a scan, ids rising.
+/// The ranges of ids of a scan, in ascending order.
 #[derive(Debug)]
 pub(super) struct IdRanges {
     pub(super) id_ranges: Vec<IdRange>,
-    /// How many blocks the table has, and how many of them hold no wanted row.
+    /// The number of blocks in the table, and of those without a wanted row.
     pub(super) blocks: usize,
     pub(super) skipped: usize,
 }

@@ -1,4 +1,4 @@
-//! What `EXPLAIN ANALYZE` says of a scan.
+//! The metrics of a scan in `EXPLAIN ANALYZE`.
 
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder,
@@ -8,17 +8,17 @@ use datafusion::physical_plan::metrics::{
 #[derive(Debug, Clone)]
 pub(super) struct ScanMetrics {
     pub(super) baseline: BaselineMetrics,
-    /// Blocks that the table has.
+    /// The blocks of the table.
     pub(super) blocks_total: Count,
-    /// Blocks that zones showed to hold no wanted row.
+    /// Blocks that zones ruled out.
     pub(super) blocks_pruned: Count,
-    /// Blocks of which no more was wanted than the number of their rows, which zones tell.
+    /// Blocks that were answered by their row counts alone, which zones store.
     pub(super) blocks_counted: Count,
-    /// Blocks of which rows were taken from the store.
+    /// Blocks from which rows were read.
     pub(super) blocks_read: Count,
-    /// Rows taken from the store.
+    /// Rows read from the store.
     pub(super) rows_read: Count,
-    /// The JSON of those rows.
+    /// The size of the JSON of those rows, in bytes.
     pub(super) bytes_scanned: Count,
 }
 

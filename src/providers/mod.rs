@@ -1,13 +1,13 @@
-//! What DataFusion asks of a source of rows. Nothing outside this folder implements its traits of
-//! tables and plans.
+//! The store's tables as DataFusion data sources. Only this folder implements DataFusion's traits for
+//! tables and their plans.
 //!
 //! A query goes through the files in this order: [`provider`] answers the planner, and [`pushdown`]
-//! turns its filters into [`ranges`]. [`source`] is the leaf of the plan: with the zones, ranges
-//! become [`id_ranges`] to read, and [`statistics`] for the optimizer, which may then ask for an
-//! [`order`] and add a [`predicate`], whose [`conjuncts`] are put into the order in which they are
-//! evaluated. All of this is a [`scan_config`]. When the plan runs, [`scan`] starts tasks, each of which
-//! reads with a [`reader`] and keeps a [`selection`] of each batch, and [`progress`] tells how far they
-//! are.
+//! turns filters into [`ranges`]. [`source`] is the leaf of the plan. It combines the ranges with the
+//! zones into [`id_ranges`] to read, and computes [`statistics`] for the optimizer. The optimizer may
+//! then ask for an [`order`] and add a [`predicate`], whose [`conjuncts`] are sorted by evaluation
+//! order. A [`scan_config`] holds all of this. When the plan runs, [`scan`] starts tasks. Each task
+//! reads with a [`reader`] and keeps a [`selection`] of each batch, and [`progress`] reports how far
+//! the tasks are.
 
 mod conjuncts;
 mod id_ranges;
@@ -28,6 +28,6 @@ mod statistics;
 
 pub use progress::{QueryProgress, ScanCounts};
 
-pub(crate) use conjuncts::{Turn, in_turn};
+pub(crate) use conjuncts::{EvaluationRank, conditions_by_rank};
 pub(crate) use provider::{FILTER_PUSHDOWN, ScanContext, StoreTable};
 pub(crate) use skipped::SkippedRows;

@@ -1,29 +1,30 @@
-//! The order in which a scan visits the table.
+//! The order in which a scan reads a table.
 
 use std::cmp::Reverse;
 use std::fmt;
 
 use crate::providers::id_ranges::IdRange;
 
-/// Ids are unique, so that an order by id is an order of rows. Times may stand still and rows may
-/// come late, so that an order by time is one of blocks alone: whoever wants rows in it has to sort,
-/// and can stop early.
+/// Ids are unique, so an order by id is an order of rows. Times can repeat and rows can arrive late, so
+/// an order by time is an order of blocks only: a plan that needs the rows in that order has to sort
+/// them, but can stop early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// By id, too, but a plan must not count on it.
+    /// By id as well, but the plan must not rely on it.
     Any,
-    /// By id.
+    /// By id, ascending.
     Ascending,
-    /// By id, the highest first.
+    /// By id, descending.
     Descending,
-    /// Blocks with the newest rows first.
+    /// The blocks with the newest rows first.
     NewestFirst,
-    /// Blocks with the oldest rows first.
+    /// The blocks with the oldest rows first.
     OldestFirst,
 }
 
 impl Order {
-    /// The ranges of ids in this order. Those of unknown times come first: any row may be in them.
+    /// Returns the ranges of ids in this order. Ranges of unknown times come first, because they may
+    /// contain any row.
     pub(super) fn arrange(self, id_ranges: &[IdRange]) -> Vec<IdRange> {
         let mut id_ranges = id_ranges.to_vec();
         match self {

@@ -1,7 +1,7 @@
-//! Filters that the scan evaluates row by row, and what they say about blocks.
+//! Filters that the scan evaluates row by row, and what they imply for whole blocks.
 //!
-//! Some of them change while the scan runs: a TopK narrows its filter as it finds better rows, and a
-//! hash join fills in the keys of its other side.
+//! Some filters change while the scan runs: a TopK sort narrows its filter as it finds better rows, and
+//! a hash join fills in the keys of its other side.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,13 +17,13 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsN
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 
-use crate::providers::conjuncts::{in_turn, sort_in_turn};
+use crate::providers::conjuncts::{conditions_by_rank, sort_by_rank};
 use crate::providers::pushdown::{Key, Ranges};
 use crate::providers::ranges::RangeSet;
 use crate::providers::selection::Selection;
 use crate::table::Table;
 
-/// Filters over the columns of the table, all of which a row must pass.
+/// A conjunction of filters on the table's columns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Predicate(Vec<Arc<dyn PhysicalExpr>>);
 
@@ -36,36 +36,36 @@ impl Predicate {
         &self.0
     }
 
-    /// With a filter over the columns that a scan puts out. Those may change later on; the table's do
-    /// not.
+    /// Adds a filter on the columns of the projection. The filter is stored in terms of the table's
+    /// columns, because the projection may change later.
     pub(super) fn and(
         mut self,
         filter: Arc<dyn PhysicalExpr>,
         projection: &[usize],
     ) -> Result<Self> {
-        for condition in in_turn(&filter) {
-            self.0.push(move_columns(condition, |index| projection.get(index).copied())?);
+        for condition in conditions_by_rank(&filter) {
+            self.0.push(remap_columns(condition, |index| projection.get(index).copied())?);
         }
-        sort_in_turn(&mut self.0);
+        sort_by_rank(&mut self.0);
         Ok(self)
     }
 
-    /// The columns that the filters look at, by their index in the table.
+    /// The columns that the filters use, by their index in the table.
     pub(super) fn columns(&self) -> BTreeSet<usize> {
         self.0.iter().flat_map(collect_columns).map(|column| column.index()).collect()
     }
 
-    /// The same for batches that have only some of the table's columns.
+    /// The same filters in terms of batches that have only these columns of the table.
     pub(super) fn over(&self, columns: &[usize]) -> Result<Self> {
         let position = |index| columns.iter().position(|&column| column == index);
-        let filters = self.0.iter().map(|filter| move_columns(Arc::clone(filter), position));
+        let filters = self.0.iter().map(|filter| remap_columns(Arc::clone(filter), position));
         filters.collect::<Result<_>>().map(Self)
     }
 
-    /// Those of the rows that pass.
+    /// Returns the rows that pass all filters.
     ///
-    /// A filter sees only the rows that passed those before it, so that `n <> 0 AND 10 / n > 1` does
-    /// not divide by zero.
+    /// Each filter is evaluated only on the rows that passed the filters before it, so that `n <> 0 AND
+    /// 10 / n > 1` does not divide by zero.
     pub(super) fn select(&self, mut rows: Selection) -> Result<Selection> {
         for filter in &self.0 {
             if rows.is_empty() {
@@ -77,7 +77,7 @@ impl Predicate {
         Ok(rows)
     }
 
-    /// Ranges outside of which, as the filters stand now, no row passes.
+    /// Ranges that contain all rows that pass the filters in their current state.
     pub(super) fn ranges(&self, table: &Table) -> Ranges {
         let mut ranges = Ranges::all();
         for filter in &self.0 {
@@ -89,7 +89,7 @@ impl Predicate {
     }
 }
 
-fn move_columns(
+fn remap_columns(
     filter: Arc<dyn PhysicalExpr>,
     to: impl Fn(usize) -> Option<usize>,
 ) -> Result<Arc<dyn PhysicalExpr>> {
@@ -97,14 +97,14 @@ fn move_columns(
         let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
         match to(column.index()) {
             Some(index) => Ok(Transformed::yes(Arc::new(Column::new(column.name(), index)))),
-            None => internal_err!("a filter looks at a column that is not there: {column}"),
+            None => internal_err!("a filter refers to a missing column: {column}"),
         }
     });
     Ok(moved?.data)
 }
 
 impl fmt::Display for Predicate {
-    /// `, predicate=a AND b` for a plan; nothing if there is none.
+    /// `, predicate=a AND b` for a plan; nothing if there are no filters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, filter) in self.0.iter().enumerate() {
             write!(f, "{}{filter}", if index == 0 { ", predicate=" } else { " AND " })?;
@@ -113,7 +113,7 @@ impl fmt::Display for Predicate {
     }
 }
 
-/// Finds ranges that have all rows that pass a filter, and maybe others.
+/// Finds ranges that contain all rows that pass a filter, and possibly others.
 struct Bounds<'a> {
     table: &'a Table,
 }

@@ -1,4 +1,4 @@
-//! How far the scans of a plan have come.
+//! The progress of a plan's scans.
 
 use std::sync::Arc;
 
@@ -8,31 +8,33 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricValue};
 
 use crate::providers::metrics::ScanMetrics;
 
-/// How far a query has come. It can be asked from any thread while another reads the
-/// [`QueryStream`](crate::QueryStream), and after that is dropped; it keeps nothing of the store.
+/// The progress of a query. Any thread can ask for it while another reads the
+/// [`QueryStream`](crate::QueryStream), and after the stream is dropped. It does not keep the store
+/// open.
 #[derive(Debug, Clone, Default)]
 pub struct QueryProgress {
     scans: Vec<ExecutionPlanMetricsSet>,
 }
 
-/// What the scans of a query have read so far, all together.
+/// What the scans of a query have read so far, in total.
 ///
-/// A block that a scan is done with has been skipped, counted or read; a scan that a limit stops
-/// leaves some. What is answered from what is noted of the blocks needs no scan, and all is 0 then.
+/// Each block that a scan has finished counts as pruned, counted or read. A scan that stops at a limit
+/// leaves blocks out. A query that is answered from stored row counts and time ranges runs no scan, and
+/// all counts are 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScanCounts {
-    /// Rows taken from the store.
+    /// Rows read from the store.
     pub rows_read: u64,
-    /// The JSON of those rows, in bytes.
+    /// The size of the JSON of those rows, in bytes.
     pub bytes_scanned: u64,
     /// The blocks of the tables.
     pub blocks_total: u64,
-    /// Blocks that were known to hold no wanted row.
+    /// Blocks that were ruled out without reading them.
     pub blocks_pruned: u64,
-    /// Blocks of which no more was wanted than the number of their rows, which is known.
+    /// Blocks that were answered by their stored row counts.
     pub blocks_counted: u64,
-    /// Blocks of which rows were taken.
+    /// Blocks from which rows were read.
     pub blocks_read: u64,
 }
 
@@ -52,7 +54,7 @@ impl QueryProgress {
         }
     }
 
-    /// What has been read by now.
+    /// The counts up to now.
     pub fn counts(&self) -> ScanCounts {
         let mut counts = ScanCounts::default();
         for scan in &self.scans {

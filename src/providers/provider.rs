@@ -1,14 +1,16 @@
 //! A table of the store as DataFusion's planner sees it.
 //!
-//! Filters come to a scan in two ways. DataFusion's logical rules hand them over with the scan, each about
-//! the columns that it names. Its physical rules hand over more, such as what a limited sort has found so
-//! far, but they look columns up by name alone, and so take filters of a join to the wrong table (55.2).
-//! Our sessions have a rule that keeps them from it; a session of somebody else's does not.
+//! Filters reach a scan in two ways. DataFusion's logical rules pass filters along with the scan, each
+//! on the columns that it names. Its physical rules push down more filters, such as the current
+//! threshold of a TopK sort. But they look up columns by name alone, and so apply filters of a join to
+//! the wrong table (55.2). Our sessions have a rule that prevents this; a session that a user creates
+//! does not.
 //!
-//! - A provider for such a session takes on all filters from the logical rules. Its scans refuse those of
-//!   the physical rules, but for the one that certainly is theirs.
-//! - In our sessions the logical rules hand over ranges only, and the physical rules the rest. Until then
-//!   the filters stand in the plan and tell the optimizer how many rows to expect.
+//! - A provider for a user's session accepts all filters from the logical rules. Its scans refuse
+//!   filters from the physical rules, except the one that certainly belongs to them.
+//! - In our sessions, the logical rules pass only ranges, and the physical rules pass the other
+//!   filters. Until then, those filters stay in the plan and tell the optimizer how many rows to
+//!   expect.
 
 use std::sync::Arc;
 
@@ -34,32 +36,31 @@ use crate::store::{Snapshot, Store};
 use crate::table::Table;
 use crate::thread_pool::run_blocking;
 
-/// The name of the rule by which filters that physical rules push down are about the columns that they
-/// are pushed to.
+/// The name of the rule that pushes filters down only if they reach the columns that they refer to.
 pub(crate) const FILTER_PUSHDOWN: &str = "unambiguous_filter_pushdown";
 
-/// The provider of one table. A scan of it reads what is committed when the scan is planned, unless the
-/// session has a [`ScanContext`].
+/// The provider of one table. A scan reads what is committed when it is planned, unless the session has
+/// a [`ScanContext`].
 #[derive(Debug)]
 pub(crate) struct StoreTable {
     table: &'static Table,
     schema: SchemaRef,
     store: Store,
-    /// Whether logical rules hand over all filters, or only ranges.
+    /// Whether the logical rules pass all filters, or only ranges.
     takes_all_filters: bool,
-    /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
+    /// Counts the corrupt rows that are skipped. If `None`, a corrupt row fails the scan.
     skipped: Option<Arc<SkippedRows>>,
 }
 
 /// What all scans of one query share. The session that runs the query has it as an extension of its
 /// configuration.
 ///
-/// The providers do not hold the snapshot themselves, because a logical plan holds its providers: a query
-/// that was planned once could only ever see the store as it was then.
+/// Providers do not hold the snapshot themselves, because a logical plan holds its providers: a
+/// prepared query could only ever see the store as it was when the query was planned.
 #[derive(Debug)]
 pub(crate) struct ScanContext {
     pub(crate) snapshot: Arc<Snapshot>,
-    /// Counts the corrupt rows that are left out. `None` if a scan fails at one.
+    /// Counts the corrupt rows that are skipped. If `None`, a corrupt row fails the scan.
     pub(crate) skipped: Option<Arc<SkippedRows>>,
 }
 
@@ -68,12 +69,12 @@ impl StoreTable {
         Self { table, schema: table.schema(), store, takes_all_filters: false, skipped: None }
     }
 
-    /// For a session that may lack our rules.
+    /// Returns the provider for a session that may lack our rules.
     pub(crate) fn for_any_session(self) -> Self {
         Self { takes_all_filters: true, ..self }
     }
 
-    /// Rows that cannot be decoded are left out and counted.
+    /// Returns the provider with scans that skip and count rows that cannot be decoded.
     pub(crate) fn skipping_corrupt(self, skipped: Arc<SkippedRows>) -> Self {
         Self { skipped: Some(skipped), ..self }
     }
@@ -89,7 +90,8 @@ impl TableProvider for StoreTable {
         TableType::Base
     }
 
-    /// The scan alone decides filters that become exact ranges, or all.
+    /// The scan alone applies filters that become exact ranges. In a user's session it applies all
+    /// filters.
     fn supports_filters_pushdown(
         &self,
         filters: &[&Expr],
@@ -121,14 +123,14 @@ impl TableProvider for StoreTable {
             ranges: Ranges::of_all(filters, self.table),
             predicate: self.predicate(filters, session)?,
             fetch: limit,
-            is_ours: is_ours(session),
+            has_our_rules: has_our_rules(session),
         };
         let (table, store) = (self.table, self.store.clone());
         let (snapshot, skipped) = match session.config().get_extension::<ScanContext>() {
             Some(query) => (Some(Arc::clone(&query.snapshot)), query.skipped.clone()),
             None => (None, self.skipped.clone()),
         };
-        // To take a snapshot may even wait for another process, and this is the executor of whoever plans
+        // Taking a snapshot may wait for another process, and must not block the executor that plans
         // the query.
         let source = run_blocking(move || {
             let snapshot = match snapshot {
@@ -142,7 +144,7 @@ impl TableProvider for StoreTable {
 }
 
 impl StoreTable {
-    /// What of the filters is for the scan to decide and is no range.
+    /// Returns the filters that the scan has to apply and that are not ranges.
     fn predicate(&self, filters: &[Expr], session: &dyn Session) -> Result<Predicate> {
         let mut predicate = Predicate::default();
         if !self.takes_all_filters {
@@ -161,9 +163,9 @@ impl StoreTable {
     }
 }
 
-/// Whether the filter is about a row, and its value follows from the row at once. That of a subquery does
-/// not, and that of an asynchronous function has to be waited for. What is about no row is left to the
-/// optimizer, which drops the scan if it is false.
+/// Whether the filter uses columns of the row and can be evaluated at once. A subquery cannot be, and
+/// an asynchronous function has to be awaited. A filter without columns is left to the optimizer, which
+/// removes the scan if the filter is false.
 fn can_be_evaluated(filter: &Expr) -> bool {
     let needs_more = |expr: &Expr| match expr {
         Expr::Exists(_)
@@ -178,9 +180,9 @@ fn can_be_evaluated(filter: &Expr) -> bool {
     !filter.column_refs().is_empty() && !filter.exists(needs_more).unwrap_or(true)
 }
 
-/// Whether the session has our rules. They are looked for, because whatever else marks a session may be
-/// copied to one without them.
-fn is_ours(session: &dyn Session) -> bool {
+/// Whether the session has our rules. This looks for a rule itself, because any other mark of a session
+/// could be copied to a session without the rules.
+fn has_our_rules(session: &dyn Session) -> bool {
     let state = session.as_any().downcast_ref::<SessionState>();
     state.is_some_and(|state| {
         state.physical_optimizers().iter().any(|rule| rule.name() == FILTER_PUSHDOWN)
@@ -201,7 +203,7 @@ mod tests {
     use crate::table::Record;
 
     #[test]
-    fn planning_a_scan_leaves_the_executor_free() {
+    fn planning_a_scan_does_not_block_the_executor() {
         let directory = tempfile::tempdir().unwrap();
         let (store, gate) = store_whose_reads_wait(&directory.path().join("meta.db"));
         gate.store(0, Ordering::SeqCst);
@@ -212,8 +214,8 @@ mod tests {
             ctx.register_table("ticks", Arc::new(table)).unwrap();
             let sql = "SELECT source FROM ticks WHERE ts_utc > '1970-01-01T01:00:00Z'";
             let query = ctx.sql(sql).await.unwrap();
-            // The other task of this thread opens the gate. If planning held the thread, the read
-            // would fail after its time.
+            // The other task of this thread opens the gate. If planning blocked the thread, the read
+            // would fail after its timeout.
             let open = async {
                 for _ in 0..100 {
                     yield_now().await;

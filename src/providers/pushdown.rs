@@ -1,14 +1,14 @@
-//! Filters that become ranges of the id or of the time column.
+//! Filters on the id or the time column as ranges.
 //!
-//! Most do so exactly: a row passes if and only if its key lies in the ranges. Such a filter is not
-//! evaluated again, and counts follow from zones. A filter on local time, as `(ts_utc AT TIME ZONE
-//! 'Europe/Berlin')::date = '2026-01-07'`, becomes a range that is wider than the filter: the offset
-//! of a zone changes with the seasons, and where clocks are set back over midnight a local day is two
-//! ranges of time. The wide range still leaves out all blocks but those of a day or two, and
-//! DataFusion evaluates the filter on the rows in it.
+//! Most filters become exact ranges: a row passes if and only if its key lies in the ranges. Such a
+//! filter is not evaluated again, and counts follow from zones. A filter on local time, such as
+//! `(ts_utc AT TIME ZONE 'Europe/Berlin')::date = '2026-01-07'`, becomes a range that is wider than the
+//! filter: the offset of a zone changes with the seasons, and a local day is two ranges of time if
+//! clocks are set back across midnight. The wide range still rules out all blocks except those of a day
+//! or two, and DataFusion evaluates the filter on the rows in it.
 //!
-//! The optimizer has folded constants and coerced types by the time filters arrive here: `now() -
-//! INTERVAL '1 hour'`, BETWEEN and texts are literals of the column's type.
+//! Before filters arrive here, the optimizer has folded constants and coerced types: `now() - INTERVAL
+//! '1 hour'`, the bounds of BETWEEN and strings are literals of the column's type.
 
 use std::fmt;
 
@@ -23,14 +23,14 @@ use crate::providers::ranges::RangeSet;
 use crate::row::stored_time;
 use crate::table::Table;
 
-/// The columns that a scan can be limited by without looking at rows. Neither is ever null.
+/// The columns that can limit a scan before rows are read. Neither is ever NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     Id,
     Time,
 }
 
-/// The rows that filters let through.
+/// The rows that filters select.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ranges {
     pub(super) ids: RangeSet,
@@ -38,7 +38,7 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// Those that pass all of the filters; a filter that is no range lets everything through.
+    /// The rows that pass all filters. A filter that is not a range is ignored here.
     pub(super) fn of_all(filters: &[Expr], table: &Table) -> Self {
         let ranges = filters.iter().filter_map(|filter| KeyRange::of(filter, table));
         ranges.fold(Self::all(), |all, range| all.and(&Self::of(range.key, range.values)))
@@ -52,7 +52,7 @@ impl Ranges {
         self.ids.is_all() && self.times.is_all()
     }
 
-    /// Those whose key is in the set.
+    /// The rows whose key is in the set.
     pub(super) fn of(key: Key, set: RangeSet) -> Self {
         match key {
             Key::Id => Self { ids: set, ..Self::all() },
@@ -60,19 +60,19 @@ impl Ranges {
         }
     }
 
-    /// Those in both.
+    /// The rows in both.
     pub(super) fn and(&self, other: &Self) -> Self {
         Self { ids: self.ids.and(&other.ids), times: self.times.and(&other.times) }
     }
 
-    /// Those in one of the two, and maybe others.
+    /// The rows in at least one of the two, and possibly others.
     pub(super) fn or(&self, other: &Self) -> Self {
         Self { ids: self.ids.or(&other.ids), times: self.times.or(&other.times) }
     }
 }
 
 impl fmt::Display for Ranges {
-    /// `, ids=[1..=5], times=[..]` for a plan; nothing where all rows are wanted.
+    /// `, ids=[1..=5], times=[..]` for a plan; nothing if all rows are wanted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.ids.is_all() {
             write!(f, ", ids={}", self.ids.display(|id| id.to_string()))?;
@@ -84,18 +84,18 @@ impl fmt::Display for Ranges {
     }
 }
 
-/// What a filter says about one of the keys.
+/// The values of one key that a filter selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyRange {
     pub(super) key: Key,
-    /// Every row that passes the filter has one of these.
+    /// Every row that passes the filter has one of these values.
     pub(super) values: RangeSet,
-    /// Whether every row that has one of these passes the filter.
+    /// Whether every row with one of these values passes the filter.
     pub(super) is_exact: bool,
 }
 
 impl KeyRange {
-    /// `None` if the filter is about more than one key, or leaves no key out.
+    /// Returns `None` if the filter uses more than one key or excludes no value.
     pub(super) fn of(filter: &Expr, table: &Table) -> Option<Self> {
         match filter {
             Expr::Not(inner) => Self::of(inner, table)?.not(),
@@ -139,15 +139,15 @@ impl KeyRange {
         }
     }
 
-    /// The keys are never null, so true and false swap. Of a range that is too wide the rest is too
-    /// narrow.
+    /// Keys are never NULL, so negation swaps true and false. The complement of a range that is too
+    /// wide would be too narrow.
     fn not(self) -> Option<Self> {
         self.is_exact.then(|| Self { values: self.values.not(), ..self })
     }
 }
 
-/// A literal as the id's or the time column's 64 bits. Null compares as neither true nor false, which
-/// no range can say.
+/// Returns a literal as the 64 bits of an id or a time. `None` for NULL: a comparison with NULL is
+/// neither true nor false, and no range expresses that.
 fn literal(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Literal(ScalarValue::Int64(value), _)
@@ -157,21 +157,21 @@ fn literal(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// A key, or an expression that gives nearly the key.
+/// A key, or an expression whose value is close to the key.
 struct Operand {
     key: Key,
     clock: Clock,
     value: Value,
 }
 
-/// What a timestamp is rounded by.
+/// The clock that a timestamp is read from, and that rounding uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clock {
-    /// UTC: it is an instant.
+    /// UTC. The timestamp is an instant.
     Utc,
-    /// None: it is a reading of a clock, which a cast to a zone takes for one of that zone.
+    /// No zone. A cast to a zone interprets the timestamp as local time in that zone.
     Bare,
-    /// That of another zone, or of one that is not known here.
+    /// Another zone, or an unknown one.
     Local,
 }
 
@@ -179,21 +179,21 @@ enum Clock {
 enum Value {
     /// The key, rounded down.
     Rounded(Rounding),
-    /// At least the key less `below`, and at most the key plus `above`.
+    /// Between the key minus `below` and the key plus `above`.
     Near { below: i64, above: i64 },
 }
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
-/// No clock differs from UTC by more: chrono refuses an offset of a day.
+/// No clock differs from UTC by more: chrono rejects an offset of a whole day.
 const LARGEST_OFFSET: i64 = DAY;
 /// 1970-01-01 was a Thursday.
 const FIRST_MONDAY: i64 = 4 * DAY;
 
 enum Rounding {
-    /// To `origin` and multiples of `width` from there.
+    /// To `origin` plus a multiple of `width`.
     Width { width: i64, origin: i64 },
-    /// To the first day of so many months, counted from January.
+    /// To the first day of a period of this many months, counted from January.
     Months(u32),
 }
 
@@ -222,7 +222,7 @@ impl Operand {
             }
             Expr::ScalarFunction(ScalarFunction { func, args }) => {
                 match (func.name(), args.as_slice()) {
-                    // It gives the zone of the session.
+                    // The result has the session's zone.
                     ("to_timestamp", [time]) => match Self::time(time, table)? {
                         operand if operand.clock == Clock::Utc => {
                             Some(operand.read_by(Clock::Local))
@@ -252,8 +252,8 @@ impl Operand {
         Self::of(expr, table).filter(|operand| operand.key == Key::Time)
     }
 
-    /// After a cast to a timestamp of that clock. An instant stays the same instant; between instants
-    /// and readings of a clock there lies the clock's offset.
+    /// The operand after a cast to a timestamp of that clock. A cast between instants keeps the
+    /// instant. A cast between an instant and a local time adds or subtracts the clock's offset.
     fn read_by(self, clock: Clock) -> Self {
         let value = match (self.clock, clock) {
             (Clock::Bare, Clock::Local) | (Clock::Local, Clock::Bare) => {
@@ -264,20 +264,21 @@ impl Operand {
         Self { clock, value, ..self }
     }
 
-    /// After it was rounded down by its clock.
+    /// The operand after it is rounded down by its clock.
     fn rounded(self, rounding: Rounding) -> Option<Self> {
         let value = match self.value {
             Value::Rounded(Rounding::Width { width: 1, .. }) if self.clock != Clock::Local => {
                 Value::Rounded(rounding)
             }
-            // The clock is ahead of UTC or behind it, before and after, by different offsets.
+            // The clock's offset from UTC may be positive or negative, and may differ before and after
+            // the rounding.
             value => value
                 .widened(rounding.longest().checked_add(2 * LARGEST_OFFSET)?, 2 * LARGEST_OFFSET),
         };
         Some(Self { value, ..self })
     }
 
-    /// The keys whose operand compares so with the literal.
+    /// The keys for which the comparison of the operand with the literal is true.
     fn compare(&self, op: Operator, literal: i64) -> Option<KeyRange> {
         let (values, is_exact) = match &self.value {
             Value::Rounded(rounding) => (rounding.compare(op, literal)?, true),
@@ -308,7 +309,7 @@ impl Clock {
 }
 
 impl Value {
-    /// A value that is less than this one by at most `below`, and more by at most `above`.
+    /// A value that is at most `below` less than this one and at most `above` more.
     fn widened(&self, below: i64, above: i64) -> Self {
         let (least, most) = match self {
             Self::Rounded(rounding) => (rounding.longest(), 0),
@@ -321,7 +322,7 @@ impl Value {
 impl Rounding {
     const DAYS: Self = Self::Width { width: DAY, origin: 0 };
 
-    /// The keys whose rounded value compares so with the literal.
+    /// The keys for which the comparison of the rounded key with the literal is true.
     fn compare(&self, op: Operator, literal: i64) -> Option<RangeSet> {
         let floor = self.floor(literal)?;
         let next = self.next(floor);
@@ -344,7 +345,7 @@ impl Rounding {
         })
     }
 
-    /// No value is rounded down by more.
+    /// The maximum difference between a value and its rounded value.
     fn longest(&self) -> i64 {
         match *self {
             Self::Width { width, .. } => width,
@@ -352,7 +353,7 @@ impl Rounding {
         }
     }
 
-    /// The largest round value that is no larger; `None` if it is out of range.
+    /// The largest round value that is not greater than `value`; `None` if it is out of range.
     fn floor(&self, value: i64) -> Option<i64> {
         match *self {
             Self::Width { width, origin } => {
@@ -366,7 +367,7 @@ impl Rounding {
         }
     }
 
-    /// The round value after a round one; `None` if it is out of range.
+    /// The round value after a round value; `None` if it is out of range.
     fn next(&self, round: i64) -> Option<i64> {
         match *self {
             Self::Width { width, .. } => round.checked_add(width),

@@ -1,8 +1,8 @@
-//! Sets of 64-bit values as ranges: what a filter on the id or the time column lets through.
+//! Sets of 64-bit values as ranges. A filter on the id or the time column selects such a set.
 
 use std::ops::RangeInclusive;
 
-/// Disjoint ranges that rise and do not touch.
+/// Ranges in ascending order that are disjoint and not adjacent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RangeSet(Vec<RangeInclusive<i64>>);
 
@@ -15,12 +15,12 @@ impl RangeSet {
         Self(Vec::new())
     }
 
-    /// These values.
+    /// The set of these values.
     pub(super) fn of_values(values: impl IntoIterator<Item = i64>) -> Self {
         Self::any_of(values.into_iter().map(|value| Self::between(value, value)))
     }
 
-    /// From `first` to `last`, both included; none if they are the wrong way round.
+    /// The values from `first` to `last`, both included; empty if `first` is greater than `last`.
     pub(super) fn between(first: i64, last: i64) -> Self {
         if first <= last { Self(vec![first..=last]) } else { Self::none() }
     }
@@ -29,9 +29,9 @@ impl RangeSet {
         Self::between(first, i64::MAX)
     }
 
-    /// The parts of the set that lie from `first` to `last`.
+    /// The parts of the set between `first` and `last`, both included.
     pub(super) fn ranges_between(&self, first: i64, last: i64) -> Vec<RangeInclusive<i64>> {
-        // Found by bisection: a scan asks this of every block.
+        // By binary search, because a scan calls this for every block.
         let from = self.0.partition_point(|range| *range.end() < first);
         let until = self.0.partition_point(|range| *range.start() <= last);
         let parts = self.0.get(from..until).unwrap_or_default().iter();
@@ -56,7 +56,7 @@ impl RangeSet {
         self.0.get(after).is_some_and(|range| *range.start() <= first && last <= *range.end())
     }
 
-    /// Whether a value from `first` to `last` is in the set.
+    /// Whether any value from `first` to `last` is in the set.
     pub(super) fn overlaps(&self, first: i64, last: i64) -> bool {
         let after = self.0.partition_point(|range| *range.end() < first);
         self.0.get(after).is_some_and(|range| *range.start() <= last)
@@ -83,8 +83,8 @@ impl RangeSet {
         Self::any_of([self.clone(), other.clone()])
     }
 
-    /// The values that are in one of the sets. Sorting once keeps an `IN` list of n values at
-    /// n log n; to join the sets one by one took n times as long.
+    /// The union of the sets. Sorting once takes n log n steps for an `IN` list of n values; joining
+    /// the sets one by one took n times as long.
     pub(super) fn any_of(sets: impl IntoIterator<Item = Self>) -> Self {
         let mut ranges: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
         ranges.sort_unstable_by_key(|range| *range.start());
@@ -119,7 +119,8 @@ impl RangeSet {
 }
 
 impl RangeSet {
-    /// The ranges as `[first..=last, ..]`, each value as `value` writes it; open ends are left out.
+    /// The ranges as `[first..=last, ..]`, with `value` formatting each value. Open ends are left
+    /// blank.
     pub(super) fn display(&self, value: impl Fn(i64) -> String) -> String {
         let end = |end, open| if end == open { String::new() } else { value(end) };
         let range = |range: &RangeInclusive<i64>| match range.start() == range.end() {
@@ -137,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Small values, so that ranges meet, and the ends of the line.
+    /// Small values, so that ranges meet, and the smallest and largest integers.
     fn value() -> impl Strategy<Value = i64> {
         prop_oneof![
             -8..8_i64,
@@ -158,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sets_agree_with_logic(a in set(), b in set(), v in value(), w in value()) {
+        fn set_operations_agree_with_membership(a in set(), b in set(), v in value(), w in value()) {
             prop_assert_eq!(a.and(&b).contains(v), a.contains(v) && b.contains(v));
             prop_assert_eq!(a.or(&b).contains(v), a.contains(v) || b.contains(v));
             prop_assert_eq!(a.not().contains(v), !a.contains(v));

@@ -1,5 +1,5 @@
-//! The work of a scan: blocking tasks read runs of rows side by side and send batches through bounded
-//! channels; the batches come out in the order of ids.
+//! Runs a scan. Blocking tasks read ranges of ids in parallel and send batches through bounded
+//! channels. The batches are returned in the order of the ranges.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,14 +21,15 @@ use crate::providers::reader::ScanReader;
 use crate::providers::scan_config::ScanConfig;
 use crate::thread_pool::run_blocking;
 
-/// How many batches a task may have waiting: with one being read and one being decoded, both sides
-/// are busy.
+/// The maximum number of batches that wait in a task's channel. While one is read and one is decoded,
+/// both sides are busy.
 const BATCHES_IN_FLIGHT: usize = 2;
 
-/// A scan that may end early begins with so many chunks one after the other.
-const CHUNKS_READ_ALONE: usize = 2;
+/// A scan that may end early reads this many chunks one after the other before it reads chunks in
+/// parallel.
+const SEQUENTIAL_CHUNKS: usize = 2;
 
-/// The stream of a scan's batches. Nothing is read before it is polled.
+/// Returns the stream of a scan's batches. Reading starts when the stream is first polled.
 pub(super) fn open(
     config: &ScanConfig,
     metrics: &ExecutionPlanMetricsSet,
@@ -43,8 +44,8 @@ pub(super) fn open(
     let may_end_early = config.fetch.is_some() || !config.sorted_by.is_empty();
     let id_ranges = config.order.arrange(&config.id_ranges.id_ranges);
     let chunks = chunks(&id_ranges, session.batch_size(), may_end_early);
-    // What ends early should not read ahead before it is known to need more.
-    let alone = if may_end_early { CHUNKS_READ_ALONE } else { 0 };
+    // A scan that may end early must not read ahead before it is clear that it needs more rows.
+    let sequential = if may_end_early { SEQUENTIAL_CHUNKS } else { 0 };
     let tasks = session.target_partitions().max(1);
 
     let left = Arc::new(AtomicUsize::new(config.fetch.unwrap_or(usize::MAX)));
@@ -54,8 +55,8 @@ pub(super) fn open(
         left: Arc::clone(&left),
         metrics: metrics.clone(),
     };
-    let first = chunks.iter().take(alone).cloned().collect::<Vec<_>>();
-    let others = chunks.into_iter().skip(alone);
+    let first = chunks.iter().take(sequential).cloned().collect::<Vec<_>>();
+    let others = chunks.into_iter().skip(sequential);
     let opened = |opener: ChunkOpener| move |chunk| std::future::ready(opener.open(chunk));
     let batches = stream::iter(first)
         .map(opened(opener.clone()))
@@ -67,8 +68,8 @@ pub(super) fn open(
     Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&config.schema), batches)))
 }
 
-/// As many rows as are `left`. It ends with the batch that has the last of them, without asking for
-/// another.
+/// Returns the first `left` rows. The stream ends with the batch that contains the last of them and
+/// does not ask for another.
 fn first_rows(
     batches: impl Stream<Item = Result<RecordBatch>> + Send,
     left: Arc<AtomicUsize>,
@@ -85,15 +86,15 @@ fn first_rows(
     })
 }
 
-/// The ranges of ids cut into what one task reads: about as many rows as a batch has. If the scan may end
-/// early, the first chunks are smaller.
+/// Divides the ranges of ids into chunks, one per task, with about as many rows as a batch. If the scan
+/// may end early, the first chunks are smaller.
 fn chunks(id_ranges: &[IdRange], batch_size: usize, may_end_early: bool) -> Vec<Vec<IdRange>> {
     let largest = batch_size as u64;
     let mut wanted = if may_end_early { 1 } else { largest };
     let mut chunks = Vec::new();
     let (mut chunk, mut rows) = (Vec::new(), 0_u64);
     for id_range in id_ranges {
-        // Of a range of ids that nothing is known of, one is enough for a task.
+        // A range without a known row count is enough for a task.
         rows = rows.saturating_add(id_range.max_rows.unwrap_or(u64::MAX));
         chunk.push(id_range.clone());
         if rows >= wanted {
@@ -110,13 +111,13 @@ fn chunks(id_ranges: &[IdRange], batch_size: usize, may_end_early: bool) -> Vec<
 struct ChunkOpener {
     config: Arc<ScanConfig>,
     batch_size: usize,
-    /// How many rows are wanted still.
+    /// The number of rows still wanted.
     left: Arc<AtomicUsize>,
     metrics: ScanMetrics,
 }
 
 impl ChunkOpener {
-    /// Starts a task that reads what of a chunk is wanted by now.
+    /// Starts a task that reads the rows of a chunk that are still wanted.
     fn open(&self, chunk: Vec<IdRange>) -> Result<SendableRecordBatchStream> {
         let config = &self.config;
         let wanted = config.predicate.ranges(config.table);
@@ -149,7 +150,7 @@ impl ChunkOpener {
             loop {
                 let timer = computing.timer();
                 let batch = reader.next_batch(|| !batches.is_closed())?;
-                // Waiting for the receiver is not work.
+                // The time spent waiting for the receiver does not count.
                 timer.done();
                 let Some(batch) = batch else { return Ok(()) };
                 if batches.blocking_send(Ok(batch)).is_err() {

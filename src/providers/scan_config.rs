@@ -1,5 +1,5 @@
-//! What a scan reads, as the optimizer has settled it: what the leaf of the plan, its statistics and the
-//! tasks of a scan share.
+//! What a scan reads, as decided by the optimizer. The leaf of the plan, its statistics and the tasks
+//! of a scan share it.
 
 use std::sync::Arc;
 
@@ -19,21 +19,21 @@ use crate::table::Table;
 pub(super) struct ScanConfig {
     pub(super) table: &'static Table,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Indices in [`Table::schema`], in the order of the output.
+    /// Indices in [`Table::schema`], in output order.
     pub(super) projection: Vec<usize>,
     pub(super) schema: SchemaRef,
     pub(super) ranges: Arc<Ranges>,
     pub(super) id_ranges: Arc<IdRanges>,
-    /// What else rows must pass.
+    /// The filters that are not ranges.
     pub(super) predicate: Predicate,
     pub(super) order: Order,
-    /// What the sort goes by that has asked for the order and still stands above.
+    /// The keys of the sort that asked for the order and is still in the plan above.
     pub(super) sorted_by: Vec<Arc<dyn PhysicalExpr>>,
     /// The scan ends after this many rows.
     pub(super) fetch: Option<usize>,
-    /// Counts the corrupt rows that are left out. `None` if the scan fails at one.
+    /// Counts the corrupt rows that are skipped. If `None`, a corrupt row fails the scan.
     pub(super) skipped: Option<Arc<SkippedRows>>,
-    /// Whether the session has our rules, which mend what DataFusion makes of a scan. Without them a
-    /// scan promises no more than one of a table in memory does.
-    pub(super) is_ours: bool,
+    /// Whether the session has our rules, which correct DataFusion's mistakes with scans. Without them,
+    /// a scan promises no more than that of a table in memory.
+    pub(super) has_our_rules: bool,
 }

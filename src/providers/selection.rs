@@ -5,11 +5,11 @@ use arrow::compute::{filter, filter_record_batch};
 use datafusion::common::cast::as_uint32_array;
 use datafusion::error::Result;
 
-/// Some rows of a batch, in their order.
+/// Some rows of a batch, in their original order.
 #[derive(Debug)]
 pub(super) struct Selection {
     batch: RecordBatch,
-    /// Where the rows were in the batch that the selection began with. `None` if none was left out.
+    /// The positions of the rows in the original batch. `None` if all of its rows are selected.
     positions: Option<UInt32Array>,
 }
 
@@ -28,13 +28,13 @@ impl Selection {
         self.batch.num_rows() == 0
     }
 
-    /// Where the selected rows were in the batch that the selection began with; `None` if all of its
-    /// rows are selected.
+    /// The positions of the selected rows in the original batch; `None` if all of its rows are
+    /// selected.
     pub(super) fn positions(&self) -> Option<&[u32]> {
         self.positions.as_ref().map(|positions| positions.values().as_ref())
     }
 
-    /// Those of the rows for which `passed` is true. Null is not.
+    /// Keeps the rows for which `passed` is true, and drops those for which it is false or NULL.
     pub(super) fn keep(self, passed: &BooleanArray) -> Result<Self> {
         let rows = self.batch.num_rows();
         if passed.true_count() == rows {
@@ -42,7 +42,7 @@ impl Selection {
         }
         let positions = match self.positions {
             Some(positions) => positions,
-            // A batch has no more rows than fit: a row has a byte at least, and a batch 4 MiB.
+            // `u32` is enough: a row has at least one byte, and a batch has about 4 MiB.
             None => UInt32Array::from_iter_values((0..).take(rows)),
         };
         let positions = filter(&positions, passed)?;

@@ -1,11 +1,11 @@
-//! The corrupt rows that a query has left out.
+//! The corrupt rows that a query has skipped.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::table::Table;
 
-/// Each row counts once, however many scans of the query meet it.
+/// Counts each row once, even if several scans of the query meet it.
 #[derive(Debug, Default)]
 pub(crate) struct SkippedRows(Mutex<HashSet<(&'static str, i64)>>);
 
@@ -19,7 +19,7 @@ impl SkippedRows {
     }
 
     fn rows(&self) -> MutexGuard<'_, HashSet<(&'static str, i64)>> {
-        // A set stays a set whatever panics beside it.
+        // A panic elsewhere cannot leave the set in an invalid state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The leaf of a plan: which rows and columns of a table to read, as the optimizer settles them.
+//! The leaf of a plan: the rows and columns of a table to read, as the optimizer decides them.
 
 use std::fmt::{self, Formatter};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, Push
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
-use crate::providers::conjuncts::can_be_moved;
+use crate::providers::conjuncts::can_remap_columns;
 use crate::providers::id_ranges::IdRanges;
 use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
@@ -33,34 +33,34 @@ use crate::providers::statistics::ExactStatistics;
 use crate::store::Snapshot;
 use crate::table::Table;
 
-/// What a query wants of a table.
+/// What the planner asks of a scan.
 #[derive(Debug)]
 pub(super) struct ScanRequest {
     pub(super) projection: Vec<usize>,
     pub(super) ranges: Ranges,
     pub(super) predicate: Predicate,
     pub(super) fetch: Option<usize>,
-    pub(super) is_ours: bool,
+    pub(super) has_our_rules: bool,
 }
 
 /// A scan as DataFusion sees it.
 #[derive(Debug, Clone)]
 pub(super) struct RowSource {
     config: ScanConfig,
-    /// What is known of the rows without reading them all.
+    /// What is known about the rows without reading all of them.
     statistics: Option<ExactStatistics>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl RowSource {
-    /// Reads zones, and a few blocks at the ends of ranges, from the file.
+    /// Reads zones from the file, and a few blocks at the ends of ranges.
     pub(super) fn new(
         table: &'static Table,
         snapshot: Arc<Snapshot>,
         request: ScanRequest,
         skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
-        let ScanRequest { projection, ranges, predicate, fetch, is_ours } = request;
+        let ScanRequest { projection, ranges, predicate, fetch, has_our_rules } = request;
         let config = ScanConfig {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
@@ -69,28 +69,29 @@ impl RowSource {
             snapshot,
             projection,
             predicate,
-            order: if is_ours { Order::Ascending } else { Order::Any },
+            order: if has_our_rules { Order::Ascending } else { Order::Any },
             sorted_by: Vec::new(),
             fetch,
             skipped,
-            is_ours,
+            has_our_rules,
         };
-        // The optimizer asks for them in every plan, on a thread that must not wait for a disk. A row
-        // that cannot be read is for the scan to report, if it gets there.
+        // Computed now, because the optimizer asks for statistics in every plan, on a thread that must
+        // not wait for a disk. Errors are ignored here: if a row cannot be read, the scan reports it if
+        // it gets there.
         let statistics = ExactStatistics::of(&config).unwrap_or_default();
         Ok(Self { config, statistics, metrics: ExecutionPlanMetricsSet::new() })
     }
 
-    /// The same scan with some of it changed.
+    /// Returns the same scan with a changed configuration.
     fn with(&self, change: impl FnOnce(&mut ScanConfig)) -> Arc<Self> {
         let mut changed = self.clone();
         change(&mut changed.config);
         Arc::new(changed)
     }
 
-    /// Whether the filter is that of the sort right above, which has asked for the order: it has the
-    /// very expressions that the sort goes by. An operator in between, which could have mistaken their
-    /// columns, would have made others.
+    /// Whether the filter comes from the sort directly above, which has asked for the order. If so, its
+    /// keys are the same objects as the sort's. An operator in between, which could have confused
+    /// columns, would have created new ones.
     fn is_of_sort_above(&self, filter: &Arc<dyn PhysicalExpr>) -> bool {
         let keys = filter.children();
         filter.is::<DynamicFilterPhysicalExpr>()
@@ -129,7 +130,7 @@ impl DataSource for RowSource {
         }
     }
 
-    // One partition: whatever order the scan gives, a plan above can use.
+    // One partition, so that a plan above can use the order of the rows.
     fn output_partitioning(&self) -> Partitioning {
         Partitioning::UnknownPartitioning(1)
     }
@@ -158,7 +159,7 @@ impl DataSource for RowSource {
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
         Ok(Arc::new(match self.statistics {
-            // Zones count corrupt rows as well.
+            // Zones also count corrupt rows.
             Some(known) if self.config.predicate.is_empty() && self.config.skipped.is_none() => {
                 known.statistics(&self.config)
             }
@@ -179,8 +180,8 @@ impl DataSource for RowSource {
         self.metrics.clone()
     }
 
-    /// Takes on a projection that only picks columns, so that it does not stand between the scan and
-    /// a limit, and columns that only filters needed are not put out.
+    /// Accepts a projection that only picks columns. Then the projection is not between the scan and a
+    /// limit, and columns that only filters need are not returned.
     fn try_swapping_with_projection(
         &self,
         projection: &ProjectionExprs,
@@ -197,23 +198,23 @@ impl DataSource for RowSource {
         Ok(Some(self.with(change)))
     }
 
-    /// Takes on every filter, so that none stands between the scan and an order or a limit. It knows
-    /// more than a filter above could: blocks in which no row can pass are not read.
+    /// Accepts every filter, so that no filter is between the scan and an order or a limit. The scan
+    /// can also do more with a filter than an operator above: it skips blocks in which no row can pass.
     ///
-    /// In a session without our rules most filters may be about columns of other tables that have the same
-    /// names.
+    /// In a session without our rules, most filters are refused, because they may be on columns with
+    /// the same names in other tables.
     fn try_pushdown_filters(
         &self,
         filters: Vec<Arc<dyn PhysicalExpr>>,
         _config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
-        // After a limit, a filter would have other rows to choose from.
+        // A filter above a limit must not change which rows the limit selects.
         let takes = |filter| {
-            let is_its_own = self.config.is_ours || self.is_of_sort_above(filter);
+            let is_its_own = self.config.has_our_rules || self.is_of_sort_above(filter);
             is_its_own
                 && self.config.fetch.is_none()
                 && !is_volatile(filter)
-                && can_be_moved(filter)
+                && can_remap_columns(filter)
         };
         let taken: Vec<bool> = filters.iter().map(takes).collect();
         let answers =
@@ -233,7 +234,7 @@ impl DataSource for RowSource {
         &self,
         keys: &[PhysicalSortExpr],
     ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
-        // A limit has chosen its rows by the order that there was; another would choose others.
+        // The limit has selected its rows by the current order. Another order would select others.
         let Some(first) = keys.first().filter(|_| self.config.fetch.is_none()) else {
             return Ok(SortOrderPushdownResult::Unsupported);
         };
@@ -249,15 +250,15 @@ impl DataSource for RowSource {
             },
             _ => return Ok(SortOrderPushdownResult::Unsupported),
         };
-        // No two rows have the same id, so rows by id are also sorted by whatever comes after it.
-        // DataFusion does not know, and refuses a plan without a sort. It would know by a constraint, but
-        // a projection gives that to another column (55.2).
+        // Ids are unique, so rows in the order of ids are also in order for any further keys.
+        // DataFusion does not know that and would reject a plan without the sort. A unique constraint
+        // would tell it, but a projection maps constraints to the wrong column (55.2).
         //
-        // If a sort of several partitions is taken out, DataFusion may lose the merge as well, and refuse
-        // the plan. A rule of ours sees to it that there is one partition. Elsewhere the sort stays: when
-        // it runs and finds its input in order, it passes the rows on, up to its limit.
+        // If a sort of several partitions is removed, DataFusion may also lose the merge and then
+        // reject the plan. One of our rules ensures that there is one partition. In other sessions the
+        // sort stays: if it finds its input in order, it passes the rows on, up to its limit.
         let by_id = matches!(order, Order::Ascending | Order::Descending);
-        if by_id && keys.len() == 1 && self.config.is_ours {
+        if by_id && keys.len() == 1 && self.config.has_our_rules {
             let inner = self.with(|config| config.order = order);
             return Ok(SortOrderPushdownResult::Exact { inner });
         }
@@ -269,7 +270,8 @@ impl DataSource for RowSource {
         Ok(SortOrderPushdownResult::Inexact { inner })
     }
 
-    /// The producer of a filter that changes looks for it here; if it is not found, it stays as it is.
+    /// The operator that produces a dynamic filter looks for it here. If it does not find it, it never
+    /// updates it.
     fn apply_expressions(
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,

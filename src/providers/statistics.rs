@@ -1,6 +1,6 @@
-//! What a plan is told about a scan's rows before they are read. `Exact` is a promise: the optimizer
-//! answers COUNT, MIN and MAX from it, and runs no scan. All of it comes from the snapshot that the
-//! rows would be read from.
+//! What the optimizer learns about a scan's rows before they are read. `Exact` is a promise: the
+//! optimizer answers COUNT, MIN and MAX from it without a scan. All of it comes from the snapshot that
+//! the scan would read.
 
 use std::ops::RangeInclusive;
 
@@ -19,21 +19,21 @@ use crate::providers::reader::ScanReader;
 use crate::providers::scan_config::ScanConfig;
 use crate::store::Zone;
 
-/// So many ranges of ids may be read to learn what zones do not tell: those at the two ends of a range of
-/// times, and of a range of ids.
+/// The maximum number of ranges of ids that are read because zones do not answer for them: the two ends
+/// of a range of times and the two ends of a range of ids.
 const MAX_RANGES_READ: usize = 4;
 
 /// All rows of a scan together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ExactStatistics {
-    /// How many there are, and the span of their times.
+    /// The number of rows and their time range.
     zone: Zone,
     /// The smallest and the largest id.
     ids: Option<(i64, i64)>,
 }
 
 impl ExactStatistics {
-    /// `None` if too much would have to be read.
+    /// Returns `None` if too much would have to be read.
     pub(super) fn of(config: &ScanConfig) -> Result<Option<Self>> {
         let id_ranges = &config.id_ranges.id_ranges;
         if id_ranges.iter().filter(|id_range| id_range.known.is_none()).count() > MAX_RANGES_READ
@@ -59,16 +59,17 @@ impl ExactStatistics {
         Ok(Some(totals))
     }
 
-    /// As DataFusion wants it, for the columns of the scan.
+    /// Returns DataFusion's statistics for the columns of the scan.
     ///
-    /// Of bounds it makes wrong answers and plans that fail (55.2), which our rules mend: it takes `min(id)`
-    /// for the value of an aggregate above, and draws false conclusions about `ts_utc::date`. A session
-    /// without those rules does not learn any, and is promised a count only of all rows.
+    /// DataFusion 55.2 draws wrong conclusions from bounds, which lead to wrong answers or to plans
+    /// that fail: it takes `min(id)` for the value of an aggregate above, and misjudges `ts_utc::date`.
+    /// Our rules correct this. A session without those rules gets no bounds, and an exact count only if
+    /// the scan has no ranges.
     pub(super) fn statistics(self, config: &ScanConfig) -> Statistics {
         let rows = usize::try_from(self.zone.rows).unwrap_or(usize::MAX);
         let rows = config.fetch.map_or(rows, |fetch| fetch.min(rows));
         let mut statistics = Statistics::new_unknown(&config.schema);
-        statistics.num_rows = match config.is_ours || config.ranges.are_all() {
+        statistics.num_rows = match config.has_our_rules || config.ranges.are_all() {
             true => Precision::Exact(rows),
             false => Precision::Inexact(rows),
         };
@@ -80,7 +81,7 @@ impl ExactStatistics {
                     column.null_count = Precision::Exact(0);
                 }
                 let bounds = match index {
-                    _ if !config.is_ours => None,
+                    _ if !config.has_our_rules => None,
                     0 => self
                         .ids
                         .map(|(low, high)| (ScalarValue::from(low), ScalarValue::from(high))),
@@ -90,10 +91,10 @@ impl ExactStatistics {
                     _ => None,
                 };
                 if let Some((low, high)) = bounds {
-                    // After a limit some of the rows are left, so the bounds hold and need not be
-                    // reached. They must not vanish: what the optimizer concluded from them before
-                    // the limit came down here, such as that a column has one value, still has to
-                    // follow when it checks the plan.
+                    // After a limit, only some of the rows are left. The bounds still hold but may not
+                    // be reached, so they are inexact. They must not be removed: conclusions that the
+                    // optimizer drew from them before the limit was pushed down, such as that a column
+                    // has one value, must still follow when it checks the plan.
                     let bound = |value| match config.fetch {
                         None => Precision::Exact(value),
                         Some(_) => Precision::Inexact(value),
@@ -112,7 +113,8 @@ fn time(nanos: i64) -> ScalarValue {
     ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
 }
 
-/// Reads a range of ids to learn what its wanted rows have together, and the run of ids they lie in.
+/// Reads the wanted rows in a range of ids, and returns their zone and the range from their smallest to
+/// their largest id.
 fn read(config: &ScanConfig, id_range: &IdRange) -> Result<(Zone, Option<RangeInclusive<i64>>)> {
     let projection: Vec<usize> = std::iter::once(0).chain(config.table.time_index()).collect();
     let id_ranges = std::slice::from_ref(id_range);

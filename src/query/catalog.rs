@@ -1,4 +1,4 @@
-//! What SQL can name: the store's tables, and the views over them.
+//! The names that SQL can use: the store's tables, and the views over them.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ pub(super) const SCHEMA: &str = "public";
 
 /// The tables and views of a session.
 ///
-/// A view is planned when a query names it: to plan them all takes as long as many a query.
+/// A view is planned when a query names it. Planning all views would take as long as many a query.
 #[derive(Debug, Clone)]
 pub(super) struct StoreSchema {
     tables: Arc<MemorySchemaProvider>,
     views: Arc<[&'static View]>,
-    /// A session without tables, to plan views in.
+    /// A session without tables, from which sessions to plan views are made.
     base: Arc<SessionState>,
 }
 
@@ -38,7 +38,7 @@ impl StoreSchema {
         Self { tables: Arc::new(tables), views, base: Arc::new(base) }
     }
 
-    /// A session that has the tables and views.
+    /// Returns a session with the tables and views.
     pub(super) fn session(&self) -> Result<SessionState> {
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(SCHEMA, Arc::new(self.clone()))?;
@@ -75,7 +75,7 @@ impl SchemaProvider for StoreSchema {
         Ok(Some(Arc::new(ViewTable::new(plan, Some(view.sql().to_owned())))))
     }
 
-    /// Without planning a view, so that `SHOW TABLES` plans none.
+    /// Does not plan a view, so that `SHOW TABLES` plans none.
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
         match self.view(name) {
             Some(_) => Ok(Some(TableType::View)),

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_generic_dialect_still_overreaches() {
+    fn sqlparser_still_misparses_is_distinct_from() {
         let parsed = |dialect: &dyn Dialect| {
             let mut parser =
                 Parser::new(dialect).try_with_sql("a IS DISTINCT FROM b AND c").unwrap();
@@ -160,8 +160,8 @@ mod tests {
         };
         assert!(matches!(parsed(&SqlDialect), Expr::BinaryOp { .. }));
         let generic = parsed(&GenericDialect);
-        let as_ever = matches!(generic, Expr::IsDistinctFrom(..));
-        assert!(as_ever, "sqlparser is right by now, so that parse_infix can go: {generic}");
+        let still_wrong = matches!(generic, Expr::IsDistinctFrom(..));
+        assert!(still_wrong, "sqlparser is fixed, so parse_infix can be removed: {generic}");
     }
 
     /// A method added by a new version would use sqlparser's default here, and the compiler would

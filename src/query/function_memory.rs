@@ -24,7 +24,7 @@ use datafusion::logical_expr::{
 
 use crate::query::memory::QueryMemory;
 
-/// No call may make more, whatever the limit: an allocation that fails ends the process.
+/// The maximum for one call, whatever the limit: a failed allocation ends the process.
 const MAX_CALL_BYTES: u128 = 64 << 30;
 
 const NANOS_A_DAY: i128 = 86_400_000_000_000;
@@ -87,7 +87,7 @@ fn element(args: &[Argument<'_>], index: usize) -> u128 {
     args.get(index).map_or(0, Argument::average)
 }
 
-/// Has the functions of a session ask the memory pool of the query that calls them.
+/// Makes the functions of a session reserve memory in the pool of the query that calls them.
 pub(super) fn register(session: &mut SessionState) -> Result<()> {
     for (name, bytes) in FUNCTIONS {
         let inner = session.udf(name)?;
@@ -97,8 +97,8 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     Ok(())
 }
 
-/// A function that asks before it makes something. It does not hold the pool itself: plans hold their
-/// functions, and a query that was planned once has another pool each time it runs.
+/// A function that reserves memory for its result before it computes it. It does not hold the pool
+/// itself, because plans hold their functions, and a prepared query has another pool in each run.
 #[derive(Debug)]
 struct CountedFunction {
     inner: Arc<ScalarUDF>,

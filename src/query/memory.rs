@@ -1,7 +1,7 @@
-//! How much memory queries may hold.
+//! The memory that queries may hold.
 //!
-//! A query with a limit of its own has a pool to itself. All others of the process share one, whichever
-//! store they read: together they must not take more than the machine has.
+//! A query with its own limit has its own pool. All others of the process share one pool, whichever
+//! store they read, because together they must not take more than the machine has.
 
 use std::any::Any;
 use std::sync::{Arc, LazyLock};
@@ -13,22 +13,22 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 
 use crate::query::options::QueryOptions;
 
-/// `None` if the system does not tell how much memory there is.
+/// `None` if the system does not report the size of its memory.
 static SHARED: LazyLock<Option<Arc<dyn MemoryPool>>> =
     LazyLock::new(|| QueryOptions::default_memory_limit().map(pool));
 
-/// The pool of the queries without a limit of their own. `None` if nothing limits them.
+/// Returns the pool of the queries without their own limit. `None` if they are not limited.
 pub(super) fn shared_pool() -> Option<Arc<dyn MemoryPool>> {
     SHARED.clone()
 }
 
-/// A fair pool, because a grouping below a sort must leave something to the sort. With a greedy one of
-/// 24 MiB, groupings of 75 MiB failed that spill with this.
+/// Creates a fair pool, so that an aggregation below a sort leaves memory to the sort. With a greedy
+/// pool of 24 MiB, aggregations of 75 MiB failed; with a fair one they spill.
 pub(super) fn pool(bytes: usize) -> Arc<dyn MemoryPool> {
     Arc::new(FairSpillPool::new(bytes))
 }
 
-/// The pool of a query, for its functions: of a session they see the options only.
+/// The pool of a query, for its functions. A function gets only the options of the session.
 #[derive(Debug, Clone)]
 pub(super) struct QueryMemory(pub(super) Arc<dyn MemoryPool>);
 

@@ -1,8 +1,8 @@
-//! SQL over the store: a session, the runtime it runs on, and what may run.
+//! SQL over the store.
 //!
-//! [`stream`] takes a query from its text, or from a plan that [`prepare`] has made of it, to its batches, on
-//! threads that a [`task`] has to itself. [`statement`] parses and plans the text, in a session that
-//! [`session`] puts together, by DataFusion's rules and those in [`rules`].
+//! [`stream`] runs a query, given as SQL or as a plan from [`prepare`], and returns its batches. The
+//! query runs as a [`task`] on its own threads. [`statement`] parses and plans the SQL in a session
+//! that [`session`] builds, with DataFusion's rules and those in [`rules`].
 
 mod cancellation;
 mod catalog;

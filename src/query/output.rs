@@ -1,4 +1,4 @@
-//! Answers as people read them.
+//! Formats answers for people.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::error::Result;
 use crate::query::time_text::is_utc_time;
 use crate::row::stored_time_array;
 
-/// The batch with every time in UTC as text in the stored form (`2026-04-15T23:00:00.000Z`), as
-/// every output shows it. Times of another zone, and times inside lists and structs, stay.
+/// Returns the batch with every time in UTC as text in the stored form (`2026-04-15T23:00:00.000Z`), as
+/// in every output. Times in other zones, and times inside lists and structs, stay as they are.
 ///
 /// # Errors
 ///
-/// If Arrow cannot convert a column; it can convert those that queries give.
+/// Fails if Arrow cannot convert a column. It can convert every column that a query returns.
 pub fn times_as_text(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(time_as_text).collect::<Result<Vec<_>>>()?;
     let schema = schema_of_texts(&batch.schema());
@@ -42,12 +42,12 @@ fn schema_of_texts(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(as_text).collect::<Vec<_>>()))
 }
 
-/// The batches as one ASCII table, times in their stored form, nulls empty. Without batches, or
-/// rows, it has the header alone.
+/// Returns the batches as one ASCII table, with times in their stored form and empty cells for NULL.
+/// Without rows, the table has only the header.
 ///
 /// # Errors
 ///
-/// If Arrow cannot convert a column; it can convert those that queries give.
+/// Fails if Arrow cannot convert a column. It can convert every column that a query returns.
 pub fn format_table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     let mut texts = batches.iter().map(times_as_text).collect::<Result<Vec<_>>>()?;
     if texts.is_empty() {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::row::date;
 use crate::table::Value;
 
-/// A parameter as DataFusion has it.
+/// Returns a value as a DataFusion scalar.
 pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
     match value {
         Value::Null => ScalarValue::Null,
@@ -22,7 +22,8 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
         Value::Date(date) => ScalarValue::Date32(Some(date::days_since_1970(*date))),
         Value::Text(value) => ScalarValue::Utf8View(Some(value.clone().into_owned())),
         Value::Time(value) => {
-            // No row has a time outside of these, so that comparisons with the nearest hold as well.
+            // No row has a time outside the range of `i64`, so comparisons with the nearest `i64` have
+            // the same result.
             let nearest = if *value < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
             let nanos = value.timestamp_nanos_opt().unwrap_or(nearest);
             ScalarValue::TimestampNanosecond(Some(nanos), Some("UTC".into()))
@@ -30,17 +31,20 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
     }
 }
 
-/// As many as PostgreSQL's protocol can number. Types are kept up to the highest number.
+/// The maximum in PostgreSQL's protocol. It is bounded because types are stored up to the highest
+/// number.
 const MAX_PARAMETERS: usize = 65_535;
 
-/// The types of a query's parameters, first that of `$1`.
+/// The types of a query's parameters, starting with `$1`.
 #[derive(Debug)]
 pub(super) struct Parameters(Vec<Option<DataType>>);
 
 impl Parameters {
+    /// Returns the parameters of a plan.
+    ///
     /// # Errors
     ///
-    /// [`Error::ParameterName`] if one is not a number, or a greater one.
+    /// [`Error::ParameterName`] if a name is not a number from 1 to 65,535.
     pub(super) fn of(plan: &LogicalPlan) -> Result<Self> {
         let mut named = plan.get_parameter_types()?;
         correct(&mut named, plan)?;
@@ -61,7 +65,7 @@ impl Parameters {
         &self.0
     }
 
-    /// The values, each as the type that its place asks for.
+    /// Casts each value to the type of its parameter.
     ///
     /// # Errors
     ///
@@ -81,7 +85,7 @@ impl Parameters {
         typed.collect()
     }
 
-    /// A null for each.
+    /// Returns a NULL for each parameter.
     pub(super) fn nulls(&self) -> Result<Vec<ScalarValue>> {
         let null = |ty: &Option<DataType>| match ty {
             Some(ty) => Ok(ScalarValue::try_from(ty)?),
@@ -91,8 +95,9 @@ impl Parameters {
     }
 }
 
-/// DataFusion takes a parameter for the type of what it stands beside. Of a limit it knows none, and a
-/// pattern is a text, also where it is one for times.
+/// Corrects the types that DataFusion derives for parameters. It gives a parameter the type of the
+/// expression beside it. But it has no type for a limit, and it gives a pattern the type of a time if a
+/// time is matched, although a pattern is text.
 fn correct(
     types: &mut HashMap<String, Option<DataType>>,
     plan: &LogicalPlan,

@@ -1,4 +1,4 @@
-//! A statement that only reads, parsed and planned.
+//! A parsed and planned query.
 
 use std::mem::{self, ManuallyDrop};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::query::parameters::Parameters;
 use crate::query::statement;
 use crate::thread_pool;
 
-/// A plan that is not optimized yet, and its parameters.
+/// A plan before optimization, and its parameters.
 pub(super) struct Planned {
     plan: LogicalPlan,
     pub(super) parameters: Parameters,
@@ -26,13 +26,13 @@ impl Planned {
         Ok(Self { plan, parameters })
     }
 
-    /// The plan with the values in place of its parameters.
+    /// Replaces the parameters by values.
     pub(super) fn bind(self, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
         bind(self.plan, &self.parameters, values)
     }
 
-    /// Types are final only when the analyzer has coerced them, and it does not know what an open
-    /// parameter is. So it sees nulls of the parameters' types.
+    /// Returns the schema of the answer. Types are final only after type coercion, which fails for open
+    /// parameters. So NULLs of the parameters' types take their place.
     pub(super) fn schema(&self, session: &SessionContext) -> Result<SchemaRef> {
         let nulls = self.parameters.nulls()?;
         let plan = bind(self.plan.clone(), &self.parameters, nulls)?;
@@ -40,7 +40,7 @@ impl Planned {
         let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
         match analyzed {
             Ok(plan) => Ok(Arc::clone(plan.schema().inner())),
-            // A null may fail to fit where a value of another type would.
+            // A NULL without a type may not fit where a value of the right type would.
             Err(_) if self.parameters.types().contains(&None) => {
                 Ok(Arc::clone(self.plan.schema().inner()))
             }
@@ -61,20 +61,22 @@ fn bind(
     }
 }
 
-/// A plan that is not freed by whoever drops it: freeing walks down its trees by recursion, and overflows
-/// the stack of a thread that is not one of ours (see [`STACK_BYTES`](thread_pool::STACK_BYTES)).
-pub(super) struct FreedElsewhere(pub(super) Planned);
+/// A plan that is freed on a thread of ours, not on the thread that drops it. A plan is freed by
+/// recursion, which overflows the stack of other threads (see
+/// [`STACK_BYTES`](thread_pool::STACK_BYTES)).
+pub(super) struct DropOnPoolThread(pub(super) Planned);
 
-impl FreedElsewhere {
-    /// The plan with the values in place of its parameters. A thread of ours must call it, and free it.
+impl DropOnPoolThread {
+    /// Returns a plan with values in place of the parameters. Only a thread of ours may call this and
+    /// free the plan.
     pub(super) fn bind(&self, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
         bind(self.0.plan.clone(), &self.0.parameters, values)
     }
 }
 
-impl Drop for FreedElsewhere {
+impl Drop for DropOnPoolThread {
     fn drop(&mut self) {
-        // If the system refuses a thread, the job is dropped here, and must not free the plan.
+        // If the system refuses a thread, the closure is dropped here, and must not free the plan.
         let plan = ManuallyDrop::new(mem::take(&mut self.0.plan));
         let _ = thread_pool::spawn(move || drop(ManuallyDrop::into_inner(plan)));
     }

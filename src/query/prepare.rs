@@ -10,21 +10,21 @@ use futures::TryStreamExt;
 
 use crate::error::Result;
 use crate::query::parameters;
-use crate::query::planned::{FreedElsewhere, Planned};
+use crate::query::planned::{DropOnPoolThread, Planned};
 use crate::query::queries::Queries;
 use crate::query::stream::{self, QueryStream, Source};
 use crate::query::task::{Task, block_on};
 use crate::table::Value;
 
-/// A query that has been parsed, checked and planned, to run any number of times.
-/// [`Db::prepare`](crate::Db::prepare) makes one.
+/// A query that is parsed, checked and planned, and can be run any number of times.
+/// [`Db::prepare`](crate::Db::prepare) creates it.
 ///
-/// It holds no snapshot: each run sees the store as it is when the run begins, and `now()` is the time of
-/// the run. A plan depends on the tables' columns alone, which do not change while a
-/// [`Db`](crate::Db) lives. Each run optimizes the plan for its parameters and its snapshot.
+/// It holds no snapshot: each run sees the store as it is when the run begins, and `now()` is the time
+/// of the run. A plan depends only on the columns of the tables, which do not change during the life of
+/// a [`Db`](crate::Db). Each run optimizes the plan for its parameters and its snapshot.
 ///
-/// The options of the [`Db`](crate::Db) that prepared it apply: the timeout and the memory limit to each
-/// run by itself, and the timeout to the preparation as well.
+/// The options of the [`Db`](crate::Db) that prepared the query apply: the timeout and the memory limit
+/// to each run, and the timeout to the preparation as well.
 ///
 /// ```
 /// # use chrono::Utc;
@@ -48,7 +48,7 @@ use crate::table::Value;
 #[derive(Clone)]
 pub struct PreparedQuery {
     queries: Queries,
-    planned: Arc<FreedElsewhere>,
+    planned: Arc<DropOnPoolThread>,
     schema: SchemaRef,
     values: Vec<ScalarValue>,
 }
@@ -61,32 +61,32 @@ impl PreparedQuery {
             let session = sessions.for_planning()?;
             let planned = Planned::new(&session, &sql).await?;
             let schema = planned.schema(&session)?;
-            Ok(output.send((FreedElsewhere(planned), schema)).await)
+            Ok(output.send((DropOnPoolThread(planned), schema)).await)
         })?;
         let (planned, schema) = task.only().await?;
         let planned = Arc::new(planned);
         Ok(Self { queries: queries.clone(), planned, schema, values: Vec::new() })
     }
 
-    /// The names and types of the answer's columns, also of an answer without rows.
+    /// The names and types of the answer's columns, even if the answer has no rows.
     ///
-    /// A column that has the type of a parameter, when the query does not say which one that is, is of
-    /// the type `Null` here. The stream's schema has the type of the value.
+    /// If a column has the type of a parameter, and the query does not determine that type, the type is
+    /// `Null` here. The stream's schema has the type of the value.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    /// The types of the parameters: first that of `$1`, and so on. A parameter that stands beside a column
-    /// has the column's type; `None` if the query takes a value of any type.
+    /// The types of the parameters, starting with `$1`. A parameter next to a column has the column's
+    /// type. `None` if the query accepts a value of any type.
     pub fn parameter_types(&self) -> &[Option<DataType>] {
         self.planned.0.parameters.types()
     }
 
-    /// The same query with values for its parameters, in the place of those that it has. It is not
-    /// planned again.
+    /// Returns the same query with these values for its parameters, instead of any bound before. The
+    /// query is not planned again.
     ///
-    /// A parameter is a value, and never read as SQL. It is cast to the type that the query asks for, so
-    /// a text will do for a time or a number, in the form that SQL has it.
+    /// A parameter is a value and never parsed as SQL. It is cast to the type that the query requires,
+    /// so text is accepted for a time or a number if it has the form of SQL.
     ///
     /// # Errors
     ///
@@ -98,8 +98,8 @@ impl PreparedQuery {
         Ok(Self { values, ..self.clone() })
     }
 
-    /// Runs the query and returns the answer as a stream of Arrow batches, in bounded memory. It works on
-    /// any executor.
+    /// Runs the query and returns the answer as a stream of Arrow batches, in bounded memory. It works
+    /// on any executor.
     ///
     /// # Errors
     ///
@@ -110,12 +110,12 @@ impl PreparedQuery {
         stream::start(&self.queries, planned, self.values.clone()).await
     }
 
-    /// Runs the query and returns the answer as Arrow batches, all in memory. Call it from anywhere: plain
-    /// code, or inside an async runtime, whose thread it blocks.
+    /// Runs the query and returns the answer as Arrow batches, all in memory. It blocks the calling
+    /// thread, and can also be called inside an async runtime.
     ///
     /// # Errors
     ///
-    /// Those of [`stream`](Self::stream), and those of the rows.
+    /// Those of [`stream`](Self::stream), and those that occur while rows are read.
     pub fn batches(&self) -> Result<Vec<RecordBatch>> {
         block_on(async { self.stream().await?.try_collect().await })
     }

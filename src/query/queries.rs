@@ -1,4 +1,4 @@
-//! What the queries of a `Db` share: sessions, threads, and the limits that apply.
+//! What the queries of a `Db` share: sessions, threads and limits.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ impl Queries {
         Self { sessions: Arc::new(sessions), options, runtime }
     }
 
-    /// The same threads, limits and views, for other tables.
+    /// The same threads, limits and views with other tables.
     pub(crate) fn with_tables(&self, tables: Vec<&'static Table>) -> Self {
         let (store, views) = (self.sessions.store().clone(), self.sessions.views().to_vec());
         Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
     }
 
-    /// The same threads, limits and tables, for other views.
+    /// The same threads, limits and tables with other views.
     pub(crate) fn with_views(&self, views: Vec<&'static View>) -> Self {
         let (store, tables) = (self.sessions.store().clone(), self.sessions.tables().to_vec());
         Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }

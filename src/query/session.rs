@@ -26,16 +26,16 @@ use crate::store::Store;
 use crate::table::Table;
 use crate::view::View;
 
-/// Makes sessions that have the tables and views of one store.
+/// Creates sessions with the tables and views of one store.
 #[derive(Debug)]
 pub(crate) struct SessionFactory {
     store: Store,
     tables: Vec<&'static Table>,
     views: Arc<[&'static View]>,
-    /// A session without tables. To make one takes a millisecond, to copy it much less.
+    /// A session without tables. Creating one takes a millisecond, copying it much less.
     base: OnceLock<SessionState>,
-    /// The session that those of queries are copied from.
-    of_queries: OnceLock<SessionState>,
+    /// The session that the sessions of queries are copied from.
+    query_state: OnceLock<SessionState>,
 }
 
 impl SessionFactory {
@@ -44,8 +44,8 @@ impl SessionFactory {
         tables: Vec<&'static Table>,
         views: Vec<&'static View>,
     ) -> Self {
-        let (base, of_queries) = (OnceLock::new(), OnceLock::new());
-        Self { store, tables, views: views.into(), base, of_queries }
+        let (base, query_state) = (OnceLock::new(), OnceLock::new());
+        Self { store, tables, views: views.into(), base, query_state }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -60,14 +60,14 @@ impl SessionFactory {
         &self.views
     }
 
-    /// A session of its own for a user, who may register more in it. Every scan sees what is committed
-    /// when it is planned.
+    /// Returns a session for a user, who may register more in it. Each scan sees what is committed when
+    /// it is planned.
     pub(crate) fn for_user(&self, options: &QueryOptions) -> Result<SessionContext> {
         let state = self.with_tables(|table| self.table(table, options))?;
         Ok(SessionContext::new_with_state(limited(state, options)?))
     }
 
-    /// A table whose every scan sees what is committed when it is planned.
+    /// Returns a table of which each scan sees what is committed when it is planned.
     pub(crate) fn table(&self, table: &'static Table, options: &QueryOptions) -> StoreTable {
         let provider = StoreTable::new(table, self.store.clone());
         match options.skip_corrupt {
@@ -76,34 +76,34 @@ impl SessionFactory {
         }
     }
 
-    /// A session to plan queries in, which run in one of [`for_scans`](Self::for_scans).
+    /// Returns a session to plan queries in. They run in a session from [`for_scans`](Self::for_scans).
     pub(super) fn for_planning(&self) -> Result<SessionContext> {
-        Ok(SessionContext::new_with_state(self.of_queries()?))
+        Ok(SessionContext::new_with_state(self.query_state()?))
     }
 
-    /// A session to run one query in.
+    /// Returns a session to run one query in.
     pub(super) fn for_scans(
         &self,
         scans: ScanContext,
         options: &QueryOptions,
     ) -> Result<SessionContext> {
-        let mut state = limited(self.of_queries()?, options)?;
+        let mut state = limited(self.query_state()?, options)?;
         state.config_mut().set_extension(Arc::new(scans));
         Ok(SessionContext::new_with_state(state))
     }
 
-    /// Changes the session that others are copied from.
+    /// Replaces the session that others are copied from.
     #[cfg(test)]
     pub(super) fn with_base_state(self, base: SessionState) -> Self {
         Self { base: OnceLock::from(base), ..self }
     }
 
-    fn of_queries(&self) -> Result<SessionState> {
-        if let Some(state) = self.of_queries.get() {
+    fn query_state(&self) -> Result<SessionState> {
+        if let Some(state) = self.query_state.get() {
             return Ok(state.clone());
         }
         let state = self.with_tables(|table| StoreTable::new(table, self.store.clone()))?;
-        Ok(self.of_queries.get_or_init(|| state).clone())
+        Ok(self.query_state.get_or_init(|| state).clone())
     }
 
     fn with_tables(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionState> {
@@ -122,7 +122,7 @@ impl SessionFactory {
     }
 }
 
-/// The session with what the options allow.
+/// Applies the options to the session.
 fn limited(mut state: SessionState, options: &QueryOptions) -> Result<SessionState> {
     let mut config = state.config().clone();
     if let Some(bytes) = options.memory_limit {
@@ -130,7 +130,7 @@ fn limited(mut state: SessionState, options: &QueryOptions) -> Result<SessionSta
         let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
             .with_memory_pool(Arc::clone(&pool))
             .build_arc()?;
-        config = thrifty(with_pool(config, pool), bytes);
+        config = with_small_footprint(with_pool(config, pool), bytes);
         state = SessionStateBuilder::new_from_existing(state).with_runtime_env(runtime).build();
     }
     if let Some(partitions) = options.partitions {
@@ -150,13 +150,14 @@ fn with_pool(mut config: SessionConfig, pool: Arc<dyn MemoryPool>) -> SessionCon
     config
 }
 
-/// A session without tables. Without a pool, no memory is limited.
+/// Returns a session without tables. Without a pool, memory is not limited.
 pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
-    // Else `to_timestamp` gives times without a zone, and those print unlike the stored ones.
+    // Otherwise, `to_timestamp` returns times without a zone, which print differently from the stored
+    // ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let spills = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills::default()));
     let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(spills);
@@ -172,13 +173,13 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
         .with_optimizer_rules(rules::optimizer_rules())
         .with_physical_optimizer_rules(rules::physical_rules())
         .with_query_planner(Arc::new(Planner::default()))
-        // No file is ever read or written through SQL.
+        // SQL must not read or write files.
         .with_file_formats(Vec::new())
         .with_table_factories(HashMap::new());
     for rule in rules::analyzer_rules() {
         builder = builder.with_analyzer_rule(rule);
     }
-    // Planners are asked in order, and DataFusion's own answer for `substr`.
+    // The first planner that returns a plan is used, and DataFusion's own plans `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
     let mut state = json_arrows::register(builder.build())?;
     function_memory::register(&mut state)?;
@@ -186,17 +187,18 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
     Ok(state)
 }
 
-/// What fits a memory limit that somebody set.
+/// Adapts the configuration to a small memory limit.
 ///
-/// - One partition: of several, which hand rows to each other, a grouping that spilled a few times never
-///   ended (DataFusion 55.2: five million rows of 500,000 groups under 48 MiB, its tasks waiting for each
-///   other). A sort has only one anyway.
-/// - Small batches: a merge holds some of each temporary file beside what it counts. Five million rows of
-///   three columns, sorted under 64 MiB, took 167 MiB with DataFusion's 8,192 rows a batch, and take 67 with
-///   512, in the same time. With fewer, what there is once a batch and once a file weighs more: all nine
-///   columns took 76 MiB with 512 rows and 118 with 256.
-/// - What a sort sets aside for its merge, 10 MB by itself, leaves room for the sort.
-fn thrifty(config: SessionConfig, bytes: usize) -> SessionConfig {
+/// - One partition: with several, which exchange rows, an aggregation that spilled a few times never
+///   ended (DataFusion 55.2: five million rows in 500,000 groups under 48 MiB, with its tasks waiting
+///   for each other). A sort has only one anyway.
+/// - Small batches: a merge holds some rows of each temporary file in addition to what it counts.
+///   Sorting five million rows of three columns under 64 MiB took 167 MiB with DataFusion's 8,192 rows
+///   per batch, and takes 67 MiB with 512, in the same time. With fewer rows, the cost per batch and
+///   per file dominates: sorting all nine columns took 76 MiB with 512 rows and 118 MiB with 256.
+/// - A smaller reservation for the merge of a sort, 10 MB by default, so that memory is left for the
+///   sort.
+fn with_small_footprint(config: SessionConfig, bytes: usize) -> SessionConfig {
     let for_merge = config.options().execution.sort_spill_reservation_bytes.min(bytes / 4);
     config
         .with_target_partitions(1)
@@ -217,7 +219,7 @@ mod tests {
     use crate::schema::{TABLES, TickRecord};
 
     #[test]
-    fn ample_memory_is_spilled_when_it_runs_short() {
+    fn queries_without_a_limit_spill_too() {
         const ROWS: usize = 100_000;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("meta.db");

@@ -1,4 +1,4 @@
-//! The temporary files of queries that hold more than their memory limit allows.
+//! The temporary files of queries that exceed their memory limit.
 
 use std::fmt;
 use std::io;
@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use crate::temp_files::TempFileGuard;
 
-/// Makes the files to which queries spill.
+/// Creates the files that queries spill to.
 ///
-/// They lie in a directory that only its owner can enter, which is made with the first of them.
-/// DataFusion's own directories let others see the names and sizes of the files.
+/// The first of them creates their directory, which only its owner can enter. DataFusion's own
+/// directories let others see the names and sizes of the files.
 #[derive(Default)]
 pub(super) struct Spills(Mutex<Option<SpillDir>>);
 

@@ -1,4 +1,4 @@
-//! From SQL text to a plan, if it is one that only reads.
+//! Parses and plans SQL, and refuses statements that do not only read.
 
 use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::logical_expr::LogicalPlan;
@@ -13,23 +13,23 @@ use crate::nearest::nearest;
 use crate::query::dialect::SqlDialect;
 use crate::query::statement_size;
 
-/// Plans the one statement in `sql`.
+/// Plans `sql`, which must be one statement.
 ///
 /// # Errors
 ///
 /// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`], [`Error::UnknownColumn`], or
-/// [`Error::Query`] for whatever else the planner objects to.
+/// [`Error::Query`] for other errors of the planner.
 pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalPlan> {
     let statement = parse(sql)?;
-    if let Some(statement) = no_query_in(&statement) {
+    if let Some(statement) = forbidden_statement(&statement) {
         return Err(Error::ReadOnlySql { statement });
     }
     let plan = match session.state().statement_to_plan(statement).await {
         Ok(plan) => plan,
-        // To parse it again costs less than a copy of every statement.
+        // Parsing again after an error costs less than copying every statement.
         Err(error) => return Err(explain(session, &parse(sql)?, error).await),
     };
-    // A query can hide what is no query.
+    // A query can contain something else, such as SELECT INTO.
     let options =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     options
@@ -56,8 +56,8 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
     }
 }
 
-/// Refuses a condition that is not one expression. Text that closes a bracket, or goes on after the
-/// condition, would change the query around it.
+/// Fails if the condition is not a single expression. Text that closes a bracket, or continues after
+/// the condition, would change the query around it.
 ///
 /// # Errors
 ///
@@ -72,10 +72,10 @@ pub fn check_condition(condition: &str) -> Result<()> {
     parsed.map(|_| ()).map_err(|error| Error::Syntax { message: error.to_string() })
 }
 
-/// The kind of the statement, or of the one that it explains, unless that only reads.
-fn no_query_in(statement: &Statement) -> Option<String> {
+/// Returns the kind of the statement, or of the statement that it explains, if that may do more than read.
+fn forbidden_statement(statement: &Statement) -> Option<String> {
     let only_reads = match statement {
-        Statement::Explain(explain) => return no_query_in(&explain.statement),
+        Statement::Explain(explain) => return forbidden_statement(&explain.statement),
         Statement::Statement(statement) => matches!(
             **statement,
             SqlStatement::Query(_)
@@ -88,13 +88,13 @@ fn no_query_in(statement: &Statement) -> Option<String> {
         ),
         Statement::CreateExternalTable(_) | Statement::CopyTo(_) | Statement::Reset(_) => false,
     };
-    // The first keyword, or two of what is allowed otherwise.
+    // The first keyword, or the first two if some statements with the first one are allowed.
     let text = (!only_reads).then(|| statement.to_string())?;
     let words = if text.starts_with("SHOW ") { 2 } else { 1 };
     Some(text.split_whitespace().take(words).collect::<Vec<_>>().join(" "))
 }
 
-/// The planner's error, with the nearest names where it did not know one.
+/// Adds the nearest names to the planner's error if it did not find a name.
 async fn explain(session: &SessionContext, statement: &Statement, error: DataFusionError) -> Error {
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()

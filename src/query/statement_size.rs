@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 /// Enough for a list of a million numbers, or a table of 100,000 rows in `VALUES`.
 const MAX_BYTES: usize = 16 << 20;
 
-/// The maximum between brackets, commas and the parts of a `CASE`. An expression never has more
-/// operators than that. Enough for 5,000 comparisons with `OR` between them.
+/// The maximum number of tokens between brackets, commas and the parts of a `CASE`, which also limits
+/// the operators of an expression. Enough for 5,000 comparisons with `OR` between them.
 const MAX_TOKENS_IN_A_ROW: usize = 20_000;
 
 /// Enough for 1,000 queries with `UNION` between them, or 1,000 that each select from the previous

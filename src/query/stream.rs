@@ -1,4 +1,4 @@
-//! The answer of a query, batch by batch.
+//! The answer of a query as a stream of batches.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::query::cancellation::Cancellation;
 use crate::query::interruptible::interruptible;
 use crate::query::options::QueryOptions;
 use crate::query::parameters;
-use crate::query::planned::{FreedElsewhere, Planned};
+use crate::query::planned::{DropOnPoolThread, Planned};
 use crate::query::queries::Queries;
 use crate::query::session::SessionFactory;
 use crate::query::task::{Task, block_on};
@@ -27,10 +27,10 @@ use crate::table::Value;
 
 /// The answer of a query as a [`Stream`] of Arrow batches.
 ///
-/// The query runs on threads of its own, a few batches ahead of the reader; any executor can read the
-/// stream. Dropping it ends the query: its threads stop within about a second, or, if a single
-/// function works on one batch for longer, after that. As long as it lives, the store keeps
-/// the pages that the query may still read, so do not hold on to one that is not read.
+/// The query runs on its own threads, a few batches ahead of the reader. Any executor can read the
+/// stream. Dropping the stream ends the query: its threads stop within about a second or, if a single
+/// function works on one batch for longer, after that. While the stream exists, the store keeps the
+/// pages that the query may still read, so drop a stream that you do not read to its end.
 pub struct QueryStream {
     schema: SchemaRef,
     task: Task<Part>,
@@ -44,13 +44,13 @@ impl QueryStream {
         Arc::clone(&self.schema)
     }
 
-    /// How many corrupt rows have been left out so far; 0 without
+    /// The number of corrupt rows skipped so far. It is 0 without
     /// [`skip_corrupt`](crate::QueryOptions::skip_corrupt).
     pub fn skipped_rows(&self) -> u64 {
         self.skipped.count()
     }
 
-    /// How far the query has come, to ask while it runs and after.
+    /// The progress of the query, which can be read during and after it.
     pub fn progress(&self) -> QueryProgress {
         self.progress.clone()
     }
@@ -74,19 +74,19 @@ impl fmt::Debug for QueryStream {
     }
 }
 
-/// What a running query says: that it has started, then batches.
+/// A message from a running query: first its start, then batches.
 enum Part {
     Started(SchemaRef, QueryProgress),
     Batch(RecordBatch),
 }
 
-/// What a query is run from.
+/// The source of a query.
 pub(super) enum Source {
     Sql(String),
-    Prepared(Arc<FreedElsewhere>),
+    Prepared(Arc<DropOnPoolThread>),
 }
 
-/// Starts a query on threads of its own, which hand its batches to the caller as they come.
+/// Starts a query on its own threads, which send batches to the caller as they are ready.
 pub(super) async fn start(
     queries: &Queries,
     source: Source,
@@ -112,18 +112,18 @@ pub(super) async fn start(
     match task.next().await? {
         Part::Started(schema, progress) => Ok(QueryStream { schema, task, skipped, progress }),
         Part::Batch(_) => {
-            Err(Error::QueryAborted { reason: "it did not tell its columns".to_owned() })
+            Err(Error::QueryAborted { reason: "it did not report its columns".to_owned() })
         }
     }
 }
 
-/// Starts a query that is run once.
+/// Starts a query from SQL.
 pub(crate) async fn run(queries: &Queries, sql: &str, values: &[Value<'_>]) -> Result<QueryStream> {
     let values = values.iter().map(parameters::scalar).collect();
     start(queries, Source::Sql(sql.to_owned()), values).await
 }
 
-/// Runs a query to its end and blocks the calling thread, which may belong to a runtime.
+/// Runs a query to its end. Blocks the calling thread, which may belong to an async runtime.
 pub(crate) fn collect(queries: &Queries, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     block_on(async {
         let answer = run(queries, sql, &[]).await?;
@@ -132,7 +132,7 @@ pub(crate) fn collect(queries: &Queries, sql: &str) -> Result<(SchemaRef, Vec<Re
     })
 }
 
-/// A query that runs.
+/// A query and what it needs to run.
 struct Run {
     sessions: Arc<SessionFactory>,
     options: QueryOptions,
@@ -142,7 +142,7 @@ struct Run {
 }
 
 impl Run {
-    /// Starts over one snapshot of the store.
+    /// Starts the query on one snapshot of the store.
     async fn execute(
         self,
         cancellation: &Cancellation,
@@ -206,18 +206,18 @@ mod tests {
         Queries::new(sessions.with_base_state(base)).with_options(options)
     }
 
-    /// The same sessions with threads of their own.
-    fn alone(queries: &Queries) -> Queries {
+    /// The same sessions with separate threads.
+    fn with_own_threads(queries: &Queries) -> Queries {
         Queries { runtime: Arc::default(), ..queries.clone() }
     }
 
     #[test]
-    fn an_answer_is_whole_whatever_becomes_of_others() {
+    fn answers_stay_complete_when_others_are_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let queries = queries(&directory, QueryOptions::new());
-        // Some of these wait with the end of the answer until the first batches are read.
+        // Some of these cannot send the end of the answer until the first batches are read.
         for rows in [8_000, 16_000, 20_000] {
-            let queries = alone(&queries);
+            let queries = with_own_threads(&queries);
             let ask = |sql: &str| block_on(run(&queries, sql, &[]));
             let answers: Vec<_> = (0..4)
                 .map(|_| ask(&format!("SELECT id FROM ticks WHERE id <= {rows}")).unwrap())
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_and_not_the_end() {
+    fn a_panic_fails_only_its_own_query() {
         let directory = tempfile::tempdir().unwrap();
         let timeout = Duration::from_secs(600);
         for options in [QueryOptions::new(), QueryOptions::new().timeout(timeout)] {
@@ -255,7 +255,7 @@ mod tests {
                 let error = answer.unwrap_err();
                 assert!(error.to_string().contains("injected"), "{sql}: {error}");
             }
-            // What panicked has taken nothing from the next.
+            // A panic does not affect the next query.
             assert_eq!(collect(&queries, "SELECT count(*) FROM ticks").unwrap().1[0].num_rows(), 1);
         }
     }

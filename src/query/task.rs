@@ -1,4 +1,4 @@
-//! Work on threads of a query's own, and what it sends from there.
+//! Work on a query's own threads, and the items that it sends.
 
 use std::future::{self, Future};
 use std::pin::{Pin, pin};
@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 use crate::query::cancellation::Cancellation;
 use crate::query::runtime::QueryRuntime;
 
-/// How many items may wait for whoever reads them.
+/// The maximum number of items that wait for the reader.
 const ITEMS_IN_FLIGHT: usize = 2;
 
-/// Work that runs, and its items as they come. Dropping it ends the work.
+/// Running work, which sends items. Dropping the task ends the work.
 ///
-/// `Ok(None)` says that all items have come. Without it the answer is not complete, because a thread that
-/// panics says nothing.
+/// `Ok(None)` means that all items have been sent. Without it, the answer is incomplete, because a
+/// thread that panics sends nothing.
 pub(super) struct Task<T> {
     receiver: mpsc::Receiver<Result<Option<T>>>,
     handle: JoinHandle<()>,
@@ -29,7 +29,7 @@ pub(super) struct Task<T> {
     ended: bool,
 }
 
-/// What the work sends its items with.
+/// The sender of the work's items.
 pub(super) struct Output<T> {
     sender: mpsc::Sender<Result<Option<T>>>,
     cancellation: Cancellation,
@@ -40,12 +40,12 @@ impl<T> Output<T> {
         &self.cancellation
     }
 
-    /// Sends an item and tells whether somebody still wants more.
+    /// Sends an item. Returns whether the reader wants more.
     pub(super) async fn send(&self, item: T) -> bool {
         self.sender.send(Ok(Some(item))).await.is_ok()
     }
 
-    /// The error of work that was cancelled is that of whoever cancelled it.
+    /// Sends an error, unless the work was cancelled. Whoever cancels the work reports the reason.
     async fn fail(&self, error: Error) {
         if !self.cancellation.is_cancelled() {
             let _ = self.sender.send(Err(error)).await;
@@ -54,7 +54,8 @@ impl<T> Output<T> {
 }
 
 impl<T: Send + 'static> Task<T> {
-    /// Starts the work, which returns whether all of its items were wanted. `timeout` ends it.
+    /// Starts the work, which returns whether all of its items were wanted. It is ended after
+    /// `timeout`.
     pub(super) fn start<F>(
         runtime: &QueryRuntime,
         timeout: Option<Duration>,
@@ -66,24 +67,24 @@ impl<T: Send + 'static> Task<T> {
         let (sender, receiver) = mpsc::channel(ITEMS_IN_FLIGHT);
         let cancellation = Cancellation::default();
         let late_sender = sender.clone();
-        // It closes when the task ends, however it does.
+        // The channel closes when the task ends, however it ends.
         let (running, ended) = std::sync::mpsc::channel::<()>();
         let output = Arc::new(Output { sender, cancellation: cancellation.clone() });
         let handle = runtime.spawn(|threads| {
             let work = work(Arc::clone(&output));
             async move {
                 let _running = running;
-                // When this returns, the statement and its plans are freed, which needs this thread's
-                // stack.
+                // The statement and its plans are freed inside this await, because freeing them needs
+                // this thread's large stack.
                 let done = work.await;
                 let is_complete = matches!(done, Ok(true));
                 if let Err(error) = done {
                     output.fail(error).await;
                 }
-                // What a limit left unread stops as well.
+                // Also stops parts of the plan that a limit left unread.
                 output.cancellation.cancel();
-                // Nothing is waited for between the two: once the threads are kept, another query may
-                // take them, end them, and this task with them.
+                // There must be no await between `keep` and `send`: once the threads are kept, another
+                // query may take and end them, and with them this task.
                 if is_complete && let Ok(last) = output.sender.reserve().await {
                     threads.keep();
                     last.send(Ok(None));
@@ -103,7 +104,7 @@ impl<T: Send + 'static> Task<T> {
         Ok(task)
     }
 
-    /// The next item; `None` after the last and after an error.
+    /// Returns the next item; `None` after the last item or an error.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
         if self.ended {
             return Poll::Ready(None);
@@ -116,13 +117,13 @@ impl<T: Send + 'static> Task<T> {
         Poll::Ready(item)
     }
 
-    /// As [`poll`](Self::poll), for an item that must come.
+    /// As [`poll`](Self::poll), but it is an error if there is no next item.
     pub(super) async fn next(&mut self) -> Result<T> {
         let item = future::poll_fn(|context| self.poll(context)).await;
         item.unwrap_or_else(|| Err(aborted(Ok(()))))
     }
 
-    /// The only item, when the work is done and its threads are free for the next.
+    /// Returns the only item, after the work has finished and its threads are free for the next query.
     pub(super) async fn only(mut self) -> Result<T> {
         let item = self.next().await?;
         match future::poll_fn(|context| self.poll(context)).await {
@@ -139,7 +140,7 @@ impl<T> Drop for Task<T> {
     }
 }
 
-/// Why a task ended without saying that its answer is complete.
+/// Returns why a task ended before its answer was complete.
 fn aborted(task: std::result::Result<(), JoinError>) -> Error {
     let reason = match task.map_err(JoinError::try_into_panic) {
         Err(Ok(panic)) => {
@@ -152,8 +153,8 @@ fn aborted(task: std::result::Result<(), JoinError>) -> Error {
     Error::QueryAborted { reason }
 }
 
-/// Calls `time_up` unless `ended` closes before. On a thread, because a query can keep all of its
-/// runtime's busy for long.
+/// Calls `time_up` after `timeout` unless `ended` closes first. It waits on a separate thread, because
+/// a query can keep all threads of its runtime busy for a long time.
 fn watch(
     timeout: Duration,
     ended: std::sync::mpsc::Receiver<()>,
@@ -168,8 +169,8 @@ fn watch(
     watching.map(drop).map_err(|error| Error::NoThread { reason: error.to_string() })
 }
 
-/// Waits for a future that needs no runtime. Tokio's `block_on` and that of `futures` refuse to inside
-/// another of their kind.
+/// Waits for a future that needs no runtime. `block_on` of tokio and of `futures` panic inside another
+/// runtime or executor of their own kind.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
 

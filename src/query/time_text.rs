@@ -1,9 +1,9 @@
 //! Support for SQL that was written when times were text.
 //!
-//! In netsky-db 0.1.6 a time was a text. Here it is a timestamp, so that arithmetic and comparisons
-//! are right; comparisons with a text literal work as in DataFusion. Operations that need a text
-//! are rewritten to get the time in its stored form: `LIKE`, the operators `||` and `~`, a cast to
-//! text, every text function of DataFusion, and `coalesce` of times with a text.
+//! In netsky-db 0.1.6 a time was text. Here it is a timestamp, so that arithmetic and comparisons are
+//! right; comparisons with a text literal work as in DataFusion. Operations that need text are
+//! rewritten to get the time in its stored form: `LIKE`, the operators `||` and `~`, a cast to text,
+//! every text function of DataFusion, and `coalesce` of times with text.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::row::stored_time_array;
 
-/// Lets a session accept times in place of texts.
+/// Makes a session accept times in place of text.
 pub(super) fn register(session: &mut SessionState) -> Result<()> {
     let text_functions = functions::string::functions()
         .into_iter()
@@ -152,7 +152,7 @@ impl ExprPlanner for TimestampAsTextRewrite {
         ))
     }
 
-    /// `POSITION(.. IN ..)` likewise.
+    /// `POSITION(.. IN ..)` is syntax as well.
     fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(
             TextFnOnTimestamp::around(functions::unicode::strpos(), Times::Always).call(args),
@@ -173,11 +173,11 @@ struct TextFnOnTimestamp {
     signature: Signature,
 }
 
-/// When a function gets times as texts.
+/// When a function gets times as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Times {
     Always,
-    /// If another argument is a text; with times alone, the function returns a time.
+    /// Only if another argument is text; with times alone, the function returns a time.
     BesideText,
 }
 

@@ -1,11 +1,11 @@
-//! Compares the columns of a view with those that it declares.
+//! Compares the columns of a view with its declaration.
 
 use arrow::datatypes::{DataType, TimeUnit};
 
 use crate::query::prepare::PreparedQuery;
 use crate::view::{View, ViewColumn, ViewType};
 
-/// Tells what differs.
+/// Fails with a description of the first difference.
 pub(crate) fn compare_columns(view: &View, planned: &PreparedQuery) -> Result<(), String> {
     if !planned.parameter_types().is_empty() {
         return Err("a view cannot have parameters".to_owned());

@@ -149,7 +149,7 @@ fn next_step(error: &Error) -> &'static str {
         }
         Error::InvalidLine { .. } | Error::RejectedRow { .. } => LINES,
         Error::InvalidBatch { .. } => {
-            "nothing was stored; `netsky schema TABLE` tells what the columns take"
+            "nothing was stored; `netsky schema TABLE` describes what each column accepts"
         }
         Error::SourceUnreadable { .. } => "nothing was stored; import it again when it can be read",
         Error::Storage(_) | Error::Io { .. } => {
@@ -272,31 +272,31 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_not_taken_for_a_wrong_value() {
+    fn a_full_disk_suggests_checking_tmpdir() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let in_arrow = ArrowError::IoError(full.to_string(), full);
         for error in [
             DataFusionError::ArrowError(Box::new(in_arrow), None),
             DataFusionError::IoError(io::ErrorKind::StorageFull.into()),
         ] {
-            let said = Failure::from(Error::Query(Box::new(error))).to_string();
-            assert!(said.contains("$TMPDIR"), "{said}");
+            let message = Failure::from(Error::Query(Box::new(error))).to_string();
+            assert!(message.contains("$TMPDIR"), "{message}");
         }
     }
 
     #[test]
-    fn every_error_says_what_to_do_next_in_a_line_or_two() {
+    fn every_error_names_a_next_step() {
         let mut kinds: Vec<String> = Vec::new();
         for error in errors() {
             let kind = format!("{error:?}");
             let kind = kind.split(|char: char| !char.is_alphanumeric()).next().unwrap();
             kinds.push(kind.to_owned());
-            let said = Failure::from(error).to_string();
-            // Some messages contain it themselves, after a semicolon.
-            assert!(said.contains("\n  ") || said.contains("; "), "{said}");
+            let message = Failure::from(error).to_string();
+            // Some messages contain the next step themselves, after a semicolon.
+            assert!(message.contains("\n  ") || message.contains("; "), "{message}");
             assert!(
-                said.lines().count() <= 2 && said.lines().all(|line| line.len() < 200),
-                "{said}"
+                message.lines().count() <= 2 && message.lines().all(|line| line.len() < 200),
+                "{message}"
             );
         }
         let source = include_str!("../../../src/error.rs");

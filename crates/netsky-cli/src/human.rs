@@ -63,7 +63,7 @@ pub fn bytes(number: u64) -> String {
     HumanBytes(number).to_string()
 }
 
-/// How long something took, with two digits after the first for what takes less than a minute.
+/// How long something took. Less than a minute is shown with three digits.
 pub fn elapsed(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.2} s", time.as_secs_f64()),

@@ -61,8 +61,8 @@ fn ignored() -> u64 {
     bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// Starts handling signals, unless one of them is ignored. The handler is not told which signal arrived,
-/// so each acts like Ctrl-C.
+/// Starts handling signals, unless one of them is ignored. The handler does not learn which signal
+/// arrived, so each acts like Ctrl-C.
 #[cfg(not(target_os = "linux"))]
 pub fn handle() {
     let _ = ctrlc::try_set_handler(pressed_now);
@@ -105,14 +105,14 @@ fn end_pager() {
     const PAUSE: Duration = Duration::from_millis(10);
 
     let Ok(pid @ 1..) = i32::try_from(PAGER.load(Ordering::SeqCst)) else { return };
-    let mut told = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    let mut signalled = kill(Pid::from_raw(pid), Signal::SIGTERM);
     for _ in 0..ATTEMPTS {
         // The thread that waits for the pager resets this.
-        if told.is_err() || PAGER.load(Ordering::SeqCst) == 0 {
+        if signalled.is_err() || PAGER.load(Ordering::SeqCst) == 0 {
             return;
         }
         thread::sleep(PAUSE);
-        told = kill(Pid::from_raw(pid), None);
+        signalled = kill(Pid::from_raw(pid), None);
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Progress {
     rows: Arc<AtomicU64>,
     /// Dropped to stop the thread that draws the bar.
     working: Option<Sender<()>>,
-    shower: Option<JoinHandle<()>>,
+    drawer: Option<JoinHandle<()>>,
 }
 
 impl Progress {
@@ -68,7 +68,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         set_style(&bar, "{spinner} {read}{left}", read.clone());
         let mut is_known = false;
-        Self::shown_by(bar, Arc::default(), move |bar| {
+        Self::refreshed_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
             // Pruned blocks take no time, so they would distort the estimate.
             let blocks = counts.blocks_total.saturating_sub(counts.blocks_pruned);
@@ -85,14 +85,14 @@ impl Progress {
 
     /// The bar of a check or a copy, which first verifies the pages of a file and then processes its
     /// rows. `doing` names that second step.
-    pub fn of_care(doing: &'static str, care: MaintenanceProgress) -> Self {
+    pub fn of_care(doing: &'static str, progress: MaintenanceProgress) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let mut shown = None;
-        Self::shown_by(bar, Arc::default(), move |bar| {
-            let counts = care.counts();
+        Self::refreshed_by(bar, Arc::default(), move |bar| {
+            let counts = progress.counts();
             let stage = Stage::of(counts);
             if shown != Some(stage) {
-                show_stage(bar, stage, doing, care.clone());
+                show_stage(bar, stage, doing, progress.clone());
                 shown = Some(stage);
             }
             match stage {
@@ -121,19 +121,20 @@ impl Progress {
             };
             bar.set_style(style.progress_chars(CHARS).with_key("rows", rows));
         }
-        Self::shown_by(bar, rows, |_| {})
+        Self::refreshed_by(bar, rows, |_| {})
     }
 
     /// `refresh` updates the bar before it is drawn.
-    fn shown_by(
+    fn refreshed_by(
         bar: ProgressBar,
         rows: Arc<AtomicU64>,
         mut refresh: impl FnMut(&ProgressBar) + Send + 'static,
     ) -> Self {
         let (working, done) = mpsc::channel();
         let shown = bar.clone();
-        // On a thread, because the work may be inside a call that reports nothing for a long time.
-        let show = move || {
+        // On another thread, because the work may be inside a call that reports nothing for a long
+        // time.
+        let draw = move || {
             let mut wait = DELAY;
             while done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 if wait == DELAY {
@@ -145,8 +146,8 @@ impl Progress {
             }
         };
         // If the thread cannot be started, there is no bar, and the work continues.
-        let shower = thread::Builder::new().name("netsky-progress".to_owned()).spawn(show).ok();
-        Self { bar, rows, working: Some(working), shower }
+        let drawer = thread::Builder::new().name("netsky-progress".to_owned()).spawn(draw).ok();
+        Self { bar, rows, working: Some(working), drawer }
     }
 
     /// Counts what is read from a reader.
@@ -194,9 +195,9 @@ impl Stage {
     }
 }
 
-fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, care: MaintenanceProgress) {
+fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, progress: MaintenanceProgress) {
     let read = move |out: &mut dyn Write| {
-        let counts = care.counts();
+        let counts = progress.counts();
         match stage {
             Stage::Pages => {
                 let (read, all) = (HumanBytes(counts.page_bytes), HumanBytes(counts.file_bytes));
@@ -222,7 +223,7 @@ fn rows_and_bytes(rows: u64, bytes: u64) -> String {
     format!("{} rows, {}", HumanCount(rows), HumanBytes(bytes))
 }
 
-/// Draws the bar by a template. `{read}` is what was read, and `{left}` the estimated remaining time, or
+/// Sets the bar's template. `{read}` is what was read, and `{left}` the estimated remaining time, or
 /// the elapsed time if the total is unknown.
 fn set_style(
     bar: &ProgressBar,
@@ -247,8 +248,8 @@ impl Drop for Progress {
     fn drop(&mut self) {
         drop(self.working.take());
         // Otherwise it could draw the bar after it is cleared.
-        if let Some(shower) = self.shower.take() {
-            let _ = shower.join();
+        if let Some(drawer) = self.drawer.take() {
+            let _ = drawer.join();
         }
         self.bar.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! Which store a command works on, and opening it.
+//! The store that a command uses, and opening it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,12 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// The store's path, whether there is one or not.
+    /// The store's path, whether or not the store exists.
     pub fn path_or_default(&self) -> Result<PathBuf, Failure> {
         Ok(self.path().map_or_else(Db::default_path, Ok)?)
     }
 
-    /// The path that was named; `None` for the default store.
+    /// The given path; `None` for the default store.
     fn path(&self) -> Option<PathBuf> {
         let from_environment = || env::var_os("NETSKY_DB").filter(|path| !path.is_empty());
         self.db.clone().or_else(|| from_environment().map(PathBuf::from))
@@ -36,7 +36,7 @@ impl StoreArgs {
         self.path().is_none()
     }
 
-    /// Who says where the store is.
+    /// Where the path comes from.
     pub fn source(&self) -> &'static str {
         match (&self.db, self.path()) {
             (Some(_), _) => "from --db",
@@ -45,7 +45,7 @@ impl StoreArgs {
         }
     }
 
-    /// How the store is opened, as far as every command has a say.
+    /// The options for opening the store that all commands share.
     pub fn options(&self) -> OpenOptions {
         OpenOptions::new().busy_timeout(self.busy_timeout).on_repair(|progress| {
             output::warn(format_args!(
@@ -55,7 +55,7 @@ impl StoreArgs {
         })
     }
 
-    /// Opens the store, which must be there.
+    /// Opens the store for reading. It must exist.
     pub fn open_read_only(&self) -> Result<Db, Failure> {
         self.open_read_only_with(&self.options())
     }
@@ -64,12 +64,12 @@ impl StoreArgs {
         Ok(options.open_read_only(self.path_or_default()?)?)
     }
 
-    /// Opens the store, and makes it if it is not there.
+    /// Opens the store for writing, and creates it if it does not exist.
     pub fn open(&self) -> Result<Db, Failure> {
         self.open_with(&self.options())
     }
 
-    /// Opens the store for writing. It must be there, perhaps in an older format.
+    /// Opens the store for writing. It must exist, possibly in an older format.
     pub fn open_existing(&self) -> Result<Db, Failure> {
         self.open_with(&self.options().create(false))
     }
@@ -77,18 +77,18 @@ impl StoreArgs {
     fn open_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
         match self.path() {
             Some(path) => open_path(options, &path),
-            None => Ok(announced(options.open_default()?)),
+            None => Ok(warn_about_conversion(options.open_default()?)),
         }
     }
 }
 
-/// Opens the store at the path, and makes it if it is not there.
+/// Opens the store at the path for writing, and creates it if it does not exist.
 pub fn open_path(options: &OpenOptions, path: &Path) -> Result<Db, Failure> {
-    Ok(announced(options.open(path)?))
+    Ok(warn_about_conversion(options.open(path)?))
 }
 
-/// Says what became of an older file.
-fn announced(db: Db) -> Db {
+/// Warns if an older file was moved or upgraded, or if the file system cannot lock parts of a file.
+fn warn_about_conversion(db: Db) -> Db {
     let path = db.path().display();
     if let Some(archive) = db.archived() {
         output::warn(format_args!("moved the SQLite file at {path} to {}", archive.display()));

@@ -1,11 +1,12 @@
-//! Blocks of rows as Arrow batches, whatever the encoding of a block.
+//! Reads blocks of rows as Arrow batches, whatever their encoding.
 //!
-//! A block is read in two steps, so that columns are decoded only for rows that a filter has kept: first
-//! the columns that the filter needs, of every row, then the late ones, of the rows that were selected.
+//! A block is read in two steps, so that most columns are decoded only for the rows that pass the
+//! filter: first the columns that the filter needs, of every row, then the late columns, of the
+//! selected rows.
 //!
-//! Rows of JSON are the only encoding. A reader of another one stands beside [`JsonReader`]:
-//! [`next_batch`](BlockReader::next_batch) finishes the JSON batch that is open, takes a batch from the
-//! other reader, and notes which of the two [`late_columns`](BlockReader::late_columns) has to ask.
+//! JSON rows are the only encoding. A reader of another encoding would stand beside [`JsonReader`]:
+//! [`next_batch`](BlockReader::next_batch) would finish the open JSON batch, take a batch from the
+//! other reader, and note which of the two [`late_columns`](BlockReader::late_columns) has to ask.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,13 +21,13 @@ use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::json::{JsonReader, ReadEnd};
 use crate::providers::scan_config::ScanConfig;
 
-/// Reads the rows in some ranges of ids, a batch at a time.
+/// Reads the rows in some ranges of ids, one batch at a time.
 #[derive(Debug)]
 pub(super) struct BlockReader {
-    /// The ranges that are not read to their end.
+    /// The ranges that have not been read to their end.
     id_ranges: VecDeque<IdRange>,
     json: JsonReader,
-    /// Nothing of a row is asked for but that it is there.
+    /// Whether only the number of rows is needed.
     only_counts: bool,
     /// The block that was read last.
     block: Option<usize>,
@@ -34,7 +35,7 @@ pub(super) struct BlockReader {
 }
 
 impl BlockReader {
-    /// `is_filtered` says that rows will be selected, so that their number alone is of no use.
+    /// `is_filtered` means that rows will be filtered, so their number alone is not enough.
     pub(super) fn new(
         config: &ScanConfig,
         columns: &BlockColumns,
@@ -52,8 +53,9 @@ impl BlockReader {
         })
     }
 
-    /// The first columns of the next rows: `max_rows` of them, or fewer if they are large or there are
-    /// no more. `None` after the last row, or once `wanted` says that nobody waits for the batch.
+    /// Returns the first columns of the next rows: `max_rows` rows, or fewer if the rows are large or
+    /// end before. `None` after the last row, or once `wanted` returns false because nobody waits for
+    /// the batch.
     ///
     /// # Errors
     ///
@@ -82,7 +84,8 @@ impl BlockReader {
         self.json.finish()
     }
 
-    /// The late columns of the rows at these positions in the last batch; of all its rows if `None`.
+    /// Returns the late columns of the rows at these positions in the last batch, or of all its rows if
+    /// `None`.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! The columns that are read of a block.
+//! The columns to read from a block.
 
 /// The columns to read, by their indices in [`Table::schema`](crate::Table::schema).
 #[derive(Debug)]
 pub(super) struct BlockColumns {
-    /// Of every row.
+    /// For every row.
     pub(super) first: Vec<usize>,
-    /// Of the rows that are selected.
+    /// For the selected rows.
     pub(super) late: Vec<usize>,
 }

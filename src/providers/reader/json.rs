@@ -1,4 +1,4 @@
-//! Rows of JSON as Arrow batches.
+//! Decodes JSON rows into Arrow batches.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,31 +16,31 @@ use crate::row::Decoder;
 use crate::store::{RowCursor, Snapshot};
 use crate::table::Table;
 
-/// A batch ends when its rows had this much JSON, however few they are. This, times the batches in
-/// flight and the tasks, bounds a scan's memory, give or take a row for each.
+/// A batch ends when its rows have this much JSON, however few they are. A scan's memory is at most
+/// this, plus one row, times the batches in flight and the tasks.
 const MAX_BATCH_BYTES: usize = 4 << 20;
 
-/// After this many rows a reader looks whether anyone still wants them.
+/// After this many rows, a reader checks whether its rows are still wanted.
 const ROWS_BETWEEN_CHECKS: usize = 1024;
 
-/// Walks through rows of JSON and decodes them. A batch may have rows of several ranges of ids, and one
-/// range may take several batches.
+/// Reads and decodes JSON rows. A batch can have rows of several ranges of ids, and a range can take
+/// several batches.
 #[derive(Debug)]
 pub(super) struct JsonReader {
     table: &'static Table,
     snapshot: Arc<Snapshot>,
     descending: bool,
-    /// Where the range that was read last goes on. `None` if it was read to its end.
+    /// The position in the range that was read last. `None` if the range was read to its end.
     cursor: Option<RowCursor>,
     first: Decoder,
     late: Option<LateRows>,
-    /// Checks each row first, if corrupt ones are left out.
+    /// Checks each row before decoding if corrupt rows are skipped.
     validator: Option<RowValidator>,
-    /// The JSON of the rows since the last batch.
+    /// The size of the JSON of the rows since the last batch.
     batch_bytes: usize,
     metrics: ScanMetrics,
-    /// Rows read, and their JSON, that `metrics` has not been told of. All tasks of a scan count
-    /// there, and would wait for each other if they did so at each row.
+    /// Rows and bytes that are not yet in `metrics`. All tasks of a scan share its counters and would
+    /// contend for them if they updated them at each row.
     pending_counts: (usize, usize),
 }
 
@@ -55,12 +55,12 @@ pub(super) enum ReadEnd {
     Unwanted,
 }
 
-/// The rows of a batch, to decode more of their columns once it is known of which.
+/// The rows of a batch, kept to decode their late columns once the filter has selected rows.
 #[derive(Debug)]
 struct LateRows {
     decoder: Decoder,
     json: Vec<u8>,
-    /// The id of each row, and where its JSON ends.
+    /// The id of each row, and the end of its JSON.
     rows: Vec<(i64, usize)>,
 }
 
@@ -90,7 +90,7 @@ impl JsonReader {
         })
     }
 
-    /// Reads rows of a range of ids, and goes on with the range if it was read in part.
+    /// Reads rows of a range of ids. Continues with the range if part of it has been read.
     pub(super) fn read(
         &mut self,
         id_range: &IdRange,
@@ -101,7 +101,7 @@ impl JsonReader {
             late.clear();
         }
         let mut cursor = self.cursor.take().unwrap_or_else(|| {
-            // If corrupt rows are left out, all else that can be read is wanted.
+            // If corrupt rows are skipped, all readable rows are wanted, even if others are missing.
             let expected = id_range.expected.filter(|_| self.validator.is_none());
             RowCursor::new(id_range.ids.clone(), expected, self.descending)
         });
@@ -147,7 +147,7 @@ impl JsonReader {
         self.metrics.bytes_scanned.add(bytes_scanned);
     }
 
-    /// The first columns of the rows since the last batch; `None` if there are no rows.
+    /// Returns the first columns of the rows since the last batch; `None` if there are no rows.
     pub(super) fn finish(&mut self) -> Result<Option<RecordBatch>> {
         self.batch_bytes = 0;
         match self.first.rows() {
@@ -156,7 +156,8 @@ impl JsonReader {
         }
     }
 
-    /// The late columns of the rows at these positions in the last batch; of all its rows if `None`.
+    /// Returns the late columns of the rows at these positions in the last batch, or of all its rows if
+    /// `None`.
     pub(super) fn late_columns(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
         match &mut self.late {
             Some(late) => late.decode(positions),
@@ -176,7 +177,7 @@ impl LateRows {
         self.rows.push((id, self.json.len()));
     }
 
-    /// Decodes the rows at these positions, or all of them.
+    /// Decodes the rows at these positions, or all rows if `None`.
     fn decode(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
         let mut decode = |row: usize| {
             let start = row.checked_sub(1).map_or(0, |before| self.rows[before].1);

@@ -1,11 +1,11 @@
-//! Reading rows: what one task of a scan does.
+//! Reads rows. This is the work of one task of a scan.
 //!
-//! 1. [`scan_reader`] asks for batches until it has as many rows as the task may put out.
-//! 2. [`block`] reads the next blocks as a batch of the columns that the filter needs, and knows which
-//!    encoding a block has. [`json`] reads rows of JSON, the only encoding there is; with
-//!    [`row_validator`] it leaves corrupt rows out first.
-//! 3. [`row_filter`] selects the rows of the batch that are wanted.
-//! 4. [`block`] gives the late columns, of the selected rows alone, and the batch is put together.
+//! 1. [`scan_reader`] asks for batches until it has as many rows as the task may return.
+//! 2. [`block`] reads the next blocks as a batch of the columns that the filter needs, and knows the
+//!    encoding of each block. [`json`] reads JSON rows, the only encoding so far. If corrupt rows are
+//!    skipped, it checks each row with [`row_validator`] first.
+//! 3. [`row_filter`] selects the wanted rows of the batch.
+//! 4. [`block`] decodes the late columns of the selected rows, and [`scan_reader`] assembles the batch.
 
 mod block;
 mod columns;

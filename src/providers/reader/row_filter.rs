@@ -1,4 +1,4 @@
-//! Selecting the rows of a batch that a query wants.
+//! Selects the rows of a batch that a query wants.
 
 use arrow::array::{AsArray, BooleanArray};
 use arrow::buffer::BooleanBuffer;
@@ -9,17 +9,17 @@ use crate::providers::predicate::Predicate;
 use crate::providers::ranges::RangeSet;
 use crate::providers::selection::Selection;
 
-/// Which rows are wanted.
+/// The conditions that a row has to pass.
 #[derive(Debug)]
 pub(super) struct RowFilter {
-    /// The times that are wanted, and the position of the time among the columns of a batch.
+    /// The wanted times, and the position of the time column in a batch.
     pub(super) times: Option<(RangeSet, usize)>,
-    /// What else rows must pass, over the columns of a batch.
+    /// The other conditions, in terms of the columns of a batch.
     pub(super) predicate: Predicate,
 }
 
 impl RowFilter {
-    /// The rows that are wanted: those of the wanted times, and of them those that pass the predicate.
+    /// Returns the rows with wanted times that also pass the predicate.
     pub(super) fn select(&self, mut rows: Selection) -> Result<Selection> {
         if let Some((wanted, at)) = &self.times {
             let times = rows.batch().column(*at).as_primitive::<TimestampNanosecondType>().values();

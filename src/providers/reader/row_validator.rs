@@ -1,4 +1,4 @@
-//! Leaving out corrupt rows.
+//! Skips corrupt rows.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use crate::providers::skipped::SkippedRows;
 use crate::row::RowChecker;
 use crate::table::Table;
 
-/// Checks every row before it is decoded, so that a corrupt one is found before some columns have its
-/// values. All columns of the table are checked, whatever the query asks for: every query of a table
-/// sees the same rows then, `count(*)` too. Only a query that leaves corrupt rows out pays for it.
+/// Checks every row before it is decoded. Otherwise some columns could already have values of a row
+/// when it turns out to be corrupt. All columns of the table are checked, whichever the query uses, so
+/// that every query sees the same rows, even `count(*)`. Only queries that skip corrupt rows pay for
+/// this.
 #[derive(Debug)]
 pub(super) struct RowValidator {
     table: &'static Table,
@@ -21,7 +22,7 @@ impl RowValidator {
         Self { table, checker: RowChecker::new(table), skipped }
     }
 
-    /// Whether the row can be read. One that cannot is counted.
+    /// Whether the row can be read. Counts it as skipped if not.
     pub(super) fn accepts(&mut self, id: i64, json: &[u8]) -> bool {
         let accepted = self.checker.check(json).is_ok();
         if !accepted {

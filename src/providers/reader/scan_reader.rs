@@ -1,4 +1,4 @@
-//! The batches that one task of a scan puts out.
+//! The batches that one task of a scan returns.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::providers::reader::row_filter::RowFilter;
 use crate::providers::scan_config::ScanConfig;
 use crate::providers::selection::Selection;
 
-/// Reads the columns of a projection, of the rows that pass a filter.
+/// Reads the columns of a projection of the rows that pass a filter.
 #[derive(Debug)]
 pub(in crate::providers) struct ScanReader {
     blocks: BlockReader,
     /// `None` if every row is wanted.
     filter: Option<RowFilter>,
     schema: SchemaRef,
-    /// Where each column of the projection comes from.
+    /// The source of each column of the projection.
     columns: Vec<ColumnSource>,
-    /// Whether some of them are late.
+    /// Whether any of them is late.
     has_late: bool,
     batch_size: usize,
-    /// How many rows are still wanted.
+    /// The number of rows still wanted.
     left: usize,
 }
 
-/// A column of a batch as it was read.
+/// The place of a column in the batches that were read.
 #[derive(Debug, Clone, Copy)]
 enum ColumnSource {
     First(usize),
@@ -39,8 +39,9 @@ enum ColumnSource {
 }
 
 impl ScanReader {
-    /// A reader of these columns of those rows of these ranges of ids that pass the predicate. It reads
-    /// `batch_size` rows at a time and stops after the batch that has the last of `limit` rows.
+    /// Creates a reader of the columns in `projection` of the rows in `id_ranges` that pass the
+    /// predicate. It reads `batch_size` rows at a time and stops after the batch with the last of
+    /// `limit` rows.
     pub(in crate::providers) fn new(
         config: &ScanConfig,
         projection: &[usize],
@@ -82,19 +83,20 @@ impl ScanReader {
         })
     }
 
-    /// The next batch, which has rows; `None` after the last, or once `wanted` says that nobody waits
-    /// for it. The last batch may have more rows than are wanted.
+    /// Returns the next batch, which is not empty; `None` after the last, or once `wanted` returns
+    /// false because nobody waits for it. The last batch may have more rows than wanted.
     ///
     /// # Errors
     ///
     /// [`Error::CorruptRow`](crate::Error::CorruptRow), [`Error::Damaged`](crate::Error::Damaged),
-    /// [`Error::Storage`](crate::Error::Storage), and [`Error::Query`](crate::Error::Query) of the filter.
+    /// [`Error::Storage`](crate::Error::Storage), and [`Error::Query`](crate::Error::Query) from the
+    /// filter.
     pub(in crate::providers) fn next_batch(
         &mut self,
         wanted: impl Fn() -> bool,
     ) -> Result<Option<RecordBatch>> {
         while self.left > 0 {
-            // If every row is wanted, it is known when there are enough.
+            // Without a filter, the number of rows still to read is known.
             let max_rows = match self.filter {
                 Some(_) => self.batch_size,
                 None => self.batch_size.min(self.left),
@@ -108,7 +110,7 @@ impl ScanReader {
         Ok(None)
     }
 
-    /// The projection of the wanted rows among those of a batch; `None` if there are none.
+    /// Returns the projection of the wanted rows of a batch; `None` if there are none.
     fn select(&mut self, first: RecordBatch) -> Result<Option<RecordBatch>> {
         let mut rows = Selection::all(first);
         if let Some(filter) = &self.filter {

@@ -14,7 +14,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
-use crate::providers::{Turn, in_turn};
+use crate::providers::{EvaluationRank, conditions_by_rank};
 
 /// Splits filters that have several conditions, some of which may fail.
 #[derive(Debug)]
@@ -44,8 +44,9 @@ impl PhysicalOptimizerRule for GuardedFilter {
 
 /// Returns stacked filters; `None` if no condition has to be guarded.
 fn split(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let conditions = in_turn(filter.predicate());
-    let safe = conditions.partition_point(|condition| Turn::of(condition) == Turn::NeverFails);
+    let conditions = conditions_by_rank(filter.predicate());
+    let safe = conditions
+        .partition_point(|condition| EvaluationRank::of(condition) == EvaluationRank::NeverFails);
     let (safe, mut unsafe_) = (conditions[..safe].to_vec(), conditions[safe..].to_vec());
     // The last condition stays in the original filter, which may also have a projection or limit.
     let Some(last) = unsafe_.pop().filter(|_| conditions.len() > 1) else { return Ok(None) };

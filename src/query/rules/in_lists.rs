@@ -229,7 +229,7 @@ mod tests {
             ),
         ] {
             let rows = SessionContext::new().sql(sql).await.unwrap().count().await.unwrap();
-            assert_ne!(rows, right, "DataFusion is right by now; can this file go? {sql}");
+            assert_ne!(rows, right, "DataFusion is fixed; can this file be removed? {sql}");
         }
     }
 }

@@ -102,7 +102,7 @@ impl ExecutionPlan for Planned {
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        internal_err!("it stands in a plan only while sorts are placed")
+        internal_err!("it is part of a plan only while sorts are placed")
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
             let text = pretty_format_batches(&batches).unwrap().to_string();
             let found: Vec<&str> =
                 text.split(|c: char| !c.is_ascii_digit()).filter(|a| !a.is_empty()).collect();
-            assert_ne!(found.join(" "), right, "DataFusion is right by now; can this file go?");
+            assert_ne!(found.join(" "), right, "DataFusion is fixed; can this file be removed?");
         }
     }
 }

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_keeps_its_columns_apart() {
+    fn a_filter_keeps_its_own_columns() {
         let rule = UnembeddedProjectionPushdown(Arc::new(ProjectionPushdown::new()));
         let plan = rule.optimize(plan(), &ConfigOptions::new()).unwrap();
         let sum = plan.downcast_ref::<ProjectionExec>().unwrap().expr()[1].expr.to_string();
@@ -107,8 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn datafusion_still_mistakes_the_columns_of_a_filter() {
+    fn datafusion_still_confuses_filter_columns() {
         let plan = ProjectionPushdown::new().optimize(plan(), &ConfigOptions::new());
-        assert!(plan.is_err(), "DataFusion is right by now; can this file go?");
+        assert!(plan.is_err(), "DataFusion is fixed; can this file be removed?");
     }
 }

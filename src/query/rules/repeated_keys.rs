@@ -80,7 +80,7 @@ mod tests {
             "SELECT DISTINCT ON (a, a) a, b FROM (VALUES (1, 2)) t(a, b)",
             "SELECT DISTINCT ON (a) a, b FROM (VALUES (1, 2)) t(a, b) ORDER BY a, a",
         ] {
-            assert!(fails(sql).await, "DataFusion is right by now; can this file go? {sql}");
+            assert!(fails(sql).await, "DataFusion is fixed; can this file be removed? {sql}");
         }
     }
 }

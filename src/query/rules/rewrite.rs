@@ -47,7 +47,8 @@ impl OptimizerRule for Rewrite {
 
 type Plan = Arc<dyn ExecutionPlan>;
 
-/// Applies a function to each node of a physical plan, top down. It returns `None` for a node that stays.
+/// Applies a function to each node of a physical plan, top down. The function returns `None` for a node
+/// that stays.
 #[derive(Debug)]
 pub(super) struct PhysicalRewrite {
     pub(super) name: &'static str,

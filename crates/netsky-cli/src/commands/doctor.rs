@@ -31,8 +31,8 @@ Examples:
 )]
 pub struct DoctorArgs {}
 
-/// With less free space than this, recording soon fails.
-const LITTLE_ROOM: u64 = 64 << 20;
+/// With less free space, recording soon fails.
+const MIN_FREE_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -70,11 +70,11 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
     let mut found = Findings::default();
     found.ok("version", format!("netsky {}", env!("CARGO_PKG_VERSION")));
     found.ok("path", format!("{}, {}", path.display(), store.source()));
-    look_at_store(store, &path, &mut found);
-    look_at_dir(&path, &mut found);
-    look_at_home(&mut found);
-    look_at_memory(&mut found);
-    look_at_terminal(&mut found);
+    check_store(store, &path, &mut found);
+    check_dir(&path, &mut found);
+    check_home(&mut found);
+    check_memory(&mut found);
+    check_terminal(&mut found);
 
     for finding in &found.0 {
         let verdict = match finding.verdict {
@@ -93,7 +93,7 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
     }
 }
 
-fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
+fn check_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
     let link = fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink());
     if link && store.is_default() {
         found.fail(
@@ -117,7 +117,7 @@ fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
         }
     };
     // Before the store is opened: closing a file can release the locks that this process holds on it.
-    look_at_permissions(path, &file, found);
+    check_permissions(path, &file, found);
     match store.options().open_read_only(path) {
         Ok(db) => look_inside(&db, found),
         Err(error @ Error::UpgradeRequired { .. }) => {
@@ -125,7 +125,7 @@ fn look_at_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
         }
         Err(error) => found.fail("store", Failure::from(error).to_string()),
     }
-    look_at_disk(path, file.len(), found);
+    check_disk(path, file.len(), found);
 }
 
 fn look_inside(db: &Db, found: &mut Findings) {
@@ -153,7 +153,7 @@ fn look_inside(db: &Db, found: &mut Findings) {
     }
 }
 
-fn look_at_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
+fn check_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
     match File::options().read(true).write(true).open(path) {
         Ok(_) => found.ok("access", "can be read and written"),
         Err(error) => match File::open(path) {
@@ -169,12 +169,12 @@ fn look_at_permissions(path: &Path, file: &Metadata, found: &mut Findings) {
             }
         },
     }
-    look_at_mode(path, file, "600", found);
+    check_mode(path, file, "600", found);
 }
 
 /// Warns if other users can access a private file.
 #[cfg(unix)]
-fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings) {
+fn check_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings) {
     use std::os::unix::fs::PermissionsExt;
     let mode = file.permissions().mode() & 0o777;
     match mode & 0o077 {
@@ -187,9 +187,9 @@ fn look_at_mode(path: &Path, file: &Metadata, private: &str, found: &mut Finding
 }
 
 #[cfg(not(unix))]
-fn look_at_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
+fn check_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
 
-fn look_at_memory(found: &mut Findings) {
+fn check_memory(found: &mut Findings) {
     let limit = match QueryOptions::default_memory_limit() {
         Some(bytes) => format!("queries use at most {}", human::bytes(bytes as u64)),
         None => "queries have no limit".to_owned(),
@@ -197,10 +197,10 @@ fn look_at_memory(found: &mut Findings) {
     found.ok("memory", format!("{limit}, unless --memory-limit is given"));
 }
 
-fn look_at_disk(path: &Path, size: u64, found: &mut Findings) {
+fn check_disk(path: &Path, size: u64, found: &mut Findings) {
     let Some(free) = free_bytes(path) else { return };
     let (has, takes) = (human::bytes(free), human::bytes(size));
-    if free < LITTLE_ROOM {
+    if free < MIN_FREE_BYTES {
         found.fail("disk", format!("{has} free; free more, or recording will fail soon"));
     } else if free < size {
         found.warn(
@@ -226,11 +226,11 @@ fn free_bytes(_: &Path) -> Option<u64> {
 }
 
 /// Looks for files beside the store that are no longer needed.
-fn look_at_dir(path: &Path, found: &mut Findings) {
+fn check_dir(path: &Path, found: &mut Findings) {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem =
         path.file_stem().map(|stem| format!("{}.", stem.to_string_lossy())).unwrap_or_default();
-    let (mut kept, mut unfinished) = (Vec::new(), Vec::new());
+    let (mut old_files, mut unfinished) = (Vec::new(), Vec::new());
     // The store can have any name, including one that looks like a leftover.
     let store = fs::canonicalize(path).ok();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -240,23 +240,26 @@ fn look_at_dir(path: &Path, found: &mut Findings) {
             continue;
         }
         if is_file && name.starts_with(&stem) && name.ends_with(".bak") {
-            kept.push(entry.path());
+            old_files.push(entry.path());
         } else if is_file
             && (name.starts_with(".netsky-") || name.starts_with(&stem) && name.ends_with(".tmp"))
         {
             unfinished.push(entry.path());
         }
     }
-    if !kept.is_empty() {
-        let bytes =
-            kept.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum();
+    if !old_files.is_empty() {
+        let bytes = old_files
+            .iter()
+            .filter_map(|path| fs::metadata(path).ok())
+            .map(|file| file.len())
+            .sum();
         found.warn(
             "kept",
             format!(
                 "{} of older stores, {}; if you no longer need them: rm{}",
-                counted(kept.len() as u64, "file"),
+                counted(old_files.len() as u64, "file"),
                 human::bytes(bytes),
-                listed(&mut kept)
+                listed(&mut old_files)
             ),
         );
     }
@@ -281,15 +284,15 @@ fn listed(paths: &mut [PathBuf]) -> String {
 }
 
 /// The directory of the default store, and the files that users keep there and in their home directory.
-fn look_at_home(found: &mut Findings) {
+fn check_home(found: &mut Findings) {
     let Ok(store) = Db::default_path() else { return };
     let Some(dir) = store.parent() else { return };
     if let Ok(metadata) = fs::metadata(dir) {
-        look_at_mode(dir, &metadata, "700", found);
+        check_mode(dir, &metadata, "700", found);
     }
     let history = dir.join(HISTORY_FILE);
     if let Ok(metadata) = fs::metadata(&history) {
-        look_at_mode(&history, &metadata, "600", found);
+        check_mode(&history, &metadata, "600", found);
     }
     let queries = dir.join("queries");
     match fs::read_dir(&queries) {
@@ -314,7 +317,7 @@ fn look_at_home(found: &mut Findings) {
     }
 }
 
-fn look_at_terminal(found: &mut Findings) {
+fn check_terminal(found: &mut Findings) {
     let terminal = Term::stdout();
     let Some((lines, columns)) = terminal.size_checked().filter(|_| terminal.is_term()) else {
         found.ok("terminal", "none; output is plain and complete");

@@ -45,10 +45,10 @@ pub struct ImportArgs {
     pub skip_invalid: bool,
 }
 
-/// With `--skip-invalid`, so many lines are named; the others are counted.
+/// With `--skip-invalid`, this many lines are named; the others are counted.
 const MAX_NAMED_LINES: u64 = 10;
 
-/// What is imported at once, all or nothing.
+/// Files that are imported together, completely or not at all.
 struct Import {
     table: &'static Table,
     path: PathBuf,
@@ -86,7 +86,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
     let mut imports = Vec::new();
     for table in TABLES {
         let of_table: Vec<_> = paths.iter().filter(|path| table_of(path) == Some(*table)).collect();
-        // The same rows in two formats are not to be imported twice.
+        // Two formats would import the same rows twice.
         let formats = of_table.iter().map(|path| table_file(path).map(|file| file.format));
         if let [first, .., last] = of_table.as_slice()
             && formats.clone().any(|format| Some(format) != formats.clone().next())
@@ -115,7 +115,7 @@ fn imports_of_dir(dir: &Path) -> Result<Vec<Import>, Failure> {
     Ok(imports)
 }
 
-/// The table that a file or directory is named for. A file must have the suffix of a format.
+/// The table that a file or directory is named after. A file must have the suffix of a format.
 fn table_of(path: &Path) -> Option<&'static Table> {
     let name = path.file_name()?.to_str()?;
     let (stem, is_known) = match name.split_once('.') {
@@ -125,10 +125,10 @@ fn table_of(path: &Path) -> Option<&'static Table> {
     TABLES.iter().copied().find(|table| is_known && table.name() == stem)
 }
 
-/// The files and directories in a directory, by name.
+/// The files and directories in a directory, sorted by name.
 ///
-/// Symbolic links are left out, with a word about each. One that leads to a file beside it would store
-/// rows twice, and one that leads upwards has no end.
+/// Symbolic links are skipped with a warning. A link to a file in the same directory would store its
+/// rows twice, and a link to a parent directory would never end.
 fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure::unreadable(dir, &error);
     let mut paths = Vec::new();
@@ -144,7 +144,7 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// The files under a directory that have the suffix of a format, by path.
+/// The files under a directory that have the suffix of a format, sorted by path.
 fn files_under(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in files_in(dir)? {
@@ -201,14 +201,14 @@ impl Import {
     }
 }
 
-/// What a file that cannot be imported ends the command with.
+/// The failure of the command if a file cannot be imported.
 fn failure(file: &Path, error: AppendError) -> Failure {
     match error {
         AppendError::Open(error) => Failure::unreadable(file, &error),
         AppendError::Read(error) => {
             Failure::input(format!("{} cannot be read: {error}", file.display()))
         }
-        // They name the file themselves.
+        // The messages of these errors already name the file.
         AppendError::Rows(error @ (Error::RejectedRow { .. } | Error::SourceUnreadable { .. })) => {
             error.into()
         }

@@ -49,7 +49,7 @@ pub struct QueryArgs {
     pub answer: AnswerArgs,
 }
 
-/// What every command that runs a query takes: how to print its answer, and what it may use.
+/// The options of every command that runs a query: the output, and the limits of the query.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AnswerArgs {
     /// The output format [default: table, or the format of the suffix of --output]
@@ -83,7 +83,7 @@ pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
     answer(store, &read_sql(args)?, &[], &args.answer)
 }
 
-/// Runs a query and prints its answer, with a summary for whoever sees it come.
+/// Runs a query and prints its answer, followed by a summary if standard error is a terminal.
 pub fn answer(
     store: &StoreArgs,
     sql: &str,
@@ -93,13 +93,13 @@ pub fn answer(
     answer_with(store, sql, parameters, args, stderr().is_terminal())
 }
 
-/// As [`answer`], with a summary or without.
+/// As [`answer`], but the caller decides about the summary.
 pub fn answer_with(
     store: &StoreArgs,
     sql: &str,
     parameters: &[Value<'_>],
     args: &AnswerArgs,
-    summarised: bool,
+    with_summary: bool,
 ) -> Result<(), Failure> {
     let picture = match args.format {
         None => Picture::of(args.chart, args.output.as_ref())?,
@@ -110,26 +110,26 @@ pub fn answer_with(
     let started = Instant::now();
     let mut stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
-    let mut watched = TempFileGuard::new(from_fn(|| next_batch(&mut stream)), &progress);
-    // A bar may not stand where rows are printed as they come.
-    watched.hides_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
-    watched.hides_at_once &= args.output.is_none() && stdout().is_terminal();
-    let answer = Answer { schema, batches: &mut watched };
+    let mut batches = BatchesWithBar::new(from_fn(|| next_batch(&mut stream)), &progress);
+    // The bar must not be drawn while rows are printed.
+    batches.hides_bar_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
+    batches.hides_bar_at_once &= args.output.is_none() && stdout().is_terminal();
+    let answer = Answer { schema, batches: &mut batches };
     let shown = match (&picture, &args.output) {
         _ if args.json => print_envelope(sql, answer),
         (Some(picture), _) => picture.draw(answer),
         (None, Some(path)) => output::write_file(format, answer, path),
         (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
     };
-    let took = watched.ended.unwrap_or_else(Instant::now) - started;
-    drop(watched);
+    let took = batches.ended.unwrap_or_else(Instant::now) - started;
+    drop(batches);
     if interrupt::pressed() {
         return Err(Failure::interrupted());
     }
     let shown = shown?;
-    if summarised {
+    if with_summary {
         let summary = Summary { rows: shown.rows, took, read: progress.counts() };
-        // At once, since others may print there, too.
+        // In one write, because other processes may print there too.
         let line = format!("{}\n", Style::new().for_stderr().dim().apply_to(summary));
         let _ = stderr().write_all(line.as_bytes());
     }
@@ -145,31 +145,31 @@ pub fn answer_with(
     Ok(())
 }
 
-/// The next batch as soon as it is there. An error ends the answer if Ctrl-C is pressed before.
+/// Returns the next batch when it is ready. If Ctrl-C is pressed first, an error ends the answer.
 fn next_batch(stream: &mut QueryStream) -> Option<netsky_db::Result<RecordBatch>> {
     block_on(interrupt::unless_pressed(stream.next())).unwrap_or_else(|_| {
         Some(Err(netsky_db::Error::QueryAborted { reason: "it was interrupted".to_owned() }))
     })
 }
 
-/// The batches of an answer, with a bar as long as none are printed.
-struct TempFileGuard<B> {
+/// The batches of an answer, with a progress bar until batches are printed.
+struct BatchesWithBar<B> {
     batches: B,
     bar: Option<Progress>,
-    /// Whether the bar goes with the first batch, not with the last.
-    hides_at_once: bool,
-    /// When there were no more.
+    /// Whether the bar is removed before the first batch, instead of after the last.
+    hides_bar_at_once: bool,
+    /// When the batches ended.
     ended: Option<Instant>,
 }
 
-impl<B> TempFileGuard<B> {
+impl<B> BatchesWithBar<B> {
     fn new(batches: B, progress: &QueryProgress) -> Self {
         let bar = Some(Progress::of_query(progress.clone()));
-        Self { batches, bar, hides_at_once: false, ended: None }
+        Self { batches, bar, hides_bar_at_once: false, ended: None }
     }
 }
 
-impl<B: output::Batches> Iterator for TempFileGuard<B> {
+impl<B: output::Batches> Iterator for BatchesWithBar<B> {
     type Item = B::Item;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -177,7 +177,7 @@ impl<B: output::Batches> Iterator for TempFileGuard<B> {
         if batch.is_none() {
             self.ended = Some(Instant::now());
         }
-        if self.hides_at_once || !matches!(batch, Some(Ok(_))) {
+        if self.hides_bar_at_once || !matches!(batch, Some(Ok(_))) {
             self.bar = None;
         }
         batch
@@ -185,7 +185,7 @@ impl<B: output::Batches> Iterator for TempFileGuard<B> {
 }
 
 impl AnswerArgs {
-    /// The format that is asked for, by its name or by that of a file.
+    /// The format, as given by name or by the suffix of the output file.
     pub fn format(&self) -> Result<Format, Failure> {
         match (self.format, &self.output) {
             (Some(format), _) => Ok(format),
@@ -203,7 +203,8 @@ impl AnswerArgs {
     }
 }
 
-/// Starts a query. If a parameter is to be a time, an age such as `7d` is the time that long ago.
+/// Starts a query. If a parameter has the type of a time, an age such as `7d` means the time that long
+/// ago.
 async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Result<QueryStream> {
     if parameters.is_empty() {
         return db.query_stream(sql).await;
@@ -221,7 +222,7 @@ async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Resul
     query.bind(&parameters)?.stream().await
 }
 
-/// The whole answer of a query that a command asks by itself.
+/// Returns the whole answer of a query that a command runs for itself.
 pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch, Failure> {
     let stream = block_on(db.query_stream_with(sql, parameters))?;
     let schema = stream.schema();
@@ -249,10 +250,10 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
     }
 }
 
-/// The object that `netsky query --json` of netsky 0.2.0 prints.
+/// Prints a JSON object in the format of `netsky query --json` of netsky 0.2.0.
 ///
-/// The number of rows comes before them, and nothing is printed if the query fails. So the rows wait in a
-/// temporary file, and memory is bounded.
+/// The row count comes before the rows, and nothing is printed if the query fails. So the rows are
+/// first written to a temporary file, which keeps memory bounded.
 fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Shown, Failure> {
     let unusable = |error| Failure::input(format!("cannot use a temporary file: {error}"));
     let mut rows = tempfile::tempfile().map_err(unusable)?;
@@ -260,7 +261,7 @@ fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Sho
     let row_count = output::write_counted(Format::JSON, answer, &mut buffer)?;
     buffer.flush().map_err(unusable)?;
     drop(buffer);
-    // Without the line break at its end.
+    // Without the line break at the end.
     let bytes = rows.stream_position().map_err(unusable)?.saturating_sub(1);
     rows.rewind().map_err(unusable)?;
     let text = |text: &str| serde_json::Value::from(text).to_string();

@@ -22,7 +22,7 @@ use crate::store::StoreArgs;
 /// The interval between checks for new rows.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How many rows are in memory at once, for example while an import adds many.
+/// The maximum number of rows in memory at once, for example while an import adds many.
 const ROWS_AT_ONCE: i64 = 10_000;
 
 /// Show the last rows, and with -f new ones as they arrive

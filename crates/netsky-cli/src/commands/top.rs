@@ -39,7 +39,7 @@ pub struct TopArgs {
     pub format: Format,
 }
 
-/// How many of each kind the table shows.
+/// The number of issues of each kind in the table.
 const SHOWN_OF_A_KIND: usize = 5;
 
 pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
@@ -48,7 +48,7 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
         return watch::run(&db, list);
     }
     let mut issues = Issues::default();
-    issues.look(&db)?;
+    issues.update(&db)?;
     let now = issues.now(internal::now());
     match args.format {
         Format::Table if now.is_empty() => output::print_line(WELL),

@@ -10,7 +10,7 @@ use netsky_db::{Db, Value};
 use crate::commands::query::rows;
 use crate::failure::Failure;
 
-/// Worst first.
+/// The kinds of issues, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     CrashLoop,
@@ -32,7 +32,7 @@ impl Kind {
     }
 
     /// The minimum age for the list.
-    fn patience(self) -> TimeDelta {
+    fn min_age(self) -> TimeDelta {
         match self {
             Self::CrashLoop | Self::OpenSession => TimeDelta::zero(),
             Self::Silent => TimeDelta::minutes(5),
@@ -43,7 +43,7 @@ impl Kind {
 }
 
 /// A crash loop is listed for this long after its last crash.
-const CRASH_LOOP_IS_OVER: TimeDelta = TimeDelta::hours(1);
+const LISTED_AFTER_LAST_CRASH: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, Clone)]
 pub struct Issue {
@@ -64,8 +64,6 @@ struct Open {
 /// The state after the last update.
 ///
 /// Rows are only ever added, so an update reads only the new rows of the large tables.
-///
-/// Rows are only ever added, so that another look reads no more than what is new of the large tables.
 #[derive(Debug, Default)]
 pub struct Issues {
     /// By source.
@@ -85,7 +83,7 @@ pub struct Issues {
 
 impl Issues {
     /// Adds the rows recorded since the last call.
-    pub fn look(&mut self, db: &Db) -> Result<(), Failure> {
+    pub fn update(&mut self, db: &Db) -> Result<(), Failure> {
         if let Some(new) = New::of(db, "ticks", self.ticks_seen)? {
             let sql = "SELECT source, max(ts_utc), count(*) FROM ticks
                        WHERE id > $1 AND id <= $2 GROUP BY source";
@@ -138,11 +136,11 @@ impl Issues {
     pub fn now(&self, now: DateTime<Utc>) -> Vec<Issue> {
         let loops = self.crash_loops.iter();
         let loops =
-            loops.filter(|(_, last)| now - last <= CRASH_LOOP_IS_OVER).map(|(open, _)| open);
+            loops.filter(|(_, last)| now - last <= LISTED_AFTER_LAST_CRASH).map(|(open, _)| open);
         let mut found = Vec::new();
         let mut add = |kind: Kind, open: &Open| {
             let age = now - open.since;
-            if age >= kind.patience() {
+            if age >= kind.min_age() {
                 let Open { who, what, since } = open.clone();
                 found.push(Issue { kind, who, what, since, age_ms: age.num_milliseconds() });
             }

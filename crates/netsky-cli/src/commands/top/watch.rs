@@ -16,17 +16,17 @@ use crate::terminal::{self, Remembered};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Draws what `list` makes of the issues until a key ends it.
+/// Draws the text that `list` returns, until a key ends it.
 pub fn run(db: &Db, list: fn(&Issues) -> Result<String, Failure>) -> Result<(), Failure> {
     if !stdout().is_terminal() || !stdin().is_terminal() {
         return Err(Failure::usage("--watch needs a terminal; use `netsky top` without it"));
     }
-    let screen = OtherScreen::open()?;
+    let screen = AlternateScreen::open()?;
     let (keys, terminal, mut issues) = (keys(), Term::stdout(), Issues::default());
     let _captured = interrupt::capture();
     loop {
         // The next attempt may succeed, for example if the store is busy now.
-        let text = match issues.look(db) {
+        let text = match issues.update(db) {
             Ok(()) => list(&issues)?,
             Err(failure) => failure.to_string(),
         };
@@ -41,11 +41,11 @@ pub fn run(db: &Db, list: fn(&Issues) -> Result<String, Failure>) -> Result<(), 
     }
 }
 
-/// The terminal's alternate screen, without a cursor, so that the previous contents come back. Keys are
-/// read without echo meanwhile.
-struct OtherScreen(Remembered);
+/// The terminal's alternate screen, without a cursor. Dropping it shows the previous contents again.
+/// Meanwhile, keys are read without echo.
+struct AlternateScreen(Remembered);
 
-impl OtherScreen {
+impl AlternateScreen {
     fn open() -> Result<Self, Failure> {
         let screen = Self(terminal::remember("\x1b[?25h\x1b[?1049l"));
         screen.0.print("\x1b[?1049h\x1b[?25l")?;
@@ -66,7 +66,7 @@ impl OtherScreen {
     }
 }
 
-impl Drop for OtherScreen {
+impl Drop for AlternateScreen {
     fn drop(&mut self) {
         terminal::restore();
     }
