@@ -111,14 +111,14 @@ impl<T> Deref for Guarded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until it is dropped")
+        self.0.as_ref().expect("the value is present until drop")
     }
 }
 
 #[expect(clippy::expect_used, reason = "only drop takes the value")]
 impl<T> DerefMut for Guarded<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("it is there until it is dropped")
+        self.0.as_mut().expect("the value is present until drop")
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
                 outside(|| panic!("the visitor's"))
             })
         });
-        let panic = unwound.expect_err("it is nobody's damage");
+        let panic = unwound.expect_err("a foreign panic is not damage");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"the visitor's"));
         assert!(!is_caught());
         assert!(matches!(guard(path, || panic!("redb's")), Err::<(), _>(Error::Damaged { .. })));
