@@ -13,11 +13,11 @@ use redb::{ReadableTable, TableDefinition};
 
 use crate::table::reserved;
 
-/// By table and block: rows, smallest time, largest time. If the times are not known, the smallest
-/// is larger than the largest.
+/// By table and block: row count, smallest time, largest time. If the times are unknown, the
+/// smallest is larger than the largest.
 pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
     TableDefinition::new(reserved::ZONES);
-/// What is known of a block's rows.
+/// The row count and time range of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Zone {
     pub(crate) rows: u64,
