@@ -88,8 +88,8 @@ impl Appender {
         self.rows.count()
     }
 
-    /// Sets the name of the source of the next rows, such as a file, and restarts the row count at
-    /// 1. This affects only the errors.
+    /// Sets the name of the source of the next rows, such as a file, and counts its rows from 1
+    /// again. This affects only the errors.
     pub fn begin_source(&mut self, name: impl Into<String>) {
         self.source = Some(name.into());
         self.pushed = 0;

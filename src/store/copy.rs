@@ -3,7 +3,7 @@
 //! Copying the file itself takes a fraction of the time, a tenth of a second for 500,000 rows
 //! instead of seconds. But that is only so if the file is in the page cache, writers would have to
 //! wait meanwhile, and a copy that is suspended half way would block them. It would also copy the
-//! free pages. Copying rows blocks nobody, rebuilds zones and raises id counters to the highest id,
+//! free pages. Copying rows blocks no process, rebuilds zones and raises id counters to the highest id,
 //! so the copy is correct even if the original's were not. Rows are copied byte for byte, corrupt
 //! ones too.
 

@@ -3,8 +3,8 @@
 //! redb keeps a checksum of each page in its parent page, up to the file's header, and verifies
 //! them when a file is opened with an integrity check. That needs a writer with exclusive access,
 //! and it repairs what it finds. Here redb instead opens a view of the file that discards writes,
-//! and is aborted as soon as the checksums are verified, so nothing is changed and nobody has to
-//! wait. A concurrent commit can look like damage, so damage only counts if no commit happened, or
+//! and is aborted as soon as the checksums are verified, so nothing changes and no process has to
+//! wait. A concurrent commit can look like damage, so damage counts only if no commit happened, or
 //! could have happened.
 
 use std::fs::File;

@@ -143,7 +143,7 @@ impl Snapshot {
             match Watermark::read(&watermarks, table)? {
                 Some(watermark) if watermark.rows > 0 => {
                     let (name, rows) = (table.name(), watermark.rows);
-                    let reason = format!("the table {name} is gone, with {rows} rows");
+                    let reason = format!("the table {name} is missing, but it had {rows} rows");
                     Err(Error::Damaged { path: self.path().to_owned(), reason })
                 }
                 _ => Ok(()),

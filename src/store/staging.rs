@@ -143,7 +143,7 @@ impl Store {
         self.write_in_steps(step)
     }
 
-    /// Runs a step in a transaction of its own, again and again until nothing is left to do.
+    /// Repeats a step, each time in its own transaction, until nothing is left to do.
     fn write_in_steps(
         &self,
         step: impl Fn(&WriteTransaction) -> Result<bool> + Clone + Send + 'static,

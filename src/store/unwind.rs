@@ -18,8 +18,8 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether a panic of this thread will be caught and turned into an error. A panic hook that prints
-/// nothing in this case spares the user a backtrace beside the error.
+/// Whether a panic of this thread will be caught and turned into an error. A panic hook should
+/// print nothing in this case, so that the user does not get a backtrace in addition to the error.
 pub fn is_caught() -> bool {
     DEPTH.get() > 0
 }
@@ -46,7 +46,7 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 pub(super) fn outside<T>(call: impl FnOnce() -> T) -> T {
     let depth = DEPTH.replace(0);
     let value = call();
-    // Not restored after a panic: that tells `guard` where the panic came from.
+    // Not restored after a panic, so that `guard` can see where the panic came from.
     DEPTH.set(depth);
     value
 }

@@ -1,5 +1,5 @@
 //! Zones: the row count and time range of a block of rows, stored beside the rows. Each has a
-//! [`checksum`] of the rows next to it, which also tells whether the zone can be trusted.
+//! [`checksum`] of the rows next to it, which also shows whether the zone can be trusted.
 //!
 //! A block is 1,024 ids. Its zone has the number of its rows and the range of their times, and is
 //! written in the transaction that writes the rows. Rows need not arrive in time order: a late one
