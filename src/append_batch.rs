@@ -1,4 +1,4 @@
-//! Arrow batches as rows of a table.
+//! Appends the rows of Arrow batches.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::row_location::RowLocation;
 use crate::table::{Column, ColumnType, Table, Value};
 
 impl Appender {
-    /// Adds the rows of an Arrow batch. Its columns are found by name, in any order; nullable columns may be
-    /// left out. A column `id` is treated as in [`push_former`](Self::push_former).
+    /// Adds the rows of an Arrow batch. Columns are matched by name, in any order; nullable columns
+    /// may be left out. A column `id` has the former ids, as in [`push_former`](Self::push_former).
     ///
     /// | column | Arrow types |
     /// | --- | --- |
@@ -53,20 +53,20 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidBatch`] if the columns of the batch do not fit the table: then no row is added.
-    /// [`Error::RejectedRow`] at the first row that is not one of the table; those before it stay added.
-    /// [`Error::Io`] if the temporary file cannot be written.
+    /// [`Error::InvalidBatch`] if the columns of the batch do not fit the table; no row is added
+    /// then. [`Error::RejectedRow`] at the first row that does not fit the table; the rows before
+    /// it stay added. [`Error::Io`] if the temporary file cannot be written.
     pub fn push_batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let rows = BatchRows::new(self.table(), batch)?;
         self.push_all(rows.iter(), Err)
     }
 
-    /// As [`push_batch`](Self::push_batch), but leaves out the rows that are not rows of the table.
-    /// `on_invalid` gets the location of each and what is wrong with it.
+    /// Like [`push_batch`](Self::push_batch), but leaves out the rows that do not fit the table.
+    /// `on_invalid` gets the location of each of them, and what is wrong with it.
     ///
     /// # Errors
     ///
-    /// Those of `push_batch` other than [`Error::RejectedRow`].
+    /// Those of `push_batch` except [`Error::RejectedRow`].
     pub fn push_valid_batch(
         &mut self,
         batch: &RecordBatch,
@@ -86,7 +86,7 @@ impl Appender {
 /// The rows of a batch.
 struct BatchRows {
     row_count: usize,
-    /// For each column of the table, if the batch has it.
+    /// The columns of the table, with their values if the batch has them.
     columns: Vec<(&'static Column, Option<ColumnValues>)>,
     ids: Option<ArrayRef>,
 }
@@ -102,12 +102,12 @@ impl BatchRows {
         });
         let columns = columns.collect::<Result<Vec<_>, String>>().map_err(invalid)?;
         let ids = batch.column_by_name("id").filter(|ids| ids.data_type().is_integer());
-        // An id of more than 63 bits is not one that a store gave out, and is ignored as null is.
+        // No store assigns an id of more than 63 bits. Casting makes it null, and it is ignored.
         let ids = ids.map(|ids| cast(ids, &DataType::Int64)).transpose()?;
         Ok(Self { row_count: batch.num_rows(), columns, ids })
     }
 
-    /// The former id and the values of each row, or what is wrong with it.
+    /// Returns the former id and the values of each row, or what is wrong with it.
     fn iter(&self) -> impl Iterator<Item = Result<(Option<i64>, Vec<Value<'_>>), String>> {
         (0..self.row_count).map(|row| {
             let values = self.columns.iter().map(|(column, values)| match values {
@@ -122,7 +122,7 @@ impl BatchRows {
     }
 }
 
-/// Refuses columns that the table does not have, and those that the batch has twice.
+/// Fails if the batch has a column that the table does not have, or a column twice.
 fn check_names(table: &Table, schema: &Schema) -> Result<(), String> {
     let names = || table.columns().iter().map(|column| column.name);
     for (index, field) in schema.fields().iter().enumerate() {
@@ -137,19 +137,20 @@ fn check_names(table: &Table, schema: &Schema) -> Result<(), String> {
     Ok(())
 }
 
-/// The values of a column, in one of the few types that they are read from.
+/// The values of a column, cast to one of a few types.
 enum ColumnValues {
     /// Null in every row.
     Null,
     Bool(ArrayRef),
     Int(ArrayRef),
-    /// Integers that may have more than 63 bits.
+    /// Integers that may exceed 63 bits.
     UInt(ArrayRef),
     Float(ArrayRef),
     Text(ArrayRef),
     Time {
         nanos: ArrayRef,
-        /// The times in the unit that they came in, of which nanoseconds do not hold all.
+        /// The times in their original unit. `nanos` is null for a time that nanoseconds cannot
+        /// represent.
         given: ArrayRef,
     },
     Date(ArrayRef),
@@ -160,7 +161,7 @@ enum ColumnValues {
 impl ColumnValues {
     /// # Errors
     ///
-    /// Why no value of the array's type fits the column.
+    /// A message, if no value of the array's type fits the column.
     fn new(column: &Column, array: &ArrayRef) -> Result<Self, String> {
         let ty = array.data_type();
         let cast =
@@ -174,7 +175,7 @@ impl ColumnValues {
                 Ok(Self::Float(cast(&DataType::Float64)?))
             }
             ty if is_text(ty) => Ok(Self::Text(cast(&DataType::Utf8View)?)),
-            // Views of a text that many rows share leave it in its dictionary, once.
+            // Views refer to the text in the dictionary, which is not copied for each row.
             DataType::Dictionary(_, values) if is_text(values) => {
                 Ok(Self::Text(cast(&DataType::Utf8View)?))
             }
@@ -212,7 +213,7 @@ impl ColumnValues {
                     (Err(_), ColumnType::Float) => Value::Float(value as f64),
                     (Err(_), _) => {
                         return Err(format!(
-                            "{name} is {value}, more than 64 bits hold with a sign"
+                            "{name} is {value}, which exceeds a signed 64-bit integer"
                         ));
                     }
                 }
@@ -228,17 +229,20 @@ impl ColumnValues {
             }
             Self::Date(_) => {
                 let days = array.as_primitive::<Date32Type>().value(row);
-                Value::Date(date::from_days_since_1970(days).ok_or_else(|| no_date(name))?)
+                Value::Date(
+                    date::from_days_since_1970(days).ok_or_else(|| date_out_of_range(name))?,
+                )
             }
             Self::DateMillis(_) => {
                 let millis = array.as_primitive::<Date64Type>().value(row);
-                let time = DateTime::from_timestamp_millis(millis).ok_or_else(|| no_date(name))?;
+                let time = DateTime::from_timestamp_millis(millis)
+                    .ok_or_else(|| date_out_of_range(name))?;
                 Value::Date(time.date_naive())
             }
         })
     }
 
-    /// The array that tells which rows have a value.
+    /// Returns the array that shows which rows have a value.
     fn array(&self) -> Option<&ArrayRef> {
         match self {
             Self::Null => None,
@@ -261,7 +265,7 @@ fn time<'a>(column: &Column, nanos: &TimestampNanosecondArray, row: usize) -> Va
     }
 }
 
-fn no_date(column: &str) -> String {
+fn date_out_of_range(column: &str) -> String {
     format!("{column}: it is outside 0000-01-01 to 9999-12-31")
 }
 

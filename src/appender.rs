@@ -1,4 +1,4 @@
-//! Rows into a table in bulk: pushed one after another, committed all at once.
+//! Appends rows to a table in bulk: they are pushed one by one, and committed together.
 
 use std::io::{BufRead, Read};
 use std::ops::Range;
@@ -11,19 +11,19 @@ use crate::row_location::{RowLocation, RowUnit};
 use crate::store::Store;
 use crate::table::{Column, ColumnType, Record, Table, Value};
 
-/// The longest line that is read, in bytes. It bounds the memory that a file without line ends can
-/// take.
+/// The limit on the length of a line, in bytes. Without it, a file without line ends would need
+/// memory for all of its bytes.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 
-/// Takes rows of one table, in any form and any number, and stores all of them or none.
+/// Collects any number of rows for one table, in any form, and stores all of them or none.
 ///
-/// Rows are checked and encoded when they are pushed, and wait outside of the store: in memory, and
-/// beyond 16 MiB in a temporary file. No other writer waits for a slow source. [`commit`](Self::commit)
-/// stores them; an appender that is dropped before stores nothing.
+/// Rows are checked and encoded when they are pushed, and are kept outside the store: in memory, or
+/// in a temporary file if they are larger than 16 MiB. Other writers never wait for a slow source.
+/// [`commit`](Self::commit) stores the rows; an appender that is dropped without it stores nothing.
 ///
-/// A row that is not one of the table is an error that says where it stands
-/// ([`Error::RejectedRow`]). It is left out, and the appender can be used on, so the caller decides
-/// whether to go on without the row or to drop the appender.
+/// A row that does not fit the table is left out, and the call fails with [`Error::RejectedRow`],
+/// which says where the row is. The appender can still be used, so the caller decides whether to
+/// continue without the row or to drop the appender.
 ///
 /// ```
 /// use std::borrow::Cow;
@@ -58,7 +58,7 @@ pub struct Appender {
     encoded: EncodedRow,
     rows: RowSpool,
     source: Option<String>,
-    /// How many rows of the source were pushed, also if they were rejected.
+    /// The number of rows of the source that were pushed, including rejected ones.
     pushed: u64,
 }
 
@@ -78,18 +78,18 @@ impl Appender {
         })
     }
 
-    /// The table that the rows are for.
+    /// Returns the table that the rows are for.
     pub fn table(&self) -> &'static Table {
         self.table
     }
 
-    /// How many rows wait to be stored.
+    /// Returns the number of rows that `commit` will store.
     pub fn row_count(&self) -> u64 {
         self.rows.count()
     }
 
-    /// Names what the next rows come from, such as a file, and counts them from 1 again. It only changes
-    /// what errors say.
+    /// Sets the name of the source of the next rows, such as a file, and counts its rows from 1
+    /// again. This affects only the errors.
     pub fn begin_source(&mut self, name: impl Into<String>) {
         self.source = Some(name.into());
         self.pushed = 0;
@@ -99,8 +99,9 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// [`Error::RejectedRow`] if a value cannot be stored, as a time outside 1677-09-21 to 2262-04-11, or
-    /// if the record is one of another table. [`Error::Io`] if the temporary file cannot be written.
+    /// [`Error::RejectedRow`] if a value cannot be stored, such as a time outside 1677-09-21 to
+    /// 2262-04-11, or if the record belongs to another table. [`Error::Io`] if the temporary file
+    /// cannot be written.
     pub fn push<R: Record>(&mut self, record: &R) -> Result<()> {
         self.pushed += 1;
         if R::TABLE != self.table {
@@ -112,22 +113,22 @@ impl Appender {
         self.add(None, encoded.map_err(described))
     }
 
-    /// Adds a row of values, one for each of [`Table::columns`], in their order.
+    /// Adds a row of values: one for each of [`Table::columns`], in the same order.
     ///
-    /// Also taken are an integer for a float, and a text for a time or a date in the form that JSON has
-    /// it.
+    /// A float may be given as an integer, and a time or a date as a text in the form that JSON
+    /// rows use.
     ///
     /// # Errors
     ///
-    /// [`Error::RejectedRow`] if the values do not fit the columns, and [`Error::Io`] if the temporary file
-    /// cannot be written.
+    /// [`Error::RejectedRow`] if the values do not fit the columns; [`Error::Io`] if the temporary
+    /// file cannot be written.
     pub fn push_values<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) -> Result<()> {
         self.push_former(None, values)
     }
 
-    /// As [`push_values`](Self::push_values), for a row that had an id where it comes from. If each row had
-    /// one of its own, rows are stored in the order of those, else in the order in which they were pushed.
-    /// They get new ids in either case.
+    /// Like [`push_values`](Self::push_values), for a row that had an id in its source. If every
+    /// row has a different former id, rows are stored in the order of these ids, else in the order
+    /// in which they were pushed. They get new ids in both cases.
     ///
     /// # Errors
     ///
@@ -142,13 +143,13 @@ impl Appender {
         self.add(former_id, encoded)
     }
 
-    /// Adds a row given as a JSON object with the columns as keys. Keys of nullable columns may be left
-    /// out; keys that are not columns are refused, other than `id`, which is treated as in
+    /// Adds a row given as a JSON object with the columns as keys. Keys of nullable columns may be
+    /// left out. Keys that are not columns are refused, except `id`, which is the former id as in
     /// [`push_former`](Self::push_former).
     ///
     /// # Errors
     ///
-    /// [`Error::RejectedRow`] if the object is not a row of the table, and [`Error::Io`] if the temporary
+    /// [`Error::RejectedRow`] if the object does not fit the table; [`Error::Io`] if the temporary
     /// file cannot be written.
     pub fn push_json(&mut self, json: impl AsRef<[u8]>) -> Result<()> {
         self.pushed += 1;
@@ -157,8 +158,8 @@ impl Appender {
         self.add(former_id, encoded.map(|_| ()))
     }
 
-    /// Adds the rows of an NDJSON source: one JSON object a line, as in [`push_json`](Self::push_json).
-    /// Empty lines are passed over. A line may have 64 MiB.
+    /// Adds the rows of an NDJSON source: one JSON object per line, as in
+    /// [`push_json`](Self::push_json). Empty lines are skipped. The limit on a line is 64 MiB.
     ///
     /// ```
     /// # fn main() -> netsky_db::Result<()> {
@@ -174,19 +175,19 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// [`Error::RejectedRow`] at the first line that is not a row; those before it stay added.
-    /// [`Error::SourceUnreadable`] if the source cannot be read, and [`Error::Io`] if the temporary file
-    /// cannot be written.
+    /// [`Error::RejectedRow`] at the first line that is not a row of the table; the rows before it
+    /// stay added. [`Error::SourceUnreadable`] if the source cannot be read; [`Error::Io`] if the
+    /// temporary file cannot be written.
     pub fn push_lines(&mut self, lines: impl BufRead) -> Result<()> {
         self.push_lines_or(lines, |location, reason| Err(Error::RejectedRow { location, reason }))
     }
 
-    /// As [`push_lines`](Self::push_lines), but leaves out the lines that are not rows. `on_invalid` gets
-    /// the location of each and what is wrong with it.
+    /// Like [`push_lines`](Self::push_lines), but leaves out the lines that are not rows of the
+    /// table. `on_invalid` gets the location of each of them, and what is wrong with it.
     ///
     /// # Errors
     ///
-    /// Those of `push_lines`; [`Error::RejectedRow`] only for a line that is too long.
+    /// Those of `push_lines`, but [`Error::RejectedRow`] only for a line that is too long.
     pub fn push_valid_lines(
         &mut self,
         lines: impl BufRead,
@@ -219,7 +220,7 @@ impl Appender {
             }
             let mut json = line.trim_ascii();
             if number == 1 {
-                // Some programs begin a UTF-8 file with a byte order mark.
+                // Some programs write a byte order mark at the start of a UTF-8 file.
                 json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
             }
             if json.is_empty() {
@@ -233,42 +234,42 @@ impl Appender {
         Ok(())
     }
 
-    /// Stores the rows, all or none, and returns their ids. The rows are durable when it returns.
+    /// Stores all rows or none, and returns their ids. The rows are durable when this returns.
     ///
-    /// More than 50,000 rows or 8 MiB are stored in many short transactions, between which others can
-    /// record. Readers see all of the rows from one of these on, and none before.
+    /// More than 50,000 rows or 8 MiB are stored in many short transactions, so that others can
+    /// record in between. One of these makes all of the rows visible at once.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`]; [`Error::Damaged`] and [`Error::Storage`]; [`Error::Io`] of the temporary file.
-    /// After these nothing is stored. [`Error::CommitUncertain`] and [`Error::StoreReplaced`] leave it open
-    /// whether the rows are.
+    /// [`Error::Busy`], [`Error::Damaged`], [`Error::Storage`], and [`Error::Io`] for the temporary
+    /// file; nothing is stored then. After [`Error::CommitUncertain`] and [`Error::StoreReplaced`],
+    /// the rows may or may not be stored.
     pub fn commit(self) -> Result<Range<i64>> {
         self.store.append_rows(self.table, self.rows)
     }
 
-    /// What a commit needs.
+    /// Returns the parts that a commit needs.
     pub(crate) fn into_parts(self) -> (Store, &'static Table, RowSpool) {
         (self.store, self.table, self.rows)
     }
 
-    /// Encodes a row of values, in the place of the one before.
+    /// Encodes a row of values, replacing the previous one.
     fn encode<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) -> Result<(), String> {
         let columns = self.table.columns();
         let mut fitted = Vec::with_capacity(columns.len());
         for value in values {
             let Some(column) = columns.get(fitted.len()) else {
-                return Err(format!("it has more than {} values", columns.len()));
+                return Err(format!("expected {} values, found more", columns.len()));
             };
             fitted.push(fit(column, value)?);
         }
         if fitted.len() < columns.len() {
-            return Err(format!("it has {} values, not {}", fitted.len(), columns.len()));
+            return Err(format!("expected {} values, found {}", columns.len(), fitted.len()));
         }
         self.encoded.encode(self.table, fitted).map_err(described)
     }
 
-    /// Adds the row that was encoded last, or fails with what is wrong with it.
+    /// Adds the last encoded row, or fails with what is wrong with it.
     fn add(&mut self, former_id: Option<i64>, encoded: Result<(), String>) -> Result<()> {
         match encoded {
             Ok(()) => self.rows.push_former(&self.encoded, former_id),
@@ -276,14 +277,14 @@ impl Appender {
         }
     }
 
-    /// What is wrong with the row that was pushed last.
+    /// Returns the error for the last row pushed.
     fn rejected(&self, reason: String) -> Error {
         let (source, unit) = (self.source.clone(), RowUnit::Row);
         Error::RejectedRow { location: RowLocation { source, unit, number: self.pushed }, reason }
     }
 
-    /// Adds rows, each as its former id and its values, or what is wrong with it. `on_invalid` decides
-    /// whether to go on after one that is not a row of the table.
+    /// Adds rows. Each is given as its former id and its values, or as what is wrong with it.
+    /// `on_invalid` decides whether to continue after a row that does not fit the table.
     #[cfg(feature = "sql")]
     pub(crate) fn push_all<'a, V>(
         &mut self,
@@ -314,11 +315,11 @@ fn described(Unstorable { column, reason }: Unstorable) -> String {
     format!("{column}: {reason}")
 }
 
-/// The value as the column stores it.
+/// Converts a value to the type of its column.
 ///
 /// # Errors
 ///
-/// Why it does not fit the column, in the words that JSON rows are refused with.
+/// A message that says why the value does not fit the column, in the same words as for a JSON row.
 fn fit<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
     let name = column.name;
     match (column.ty, value) {

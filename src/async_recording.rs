@@ -1,4 +1,4 @@
-//! Recording from asynchronous code: calls that return futures and never block the executor.
+//! Recording from asynchronous code: calls return futures and never block the executor.
 
 use std::ops::Range;
 
@@ -14,12 +14,14 @@ use crate::table::Record;
 
 /// Recording from asynchronous code, in any executor.
 ///
-/// The calls encode their rows at once; nothing else happens before the future is polled. Calls that are
-/// awaited at the same time share commits, as those of many threads do. To drop a future before it is
-/// ready gives the write up: if it still waits for its turn, nothing is stored; if its rows are being
-/// committed, they may be stored. Neither blocks the caller or other calls.
+/// The calls encode their rows at once; nothing else happens before the future is polled. Calls
+/// that are awaited at the same time share commits, like calls of several threads. Dropping a
+/// future before it is ready abandons the write: if it is still waiting for its turn, nothing is
+/// stored; if its rows are being committed, they may be stored. Neither blocks the caller or other
+/// calls.
 impl Db {
-    /// As [`record`](Self::record), without blocking: the row is durable when the future is ready.
+    /// Like [`record`](Self::record), without blocking. The row is durable when the future is
+    /// ready.
     ///
     /// ```
     /// use chrono::Utc;
@@ -52,10 +54,11 @@ impl Db {
         }
     }
 
-    /// As [`record_all`](Self::record_all), without blocking while the rows are stored. The records are
-    /// taken and encoded before the call returns.
+    /// Like [`record_all`](Self::record_all), without blocking while the rows are stored. The
+    /// records are encoded before the call returns.
     ///
-    /// More than 50,000 rows or 8 MiB are stored by a thread that goes on if the future is dropped.
+    /// More than 50,000 rows or 8 MiB are stored by a thread that continues if the future is
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -72,8 +75,8 @@ impl Db {
 }
 
 impl Appender {
-    /// As [`commit`](Self::commit), without blocking. More than 50,000 rows or 8 MiB are stored by a thread
-    /// that goes on if the future is dropped.
+    /// Like [`commit`](Self::commit), without blocking. More than 50,000 rows or 8 MiB are stored
+    /// by a thread that continues if the future is dropped.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

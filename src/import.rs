@@ -1,4 +1,4 @@
-//! Rows in bulk: an appender for any form of rows, and NDJSON by name.
+//! Recording in bulk: appenders, and imports of NDJSON.
 
 use std::io::BufRead;
 use std::ops::Range;
@@ -8,20 +8,20 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::row_location::RowLocation;
 
-/// What [`Db::import_valid`](crate::Db::import_valid) did.
+/// The result of [`Db::import_valid`](crate::Db::import_valid).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
-    /// The ids that the imported rows got.
+    /// The ids of the imported rows.
     pub ids: Range<i64>,
-    /// How many lines were left out.
+    /// The number of lines that were left out.
     pub skipped: u64,
 }
 
 /// Recording in bulk.
 impl Db {
-    /// An appender of the named table: it takes rows as values, records, JSON and Arrow batches, and stores
-    /// all of them or none. See [`Appender`].
+    /// Creates an appender for the named table. It takes rows as values, records, JSON and Arrow
+    /// batches, and stores all of them or none. See [`Appender`].
     ///
     /// # Errors
     ///
@@ -30,13 +30,13 @@ impl Db {
         Appender::new(self.store().clone(), self.find_table(table)?)
     }
 
-    /// Records the rows of an NDJSON source as [`record_all`](Self::record_all) does, all or none, and
+    /// Records the rows of an NDJSON source, all or none like [`record_all`](Self::record_all), and
     /// returns their ids.
     ///
-    /// A line is a JSON object with the table's columns as keys. Keys of nullable columns may be
-    /// left out; keys that are not columns are refused. Rows get fresh ids: if each has an `id` of its
-    /// own, in the order of those, else in the order of the lines. Empty lines are passed over. A line
-    /// may have 64 MiB.
+    /// Each line is a JSON object with the table's columns as keys. Keys of nullable columns may be
+    /// left out; keys that are not columns are refused, except `id`. Rows get new ids: in the order
+    /// of their `id`s if every row has a different one, else in the order of the lines. Empty lines
+    /// are skipped. The limit on a line is 64 MiB.
     ///
     /// # Errors
     ///
@@ -49,12 +49,12 @@ impl Db {
         appender.commit()
     }
 
-    /// As [`import`](Self::import), but leaves out the lines that are not rows of the table.
-    /// `on_invalid` gets each one's number, counted from 1, and what is wrong with it.
+    /// Like [`import`](Self::import), but leaves out the lines that are not rows of the table.
+    /// `on_invalid` gets the number of each of them, counted from 1, and what is wrong with it.
     ///
     /// # Errors
     ///
-    /// Those of `import`; [`Error::InvalidLine`] only for a line that is too long.
+    /// Those of `import`, but [`Error::InvalidLine`] only for a line that is too long.
     pub fn import_valid(
         &self,
         table: &str,
@@ -72,7 +72,7 @@ impl Db {
     }
 }
 
-/// The error of an import, which has one source only.
+/// Converts the error of an import, which has only one source.
 fn invalid_line(error: Error) -> Error {
     match error {
         Error::RejectedRow { location, reason } => {

@@ -254,7 +254,7 @@ impl OpenOptions {
 
 /// Converts a time to the unit of rows' times. Times outside the range of nanoseconds saturate,
 /// because no row can have one.
-fn nanos(moment: DateTime<Utc>) -> i64 {
-    let beyond = if moment < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
-    moment.timestamp_nanos_opt().unwrap_or(beyond)
+fn nanos(time: DateTime<Utc>) -> i64 {
+    let limit = if time < DateTime::UNIX_EPOCH { i64::MIN } else { i64::MAX };
+    time.timestamp_nanos_opt().unwrap_or(limit)
 }

@@ -1,4 +1,4 @@
-//! Recording without waiting for the disk.
+//! Records rows without waiting for the disk.
 
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,17 @@ use crate::row::EncodedRow;
 use crate::store::Store;
 use crate::table::{Record, Table};
 
-/// When so many bytes of rows are held, the next call makes them durable by itself.
-const MAX_HELD_BYTES: usize = 8 << 20;
+/// If the buffered rows are at least this large, the next call flushes them first.
+const MAX_BUFFERED_BYTES: usize = 8 << 20;
 
-/// Records rows that may be lost with the process, at many times the speed of [`Db::record`].
+/// Records rows that may be lost if the process is killed, many times faster than [`Db::record`].
 ///
-/// A row is held in the process, for a bounded time, and made durable together with others: by a timer,
-/// by [`flush`](Self::flush), or when the recorder is dropped. A process that is killed, or ends without
-/// dropping it, loses what it held since the last flush; the store itself is never harmed. Rows have no
-/// ids until they are stored, so none are returned.
+/// A row is buffered in the process for a bounded time, and then made durable together with others:
+/// by a timer, by [`flush`](Self::flush), or when the recorder is dropped. A process that is
+/// killed, or ends without dropping the recorder, loses the rows buffered since the last flush. The
+/// store itself is never damaged. Rows have no ids until they are stored, so no ids are returned.
 ///
-/// Any number of threads can record with one recorder. Rows of a thread keep their order within a
+/// Any number of threads can share a recorder. The rows of a thread keep their order within a
 /// table.
 ///
 /// ```
@@ -53,28 +53,28 @@ type Rows = Vec<(&'static Table, EncodedRow)>;
 #[derive(Debug)]
 struct Shared {
     store: Store,
-    hold: Duration,
-    held: Mutex<Held>,
+    max_delay: Duration,
+    buffer: Mutex<Buffer>,
     changed: Condvar,
-    /// What could not be stored yet, oldest first. It is locked while a flush lasts, so that the next
-    /// one stores what came later.
+    /// The rows that could not be stored yet, oldest first. Locked during a flush, so that a
+    /// concurrent flush waits and stores only later rows.
     unstored: Mutex<Vec<Arc<Rows>>>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Buffer {
     rows: Rows,
     bytes: usize,
-    /// When the oldest row was recorded.
+    /// The time at which the oldest row was recorded, or at which the timer last tried to store it.
     since: Option<Instant>,
     closed: bool,
-    /// What went wrong when the timer made rows durable, until a call returns it.
+    /// The error of a flush by the timer, until a call returns it.
     failure: Option<Error>,
 }
 
-impl Held {
-    /// Keeps the first error, but for one that leaves rows neither stored nor held: that is the one to
-    /// know of.
+impl Buffer {
+    /// Keeps the first error, unless a later one is more serious: rows that may not be stored are
+    /// no longer buffered either.
     fn keep_failure(&mut self, error: Error) {
         let is_graver = matches!(error, Error::CommitUncertain(_) | Error::StoreReplaced { .. });
         if self.failure.is_none() || is_graver {
@@ -84,83 +84,83 @@ impl Held {
 }
 
 impl Db {
-    /// A recorder that holds rows for at most `hold` before it makes them durable.
+    /// Creates a recorder that buffers rows for at most `max_delay` before it makes them durable.
     ///
     /// # Errors
     ///
-    /// [`Error::ReadOnlyStore`], and [`Error::Io`] if no thread can be started.
-    pub fn recorder(&self, hold: Duration) -> Result<Recorder> {
+    /// [`Error::ReadOnlyStore`]; [`Error::Io`] if no thread can be started.
+    pub fn recorder(&self, max_delay: Duration) -> Result<Recorder> {
         if self.store().is_read_only() {
             return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         }
         let shared = Arc::new(Shared {
             store: self.store().clone(),
-            hold,
-            held: Mutex::default(),
+            max_delay,
+            buffer: Mutex::default(),
             changed: Condvar::new(),
             unstored: Mutex::default(),
         });
         let of_timer = Arc::clone(&shared);
         let timer = thread::Builder::new().name("netsky-recorder".to_owned());
-        let timer = timer.spawn(move || of_timer.flush_in_time());
+        let timer = timer.spawn(move || of_timer.run_timer());
         let timer = timer.map_err(Error::io("start a recording thread for", self.path()))?;
         Ok(Recorder { shared, timer: Some(timer) })
     }
 }
 
 impl Recorder {
-    /// Holds the row, which will be durable after the recorder's time at the latest.
+    /// Buffers a row. The timer makes it durable after at most the `max_delay` of [`Db::recorder`].
     ///
     /// # Errors
     ///
-    /// This row is not recorded. [`Error::InvalidValue`] as of [`Db::record`]. If the timer could not
-    /// make rows durable since the last call, its error: the rows are still held after [`Error::Busy`],
-    /// [`Error::Storage`] and [`Error::Damaged`]. If 8 MiB are held, the errors of
-    /// [`flush`](Self::flush).
+    /// After any error, this row is not recorded. [`Error::InvalidValue`], as for [`Db::record`].
+    /// If the timer failed to make rows durable since the last call, its error; after
+    /// [`Error::Busy`], [`Error::Storage`] and [`Error::Damaged`] those rows are still buffered. If
+    /// 8 MiB are buffered, the errors of [`flush`](Self::flush).
     pub fn record<R: Record>(&self, record: &R) -> Result<()> {
-        if let Some(error) = locked(&self.shared.held).failure.take() {
+        if let Some(error) = locked(&self.shared.buffer).failure.take() {
             return Err(error);
         }
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
-        if locked(&self.shared.held).bytes >= MAX_HELD_BYTES {
+        if locked(&self.shared.buffer).bytes >= MAX_BUFFERED_BYTES {
             self.shared.flush()?;
         }
-        let mut held = locked(&self.shared.held);
-        held.bytes += row.json().len();
-        held.rows.push((R::TABLE, row));
-        if held.since.is_none() {
-            held.since = Some(Instant::now());
-            drop(held);
+        let mut buffer = locked(&self.shared.buffer);
+        buffer.bytes += row.json().len();
+        buffer.rows.push((R::TABLE, row));
+        if buffer.since.is_none() {
+            buffer.since = Some(Instant::now());
+            drop(buffer);
             self.shared.changed.notify_one();
         }
         Ok(())
     }
 
-    /// Makes every row durable that was recorded before the call.
+    /// Makes all rows durable that were recorded before the call.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::Storage`] and [`Error::Damaged`] leave the rows held, to be stored by the
-    /// next flush. After [`Error::CommitUncertain`] and [`Error::StoreReplaced`] they are not held any
-    /// more, since they may be stored; the error may come from a flush by the timer, if no call returned
-    /// it since.
+    /// After [`Error::Busy`], [`Error::Storage`] and [`Error::Damaged`] the rows are still
+    /// buffered, and the next flush stores them. After [`Error::CommitUncertain`] and
+    /// [`Error::StoreReplaced`] they are no longer buffered, because they may be stored. These two
+    /// errors may also come from an earlier flush by the timer, if no call has returned them yet.
     pub fn flush(&self) -> Result<()> {
         let flushed = self.shared.flush();
-        let earlier = locked(&self.shared.held).failure.take();
+        let earlier = locked(&self.shared.buffer).failure.take();
         match earlier.filter(|_| flushed.is_ok()) {
             Some(error @ (Error::CommitUncertain(_) | Error::StoreReplaced { .. })) => Err(error),
-            // What another error of the timer left held is stored by now.
+            // The rows that any other error of the timer left in the buffer are stored by now.
             _ => flushed,
         }
     }
 }
 
 impl Drop for Recorder {
-    /// Makes the held rows durable. Whoever wants to know whether that went well calls
-    /// [`flush`](Recorder::flush) first.
+    /// Makes the buffered rows durable. Errors are lost, so call [`flush`](Recorder::flush) first
+    /// if you need them.
     fn drop(&mut self) {
-        locked(&self.shared.held).closed = true;
+        locked(&self.shared.buffer).closed = true;
         self.shared.changed.notify_one();
         if let Some(timer) = self.timer.take() {
             let _ = timer.join();
@@ -169,31 +169,34 @@ impl Drop for Recorder {
 }
 
 impl Shared {
-    /// Flushes whenever the oldest row has been held for its time, and once more at the end.
-    fn flush_in_time(&self) {
-        let mut held = locked(&self.held);
+    /// Flushes whenever the oldest row has been buffered for `max_delay`, and once more at the end.
+    fn run_timer(&self) {
+        let mut buffer = locked(&self.buffer);
         loop {
-            let left = held.since.map(|since| self.hold.saturating_sub(since.elapsed()));
-            if held.closed || left == Some(Duration::ZERO) {
-                let closed = held.closed;
-                // If it fails, the time begins anew.
-                held.since = held.since.map(|_| Instant::now());
-                drop(held);
+            let left = buffer.since.map(|since| self.max_delay.saturating_sub(since.elapsed()));
+            if buffer.closed || left == Some(Duration::ZERO) {
+                let closed = buffer.closed;
+                // If the flush fails, the next one follows after another `max_delay`.
+                buffer.since = buffer.since.map(|_| Instant::now());
+                drop(buffer);
                 let flushed = self.flush();
-                held = locked(&self.held);
+                buffer = locked(&self.buffer);
                 if let Err(error) = flushed {
-                    held.keep_failure(error);
+                    buffer.keep_failure(error);
                 }
                 if closed {
                     return;
                 }
                 continue;
             }
-            held = match left {
+            buffer = match left {
                 Some(left) => {
-                    self.changed.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed
+                        .wait_timeout(buffer, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
                 }
-                None => self.changed.wait(held).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(buffer).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
@@ -201,22 +204,22 @@ impl Shared {
     fn flush(&self) -> Result<()> {
         let mut unstored = locked(&self.unstored);
         {
-            let mut held = locked(&self.held);
-            if !held.rows.is_empty() {
-                unstored.push(Arc::new(mem::take(&mut held.rows)));
+            let mut buffer = locked(&self.buffer);
+            if !buffer.rows.is_empty() {
+                unstored.push(Arc::new(mem::take(&mut buffer.rows)));
             }
             if unstored.is_empty() {
-                held.since = None;
+                buffer.since = None;
                 return Ok(());
             }
         }
         let stored = self.store.append_all(unstored.clone());
         if matches!(stored, Ok(()) | Err(Error::CommitUncertain(_) | Error::StoreReplaced { .. })) {
             unstored.clear();
-            let mut held = locked(&self.held);
-            held.bytes = held.rows.iter().map(|(_, row)| row.json().len()).sum();
-            if held.rows.is_empty() {
-                held.since = None;
+            let mut buffer = locked(&self.buffer);
+            buffer.bytes = buffer.rows.iter().map(|(_, row)| row.json().len()).sum();
+            if buffer.rows.is_empty() {
+                buffer.since = None;
             }
         }
         stored
@@ -224,6 +227,6 @@ impl Shared {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing here is left half done by a panic.
+    // A panic leaves nothing half done here.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -68,8 +68,8 @@ impl TempFileGuard {
         }
         let made = make()?;
         listed.paths.push(made.as_ref().to_owned());
-        let watched = Self(made.as_ref().to_owned());
-        Ok((made, watched))
+        let guard = Self(made.as_ref().to_owned());
+        Ok((made, guard))
     }
 }
 

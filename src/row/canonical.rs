@@ -1,9 +1,10 @@
-//! Rows as the writer lays them out, read in one walk and without a parser.
+//! The fast path for rows in the layout that the writer uses: one pass, without a parser.
 //!
-//! `{"id":7,"ts_utc":"..","source":"..",..}`: the table's keys in their order, no white space, and
-//! no values but texts, numbers, booleans and nulls. Nearly every stored row is one. Any other is
-//! left to [`ObjectParser`](super::object::ObjectParser), which reads all of JSON and alone says
-//! what is wrong with a row. So nothing is read here that the parser would read differently.
+//! `{"id":7,"ts_utc":"..","source":"..",..}`: the table's keys in order, no white space, and only
+//! strings, numbers, booleans and nulls as values. Nearly every stored row looks like this. Any
+//! other row is left to [`ObjectParser`](super::object::ObjectParser), which reads all of JSON and
+//! reports what is wrong with a row. So this module must not read anything that the parser would
+//! read differently.
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use crate::row::token::Token;
 use crate::row::{date, time};
 use crate::table::{Column, ColumnType, Table};
 
-/// Reads one row of a table after another, keeping its buffers.
+/// Reads the rows of a table one by one, and reuses its buffers.
 #[derive(Debug)]
 pub(super) struct CanonicalRow {
     start: Token,
@@ -25,14 +26,14 @@ pub(super) struct CanonicalRow {
     unescaped: Unescaped,
 }
 
-/// A column's place in a row.
+/// A column's member in a row.
 #[derive(Debug)]
 struct Member {
-    /// All that stands between the value before and this one: `,"source":`.
+    /// The bytes between the previous value and this one: `,"source":`.
     key: Token,
-    /// The column, if its values are asked for.
+    /// The column, if its values are wanted.
     wanted: Option<&'static Column>,
-    /// The value in the row last read; null, if it is not asked for.
+    /// The value in the last row read; null if it is not wanted.
     found: Found,
 }
 
@@ -45,18 +46,18 @@ enum Found {
     /// Nanoseconds since 1970.
     Time(i64),
     Date(NaiveDate),
-    /// A text's place in the row.
+    /// The range of a string in the row.
     Text(Range<usize>),
-    /// A text's place among the unescaped.
+    /// The range of a string in [`Unescaped`].
     Unescaped(Range<usize>),
 }
 
-/// The texts of the row last read that are stored with escapes, without them.
+/// The unescaped strings of the last row read. Strings without escapes are not copied.
 #[derive(Debug, Default)]
 struct Unescaped {
-    /// The texts one after another, and room.
+    /// The strings one after another, and free space.
     bytes: Vec<u8>,
-    /// Where the room begins.
+    /// The start of the free space.
     len: usize,
 }
 
@@ -64,14 +65,14 @@ struct Unescaped {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CanonicalValues<'a> {
     members: &'a [Member],
-    /// The part of the row that has the texts, and its place.
+    /// The part of the row that has the strings, and its offset.
     stored: &'a str,
     start: usize,
     unescaped: &'a str,
 }
 
 impl CanonicalRow {
-    /// A reader of some of a table's columns, by their indices in [`Table::columns`].
+    /// Creates a reader of some of a table's columns, given by their indices in [`Table::columns`].
     pub(super) fn new(table: &'static Table, wanted: &[usize]) -> Self {
         let members = table.columns().iter().enumerate().map(|(index, column)| Member {
             key: Token::new(format!(",\"{}\":", column.name)),
@@ -86,15 +87,15 @@ impl CanonicalRow {
         }
     }
 
-    /// The values of a row; `None` if it is laid out in another way, or corrupt.
+    /// Returns the values of a row; `None` if it has another layout or is corrupt.
     pub(super) fn read<'a>(&'a mut self, json: &'a [u8]) -> Option<CanonicalValues<'a>> {
         self.unescaped.clear(json);
         self.index.find(json)?;
         let mut cursor = Cursor::new(json, &self.index);
         cursor.token(&self.start)?;
         cursor.int()?;
-        // From the first text to the last, but for those with escapes. To look at this part once
-        // more is cheaper than at each text alone, and than at all of the row.
+        // The part from the first string without escapes to the last. Validating its UTF-8 at once
+        // is cheaper than validating each string, or the whole row.
         let mut stored = 0..0;
         for member in &mut self.members {
             cursor.token(&member.key)?;
@@ -122,7 +123,7 @@ impl CanonicalRow {
 }
 
 impl<'a> CanonicalValues<'a> {
-    /// The value of the column with that index in [`Table::columns`], which was asked for.
+    /// Returns the value of the column with that index in [`Table::columns`], which must be wanted.
     #[inline]
     pub(super) fn get(self, index: usize) -> Scalar<'a> {
         match &self.members[index].found {
@@ -141,7 +142,7 @@ impl<'a> CanonicalValues<'a> {
 }
 
 impl Unescaped {
-    /// Removes the texts, and makes room for those of a row.
+    /// Removes the strings, and makes room for those of a row.
     fn clear(&mut self, row: &[u8]) {
         let room = row.len() + WORD;
         if self.bytes.len() < room {
@@ -151,7 +152,7 @@ impl Unescaped {
     }
 }
 
-/// Passes a value of a column that is asked for.
+/// Reads a value of a wanted column.
 #[inline]
 fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Unescaped) -> Option<Found> {
     match (cursor.peek()?, column.ty) {
@@ -167,7 +168,7 @@ fn value(cursor: &mut Cursor<'_>, column: &Column, unescaped: &mut Unescaped) ->
     }
 }
 
-/// Passes a value of a column that is not asked for: it may be of any type.
+/// Skips a value of a column that is not wanted. It may have any type.
 #[inline]
 fn skip(cursor: &mut Cursor<'_>) -> Option<()> {
     match cursor.peek()? {

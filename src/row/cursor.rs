@@ -1,26 +1,26 @@
-//! A place in a row, and the values that can stand there.
+//! A position in a row, and functions that read the value there.
 //!
-//! An answer of `None` is no verdict: the row may be corrupt there, or only unusual.
+//! `None` does not mean that the row is corrupt: its JSON may only be unusual there.
 
 use std::ops::Range;
 
 use crate::row::structural::{StructuralIndex, WORD, first};
 use crate::row::token::Token;
 
-/// So many digits fit in 64 bits without a sign, whatever they are.
+/// Any number with this many digits fits in an unsigned 64-bit integer.
 const MAX_DIGITS: usize = 19;
 
-/// A place in a row.
+/// A position in a row.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     json: &'a [u8],
-    /// Those of the row.
+    /// The index of the row.
     index: &'a StructuralIndex,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// The row's beginning.
+    /// Creates a cursor at the beginning of the row.
     pub(super) fn new(json: &'a [u8], index: &'a StructuralIndex) -> Self {
         Self { json, index, at: 0 }
     }
@@ -29,12 +29,12 @@ impl<'a> Cursor<'a> {
         self.json.get(self.at).copied()
     }
 
-    /// The whole row.
+    /// Returns the whole row.
     pub(super) fn json(&self) -> &'a [u8] {
         self.json
     }
 
-    /// What has not been passed.
+    /// Returns the bytes from the position on.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.json.get(self.at..).unwrap_or_default()
     }
@@ -44,13 +44,13 @@ impl<'a> Cursor<'a> {
         token.begins(self.json.get(self.at..)?).then(|| self.at += token.len())
     }
 
-    /// Passes `null`, `true` or `false`.
+    /// Moves past `null`, `true` or `false`.
     #[inline]
     pub(super) fn word(&mut self, word: &[u8]) -> Option<()> {
         self.json.get(self.at..)?.starts_with(word).then(|| self.at += word.len())
     }
 
-    /// Passes an integer of 64 bits with a sign.
+    /// Reads a signed 64-bit integer.
     #[inline]
     pub(super) fn int(&mut self) -> Option<i64> {
         let rest = self.json.get(self.at..)?;
@@ -69,14 +69,14 @@ impl<'a> Cursor<'a> {
         if negative { 0_i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
     }
 
-    /// Passes a number with a fraction or an exponent, as every stored float has one. Whole numbers are
-    /// left to the parser.
+    /// Reads a number with a fraction or an exponent, which every stored float has. Whole numbers
+    /// are left to the parser.
     #[inline]
     pub(super) fn float(&mut self) -> Option<f64> {
         let rest = self.rest();
         let fraction_at = usize::from(rest.first() == Some(&b'-'));
         let mut end = digits(rest, fraction_at)?;
-        // A number does not begin with a zero that another digit follows.
+        // JSON does not allow leading zeros.
         if rest.get(fraction_at) == Some(&b'0') && end > fraction_at + 1 {
             return None;
         }
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
             end = digits(rest, end + 1 + usize::from(signed))?;
         }
         let text = std::str::from_utf8(rest.get(..end)?).ok()?;
-        // The nearest float. For the parser a number beyond all of them is an error.
+        // This gives the nearest float. The parser refuses numbers that are too large for a float.
         let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
         (end > whole_end).then(|| {
             self.at += end;
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Passes a number of either kind.
+    /// Moves past a number of either kind.
     #[inline]
     pub(super) fn number(&mut self) -> Option<()> {
         let start = self.at;
@@ -109,7 +109,7 @@ impl<'a> Cursor<'a> {
         self.float().map(|_| ())
     }
 
-    /// Passes a text without escapes, quotes and all, and gives the place of what is between them.
+    /// Moves past a string without escapes, and returns the range between its quotes.
     #[inline]
     pub(super) fn plain_text(&mut self) -> Option<Range<usize>> {
         let start = self.at + 1;
@@ -120,38 +120,39 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Passes a text, quotes and all, whatever it is.
+    /// Moves past any string.
     #[inline]
     pub(super) fn skip_text(&mut self) -> Option<()> {
         let mut at = self.at + 1;
         let mut escaped = 0;
         loop {
-            let mut stops = self.index.word(at)? & !escaped;
+            let mut marks = self.index.word(at)? & !escaped;
             escaped = 0;
-            while stops != 0 {
-                let stop = at + first(stops);
-                if *self.json.get(stop)? == b'"' {
-                    self.at = stop + 1;
+            while marks != 0 {
+                let place = at + first(marks);
+                if *self.json.get(place)? == b'"' {
+                    self.at = place + 1;
                     return Some(());
                 }
-                unescape(self.json, stop + 1)?;
-                // A `"` or `\` that is escaped is no stop, be it in this word or the next.
-                let mark = stops & stops.wrapping_neg();
-                stops &= !(mark | mark << 8);
+                unescape(self.json, place + 1)?;
+                // An escaped `"` or `\` does not count, whether it is in this word or the next.
+                let mark = marks & marks.wrapping_neg();
+                marks &= !(mark | mark << 8);
                 escaped = mark >> (u64::BITS - 8);
             }
             at += WORD;
         }
     }
 
-    /// Passes a text, quotes and all. Writes what it stands for to `text`, which has to have room
-    /// for a [`WORD`] more, and gives the length.
+    /// Moves past a string, writes it to `text` without escapes, and returns its length. `text`
+    /// must have room for a [`WORD`] more than that.
     pub(super) fn unescape_text(&mut self, text: &mut [u8]) -> Option<usize> {
         let mut at = self.at + 1;
         let mut length = 0;
         loop {
             let run = first(self.index.word(at)?);
-            // A whole word, though less may count: a call of `memcpy` takes longer.
+            // Copy a whole word even if fewer bytes are needed, because a call of `memcpy` takes
+            // longer.
             *text.get_mut(length..)?.first_chunk_mut()? = self.word_at(at)?;
             (at, length) = (at + run, length + run);
             if run == WORD {
@@ -167,7 +168,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The bytes from a place on, and zeros after the row's end.
+    /// Returns the bytes from `at` on, with zeros after the row's end.
     #[inline]
     fn word_at(&self, at: usize) -> Option<[u8; WORD]> {
         let rest = self.json.get(at..)?;
@@ -176,14 +177,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The end of the digits that begin at a place; `None` if none does.
+/// Returns the end of the digits that begin at `from`; `None` if there are none.
 #[inline]
 fn digits(text: &[u8], from: usize) -> Option<usize> {
     let count = text.get(from..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (count > 0).then_some(from + count)
 }
 
-/// The bytes that escapes of one letter stand for, by the letter; 0 for what is none.
+/// By letter: the byte that an escape of one letter stands for; 0 for any other letter.
 const UNESCAPED: [u8; 256] = {
     let mut bytes = [0; 256];
     bytes[b'"' as usize] = b'"';
@@ -197,8 +198,8 @@ const UNESCAPED: [u8; 256] = {
     bytes
 };
 
-/// The byte that the escape after a `\` stands for, and the escape's end. Only the escapes that a
-/// writer needs are read; all of those stand for one byte.
+/// Returns the byte that the escape after a `\` stands for, and the escape's end. Only escapes that
+/// a JSON writer needs are read, and each of them stands for one byte.
 #[inline]
 fn unescape(json: &[u8], at: usize) -> Option<(u8, usize)> {
     match UNESCAPED[usize::from(*json.get(at)?)] {

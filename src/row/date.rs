@@ -1,4 +1,4 @@
-//! Dates: days since 1970 in Arrow, `YYYY-MM-DD` in the store and wherever people read them.
+//! Dates: days since 1970 in Arrow, `YYYY-MM-DD` in the store and in all output.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -8,8 +8,7 @@ use crate::row::time::excerpt;
 #[cfg(feature = "sql")]
 const UNTIL_1970: i32 = 719_163;
 
-/// Parses `YYYY-MM-DD`, and no other form: chrono's own parser also takes white space, signs and fewer
-/// digits.
+/// Parses only `YYYY-MM-DD`. chrono's own parser also accepts white space, signs and fewer digits.
 ///
 /// # Errors
 ///
@@ -19,7 +18,7 @@ pub(crate) fn parse(text: &str) -> Result<NaiveDate, String> {
         .ok_or_else(|| format!("'{}' is not a date of the form YYYY-MM-DD", excerpt(text)))
 }
 
-/// The date that the bytes are, without an error's text.
+/// Parses like [`parse`], without an error text.
 pub(super) fn parse_stored(text: &[u8]) -> Option<NaiveDate> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *text else { return None };
     let number = |digits: &[u8]| {
@@ -31,11 +30,11 @@ pub(super) fn parse_stored(text: &[u8]) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)
 }
 
-/// The stored form.
+/// Returns the stored form.
 ///
 /// # Errors
 ///
-/// What is wrong with the date, if four digits do not hold its year.
+/// A message, if the year does not have four digits.
 pub(super) fn stored_text(date: NaiveDate) -> Result<String, String> {
     let text = date.format("%Y-%m-%d").to_string();
     match date.year() {
@@ -44,13 +43,13 @@ pub(super) fn stored_text(date: NaiveDate) -> Result<String, String> {
     }
 }
 
-/// Days since 1970-01-01.
+/// Returns the days since 1970-01-01.
 #[cfg(feature = "sql")]
 pub(crate) fn days_since_1970(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - UNTIL_1970
 }
 
-/// The date N days after 1970-01-01; `None` if chrono has no such date.
+/// Returns the date N days after 1970-01-01; `None` if chrono has no such date.
 #[cfg(feature = "sql")]
 pub(crate) fn from_days_since_1970(days: i32) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(days.checked_add(UNTIL_1970)?)
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stored_date_reads_back() {
+    fn stored_dates_read_back() {
         let first = days_since_1970(NaiveDate::from_ymd_opt(0, 1, 1).unwrap());
         let last = days_since_1970(NaiveDate::from_ymd_opt(9999, 12, 31).unwrap());
         for days in (first..=last).step_by(11).chain([first, -1, 0, 1, last]) {
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ten_characters_are_a_date() {
+    fn only_yyyy_mm_dd_is_a_date() {
         assert_eq!(parse("2024-02-29"), Ok(NaiveDate::from_ymd_opt(2024, 2, 29).unwrap()));
         for text in [
             "",

@@ -1,4 +1,4 @@
-//! JSON rows to Arrow: only the projected columns, one batch at a time.
+//! Decodes JSON rows to Arrow: only the projected columns, one batch at a time.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::row::values::{RowVisitor, ValueReader};
 use crate::table::{Column, ColumnType, Table};
 
 impl Table {
-    /// The table's Arrow schema: `id` first, then the columns.
+    /// Returns the table's Arrow schema: `id` first, then the columns.
     pub fn schema(&self) -> SchemaRef {
         let id = Field::new("id", DataType::Int64, false);
         let columns = self.columns().iter().map(Column::field);
@@ -44,7 +44,7 @@ pub struct Decoder {
     table: &'static Table,
     schema: SchemaRef,
     columns: Vec<ProjectedColumn>,
-    /// Whether a column other than the id is projected. If none is, the JSON is not looked at.
+    /// Whether a column other than the id is projected. If not, the JSON is not read.
     reads_json: bool,
     reader: ValueReader,
     rows: usize,
@@ -54,7 +54,7 @@ pub struct Decoder {
 enum ProjectedColumn {
     /// The id comes from the row's key.
     Id(Int64Builder),
-    /// Any other, by its index among the table's columns.
+    /// Any other column, by its index in the table's columns.
     Stored(usize, ColumnBuilder),
 }
 
@@ -69,7 +69,8 @@ enum ColumnBuilder {
 }
 
 impl Decoder {
-    /// A decoder of the columns whose indices in [`Table::schema`] are `projection`, in that order.
+    /// Creates a decoder of the columns whose indices in [`Table::schema`] are `projection`, in
+    /// that order.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Decoder {
         })
     }
 
-    /// How many rows the next batch has so far.
+    /// Returns the number of rows that the next batch has so far.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -102,8 +103,8 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptRow`]. Do not use the decoder after that: some columns may have the row's value
-    /// and others not.
+    /// [`Error::CorruptRow`]. Do not use the decoder after an error: some columns may have a value
+    /// of the row, and others not.
     pub fn push(&mut self, id: i64, json: &[u8]) -> Result<()> {
         let row = ColumnAppender { columns: &mut self.columns, id };
         let pushed = match self.reads_json {
@@ -113,12 +114,12 @@ impl Decoder {
         self.count(id, pushed)
     }
 
-    /// Decodes one row by the parser, whatever its layout. [`push`](Self::push) has the same result and
-    /// is faster.
+    /// Decodes one row with the parser, whatever its layout. [`push`](Self::push) has the same
+    /// result and is faster.
     ///
     /// # Errors
     ///
-    /// As [`push`](Self::push).
+    /// Those of [`push`](Self::push).
     pub fn push_parsed(&mut self, id: i64, json: &[u8]) -> Result<()> {
         let row = ColumnAppender { columns: &mut self.columns, id };
         let pushed = self.reader.read_parsed(json, row);
@@ -132,14 +133,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// The rows decoded since the last call.
+    /// Returns the rows decoded since the last call.
     ///
     /// # Errors
     ///
-    /// None in fact: all columns have as many rows.
+    /// Never fails in practice: all columns have the same number of rows.
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(ProjectedColumn::finish).collect();
-        // A projection of no columns, as COUNT(*) makes, still has rows.
+        // A projection without columns, as for `COUNT(*)`, still has rows.
         let options =
             RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)

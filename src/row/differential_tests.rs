@@ -1,7 +1,7 @@
-//! A decoder makes of any bytes what the parser alone makes of them: the same values, or the same
-//! error. And rows that the writer wrote are read without the parser.
+//! From any bytes, a decoder returns the same values or the same error as the parser alone. Rows
+//! that the writer wrote are read without the parser.
 //!
-//! Both take times through the same function, which is compared with chrono where it stands.
+//! Both parse times with the same function, whose own tests compare it with chrono.
 
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
@@ -17,7 +17,7 @@ use crate::row::encode::{EncodedRow, id_prefix};
 use crate::schema::TABLES;
 use crate::table::{Column, ColumnType, Table, Value};
 
-/// JSON that may stand for a value, and much that may not, between spaces.
+/// JSON values, and much that is not a JSON value, separated by white space.
 const ODD_JSON: &str = r#"null nul nulls Null true false truefalse 0 00 -0 01 -01 - --1 +1
 1.0 -0.0 1. .5 1e3 1E+3 1e 0x1 NaN 999999999999999999 1000000000000000000 9223372036854775807
 9223372036854775808 -9223372036854775808 -9223372036854775809 9999999999999999999
@@ -37,7 +37,7 @@ const ODD_JSON: &str = r#"null nul nulls Null true false truefalse 0 00 -0 01 -0
 123456789012345678901234567890.5 123456789.125e-3 00.5 -00.5 1.e5 1e5 1E-5 1e+ 1e+5 -.5 0e0 0.0e-0
 8.98846567431158e307 2.2250738585072011e-308 6.9294956446009195e15 1e23 8.442911973260991817e-309"#;
 
-/// The same, of bytes that are white space, control characters or no UTF-8.
+/// More of these, with white space, control characters or invalid UTF-8.
 const ODD_JSON_BYTES: [&[u8]; 14] = [
     b"",
     b"1 ",
@@ -59,11 +59,10 @@ fn odd_values() -> Vec<&'static [u8]> {
     ODD_JSON.split_whitespace().map(str::as_bytes).chain(ODD_JSON_BYTES).collect()
 }
 
-/// Bytes that mean something in JSON, or nothing anywhere.
+/// Bytes that have a meaning in JSON, and bytes that are invalid anywhere.
 const ODD_BYTES: &[u8] = b"\"\\{}[]:,-+.eEu09nflt/ \t\n\r\0\x1f\x7f\x80\xa9\xc3\xe2\xed\xf0\xff";
 
-/// A row's members, in a table's order but for the damage: a key in its quotes, and the JSON of its
-/// value.
+/// A row's members, in the table's order unless damaged: a quoted key, and the JSON of its value.
 type Members = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Damage to a row's members.
@@ -88,7 +87,7 @@ enum Fault {
 }
 
 crate::tables! {
-    /// Columns of the types that the catalogue has none of.
+    /// Columns of types that the catalogue does not use.
     static MORE_TABLES;
 
     /// Floats and dates.
@@ -113,12 +112,12 @@ fn tables() -> Vec<&'static Table> {
     TABLES.iter().chain(MORE_TABLES).copied().collect()
 }
 
-/// Tables, some columns of theirs, and rows.
+/// A table, some of its columns, and rows.
 fn cases() -> impl Strategy<Value = (&'static Table, Vec<usize>, Vec<Vec<u8>>)> {
     select(tables()).prop_flat_map(|table| {
         let columns = table.columns().len();
         let projection = subsequence((0..=columns).collect::<Vec<_>>(), 1..=columns + 1)
-            .prop_filter("without a column but the id, no JSON is read", |p| *p != [0])
+            .prop_filter("if only the id is projected, no JSON is read", |p| *p != [0])
             .prop_shuffle();
         (Just(table), projection, prop::collection::vec(row(table), 1..6))
     })
@@ -182,8 +181,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The milliseconds of the years that are in the span of nanoseconds from their first day to their
-/// last.
+/// Milliseconds of the years that 64-bit nanoseconds cover completely.
 fn millis() -> impl Strategy<Value = i64> {
     prop_oneof![-9_214_560_000_000..9_214_646_400_000_i64, 1_700_000_000_000..1_800_000_000_000_i64]
 }
@@ -217,7 +215,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// The members of a row that is not damaged.
+/// Returns the members of an undamaged row.
 fn members(table: &Table, row: &[u8]) -> Members {
     let object: serde_json::Value = serde_json::from_slice(row).unwrap();
     let keys = std::iter::once("id").chain(table.columns().iter().map(|column| column.name));
@@ -260,7 +258,7 @@ fn damage_bytes(row: &mut Vec<u8>, fault: Fault) {
     }
 }
 
-/// Two decoders of the same columns, one of which only parses.
+/// Two decoders of the same columns. One of them always uses the parser.
 struct Pair {
     table: &'static Table,
     projection: Vec<usize>,
@@ -274,13 +272,13 @@ impl Pair {
         Self { table, projection: projection.to_vec(), decoder: decoder(), parser: decoder() }
     }
 
-    /// Gives a row to both, and compares what they make of it. They go on with what the row left in
-    /// their buffers, unless they refused it.
+    /// Passes a row to both and compares the results. Their buffers are reused for the next row,
+    /// unless they refused this one.
     fn read(&mut self, row: &[u8]) -> TestCaseResult {
-        let said = self.decoder.push(7, row).map_err(|error| error.to_string());
+        let decoded = self.decoder.push(7, row).map_err(|error| error.to_string());
         let parsed = self.parser.push_parsed(7, row).map_err(|error| error.to_string());
-        prop_assert_eq!(&said, &parsed, "{}", String::from_utf8_lossy(row));
-        if said.is_err() {
+        prop_assert_eq!(&decoded, &parsed, "{}", String::from_utf8_lossy(row));
+        if decoded.is_err() {
             *self = Self::new(self.table, &self.projection);
             return Ok(());
         }
@@ -299,7 +297,7 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn every_row_that_the_writer_wrote_is_read_without_the_parser_and_alike(
+    fn written_rows_decode_without_the_parser(
         (table, projection, rows) in cases(),
     ) {
         let stored: Vec<_> = projection.iter().filter_map(|index| index.checked_sub(1)).collect();
@@ -322,7 +320,7 @@ proptest! {
     #![proptest_config(config(1_000))]
 
     #[test]
-    fn rows_with_damaged_members_are_read_or_refused_alike(
+    fn damaged_members_decode_like_the_parser(
         (table, projection, rows) in cases(),
         damages in prop::collection::vec(prop::collection::vec(damage(), 1..4), 4),
     ) {
@@ -338,7 +336,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_with_damaged_bytes_are_read_or_refused_alike(
+    fn damaged_bytes_decode_like_the_parser(
         (table, projection, rows) in cases(),
         faults in prop::collection::vec(prop::collection::vec(fault(), 1..4), 8),
     ) {
@@ -355,11 +353,11 @@ proptest! {
 }
 
 #[test]
-fn every_odd_value_in_every_column_is_read_or_refused_alike() {
+fn odd_values_decode_like_the_parser() {
     for table in tables() {
         let all: Vec<_> = (0..=table.columns().len()).collect();
         let row = full_row(table);
-        // All columns, the first after the id, and the last.
+        // All columns, only the first after the id, and only the last.
         for projection in [&all[..], &all[1..2], &all[all.len() - 1..]] {
             let mut pair = Pair::new(table, projection);
             for at in 0..all.len() {
@@ -374,15 +372,15 @@ fn every_odd_value_in_every_column_is_read_or_refused_alike() {
 }
 
 #[test]
-fn a_row_that_is_cut_or_changed_at_any_byte_is_read_or_refused_alike() {
-    // Together they have columns of every type.
+fn truncated_or_changed_rows_decode_like_the_parser() {
+    // Together, these tables have columns of every type.
     for table in tables() {
         if !["mcp_tool_calls", "measures"].contains(&table.name()) {
             continue;
         }
         let all: Vec<_> = (0..=table.columns().len()).collect();
         let row = full_row(table);
-        // Of all columns, and of one, so that the values of the others are passed over.
+        // All columns, and only one, so that the values of the others are skipped.
         for projection in [&all[..], &all[1..2]] {
             let mut pair = Pair::new(table, projection);
             for at in 0..row.len() {
@@ -397,7 +395,7 @@ fn a_row_that_is_cut_or_changed_at_any_byte_is_read_or_refused_alike() {
     }
 }
 
-/// A row with a value in every column.
+/// Returns a row with a value in every column.
 fn full_row(table: &'static Table) -> Vec<u8> {
     let values = table.columns().iter().map(|column| match column.ty {
         ColumnType::Text => {

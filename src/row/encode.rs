@@ -1,4 +1,4 @@
-//! Values to the JSON of a row.
+//! Encodes values as the JSON of a row.
 
 use std::io::Write;
 
@@ -6,14 +6,14 @@ use crate::error::Error;
 use crate::row::{date, time};
 use crate::table::{Column, Table, Value};
 
-/// The start of every row: `{"id":7`. Ids are given out inside the write transaction, so a row is
-/// encoded without it first, and put together when the id is known.
+/// Writes the start of a row: `{"id":7`. Ids are assigned in the write transaction, so a row is
+/// first encoded without its id, and completed when the id is known.
 pub(crate) fn id_prefix(id: i64, out: &mut Vec<u8>) {
     // A write to a `Vec` cannot fail.
     let _ = write!(out, "{{\"id\":{id}");
 }
 
-/// A row that is encoded but for its id.
+/// A row encoded without its id.
 #[derive(Debug, Default)]
 pub(crate) struct EncodedRow {
     pub(super) json: Vec<u8>,
@@ -21,21 +21,21 @@ pub(crate) struct EncodedRow {
 }
 
 impl EncodedRow {
-    /// All of the row's JSON that follows its id: `,"ts_utc":"..",..}`.
+    /// Returns the row's JSON after the id: `,"ts_utc":"..",..}`.
     pub(crate) fn json(&self) -> &[u8] {
         &self.json
     }
 
-    /// What the row is dated, in nanoseconds since 1970; `None` in a table without a time column.
+    /// Returns the row's time in nanoseconds since 1970; `None` in a table without a time column.
     pub(crate) fn time(&self) -> Option<i64> {
         self.time
     }
 
-    /// Encodes a row in the place of the one before.
+    /// Encodes a row, replacing the previous one.
     ///
     /// # Errors
     ///
-    /// The column whose value cannot be stored.
+    /// The first column whose value cannot be stored.
     pub(crate) fn encode<'a>(
         &mut self,
         table: &Table,
@@ -117,7 +117,7 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
 
 fn cut(text: &str, max_chars: Option<usize>) -> &str {
     let end = match max_chars {
-        // A text of so few bytes has no more characters.
+        // A text with at most `max` bytes has at most `max` characters.
         Some(max) if text.len() > max => text.char_indices().nth(max).map(|(index, _)| index),
         _ => None,
     };

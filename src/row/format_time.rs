@@ -1,12 +1,12 @@
-//! Times as queries show them: in the stored form.
+//! Formats times for queries, in the stored form.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringViewBuilder, TimestampNanosecondArray};
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 
-/// Nanoseconds since 1970 in the stored form. A time that another program wrote with finer digits
-/// shows them: six or nine decimals, never fewer than three.
+/// Formats nanoseconds since 1970 in the stored form. A finer time, written by another program,
+/// keeps its digits: there are three, six or nine decimals.
 pub(crate) fn stored_time(nanos: i64) -> String {
     let instant = DateTime::<Utc>::from_timestamp_nanos(nanos);
     let decimals = match instant.nanosecond() {
@@ -17,7 +17,7 @@ pub(crate) fn stored_time(nanos: i64) -> String {
     instant.to_rfc3339_opts(decimals, true)
 }
 
-/// [`stored_time`] of each value.
+/// Formats each value like [`stored_time`].
 pub(crate) fn stored_time_array(times: &TimestampNanosecondArray) -> ArrayRef {
     let mut texts = StringViewBuilder::with_capacity(times.len());
     for nanos in times {
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finer_digits_of_another_program_are_shown() {
+    fn finer_digits_than_milliseconds_are_kept() {
         assert_eq!(stored_time(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(stored_time(500_000_000), "1970-01-01T00:00:00.500Z");
         assert_eq!(stored_time(1_000), "1970-01-01T00:00:00.000001Z");

@@ -1,5 +1,5 @@
-//! A row's stored form: one JSON object, `id` first, then the table's columns in order, every null
-//! written out, no white space.
+//! The stored form of a row: one JSON object without white space. `id` comes first, then the
+//! table's columns in order, including those that are null.
 
 mod canonical;
 mod cursor;

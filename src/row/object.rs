@@ -1,4 +1,4 @@
-//! One JSON object on simd-json's tape, its members found by column.
+//! Parses one JSON object with simd-json, and finds its members by column.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use simd_json::{Buffers, ErrorType, Node, StaticNode, Tape};
 use crate::row::{date, time};
 use crate::table::{Column, ColumnType, Table, Value};
 
-/// Parses one JSON object after another, keeping its buffers.
+/// Parses JSON objects one by one, and reuses its buffers.
 pub(super) struct ObjectParser {
     input: Vec<u8>,
     buffers: Buffers,
@@ -20,17 +20,18 @@ impl ObjectParser {
         Self { input: Vec::new(), buffers: Buffers::default(), tape: Tape::null() }
     }
 
-    /// Parses `json` and gives its members to `read`.
+    /// Parses `json` and passes its members to `read`.
     ///
     /// # Errors
     ///
-    /// What is wrong, if `json` is not one JSON object in UTF-8, or what `read` answers.
+    /// A message, if `json` is not one JSON object in UTF-8; and the errors of `read`.
     pub(super) fn parse<T>(
         &mut self,
         json: &[u8],
         read: impl FnOnce(Members<'_, '_>) -> Result<T, String>,
     ) -> Result<T, String> {
-        // simd-json unescapes strings in place, and a row belongs to the store's pages.
+        // simd-json unescapes strings in place, so it needs a copy: the row is in a page of the
+        // store.
         self.input.clear();
         self.input.extend_from_slice(json);
         let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
@@ -72,7 +73,7 @@ fn describe(error: &simd_json::Error) -> String {
     }
 }
 
-/// The members of an object, in their order.
+/// Iterates over the members of an object, in their order.
 #[derive(Clone)]
 pub(super) struct Members<'tape, 'json> {
     len: usize,
@@ -95,19 +96,19 @@ impl<'tape, 'json> Iterator for Members<'tape, 'json> {
     }
 }
 
-/// The values of the table's columns in an object, by the columns' order. Members of other names
-/// are ignored.
+/// Returns the values of the table's columns in an object, in the order of the columns. Members
+/// with other names are ignored.
 ///
 /// # Errors
 ///
-/// If a column stands twice: which of the two was meant, nobody knows.
+/// A message, if a column appears twice: either value may be the intended one.
 pub(super) fn locate<'tape, 'json: 'tape>(
     table: &Table,
     members: impl Iterator<Item = (&'json str, &'tape Node<'json>)>,
 ) -> Result<Vec<Option<&'tape Node<'json>>>, String> {
     let columns = table.columns();
     let mut found = vec![None; columns.len()];
-    // Members nearly always come in the columns' order, so the search begins after the last hit.
+    // Members are nearly always in the order of the columns, so search after the last match first.
     let mut next = 0;
     for (key, value) in members {
         let after = columns[next..].iter().position(|column| column.name == key).map(|i| next + i);
@@ -136,11 +137,11 @@ pub(super) enum Scalar<'json> {
 }
 
 impl<'json> Scalar<'json> {
-    /// The value of a member, `None` where the object lacks it.
+    /// Converts the value of a member. `node` is `None` if the object does not have the member.
     ///
     /// # Errors
     ///
-    /// Why the value does not fit the column.
+    /// A message that says why the value does not fit the column.
     pub(super) fn of(column: &Column, node: Option<&Node<'json>>) -> Result<Self, String> {
         match (column.ty, node) {
             (_, None) if column.nullable => Ok(Self::Null),
@@ -160,8 +161,8 @@ impl<'json> Scalar<'json> {
                     )),
                 }
             }
-            // A whole number is a float, too. Those of more than 64 bits the parser reads as floats, and
-            // it refuses numbers that no float holds.
+            // A whole number is also a float. The parser reads whole numbers of more than 64 bits
+            // as floats, and refuses numbers that are too large for a float.
             (ColumnType::Float, Some(Node::Static(StaticNode::F64(value)))) => {
                 Ok(Self::Float(*value))
             }

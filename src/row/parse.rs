@@ -1,4 +1,4 @@
-//! A row that comes from outside as JSON, on its way into the store.
+//! Parses JSON rows from outside, to be stored.
 
 use chrono::{DateTime, Utc};
 use simd_json::{Node, StaticNode};
@@ -8,13 +8,13 @@ use crate::row::encode::{EncodedRow, Unstorable};
 use crate::row::object::{Members, ObjectParser, Scalar, locate};
 use crate::table::{Table, Value};
 
-/// Turns JSON objects into stored rows, more strictly than stored rows are read: a key that is no
-/// column is refused, because to ignore it would lose what its author meant to keep.
+/// Converts JSON objects to stored rows. It is stricter than reading stored rows: a key that is not
+/// a column is refused, because ignoring it would lose data.
 #[derive(Debug)]
 pub(crate) struct RowParser {
     table: &'static Table,
     parser: ObjectParser,
-    /// What the time column holds where the object has no such key.
+    /// The value of the time column, if the object does not have that key.
     default_time: Option<DateTime<Utc>>,
 }
 
@@ -23,11 +23,11 @@ impl RowParser {
         Self { table, parser: ObjectParser::new(), default_time }
     }
 
-    /// Encodes the row into `out`, without its id, and returns the id that stands in the object.
+    /// Encodes the row into `out` without its id, and returns the id in the object.
     ///
     /// # Errors
     ///
-    /// Why the object is no row of the table.
+    /// A message that says why the object is not a row of the table.
     pub(crate) fn encode(
         &mut self,
         json: &[u8],

@@ -1,4 +1,4 @@
-//! Rows that wait to be stored together.
+//! A spool of rows that will be stored together.
 
 use std::io::{self, BufReader, Read, Seek, Write};
 
@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 use crate::row::encode::EncodedRow;
 use crate::table::Record;
 
-/// Rows beyond so many bytes wait in a file.
+/// If the rows are larger than this, they are written to a file.
 const MAX_ROWS_IN_MEMORY_BYTES: usize = 16 << 20;
 
-/// Rows that are encoded but for their ids, waiting to be stored together.
+/// Rows, encoded without their ids, that will be stored together.
 ///
-/// They wait outside of the transaction, so that no other writer has to wait while they are read
-/// from a slow source, and beyond some megabytes they wait in an unnamed temporary file.
+/// They are collected outside the transaction, so that other writers need not wait for a slow
+/// source. If they are larger than 16 MiB, they are written to an unnamed temporary file.
 pub(crate) struct RowSpool {
     rows: SpooledTempFile,
     count: u64,
@@ -22,18 +22,18 @@ pub(crate) struct RowSpool {
     order: Order,
 }
 
-/// How the ids lie that the rows had where they come from.
+/// The order of the rows' former ids, which they had in their source.
 #[derive(Clone, Copy)]
 enum Order {
-    /// Each is above the one before it.
-    Rising { last: Option<i64> },
-    /// Every row has one.
+    /// Every row has one, and each is higher than the one before.
+    Ascending { last: Option<i64> },
+    /// Every row has one, in any order.
     Mixed,
-    /// Some row has none.
+    /// Some row does not have one.
     Unknown,
 }
 
-/// What stands before a row's JSON.
+/// What is written before a row's JSON.
 struct Header {
     length: u64,
     time: Option<i64>,
@@ -46,11 +46,11 @@ impl RowSpool {
             rows: SpooledTempFile::new(MAX_ROWS_IN_MEMORY_BYTES),
             count: 0,
             json_bytes: 0,
-            order: Order::Rising { last: None },
+            order: Order::Ascending { last: None },
         }
     }
 
-    /// The records, encoded.
+    /// Encodes the records.
     pub(crate) fn of<R: Record>(records: impl IntoIterator<Item = R>) -> Result<Self> {
         let (mut rows, mut row) = (Self::new(), EncodedRow::default());
         for record in records {
@@ -60,17 +60,17 @@ impl RowSpool {
         Ok(rows)
     }
 
-    /// Adds a row that has had no id yet.
+    /// Adds a row without a former id.
     pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<()> {
         self.push_former(row, None)
     }
 
-    /// Adds a row, and the id that it had where it comes from.
+    /// Adds a row, and the id that it had in its source.
     pub(crate) fn push_former(&mut self, row: &EncodedRow, former_id: Option<i64>) -> Result<()> {
         self.order = match (self.order, former_id) {
             (Order::Unknown, _) | (_, None) => Order::Unknown,
-            (Order::Rising { last }, Some(id)) if last.is_none_or(|last| last < id) => {
-                Order::Rising { last: Some(id) }
+            (Order::Ascending { last }, Some(id)) if last.is_none_or(|last| last < id) => {
+                Order::Ascending { last: Some(id) }
             }
             (_, Some(_)) => Order::Mixed,
         };
@@ -84,22 +84,22 @@ impl RowSpool {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// The bytes of the rows' JSON.
+    /// Returns the size of the rows' JSON in bytes.
     pub(crate) fn json_bytes(&self) -> u64 {
         self.json_bytes
     }
 
-    /// Gives the rows to `visit`: in the order of the ids that they had, if each had one of its own,
-    /// else in the order in which they were pushed.
+    /// Passes the rows to `visit`: in the order of their former ids if each row has a different
+    /// one, else in the order in which they were pushed.
     pub(crate) fn read(&mut self, mut visit: impl FnMut(&EncodedRow) -> Result<()>) -> Result<()> {
         let unreadable = || Error::io("read rows from a temporary file in", std::env::temp_dir());
         let places = match self.order {
-            Order::Mixed => self.places_by_former_id().map_err(unreadable())?,
+            Order::Mixed => self.offsets_by_former_id().map_err(unreadable())?,
             _ => None,
         };
         self.rows.rewind().map_err(unreadable())?;
@@ -116,8 +116,9 @@ impl RowSpool {
         Ok(())
     }
 
-    /// Where the row of each id lies, by id. `None` if two rows had the same.
-    fn places_by_former_id(&mut self) -> io::Result<Option<Vec<(i64, u64)>>> {
+    /// Returns the former ids and the offsets of the rows, by id; `None` if two rows have the same
+    /// id.
+    fn offsets_by_former_id(&mut self) -> io::Result<Option<Vec<(i64, u64)>>> {
         self.rows.rewind()?;
         let mut rows = BufReader::with_capacity(1 << 18, &mut self.rows);
         let (mut places, mut place) = (Vec::new(), 0);
@@ -139,8 +140,8 @@ impl std::fmt::Debug for RowSpool {
     }
 }
 
-/// Reads the row that lies so far from here. Most lie near the one before them, and are in memory
-/// already.
+/// Reads the row at this distance from the current position. Most rows are close to the previous
+/// one, and are already in the buffer.
 fn read_row<R: Read + Seek>(
     rows: &mut BufReader<R>,
     distance: u64,

@@ -1,39 +1,39 @@
-//! Where a row has `"` and `\`: the bytes that a text ends at, or goes on differently.
+//! An index of the `"` and `\` in a row: the bytes that end a string or begin an escape.
 
 use std::ops::Range;
 
-/// How many bytes are looked at together to find the places.
+/// The number of bytes that are examined together to find the places.
 const BLOCK: usize = 32;
-/// How many bytes are looked at together to go through the places.
+/// The number of bytes that are examined together to iterate over the places.
 pub(super) const WORD: usize = 8;
 
-/// The places of one row after another.
+/// The places in a row. The buffer is reused for the next row.
 ///
-/// They are found for the whole row at once, in a loop that compiles to vector instructions. To
-/// search from the beginning of each text, eight bytes at a time, takes a tenth longer.
+/// They are found for the whole row at once, in a loop that compiles to vector instructions.
+/// Searching from the beginning of each string, eight bytes at a time, takes a tenth longer.
 #[derive(Debug, Default)]
 pub(super) struct StructuralIndex {
-    /// 1 for each such byte of the row, 0 for each other. What follows is of longer rows before; it
-    /// is a word at least, so that every byte of a row begins a whole word.
+    /// 1 for each such byte of the row, 0 for any other. The rest is left over from longer rows. It
+    /// has at least one word, so that a whole word can be read from every byte of a row.
     marks: Vec<u8>,
 }
 
-/// What there is among a row's bytes.
+/// A summary of a row's bytes.
 struct Seen {
     lowest: u8,
-    /// Each bit that one of them has.
+    /// The bitwise OR of all bytes.
     all: u8,
 }
 
 impl StructuralIndex {
-    /// Finds the places in a row. `None` if it has control characters, or is not UTF-8.
+    /// Finds the places in a row. Returns `None` if the row has control characters or is not UTF-8.
     pub(super) fn find(&mut self, json: &[u8]) -> Option<()> {
         let room = json.len() + WORD;
         if self.marks.len() < room {
             self.marks.resize(room, 0);
         }
-        // The last block overlaps the whole ones. Else the bytes that are left over are looked at
-        // one by one, of which fifteen take as long as two hundred that are not.
+        // The last block overlaps the whole ones. Otherwise the remaining bytes would be examined
+        // one by one, and fifteen of those take as long as two hundred in blocks.
         let (whole, last) = (json.len() / BLOCK * BLOCK, json.len().saturating_sub(BLOCK));
         let seen = [self.mark(json, 0..whole), self.mark(json, last..json.len())];
         let lowest = seen[0].lowest.min(seen[1].lowest);
@@ -53,13 +53,13 @@ impl StructuralIndex {
         Seen { lowest, all }
     }
 
-    /// The marks of the bytes from `at` on, the first in the lowest byte.
+    /// Returns the marks of the bytes from `at` on, the first in the lowest byte.
     #[inline]
     pub(super) fn word(&self, at: usize) -> Option<u64> {
         Some(u64::from_le_bytes(*self.marks.get(at..)?.first_chunk()?))
     }
 
-    /// The first place that is not before `at`. If the row has none, there is none, or it is past
+    /// Returns the first place from `at` on. If the row has none, returns `None` or a place past
     /// the row's end.
     #[inline]
     pub(super) fn next(&self, mut at: usize) -> Option<usize> {
@@ -72,7 +72,7 @@ impl StructuralIndex {
     }
 }
 
-/// The place of the first mark in a word that has one.
+/// Returns the position of the first mark in a word, which must have one.
 #[inline]
 pub(super) fn first(word: u64) -> usize {
     word.trailing_zeros() as usize / 8

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Parses an RFC 3339 time: any number of decimals, any offset.
+/// Parses an RFC 3339 time with any number of decimals and any offset.
 ///
 /// # Errors
 ///
-/// What is wrong with it, if it is no time, or lies outside 1677-09-21 to 2262-04-11, the span that
-/// nanoseconds in 64 bits can hold.
+/// A message, if the text is not a time, or is outside 1677-09-21 to 2262-04-11, the range of
+/// 64-bit nanoseconds.
 pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
     if let Some(nanos) = parse_stored(text.as_bytes()) {
         return Ok(nanos);
@@ -17,10 +17,10 @@ pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
     time.timestamp_nanos_opt().ok_or_else(|| out_of_range(text))
 }
 
-/// Parses the stored form alone, in a fraction of the time that chrono takes for all forms. An
-/// answer of `None` is no verdict.
+/// Parses only the stored form, in a fraction of the time that chrono takes for all forms. `None`
+/// does not mean that the text is not a time.
 pub(super) fn parse_stored(text: &[u8]) -> Option<i64> {
-    /// What no byte is below, and how far above it may be.
+    /// The lowest value of each byte, and how far above it the byte may be.
     const LOWEST: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
     const SPAN: &[u8; 24] =
         b"\x09\x09\x09\x09\0\x01\x09\0\x03\x09\0\x02\x09\0\x05\x09\0\x05\x09\0\x09\x09\x09\0";
@@ -33,7 +33,7 @@ pub(super) fn parse_stored(text: &[u8]) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| {
         digits[range].iter().fold(0, |number, digit| number * 10 + i64::from(*digit))
     };
-    // Nanoseconds hold these years from their first day to their last.
+    // The years that 64-bit nanoseconds cover completely.
     if !fits || !(1678..=2261).contains(&number(0..4)) || number(11..13) > 23 {
         return None;
     }
@@ -42,7 +42,7 @@ pub(super) fn parse_stored(text: &[u8]) -> Option<i64> {
     Some((seconds * 1_000 + number(20..23)) * 1_000_000)
 }
 
-/// The days from 1970 to a date of the Gregorian calendar; `None` if there is no such date.
+/// Returns the days from 1970 to a date of the Gregorian calendar; `None` if there is no such date.
 fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     /// The days of a common year before each month, and before the next year.
     const BEFORE: [i64; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
@@ -60,11 +60,11 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(days_before_year + before + if month > 2 { leap_day } else { 0 } + day - 1)
 }
 
-/// The stored form: UTC, exactly three decimals, `Z`. Finer digits are cut off.
+/// Returns the stored form: UTC, exactly three decimals, `Z`. Finer digits are truncated.
 ///
 /// # Errors
 ///
-/// What is wrong with it, if the stored form could not be read back.
+/// A message, if the stored form could not be read back.
 pub(crate) fn stored_text(instant: DateTime<Utc>) -> Result<String, String> {
     let text = instant.to_rfc3339_opts(SecondsFormat::Millis, true);
     let nanos = instant.timestamp_millis().checked_mul(1_000_000);
@@ -76,7 +76,7 @@ fn out_of_range(text: &str) -> String {
     format!("{} is outside 1677-09-21 to 2262-04-11", excerpt(text))
 }
 
-/// The beginning of a text, short enough for a message.
+/// Returns the beginning of a text, short enough for a message.
 pub(crate) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -95,7 +95,8 @@ mod tests {
 
     const ODD_BYTES: &[u8] = b"0123456789:;/-+.TtZz \0\x80\xff";
 
-    /// What [`parse_stored`] reads is what chrono reads. It `must` read some.
+    /// Checks that [`parse_stored`] returns the same as chrono, or `None` unless it `must` read the
+    /// text.
     fn agree(text: &[u8], must: bool) -> TestCaseResult {
         let shown = String::from_utf8_lossy(text);
         let chrono = std::str::from_utf8(text)
@@ -114,14 +115,14 @@ mod tests {
         })]
 
         #[test]
-        fn every_time_in_the_stored_form_is_what_chrono_says(nanos in any::<i64>()) {
+        fn stored_times_parse_like_chrono(nanos in any::<i64>()) {
             let instant = DateTime::from_timestamp_nanos(nanos);
             let text = instant.to_rfc3339_opts(SecondsFormat::Millis, true);
             agree(text.as_bytes(), (1678..=2261).contains(&instant.year()))?;
         }
 
         #[test]
-        fn a_damaged_time_is_what_chrono_says_or_is_not_read(
+        fn damaged_times_never_contradict_chrono(
             nanos in any::<i64>(),
             changes in prop::collection::vec((0..24_usize, select(ODD_BYTES)), 1..4),
             cut in 20..30_usize,
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_year_month_day_and_part_of_a_day_is_what_chrono_says_or_is_not_read() {
+    fn dates_and_hours_never_contradict_chrono() {
         let agree = |text: String| agree(text.as_bytes(), false).unwrap();
         for year in 0..10_000 {
             for day in ["01-01", "02-28", "02-29", "03-01", "12-31"] {
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rfc_3339_form_of_an_instant_is_the_same_instant() {
+    fn all_rfc_3339_forms_give_one_instant() {
         let instant = 1_776_294_000_500_000_000;
         for text in [
             "2026-04-15T23:00:00.5Z",
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_or_outside_the_span_is_refused() {
+    fn invalid_and_out_of_range_times_are_refused() {
         for text in ["", "yesterday", "2026-04-15", "2026-04-15T23:00:00", "2026-13-01T00:00:00Z"] {
             assert!(parse_nanos(text).unwrap_err().contains("is not an RFC 3339 time"), "{text}");
         }
@@ -181,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_stored_can_be_read_back() {
+    fn stored_times_read_back() {
         for nanos in [i64::MIN, i64::MIN + 854_775_808, -1, 0, 1, i64::MAX] {
             let instant = DateTime::from_timestamp_nanos(nanos);
             if let Ok(text) = stored_text(instant) {
                 let millis = parse_nanos(&text).unwrap();
                 assert_eq!(millis, nanos.div_euclid(1_000_000) * 1_000_000, "{text}");
             } else {
-                assert_eq!(nanos, i64::MIN, "only the first, cut millisecond is lost");
+                assert_eq!(nanos, i64::MIN, "only the first millisecond of the range is refused");
             }
         }
     }

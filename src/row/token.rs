@@ -1,14 +1,14 @@
-//! A fixed text that a row has to have at some place.
+//! A fixed text that a row must have at some position.
 
-/// How many bytes are compared at once.
+/// The number of bytes that are compared at once.
 const HEAD: usize = 16;
 
-/// A text to compare rows with. Keys are so short that a call of `memcmp` takes longer than the
-/// comparison itself.
+/// A text to compare rows with. Keys are so short that calling `memcmp` takes longer than comparing
+/// them.
 #[derive(Debug)]
 pub(super) struct Token {
     text: String,
-    /// The first bytes of the text, and a mask that leaves no others of a row.
+    /// The first bytes of the text, and a mask that selects the same bytes of a row.
     head: u128,
     mask: u128,
 }

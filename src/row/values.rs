@@ -1,11 +1,11 @@
-//! The values of a stored row, without Arrow: what recording and maintenance need of rows, and what the
-//! decoder to Arrow stands on. A row that one of them can read, the other can read too.
+//! Reads the values of a stored row without Arrow, for recording and maintenance. The decoder to
+//! Arrow uses the same code, so both accept the same rows.
 
 use crate::row::canonical::CanonicalRow;
 use crate::row::object::{ObjectParser, Scalar, locate};
 use crate::table::Table;
 
-/// Reads some columns of one row after another, and keeps its buffers.
+/// Reads some columns of rows one by one, and reuses its buffers.
 #[derive(Debug)]
 pub(super) struct ValueReader {
     table: &'static Table,
@@ -15,27 +15,27 @@ pub(super) struct ValueReader {
     parser: ObjectParser,
 }
 
-/// Takes the values of a row.
+/// Receives the values of a row.
 ///
 /// A trait and not a closure, because `value` has one type for rows that [`CanonicalRow`] reads and
-/// another for rows that are parsed, and the compiler must see both to inline them.
+/// another for rows that are parsed, and the compiler must know both types to inline them.
 pub(super) trait RowVisitor {
-    /// Takes the values that it wants from `value`, by the index of their column in [`Table::columns`].
+    /// Gets the wanted values from `value`, by the index of their column in [`Table::columns`].
     ///
     /// # Errors
     ///
-    /// Those of `value`: why a value does not fit its column.
+    /// Those of `value`, which say why a value does not fit its column.
     fn visit<'v>(self, value: impl Fn(usize) -> Result<Scalar<'v>, String>) -> Result<(), String>;
 }
 
 impl ValueReader {
-    /// A reader of the columns with these indices in [`Table::columns`].
+    /// Creates a reader of the columns with these indices in [`Table::columns`].
     pub(super) fn new(table: &'static Table, columns: &[usize]) -> Self {
         let canonical = CanonicalRow::new(table, columns);
         Self { table, canonical, parser: ObjectParser::new() }
     }
 
-    /// Gives the values of a row to the visitor, which may ask only for the reader's columns.
+    /// Passes the values of a row to the visitor, which may ask only for the reader's columns.
     ///
     /// # Errors
     ///
@@ -47,11 +47,11 @@ impl ValueReader {
         }
     }
 
-    /// The same, but always by the parser.
+    /// Like [`read`](Self::read), but always uses the parser.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read).
+    /// Those of [`read`](Self::read).
     pub(super) fn read_parsed(
         &mut self,
         json: &[u8],
@@ -65,26 +65,26 @@ impl ValueReader {
     }
 }
 
-/// Reads the time of one row after another.
+/// Reads the times of rows one by one.
 #[derive(Debug)]
 pub(crate) struct TimeReader {
     reader: ValueReader,
-    /// Where the time stands among the table's columns.
+    /// The index of the time column in the table's columns.
     column: usize,
 }
 
 impl TimeReader {
-    /// `None` if the table has no time column.
+    /// Creates a reader; `None` if the table has no time column.
     pub(crate) fn new(table: &'static Table) -> Option<Self> {
         let column = table.time_index()?.checked_sub(1)?;
         Some(Self { reader: ValueReader::new(table, &[column]), column })
     }
 
-    /// The row's time, in nanoseconds since 1970.
+    /// Returns the row's time, in nanoseconds since 1970.
     ///
     /// # Errors
     ///
-    /// What is wrong with the row, if its time cannot be read. Other columns are not looked at.
+    /// What is wrong with the row, if its time cannot be read. Other columns are not checked.
     pub(crate) fn read(&mut self, json: &[u8]) -> Result<i64, String> {
         let mut time = None;
         self.reader.read(json, TimeVisitor { column: self.column, time: &mut time })?;
@@ -106,7 +106,7 @@ impl RowVisitor for TimeVisitor<'_> {
     }
 }
 
-/// Reads all columns of one row after another, to find those that are corrupt.
+/// Reads all columns of rows one by one, to find corrupt rows.
 #[derive(Debug)]
 pub(crate) struct RowChecker {
     reader: ValueReader,
@@ -120,7 +120,7 @@ impl RowChecker {
         Self { reader: ValueReader::new(table, &all), columns }
     }
 
-    /// Whether all columns of the row can be read.
+    /// Checks that all columns of the row can be read.
     ///
     /// # Errors
     ///

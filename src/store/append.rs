@@ -1,4 +1,4 @@
-//! Rows on their way into the store: ids given out and rows written in one durable transaction.
+//! Appends rows: assigns ids and writes the rows in one durable transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 impl Store {
-    /// Gives `fill` an appender of the table, and commits what it pushed: all of it, durably, or
-    /// nothing if `fill` fails. Rows of other calls may be committed with it.
+    /// Passes an appender of the table to `fill`, and durably commits the rows that it pushed: all
+    /// of them, or none if `fill` fails. The transaction may include rows of other calls.
     pub(crate) fn append<T: Send + 'static>(
         &self,
         table: &'static Table,
@@ -23,7 +23,8 @@ impl Store {
         self.write_and_help(move |txn| append(txn, table, &mut fill))
     }
 
-    /// Appends rows of any tables in one durable transaction, those of a table in their order.
+    /// Appends rows of any tables in one durable transaction. The rows of each table keep their
+    /// order.
     pub(crate) fn append_all(
         &self,
         rows: Vec<Arc<Vec<(&'static Table, EncodedRow)>>>,
@@ -48,22 +49,22 @@ pub(super) fn append<T>(
     table: &'static Table,
     mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T>,
 ) -> Result<T> {
-    let given_out = last_id(txn, table)?;
-    let mut appender = TableAppender::after(txn, table, given_out)?;
+    let last_assigned = last_id(txn, table)?;
+    let mut appender = TableAppender::after(txn, table, last_assigned)?;
     let filled = fill(&mut appender)?;
     let last_id = appender.finish()?;
-    if last_id != given_out {
+    if last_id != last_assigned {
         txn.open_table(IDS)?.insert(table.name(), last_id)?;
     }
     Ok(filled)
 }
 
-/// The highest id that was given out. A program that wrote rows and not their ids must not have them
-/// overwritten.
+/// Returns the highest assigned id. The highest id of a row counts too: another program may have
+/// written rows without raising the id counter, and they must not be overwritten.
 pub(super) fn last_id(txn: &WriteTransaction, table: &Table) -> Result<i64> {
-    let given_out = txn.open_table(IDS)?.get(table.name())?.map_or(0, |id| id.value());
+    let last_assigned = txn.open_table(IDS)?.get(table.name())?.map_or(0, |id| id.value());
     let highest = txn.open_table(rows_of(table))?.last()?.map_or(0, |(id, _)| id.value());
-    Ok(given_out.max(highest))
+    Ok(last_assigned.max(highest))
 }
 
 /// Appends rows to one table within a transaction.
@@ -75,7 +76,7 @@ pub(crate) struct TableAppender<'txn> {
 }
 
 impl<'txn> TableAppender<'txn> {
-    /// Appends rows with the ids that follow `last_id`, which no row may have.
+    /// Creates an appender that assigns the ids after `last_id`. No row may have one of them.
     pub(super) fn after(
         txn: &'txn WriteTransaction,
         table: &'static Table,
@@ -86,26 +87,27 @@ impl<'txn> TableAppender<'txn> {
         Ok(Self { rows, zones, last_id, row: Vec::new() })
     }
 
-    /// Writes what is noted of the rows, and returns the last one's id.
+    /// Writes the zones and checksums of the rows, and returns the last row's id.
     pub(super) fn finish(mut self) -> Result<i64> {
         self.zones.write(&self.rows)?;
         Ok(self.last_id)
     }
 
-    /// The id that the next row gets.
+    /// Returns the id that the next row gets.
     pub(crate) fn next_id(&self) -> i64 {
         self.last_id.saturating_add(1)
     }
 
-    /// Appends a row and returns the id it got.
+    /// Appends a row and returns its id.
     pub(crate) fn push(&mut self, row: &EncodedRow) -> Result<i64> {
         self.insert(row.time(), row.json())
     }
 
-    /// Appends a row with that time, in nanoseconds, and JSON without its id.
+    /// Appends a row from its time in nanoseconds and its JSON without the id.
     pub(super) fn insert(&mut self, time: Option<i64>, json: &[u8]) -> Result<i64> {
         let id = self.next_id();
-        // The largest number is no id of ours, so that the end of a range of ids can be said.
+        // The largest integer is never assigned, so that the exclusive end of a range of ids fits
+        // too.
         if id == i64::MAX {
             return Err(Error::Storage("the table has no ids left".into()));
         }

@@ -22,19 +22,19 @@ pub struct Copied {
     pub rows: u64,
     /// The size of the copy's file, in bytes.
     pub file_bytes: u64,
-    /// The path under which the replaced file was kept, if there was one to keep.
+    /// The path of the old file, if one was replaced and kept.
     pub kept: Option<PathBuf>,
 }
 
-/// The part of the name that marks a store replaced by `restore`.
-const KEPT: &str = "before-restore";
+/// The part of a side copy's name that says that `restore` replaced the store.
+const KIND: &str = "before-restore";
 
-/// What happens to a file that already exists at the target path.
+/// What to do with a file that already exists at the target path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
     Refuse,
     Replace,
-    /// It is renamed to `<name>.before-restore-<timestamp>.bak`.
+    /// Keep the file as `<name>.before-restore-<timestamp>.bak`.
     Keep,
 }
 
@@ -81,7 +81,7 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
     file::refuse_special(path)?;
     // Until the copy is in place, no process may open the file that it replaces: its writes would
     // be lost.
-    let claim = match fs::symlink_metadata(path) {
+    let lock = match fs::symlink_metadata(path) {
         Err(_) => None,
         Ok(_) if existing == Existing::Refuse => {
             return Err(Error::FileExists { path: path.to_owned() });
@@ -93,27 +93,27 @@ fn copy(from: &Store, path: &Path, existing: Existing, known: &[&'static Table])
         }
         Ok(_) => Some(ExclusiveLock::take(path)?),
     };
-    if let (Some(_), Existing::Keep) = (&claim, existing) {
-        side_copy::check_name(path, KEPT)?;
+    if let (Some(_), Existing::Keep) = (&lock, existing) {
+        side_copy::check_name(path, KIND)?;
     }
     from.refuse_damage()?;
-    let (temporary, _watched) =
+    let (temporary, _guard) =
         TempFileGuard::create(|| tempfile::Builder::new().prefix(".netsky-").tempfile_in(dir))
             .map_err(Error::io("create a file in", dir))?;
     let rows = write_copy(from.snapshot()?, from.maintenance_progress(), &temporary, known)?;
     let file_bytes = temporary.as_file().metadata().map_err(Error::io("look at", path))?.len();
-    let kept = match (&claim, existing) {
+    let kept = match (&lock, existing) {
         (Some(_), Existing::Keep) => {
             let mut file = File::open(path).map_err(Error::io("open", path))?;
-            let kept = side_copy::keep(path, &mut file, KEPT)?;
-            // The old file needs its second name on disk before it loses the first, also if the
-            // power fails here.
+            let kept = side_copy::keep(path, &mut file, KIND)?;
+            // The old file's second name must be on disk before it loses the first, because the
+            // power may fail in between.
             file::sync_dir(path)?;
             Some(kept)
         }
         _ => None,
     };
-    let placed = match claim {
+    let placed = match lock {
         Some(_) => temporary.persist(path),
         // Another process may have created a file at the path in the meantime.
         None => temporary.persist_noclobber(path),

@@ -1,4 +1,4 @@
-//! Blocks: runs of 1,024 ids, of which each has a zone and a checksum.
+//! Blocks of 1,024 ids. Each block has a zone and a checksum.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ const BLOCK_BITS: u32 = 10;
 pub(crate) struct Block(i64);
 
 impl Block {
-    /// No block is before it.
+    /// The block with the lowest ids.
     pub(super) const FIRST: Self = Self(i64::MIN >> BLOCK_BITS);
 
     pub(super) fn of(id: i64) -> Self {
@@ -21,7 +21,7 @@ impl Block {
         first..=first + ((1 << BLOCK_BITS) - 1)
     }
 
-    /// The block after it; `None` if it is the last of all.
+    /// Returns the next block; `None` after the last one.
     pub(super) fn next(self) -> Option<Self> {
         (self != Self::of(i64::MAX)).then(|| Self(self.0 + 1))
     }

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
 use crate::row::RowChecker;
 use crate::store::block::Block;
-use crate::store::checksum::{Checksum, Noted};
+use crate::store::checksum::{BlockMeta, Checksum};
 use crate::store::handle::Access;
 use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::snapshot::absent_as_none;
 use crate::store::tables::IDS;
 use crate::store::times::{RowTimes, zone_of};
-use crate::store::watermark::{MARKS, Watermark};
+use crate::store::watermark::{WATERMARKS, Watermark};
 use crate::store::zone::Zone;
 use crate::store::{Snapshot, Store, page_checksums};
 use crate::table::Table;
@@ -103,7 +103,7 @@ pub enum Fault {
         rows: u64,
     },
     /// A row has a higher id than the last one assigned: another program wrote it. The next
-    /// recorded row gets a still higher id.
+    /// recorded row gets an even higher id.
     IdCounterBehind {
         /// The row's table.
         table: &'static str,
@@ -245,23 +245,23 @@ impl Snapshot {
     }
 
     fn zone_check(&self, table: &'static Table) -> Result<ZoneCheck> {
-        let mut check = ZoneCheck { noted: BTreeMap::new(), mark: None, rows: 0 };
-        let marks = absent_as_none(self.txn.open_table(MARKS))?;
-        if let Some(marks) = marks {
-            check.mark = Watermark::read(&marks, table)?;
-            let noted = self.noted(table)?.into_iter();
-            check.noted = noted.map(|noted| (noted.block, noted)).collect();
+        let mut check = ZoneCheck { blocks: BTreeMap::new(), watermark: None, rows: 0 };
+        let watermarks = absent_as_none(self.txn.open_table(WATERMARKS))?;
+        if let Some(watermarks) = watermarks {
+            check.watermark = Watermark::read(&watermarks, table)?;
+            let blocks = self.block_metas(table)?.into_iter();
+            check.blocks = blocks.map(|meta| (meta.block, meta)).collect();
         }
         Ok(check)
     }
 }
 
-/// Reads the rows of a table, all of their columns.
+/// Checks the rows of a table in all of their columns.
 struct RowCheck {
     table: &'static Table,
     checker: RowChecker,
     times: RowTimes,
-    /// The checksum of the rows that `times` holds.
+    /// The checksum of the rows in `times`.
     checksum: Checksum,
 }
 
@@ -271,7 +271,7 @@ impl RowCheck {
         Self { table, checker, times, checksum: Checksum::default() }
     }
 
-    /// Takes a row, `zoned` if its block's zone should know of it.
+    /// Checks a row. `zoned` means that its block's zone must include it.
     fn push(&mut self, id: i64, json: &[u8], zoned: bool, report: &mut CheckReport) {
         report.rows += 1;
         if zoned {
@@ -283,7 +283,7 @@ impl RowCheck {
         }
     }
 
-    /// Compares the rows of a block with what is noted of it.
+    /// Compares the rows of a block with its stored zone and checksum.
     fn finish_block(&mut self, zones: &mut ZoneCheck, report: &mut CheckReport) {
         let times = self.times.finish();
         let checksum = std::mem::take(&mut self.checksum);
@@ -296,8 +296,8 @@ impl RowCheck {
 
 /// The stored zones and checksums of a table that have not been compared yet.
 struct ZoneCheck {
-    noted: BTreeMap<Block, Noted>,
-    mark: Option<Watermark>,
+    blocks: BTreeMap<Block, BlockMeta>,
+    watermark: Option<Watermark>,
     /// The number of rows up to the watermark.
     rows: u64,
 }
@@ -305,7 +305,7 @@ struct ZoneCheck {
 impl ZoneCheck {
     /// Whether zones must include the row. Rows past the watermark were written by another program.
     fn covers(&self, id: i64) -> bool {
-        self.mark.is_some_and(|mark| mark.covers(id))
+        self.watermark.is_some_and(|watermark| watermark.covers(id))
     }
 
     fn compare(
@@ -318,26 +318,26 @@ impl ZoneCheck {
     ) {
         let (found, readable) = (zone_of(times.clone()), zone_of(times.filter(Option::is_some)));
         self.rows += found.rows;
-        let noted = self.noted.remove(&block);
-        let zone = noted.and_then(|noted| noted.zone);
+        let meta = self.blocks.remove(&block);
+        let zone = meta.and_then(|meta| meta.zone);
         report.zones += u64::from(zone.is_some());
         let reason = match zone {
             None => Some(format!("it is missing, and there are {} rows", found.rows)),
-            Some(noted) if noted.rows != found.rows => {
-                Some(format!("it counts {} rows, but there are {}", noted.rows, found.rows))
+            Some(zone) if zone.rows != found.rows => {
+                Some(format!("it counts {} rows, but there are {}", zone.rows, found.rows))
             }
-            Some(noted) => untrue_span(noted, found, readable),
+            Some(zone) => wrong_time_range(zone, found, readable),
         };
         if let Some(reason) = reason {
             report.add(Fault::ZoneMismatch { table: table.name(), ids: block.ids(), reason });
-        } else if noted.and_then(|noted| noted.checksum()).is_some_and(|noted| noted != checksum) {
+        } else if meta.and_then(|meta| meta.checksum()).is_some_and(|stored| stored != checksum) {
             report.add(Fault::ChangedRows { table: table.name(), ids: block.ids() });
         }
     }
 
     /// Reports the remaining zones: their blocks have no rows.
     fn finish(self, table: &'static Table, report: &mut CheckReport) {
-        let zones = self.noted.into_iter().filter_map(|(block, noted)| Some((block, noted.zone?)));
+        let zones = self.blocks.into_iter().filter_map(|(block, meta)| Some((block, meta.zone?)));
         for (block, zone) in zones {
             report.zones += 1;
             if zone.rows > 0 {
@@ -345,10 +345,10 @@ impl ZoneCheck {
                 report.add(Fault::ZoneMismatch { table: table.name(), ids: block.ids(), reason });
             }
         }
-        if let Some(mark) = self.mark
-            && mark.rows != self.rows
+        if let Some(watermark) = self.watermark
+            && watermark.rows != self.rows
         {
-            let (counted, rows) = (mark.rows, self.rows);
+            let (counted, rows) = (watermark.rows, self.rows);
             report.add(Fault::RowCountMismatch { table: table.name(), counted, rows });
         }
     }
@@ -357,8 +357,8 @@ impl ZoneCheck {
 /// Returns what is wrong with the time range of a stored zone. A row whose time is unreadable is
 /// reported as corrupt; the zone may have been written before the damage. A zone without times is
 /// never wrong.
-fn untrue_span(noted: Zone, found: Zone, readable: Zone) -> Option<String> {
-    let (low, high) = noted.times?;
+fn wrong_time_range(stored: Zone, found: Zone, readable: Zone) -> Option<String> {
+    let (low, high) = stored.times?;
     let (true_low, true_high) = readable.times?;
     let holds = match found.times {
         Some(times) => times == (low, high),

@@ -145,7 +145,7 @@ impl Expected {
     }
 }
 
-/// Compares the rows of a run of ids with what it must hold.
+/// Compares the rows of a range of ids with what the range must contain.
 #[derive(Debug)]
 pub(super) struct Verifier {
     expected: Expected,
@@ -187,7 +187,7 @@ impl Verifier {
         } else if expected.checksum.is_some_and(|checksum| checksum != self.checksum) {
             NOT_RECORDED.to_owned()
         } else if self.stated_ids_differ {
-            "include one whose JSON has another id than its key".to_owned()
+            "include one whose id in the JSON differs from its key".to_owned()
         } else {
             return Ok(());
         };
@@ -219,17 +219,17 @@ pub(super) fn changed(path: &Path, table: &Table, ids: RangeInclusive<i64>, reas
     }
 }
 
-/// The zone and the checksum stored for a block, as found.
+/// The zone and the checksum that are stored for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(super) struct BlockMeta {
     pub(super) block: Block,
     pub(super) zone: Option<Zone>,
     pub(super) entry: Option<Entry>,
 }
 
-impl Noted {
+impl BlockMeta {
     /// Returns the zone, unless the checksum's entry contradicts it.
-    pub(super) fn believed(&self) -> Option<Zone> {
+    pub(super) fn trusted_zone(&self) -> Option<Zone> {
         self.zone.filter(|zone| self.entry.is_none_or(|entry| entry.zone == *zone))
     }
 
@@ -240,19 +240,19 @@ impl Noted {
 
     /// Returns what the block must contain, if that is known.
     pub(super) fn expected(&self) -> Option<Expected> {
-        let rows = self.believed()?.rows;
+        let rows = self.trusted_zone()?.rows;
         Some(Expected { checksum: self.checksum(), ..Expected::rows(rows) })
     }
 }
 
 /// Returns the stored zones and checksums of a table's blocks, ascending from `from`. `None` if
 /// redb returns keys out of order, as it does from a damaged page.
-pub(super) fn noted<R: ReadableTable<i64, &'static [u8]>>(
+pub(super) fn block_metas<R: ReadableTable<i64, &'static [u8]>>(
     table: &str,
     zones: &impl ZonesTable,
     checksums: Option<&R>,
     from: Block,
-) -> Result<Option<Vec<Noted>>> {
+) -> Result<Option<Vec<BlockMeta>>> {
     let mut entries = Vec::new();
     if let Some(checksums) = checksums {
         for item in checksums.range(from.key()..)? {
@@ -274,7 +274,7 @@ pub(super) fn noted<R: ReadableTable<i64, &'static [u8]>>(
     Ok(Some(merge(&zoned, &entries)))
 }
 
-fn merge(zones: &[(Block, Zone)], entries: &[(Block, Entry)]) -> Vec<Noted> {
+fn merge(zones: &[(Block, Zone)], entries: &[(Block, Entry)]) -> Vec<BlockMeta> {
     let mut all = Vec::with_capacity(zones.len().max(entries.len()));
     let (mut zones, mut entries) = (zones.iter().peekable(), entries.iter().peekable());
     loop {
@@ -282,7 +282,7 @@ fn merge(zones: &[(Block, Zone)], entries: &[(Block, Entry)]) -> Vec<Noted> {
         let Some(block) = next.into_iter().flatten().min() else { return all };
         let zone = zones.next_if(|zone| zone.0 == block).map(|zone| zone.1);
         let entry = entries.next_if(|entry| entry.0 == block).map(|entry| entry.1);
-        all.push(Noted { block, zone, entry });
+        all.push(BlockMeta { block, zone, entry });
     }
 }
 

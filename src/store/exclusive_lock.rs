@@ -11,7 +11,7 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 
 use crate::error::{Error, Result};
 
-/// Prevents every process from opening the file as a store while it lives.
+/// While it lives, no process can open the file as a store.
 #[derive(Debug)]
 pub(super) struct ExclusiveLock {
     locked: FileBackend,
@@ -46,7 +46,7 @@ impl ExclusiveLock {
 
     fn of(file: File, path: &Path) -> Result<Self> {
         match try_lock(file) {
-            Ok(Some(claim)) => Ok(claim),
+            Ok(Some(lock)) => Ok(lock),
             Ok(None) => Err(Error::InUse { path: path.to_owned() }),
             Err(error) => Err(Error::Storage(Box::new(redb::Error::from(error)))),
         }
@@ -56,9 +56,9 @@ impl ExclusiveLock {
 /// The pause between attempts to lock a file that another process has open.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Locks the whole file, like a program that needs exclusive access. `None` if the file is open as
-/// a store. On a file system without locks, use by others cannot be detected and the file counts as
-/// free.
+/// Locks the whole file, like a program that needs exclusive access. Returns `None` if the file is
+/// open as a store. On a file system without locks, use by other processes cannot be detected, and
+/// the file counts as free.
 pub(super) fn try_lock(file: File) -> Result<Option<ExclusiveLock>, DatabaseError> {
     let locked = FileBackend::new(file)?;
     match locked.try_lock_range(Bound::Unbounded, Bound::Unbounded) {

@@ -140,7 +140,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     Ok(Store { connection, archived: None, upgraded_from: None })
 }
 
-/// A store of some ticks whose reads wait while the number is 0.
+/// Returns a store of ticks, and a number: reads block while it is 0.
 #[cfg_attr(not(feature = "sql"), allow(dead_code, reason = "a test of scans needs it"))]
 pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
     let rows: Vec<EncodedRow> = (0..5_000).map(row).collect();

@@ -37,7 +37,7 @@ impl FileId {
 
 #[cfg(not(unix))]
 impl FileId {
-    /// Without inodes, the canonical path identifies the file; its hash stands for the path.
+    /// Without inodes, the canonical path identifies the file. The id is its hash.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
@@ -130,8 +130,8 @@ pub(crate) fn own_private_dir(path: &Path) -> Result<()> {
         .map_err(Error::io("make private", dir))
 }
 
-/// Fails if the default store is a symbolic link: whoever could create it would have the rows
-/// written to a file of theirs. A path that the caller names may be a link.
+/// Fails if the default store is a symbolic link: anyone who can create one could redirect the rows
+/// to a file of their own. A path that the caller names may be a link.
 pub(crate) fn refuse_link(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(Error::NotAStore {

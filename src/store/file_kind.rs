@@ -1,4 +1,4 @@
-//! What a file is, going by how it begins.
+//! Finds out the kind of a file from its first bytes.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::store::creation;
 use crate::store::file::{REDB_MAGIC, SQLITE_MAGIC};
 
-/// Where a redb file's two commit slots lie, each of which begins with its format.
+/// The offsets of a redb file's two commit slots. The first byte of a slot is its format.
 const SLOTS: [usize; 2] = [64, 192];
 pub(super) const HEADER_BYTES: u64 = 320;
 /// The format of redb 2, which redb 4 does not read.
@@ -16,8 +16,9 @@ const OLD_FORMAT: u8 = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
-    /// No store was ever made in it: it is empty, or redb was stopped while it made the database.
-    Unmade,
+    /// No store was ever created in the file: it is empty, or redb was interrupted while it created
+    /// the database.
+    Uninitialized,
     Sqlite,
     /// A redb file with a commit in the format of netsky-db 0.1.6.
     OldRedb,
@@ -26,7 +27,7 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// Of the file at the path; `None` if there is none.
+    /// Returns the kind of the file at the path; `None` if there is no file.
     pub(super) fn at(path: &Path) -> Result<Option<Self>> {
         match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -46,7 +47,7 @@ impl FileKind {
             true if SLOTS.iter().any(is_old) => Self::OldRedb,
             true => Self::Other,
             false if header.starts_with(SQLITE_MAGIC) => Self::Sqlite,
-            false if header.is_empty() || creation::is_unfinished(file)? => Self::Unmade,
+            false if header.is_empty() || creation::is_unfinished(file)? => Self::Uninitialized,
             false => Self::Other,
         })
     }

@@ -1,8 +1,8 @@
-//! The one redb handle that a process has on a file.
+//! Opens files with redb: a process has one handle for each file and kind of access.
 //!
-//! Two handles on one file would work beside each other as two processes do, but a thread that
-//! writes through one and then through the other would wait for itself. So whoever opens a path
-//! that is open already gets the same handle.
+//! Two handles on one file would behave like two processes, but a thread that writes through one
+//! and then through the other would wait for itself. So opening a file that is already open returns
+//! the same handle.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,12 +28,12 @@ use crate::store::open_mode::open_shared_or_exclusive;
 use crate::store::unwind::{Guarded, guard};
 use crate::store::writer::Writer;
 
-/// How much of the file redb keeps in memory: enough for the upper pages of its trees. A scan reads
-/// rows once and in order, and a page that comes from the system's cache into memory just let go of
-/// is there sooner than one that was kept: a walk of 500,000 rows took a third longer with 4 MiB, and
-/// three times as long with 400.
+/// How much of the file redb keeps in memory for reading: enough for the upper pages of its trees.
+/// A scan reads rows once and in order. Reading a page from the system's cache into memory that was
+/// just freed is faster than keeping pages: with 4 MiB, a scan of 500,000 rows took a third longer,
+/// and with 400 MiB three times as long.
 const READ_CACHE_BYTES: usize = 256 << 10;
-/// For writing, the cache also holds what a large transaction has changed so far.
+/// The same for writing. This cache also holds the pages that a large transaction has changed.
 pub(super) const WRITE_CACHE_BYTES: usize = 64 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ pub(super) enum Access {
     ReadWrite,
 }
 
-/// A file's handle, if there is one, and the attempt to open the file, if one is under way.
+/// A file's handle, if it is open, and the attempt to open it, if one is running.
 #[derive(Default)]
 struct Slot {
     handle: Weak<Handle>,
@@ -51,9 +51,9 @@ struct Slot {
 
 static SLOTS: LazyLock<Mutex<HashMap<(FileId, Access), Slot>>> = LazyLock::new(Mutex::default);
 
-/// An attempt to open a file, which runs on a thread of its own. Any number of callers wait for it, so
-/// that a file that cannot be opened for as long as a stopped process writes to it costs one thread,
-/// however many callers try and give up.
+/// An attempt to open a file, on its own thread. All callers wait for the same attempt. A file
+/// cannot be opened while a stopped process is writing to it; this way it costs one thread, however
+/// many callers try and time out.
 #[derive(Default)]
 struct Opening {
     outcome: Mutex<Outcome>,
@@ -65,18 +65,19 @@ enum Outcome {
     #[default]
     Pending,
     Opened(Arc<Handle>),
-    /// `None` once the caller that began it has the error.
+    /// `None` once the caller that started the attempt has the error.
     Failed(Option<Error>),
 }
 
 pub(super) struct Handle {
     kind: Kind,
     path: PathBuf,
-    /// `None` if it was opened in a way of its own, and is not to be compared with what is at a path.
+    /// `None` if the handle was not opened by path, and must not be compared with the file at a
+    /// path.
     file_id: Option<FileId>,
     /// Whether no other process can have the file open.
     exclusive: bool,
-    /// Set when the disk fails, or redb panics: no further work can be done with the handle.
+    /// Set when the disk fails or redb panics: the handle cannot be used any more.
     failed: AtomicBool,
 }
 
@@ -86,12 +87,12 @@ enum Kind {
 }
 
 impl Handle {
-    /// Opens the file, and makes it if it is to be written and is not there and the options allow it.
+    /// Opens the file. For read-write access, creates it if it is missing and the options allow it.
     ///
     /// # Errors
     ///
-    /// [`Error::StoreNotFound`]; [`Error::UpgradeRequired`] and [`Error::NotAStore`] for files of older
-    /// netskys.
+    /// [`Error::StoreNotFound`]; [`Error::Busy`] at the timeout; [`Error::UpgradeRequired`] and
+    /// [`Error::NotAStore`] for files of older versions.
     pub(super) fn open(path: &Path, access: Access, options: &OpenOptions) -> Result<Arc<Self>> {
         let timeout = options.busy_timeout;
         let deadline = Instant::now().checked_add(timeout);
@@ -112,12 +113,12 @@ impl Handle {
                 Err(error) => return Err(Error::io("open", path)(error)),
             };
             let options = options.clone();
-            let opened = shared(path, (id, access), deadline, move |path| {
+            let opened = shared_handle(path, (id, access), deadline, move |path| {
                 Self::open_now(path, access, &options, deadline)
             });
             match opened {
-                // Somebody has replaced the file meanwhile, and the handle is on the new one.
-                Ok(Some(handle)) if handle.file_id != Some(id) && !is_over(deadline) => {}
+                // The file was replaced in the meantime, and the handle is on the new one.
+                Ok(Some(handle)) if handle.file_id != Some(id) && !has_passed(deadline) => {}
                 Ok(Some(handle)) => return Ok(handle),
                 Ok(None) => {
                     return Err(Error::Busy {
@@ -150,7 +151,8 @@ impl Handle {
             }
             Access::ReadWrite => {
                 let mut builder = builder(WRITE_CACHE_BYTES, options);
-                // Not the caller's: it may have been replaced since.
+                // The file that the caller found may have been replaced since, so identify this
+                // one.
                 let file = match options.create {
                     true => file::open_or_create(path)?,
                     false => File::options().read(true).write(true).open(path)?,
@@ -171,10 +173,10 @@ impl Handle {
         Ok(Self { kind, path, file_id, exclusive, failed: AtomicBool::new(false) })
     }
 
-    /// Opens a file that an older redb wrote, and looks at every page of it. Errors name the store
-    /// that the file is to become.
-    pub(super) fn open_looked_through(file: &Path, store: &Path) -> Result<Self> {
-        // Verifying is no repair, so nobody is told how far it is.
+    /// Opens a file that an older redb wrote, and verifies every page. Errors name the store that
+    /// the file will become.
+    pub(super) fn open_verified(file: &Path, store: &Path) -> Result<Self> {
+        // Verification is not a repair, so it does not report the progress of one.
         let options = OpenOptions::new();
         guard(store, || {
             match builder(WRITE_CACHE_BYTES, &options).set_check_integrity_on_open(true).open(file)
@@ -190,12 +192,12 @@ impl Handle {
         Self { kind, path, file_id: None, exclusive: false, failed: AtomicBool::new(false) }
     }
 
-    /// The file that it is on.
+    /// Returns the id of the open file.
     pub(super) fn file_id(&self) -> Option<FileId> {
         self.file_id
     }
 
-    /// `None` if the file is only read.
+    /// Returns the writer; `None` if the file is open read-only.
     pub(super) fn writer(&self) -> Option<&Writer> {
         match &self.kind {
             Kind::ReadOnly(_) => None,
@@ -207,18 +209,18 @@ impl Handle {
         self.exclusive
     }
 
-    /// Whether no further work can be done with it.
+    /// Whether the handle cannot be used any more.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.writer().is_some_and(Writer::has_failed)
     }
 
-    /// The file, as it was named when it was opened.
+    /// Returns the path by which the file was opened.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Calls into redb to read the file. After damage the handle counts as failed: what redb keeps in
-    /// memory may have been left half changed.
+    /// Runs a call into redb that reads the file. After damage the handle counts as failed, because
+    /// redb's data in memory may be half changed.
     pub(super) fn guard<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
         let result = guard(&self.path, call);
         if matches!(result, Err(Error::Damaged { .. })) {
@@ -242,7 +244,7 @@ impl Handle {
     }
 }
 
-/// Why a file is not opened, going by what it is.
+/// Returns the error for a file whose kind cannot be opened.
 fn refusal(found: FileKind, path: &Path, creates: bool) -> Option<Error> {
     let path = path.to_owned();
     match found {
@@ -250,8 +252,8 @@ fn refusal(found: FileKind, path: &Path, creates: bool) -> Option<Error> {
         FileKind::Sqlite => {
             Some(Error::NotAStore { path, reason: "it is a SQLite file".to_owned() })
         }
-        FileKind::Unmade if !creates => Some(Error::StoreNotFound { path }),
-        FileKind::Unmade | FileKind::Other => None,
+        FileKind::Uninitialized if !creates => Some(Error::StoreNotFound { path }),
+        FileKind::Uninitialized | FileKind::Other => None,
     }
 }
 
@@ -261,8 +263,8 @@ fn open_read_only(
     builder: &Builder,
 ) -> Result<ReadOnlyDatabase, DatabaseError> {
     match builder.open_read_only_with_backend(FileBackend::new(file)?) {
-        // The last writer was killed. To open the file for writing, which takes less than a
-        // millisecond, tidies it up; without the right to write, the error stands.
+        // The last writer was killed. Opening the file for writing repairs it in less than a
+        // millisecond. Without write permission, return the error.
         Err(DatabaseError::RepairAborted) => {
             if File::options().write(true).open(path).is_err() {
                 return Err(DatabaseError::RepairAborted);
@@ -288,11 +290,12 @@ pub(super) fn builder(cache_bytes: usize, options: &OpenOptions) -> Builder {
     builder
 }
 
-/// The process's handle on the file, or a new one; `None` if there was none before the deadline.
+/// Returns the process's handle on the file, or a new one; `None` if the deadline passes first.
 ///
-/// To open a file takes some milliseconds, unless another process writes: then redb waits without a
-/// bound. So a thread waits, and the caller only as long as its patience lasts.
-fn shared(
+/// Opening a file takes some milliseconds, unless another process is writing: then redb waits
+/// without a timeout. So a separate thread waits for redb, and the caller waits only until its
+/// deadline.
+fn shared_handle(
     path: &Path,
     key: (FileId, Access),
     deadline: Option<Instant>,
@@ -305,7 +308,7 @@ fn shared(
             let slot = slots.entry(key).or_default();
             (slot.handle.upgrade(), slot.opening.clone())
         };
-        // Dropping a handle closes its file, so one that has failed is not dropped under the lock.
+        // Dropping a handle closes its file, so a failed handle must not be dropped under the lock.
         if let Some(handle) = found.filter(|handle| !handle.has_failed()) {
             return Ok(Some(handle));
         }
@@ -313,12 +316,13 @@ fn shared(
             Some(opening) => (opening, false),
             None => match begin_opening(path, key, open.clone())? {
                 Some(opening) => (opening, true),
-                // Another thread was faster.
+                // Another thread has just started one.
                 None => continue,
             },
         };
         match opening.wait(deadline, is_own) {
-            // It failed for another caller, whose deadline may have been an earlier one.
+            // The attempt failed for another caller, which may have had an earlier deadline. Try
+            // again.
             Some(Ok(None)) => {}
             Some(opened) => return opened,
             None => return Ok(None),
@@ -326,7 +330,7 @@ fn shared(
     }
 }
 
-/// Starts a thread that opens the file; `None` if there is one.
+/// Starts a thread that opens the file; `None` if one is already running.
 fn begin_opening(
     path: &Path,
     key: (FileId, Access),
@@ -349,7 +353,7 @@ fn begin_opening(
                 slot.handle = Arc::downgrade(handle);
             }
         }
-        // If every caller has given up, nobody holds the handle, and this closes it.
+        // If every caller has timed out, nobody else holds the handle, and this closes it.
         for_thread.finish(opened);
     });
     opener.map_err(Error::io("start a thread that opens", path))?;
@@ -361,7 +365,7 @@ fn slots() -> MutexGuard<'static, HashMap<(FileId, Access), Slot>> {
     SLOTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is_over(deadline: Option<Instant>) -> bool {
+fn has_passed(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
@@ -375,8 +379,8 @@ impl Opening {
         self.done.notify_all();
     }
 
-    /// `None` if it is still under way at the deadline. An error is for the caller that began it; the
-    /// others get `Some(Ok(None))`.
+    /// Returns `None` if the attempt is still running at the deadline. Only the caller that started
+    /// it gets its error; the others get `Some(Ok(None))`.
     fn wait(&self, deadline: Option<Instant>, is_own: bool) -> Option<Result<Option<Arc<Handle>>>> {
         let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -388,7 +392,7 @@ impl Opening {
                         None => Ok(None),
                     });
                 }
-                Outcome::Pending if is_over(deadline) => return None,
+                Outcome::Pending if has_passed(deadline) => return None,
                 Outcome::Pending => {}
             }
             let left =
@@ -405,13 +409,14 @@ fn open_error(path: PathBuf, error: DatabaseError) -> Error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             Error::Locked { path, reason: error.to_string() }
         }
-        DatabaseError::UpgradeRequired(version) => {
-            not_a_store(path, format!("it has redb file format {version}, which netsky never wrote"))
-        }
+        DatabaseError::UpgradeRequired(version) => not_a_store(
+            path,
+            format!("it has redb file format {version}, which netsky never wrote"),
+        ),
         DatabaseError::RepairAborted => not_a_store(
             path,
-            "its last writer was killed, and what it left must be tidied up by a user who may write to \
-             the file: any command of that user does it"
+            "its last writer was killed; to repair it, run any netsky command as a user who may \
+             write to the file"
                 .to_owned(),
         ),
         DatabaseError::Storage(StorageError::Io(source)) => match source.kind() {
@@ -430,7 +435,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callers_that_give_up_leave_one_thread() {
+    fn timed_out_callers_share_one_thread() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("meta.db");
         let other = builder(1 << 20, &OpenOptions::new()).create(&path).unwrap();

@@ -115,7 +115,7 @@ impl Model {
         (rows, seconds)
     }
 
-    fn gain(&mut self, first: i64, seconds: &[i64]) {
+    fn add_rows(&mut self, first: i64, seconds: &[i64]) {
         assert_eq!(first, self.last_id + 1, "ids have a gap");
         self.rows.extend((first..).zip(seconds.iter().copied()));
         self.last_id += seconds.len() as i64;
@@ -130,7 +130,7 @@ impl Model {
             Step::Append(count, bytes) => {
                 let (rows, seconds) = self.encoded(count, bytes);
                 let ids = self.store.append_rows(TICKS, rows).unwrap();
-                self.gain(ids.start, &seconds);
+                self.add_rows(ids.start, &seconds);
             }
             Step::Stage(count, bytes) => {
                 let (mut rows, seconds) = self.encoded(count, bytes);
@@ -141,7 +141,7 @@ impl Model {
             Step::Publish(index) if !self.staged.is_empty() => {
                 let (number, seconds) = self.staged.remove(index.index(self.staged.len()));
                 let ids = self.store.write(move |txn| publish(txn, number, TICKS)).unwrap();
-                self.gain(ids.start, &seconds);
+                self.add_rows(ids.start, &seconds);
                 self.published.push(number);
             }
             Step::Move(index, at_most) if !self.published.is_empty() => {
@@ -242,8 +242,8 @@ impl Model {
         let stats = self.store.stats(&[TICKS]).unwrap();
         assert_eq!(stats.tables[0].rows, self.rows.len() as u64);
         let report = self.store.check(&[TICKS]).unwrap();
-        let untrue = |fault: &&Fault| !matches!(fault, Fault::IdCounterBehind { .. });
-        assert_eq!(report.faults.iter().find(untrue), None);
+        let other = |fault: &&Fault| !matches!(fault, Fault::IdCounterBehind { .. });
+        assert_eq!(report.faults.iter().find(other), None);
     }
 }
 

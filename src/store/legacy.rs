@@ -35,10 +35,9 @@ pub(super) fn refuse_sqlite(path: &Path) -> Result<()> {
         refuse_foreign(path)?;
         return Err(Error::NotAStore {
             path: path.to_owned(),
-            reason:
-                "it is a SQLite file of an older netsky; opened for writing, it is moved aside \
-                     and a new store is made"
-                    .to_owned(),
+            reason: "it is a SQLite file of an older netsky; open it for writing to move it aside \
+                     and create a new store"
+                .to_owned(),
         });
     }
     Ok(())
@@ -58,8 +57,8 @@ pub(super) fn archive_sqlite(path: &Path, options: &OpenOptions) -> Result<Optio
     // Two processes may get here at once. The second acquires the lock after the first has moved
     // the file away, and must not move the store that has been created in its place. SQLite's own
     // locks cover parts of the file and are respected.
-    let _claim = match ExclusiveLock::take_within(path, options.busy_timeout) {
-        Ok(claim) => claim,
+    let _lock = match ExclusiveLock::take_within(path, options.busy_timeout) {
+        Ok(lock) => lock,
         Err(Error::InUse { path }) => {
             let reason = "another program has this SQLite file open".to_owned();
             return Err(Error::Locked { path, reason });
@@ -148,9 +147,10 @@ fn declared_table(text: &[u8]) -> Option<&str> {
     Some(name.trim_matches(['"', '`', '[', ']', '\'']))
 }
 
-/// Reads up to the byte into `chunk`, keeping only the end; returns `false` at the end of the file.
+/// Reads up to the byte into `chunk`, which keeps only the last 64 KiB. Returns `false` at the end
+/// of the file.
 fn read_until(reader: &mut impl BufRead, byte: u8, chunk: &mut Vec<u8>) -> io::Result<bool> {
-    const KEPT: usize = 1 << 16;
+    const KEPT_BYTES: usize = 1 << 16;
     chunk.clear();
     loop {
         let available = reader.fill_buf()?;
@@ -164,7 +164,7 @@ fn read_until(reader: &mut impl BufRead, byte: u8, chunk: &mut Vec<u8>) -> io::R
         if at.is_some() {
             return Ok(true);
         }
-        chunk.drain(..chunk.len().saturating_sub(KEPT));
+        chunk.drain(..chunk.len().saturating_sub(KEPT_BYTES));
     }
 }
 
@@ -215,7 +215,8 @@ fn begun_archive(path: &Path) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Removes the journals of a database that was moved aside by a process that was killed then.
+/// Removes the journals that a process left behind because it was killed after it had moved the
+/// database aside.
 pub(super) fn finish_journals(path: &Path) -> Result<()> {
     let resolved = fs::canonicalize(path);
     let path = resolved.as_deref().unwrap_or(path);

@@ -89,9 +89,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store at `path` for reading and writing, and makes one if there is none and the options
-    /// allow it. A SQLite file of an older netsky is moved aside first, and a store of netsky-db 0.1.6 is
-    /// upgraded.
+    /// Opens the store at `path` for reading and writing. Creates it if it is missing and the
+    /// options allow it. A SQLite file of an older netsky is moved aside first, and a store of
+    /// netsky-db 0.1.6 is upgraded.
     pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         Self::open_by(path, options, |connection| connection)
     }
@@ -103,8 +103,8 @@ impl Store {
     ) -> Result<Self> {
         file::refuse_special(path)?;
         let (mut archived, mut upgraded_from) = (None, None);
-        // The file is opened as a store first, and what it is instead is told from that open file: nearly
-        // always it is a store, and need not be opened again.
+        // `ReopeningHandle::open` finds out the kind of the file that it opens. Nearly every file
+        // is a store, and examining it beforehand would open it twice.
         let opened = loop {
             match ReopeningHandle::open(path, Access::ReadWrite, options) {
                 Err(Error::UpgradeRequired { .. }) if upgraded_from.is_none() => {
@@ -221,8 +221,8 @@ impl Store {
         schema_version::found(&self.snapshot()?)
     }
 
-    /// Creates the missing ones of `tables`, brings their zones up to date, and sets the schema
-    /// version.
+    /// Creates those of `tables` that are missing, brings their zones up to date, and sets the
+    /// schema version.
     pub(crate) fn create_tables(&self, tables: &[&'static Table]) -> Result<()> {
         self.connection.add_tables(tables);
         let snapshot = self.snapshot()?;
@@ -258,7 +258,7 @@ impl Store {
         self.write_until(Instant::now().checked_add(timeout), work)
     }
 
-    /// As [`write`](Self::write), with a deadline for the lock.
+    /// Like [`write`](Self::write), with a deadline for the lock.
     fn write_until<T: Send + 'static>(
         &self,
         deadline: Option<Instant>,
@@ -280,7 +280,7 @@ impl Store {
         }
     }
 
-    /// The work, unless the path leads to another file than the one with that id.
+    /// Wraps the work so that it fails if the path no longer leads to the file with that id.
     fn work_on<T, F>(
         &self,
         id: Option<FileId>,
@@ -297,8 +297,8 @@ impl Store {
         }
     }
 
-    /// The result of work on the file with that id; `None` if the file was replaced before anything was
-    /// stored and there is time for another attempt.
+    /// Returns the result of work on the file with that id; `None` if the file was replaced before
+    /// anything was stored and there is time for another attempt.
     fn result<T>(
         &self,
         written: Result<T>,

@@ -1,4 +1,4 @@
-//! Opening a file beside other processes, or alone where that cannot be.
+//! Opens a file so that other processes can open it too, or exclusively if that is impossible.
 
 use std::io;
 use std::thread;
@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use redb::{ConcurrencyMode, DatabaseError, StorageError};
 
-/// How often a file that another process has for itself is tried again.
+/// The pause between attempts to open a file that another process has open exclusively.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What is left of the caller's patience when it is not tried any more, so that a busy machine has the time to
-/// say why it failed.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(100);
+/// No attempt starts this shortly before the deadline, so that even a busy machine has time to
+/// report why opening failed.
+const TIME_TO_REPORT: Duration = Duration::from_millis(100);
 
-/// Opens so that other processes can open the file as well, which takes locks on parts of a file. If
-/// the file system or the platform has none, the file is opened alone. `true` says that it is alone.
+/// Opens a file so that other processes can open it too. That needs locks on parts of a file; if
+/// the file system or the platform does not have them, the file is opened exclusively. Returns
+/// `true` if it is open exclusively.
 ///
-/// A file that somebody has for itself, as a restore does while it replaces it, is tried again until the
-/// deadline.
+/// If another process has the file open exclusively, as a restore does while it replaces the file,
+/// opening is retried until the deadline.
 pub(super) fn open_shared_or_exclusive<T>(
     deadline: Option<Instant>,
     open: impl Fn(ConcurrencyMode) -> Result<T, DatabaseError>,
@@ -30,7 +31,7 @@ pub(super) fn open_shared_or_exclusive<T>(
         };
         match opened {
             Err(DatabaseError::DatabaseAlreadyOpen)
-                if deadline.is_none_or(|deadline| Instant::now() + TIME_TO_ANSWER < deadline) =>
+                if deadline.is_none_or(|deadline| Instant::now() + TIME_TO_REPORT < deadline) =>
             {
                 thread::sleep(PAUSE);
             }
@@ -49,7 +50,8 @@ fn lacks_range_locks(error: &DatabaseError) -> bool {
     }
 }
 
-/// What Linux and macOS answer on a network file system whose server has no lock manager.
+/// Whether this is the error of Linux and macOS for a network file system whose server has no lock
+/// manager.
 #[cfg(unix)]
 fn is_no_locks(error: &io::Error) -> bool {
     const ENOLCK: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
@@ -73,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// A file on a file system that locks whole files only.
+    /// A file on a file system that can lock only whole files.
     #[derive(Debug)]
     struct WholeLocks(FileBackend);
 
@@ -133,27 +135,27 @@ mod tests {
     }
 
     #[test]
-    fn without_locks_on_parts_of_a_file_it_is_opened_alone_and_the_next_waits_for_its_turn() {
+    fn without_range_locks_files_open_exclusively() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let (first, exclusive) = open(file.path(), Duration::ZERO).unwrap();
         assert!(exclusive);
         let second = open(file.path(), 3 * PAUSE);
         assert!(matches!(second, Err(DatabaseError::DatabaseAlreadyOpen)), "{second:?}");
 
-        let (let_go, told) = mpsc::channel();
+        let (release, released) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                told.recv().unwrap();
+                released.recv().unwrap();
                 thread::sleep(2 * PAUSE);
                 drop(first);
             });
-            let_go.send(()).unwrap();
+            release.send(()).unwrap();
             assert!(open(file.path(), Duration::from_secs(60)).unwrap().1);
         });
     }
 
     #[test]
-    fn with_locks_on_parts_of_a_file_others_are_let_in() {
+    fn with_range_locks_files_are_shared() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let open = || {
             open_shared_or_exclusive(None, |mode| {

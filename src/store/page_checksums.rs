@@ -3,8 +3,8 @@
 //! redb keeps a checksum of each page in its parent page, up to the file's header, and verifies
 //! them when a file is opened with an integrity check. That needs a writer with exclusive access,
 //! and it repairs what it finds. Here redb instead opens a view of the file that discards writes,
-//! and is aborted as soon as the checksums are verified, so nothing is changed and nobody has to
-//! wait. A concurrent commit can look like damage, so damage only counts if no commit happened, or
+//! and is aborted as soon as the checksums are verified, so nothing changes and no process has to
+//! wait. A concurrent commit can look like damage, so damage counts only if no commit happened, or
 //! could have happened.
 
 use std::fs::File;
@@ -51,21 +51,21 @@ pub(super) fn look_for_damage(
     progress: &MaintenanceProgress,
 ) -> Result<Option<String>> {
     let intact = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&intact);
+    let found_intact = Arc::clone(&intact);
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).set_repair_callback(
         move |session| {
-            // redb calls this before it verifies the checksums and once after: with a progress past
-            // the half if they match, and before the half if redb would now roll back to an older
-            // commit.
+            // redb calls this before it verifies the checksums and once after: with a progress
+            // above one half if they match, and below one half if redb would now roll back to an
+            // older commit.
             if session.progress() > 0.0 {
-                told.store(session.progress() > 0.5, Ordering::Relaxed);
+                found_intact.store(session.progress() > 0.5, Ordering::Relaxed);
                 session.abort();
             }
         },
     );
     let view = View::new(path, progress.clone()).map_err(Error::io("read", path))?;
-    // Dropping the database writes, too.
+    // Dropping the database also writes.
     let opened = unwind::caught(|| builder.create_with_backend(view).map(|_| ()));
     let reason = match opened.unwrap_or_else(|panic| {
         Err(DatabaseError::Storage(StorageError::Corrupted(format!(
@@ -127,9 +127,9 @@ impl StorageBackend for View {
         inner.file.seek(SeekFrom::Start(offset))?;
         inner.file.read_exact(out)?;
         self.progress.add_page(out.len());
-        if let Some(kept) = usize::try_from(offset).ok().and_then(|at| inner.header.get(at..)) {
-            let shared = kept.len().min(out.len());
-            out[..shared].copy_from_slice(&kept[..shared]);
+        if let Some(header) = usize::try_from(offset).ok().and_then(|at| inner.header.get(at..)) {
+            let shared = header.len().min(out.len());
+            out[..shared].copy_from_slice(&header[..shared]);
         }
         Ok(())
     }
@@ -138,8 +138,8 @@ impl StorageBackend for View {
         let mut inner = self.inner();
         let at = usize::try_from(offset).ok();
         match at.and_then(|at| inner.header.get_mut(at..at.checked_add(data.len())?)) {
-            Some(kept) => {
-                kept.copy_from_slice(data);
+            Some(header) => {
+                header.copy_from_slice(data);
                 Ok(())
             }
             None => Err(io::ErrorKind::ReadOnlyFilesystem.into()),

@@ -90,10 +90,10 @@ fn prune_blocks(
     let mut zones = ZoneWriter::open(txn, table, &rows)?;
     let blocks = zones.blocks_before(before, from, BLOCKS_A_TRANSACTION)?;
     let mut pruned = OldRows::default();
-    for noted in &blocks {
-        let block = noted.block;
+    for meta in &blocks {
+        let block = meta.block;
         let mut times = RowTimes::new(table);
-        let mut verifier = noted.expected().map(Verifier::new);
+        let mut verifier = meta.expected().map(Verifier::new);
         for row in rows.range(block.ids())? {
             let (id, json) = row?;
             let (id, json) = (id.value(), json.value());
@@ -122,7 +122,7 @@ fn prune_blocks(
     }
     zones.write(&rows)?;
     let last = blocks.last().filter(|_| blocks.len() == BLOCKS_A_TRANSACTION);
-    Ok((pruned, last.and_then(|noted| noted.block.next())))
+    Ok((pruned, last.and_then(|meta| meta.block.next())))
 }
 
 impl Snapshot {
@@ -138,13 +138,13 @@ impl Snapshot {
                 }
                 _ => {}
             }
-            self.for_times(table, run, |times| old.add(OldRows::of(times, before)))?;
+            self.visit_times(table, run, |times| old.add(OldRows::of(times, before)))?;
         }
         Ok(old)
     }
 
     /// Passes the times of the rows in a range of ids to `visit`, a few at a time.
-    pub(super) fn for_times(
+    pub(super) fn visit_times(
         &self,
         table: &'static Table,
         run: &ZoneRun,

@@ -1,4 +1,4 @@
-//! A store's way to its file, which outlives a failure of the disk and the replacement of the file.
+//! A store's handle on its file, which is renewed after a disk failure or if the file is replaced.
 
 use std::io;
 use std::path::{self, Path, PathBuf};
@@ -10,21 +10,22 @@ use crate::store::file::FileId;
 use crate::store::handle::{Access, Handle};
 use crate::table::Table;
 
-/// The handle on a store's file. The next call gets a new one if redb refuses all further work with
-/// it, as after an error of the disk, or if the path leads to another file by now. A program that runs
-/// for weeks should not have to end because the disk was full for a minute, nor record into a file
-/// that was deleted.
+/// The handle on a store's file. The next call opens a new one if redb refuses all further work
+/// with it, as after a disk error, or if the path now leads to another file. A program that runs
+/// for weeks should not have to restart because the disk was full for a minute, and must not record
+/// into a deleted file.
 #[derive(Debug)]
 pub(super) struct ReopeningHandle {
     path: PathBuf,
-    /// The path whatever the working directory becomes.
+    /// The path, independent of later changes of the working directory.
     absolute: PathBuf,
     access: Access,
     options: OpenOptions,
-    /// Whether it gets a new handle when it must. One that was made for that does not in turn.
+    /// Whether to open a new handle when the current one cannot be used. False while one is being
+    /// opened for that reason, so that reopening does not recurse.
     reopens: bool,
     handle: Mutex<Arc<Handle>>,
-    /// The tables that were made through it, which a store that replaces this one must have, too.
+    /// The tables that were created through it. A store that replaces this one must have them too.
     tables: Mutex<Vec<&'static Table>>,
 }
 
@@ -38,7 +39,7 @@ impl ReopeningHandle {
         Self { reopens: false, ..self }
     }
 
-    /// With a handle that writes, opened in a way of its own.
+    /// Wraps a read-write handle that was opened by other means.
     #[cfg(test)]
     pub(super) fn with_handle(path: &Path, options: &OpenOptions, handle: Handle) -> Self {
         Self::new(path, Access::ReadWrite, options, Arc::new(handle))
@@ -72,8 +73,8 @@ impl ReopeningHandle {
         &self.options
     }
 
-    /// A handle that has not failed, on the file that is at the path now. If there is none yet, `reopen`
-    /// gets one. What still reads with an older one keeps it.
+    /// Returns a handle that has not failed, on the file that is at the path now. If there is none,
+    /// `reopen` opens one. Readers that still use an older handle keep it.
     pub(super) fn handle(
         &self,
         reopen: impl FnOnce() -> Result<Arc<Handle>>,
@@ -86,7 +87,7 @@ impl ReopeningHandle {
         Ok(Arc::clone(&handle))
     }
 
-    /// The handle, if no other is needed. It neither blocks nor opens a file.
+    /// Returns the handle if it can be used. Neither blocks nor opens a file.
     pub(super) fn ready_handle(&self) -> Option<Arc<Handle>> {
         let handle = Arc::clone(&*self.handle.try_lock().ok()?);
         let is_replaced = || refuse_replaced(&self.absolute, handle.file_id()).is_err();
@@ -107,8 +108,8 @@ impl ReopeningHandle {
     }
 }
 
-/// Refuses to go on if the path leads to another file than the handle's, or to none. A path that cannot
-/// be looked at tells nothing. The look takes about a microsecond.
+/// Fails if the path leads to no file, or to another file than the handle's. A path that cannot be
+/// examined is no reason to fail. The check takes about a microsecond.
 pub(super) fn refuse_replaced(path: &Path, handle: Option<FileId>) -> Result<()> {
     let Some(own) = handle else { return Ok(()) };
     let replaced = match FileId::of(path) {
@@ -147,7 +148,7 @@ mod tests {
             appender.push(&of_call)
         });
         assert!(matches!(error, Err(Error::StoreReplaced { path: named }) if named == path));
-        // The next call is stored in the file that is at the path then.
+        // The next call creates the file again, and stores its row there.
         assert_eq!(store.append(TickRecord::TABLE, move |rows| rows.push(&row)).unwrap(), 1);
         assert!(path.exists());
     }

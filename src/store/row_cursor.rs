@@ -1,4 +1,4 @@
-//! A run of ids that is read in several steps.
+//! A position in a range of ids that is read in several steps.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -7,19 +7,19 @@ use crate::error::Result;
 use crate::store::checksum::{Expected, Verifier};
 use crate::table::Table;
 
-/// Where reading goes on in a run of ids.
+/// The position in a range of ids, and the rows read so far.
 #[derive(Debug)]
 pub(crate) struct RowCursor {
     ids: RangeInclusive<i64>,
     pub(super) descending: bool,
-    /// The id of the last row that was read.
+    /// The id of the last row read.
     last: Option<i64>,
     verifier: Option<Verifier>,
 }
 
 impl RowCursor {
-    /// Before the first row, ids rising, or falling if `descending`. `expected` is what the run must
-    /// hold, if that is known.
+    /// Creates a cursor before the first row. Ids ascend, or descend if `descending`. `expected` is
+    /// what the range must contain, if that is known.
     pub(crate) fn new(
         ids: RangeInclusive<i64>,
         expected: Option<Expected>,
@@ -28,7 +28,7 @@ impl RowCursor {
         Self { ids, descending, last: None, verifier: expected.map(Verifier::new) }
     }
 
-    /// The ids whose rows are not read yet; `None` if there are none.
+    /// Returns the ids that have not been read yet; `None` if there are none.
     pub(super) fn left(&self) -> Option<RangeInclusive<i64>> {
         let (first, last) = (*self.ids.start(), *self.ids.end());
         let left = match (self.last, self.descending) {
@@ -39,7 +39,7 @@ impl RowCursor {
         (!left.is_empty()).then_some(left)
     }
 
-    /// Goes past a row.
+    /// Moves past a row.
     #[inline]
     pub(super) fn pass(&mut self, id: i64, json: &[u8]) {
         self.last = Some(id);
@@ -48,11 +48,12 @@ impl RowCursor {
         }
     }
 
-    /// After the last row.
+    /// Verifies what was read, after the last row.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`](crate::Error::Damaged) if the rows are not those that the run must hold.
+    /// [`Error::Damaged`](crate::Error::Damaged) if the rows are not those that the range must
+    /// contain.
     pub(super) fn finish(&self, path: &Path, table: &Table) -> Result<()> {
         let verifier = self.verifier.as_ref();
         verifier.map_or(Ok(()), |verifier| verifier.finish(path, table, self.ids.clone()))
@@ -73,7 +74,7 @@ mod tests {
 
     const TICKS: &Table = TickRecord::TABLE;
 
-    /// Reads to the end, this many rows in each step.
+    /// Reads to the end, `step` rows at a time.
     fn read(snapshot: &Snapshot, cursor: &mut RowCursor, step: usize) -> Result<Vec<i64>> {
         let mut ids = Vec::new();
         loop {
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_give_each_row_once_and_verify_the_run() {
+    fn stepwise_reads_are_complete_and_verified() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("meta.db");
         let store = Store::open(&path, &OpenOptions::new()).unwrap();

@@ -43,8 +43,8 @@ impl Rows {
             if overlap || table.range(ids.clone())?.next().is_some() {
                 let (first, last) = (ids.start(), ids.end());
                 return Err(damaged(&format!(
-                    "rows of {name} with ids {first} to {last} are there twice: another program has \
-                     written some; the import gives its own other ids when the next row is recorded"
+                    "rows of {name} with ids {first} to {last} exist twice: another program used \
+                     ids of an import; recording a row gives the imported rows other ids"
                 )));
             }
         }

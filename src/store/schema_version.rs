@@ -1,4 +1,4 @@
-//! Whether this version can use a file that redb could open: what the file says of itself.
+//! Checks whether this version can use a file that redb can open: its tables and schema version.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use crate::schema::SCHEMA_VERSION;
 use crate::store::snapshot::Snapshot;
 use crate::store::tables::{META, SCHEMA_VERSION_KEY};
 
-/// The schema version of a store; 0 if it has none yet.
+/// Returns the schema version of a store; 0 if it has none yet.
 pub(super) fn found(snapshot: &Snapshot) -> Result<i64> {
     snapshot.meta(SCHEMA_VERSION_KEY).map(Option::unwrap_or_default)
 }
 
-/// Refuses another program's file, and a store of a newer version.
+/// Fails if the file belongs to another program, or to a newer version of netsky.
 pub(super) fn refuse_unusable(snapshot: &Snapshot) -> Result<()> {
     refuse_foreign(snapshot)?;
     refuse_newer(found(snapshot)?, snapshot.path())
 }
 
-/// A redb file with tables but without `meta` belongs to another program.
+/// Fails if the file has tables but no `meta`: then it belongs to another program.
 fn refuse_foreign(snapshot: &Snapshot) -> Result<()> {
     let names = snapshot.table_names()?;
     if names.is_empty() || names.iter().any(|name| name == META.name()) {

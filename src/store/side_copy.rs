@@ -27,8 +27,8 @@ pub(super) fn free_name_where(store: &Path, kind: &str, free: impl Fn(&Path) -> 
     candidate
 }
 
-/// Returns the names of all side copies of the store, including those of which only files with
-/// these endings exist.
+/// Returns the names of all side copies of the store. A side copy also counts if only a file with
+/// one of these endings exists.
 pub(super) fn names(store: &Path, kind: &str, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let (Some(dir), Some(stem)) = (store.parent(), store.file_stem()) else {
         return Ok(Vec::new());
@@ -138,7 +138,7 @@ mod tests {
         let store = dir.path().join("meta.db");
         let bytes = b"row".repeat(50_000);
         fs::write(&store, &bytes).unwrap();
-        // What a process leaves that is killed while copying.
+        // A process that is killed while copying leaves this file.
         fs::write(dir.path().join("meta.kind.tmp"), &bytes[..100]).unwrap();
         let keep = || {
             let no_links = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());

@@ -10,14 +10,14 @@ use redb::{ReadOnlyTable, ReadTransaction, TableError, TableHandle};
 
 use crate::error::{Error, Result};
 use crate::store::block::Block;
-use crate::store::checksum::{self, Noted};
+use crate::store::checksum::{self, BlockMeta};
 use crate::store::handle::Handle;
 use crate::store::row_cursor::RowCursor;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
 use crate::store::tables::{META, rows_named};
 use crate::store::unwind::Guarded;
-use crate::store::watermark::{self, MARKS, Watermark};
+use crate::store::watermark::{self, WATERMARKS, Watermark};
 use crate::store::zone::ZONES;
 use crate::store::zone_map::ZoneMap;
 use crate::table::Table;
@@ -74,10 +74,12 @@ impl Snapshot {
     /// Whether the store has all of the tables, with zones for all of their rows.
     pub(super) fn is_complete(&self, tables: &[&'static Table]) -> Result<bool> {
         self.guard(|| {
-            let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(false) };
+            let Some(watermarks) = absent_as_none(self.txn.open_table(WATERMARKS))? else {
+                return Ok(false);
+            };
             for table in tables {
                 let Some(rows) = self.open_rows(table.name())? else { return Ok(false) };
-                if !watermark::is_complete(table, &rows, &marks)? {
+                if !watermark::is_complete(table, &rows, &watermarks)? {
                     return Ok(false);
                 }
             }
@@ -97,11 +99,11 @@ impl Snapshot {
                 return Ok(ZoneMap::default());
             };
             let zones = absent_as_none(self.txn.open_table(ZONES))?;
-            let marks = absent_as_none(self.txn.open_table(MARKS))?;
-            let known = match zones.zip(marks) {
-                Some((zones, marks)) => {
+            let watermarks = absent_as_none(self.txn.open_table(WATERMARKS))?;
+            let known = match zones.zip(watermarks) {
+                Some((zones, watermarks)) => {
                     let checksums = self.checksums(table)?;
-                    ZoneMap::read(table, rows.table(), &zones, &marks, checksums.as_ref())
+                    ZoneMap::read(table, rows.table(), &zones, &watermarks, checksums.as_ref())
                 }
                 None => ZoneMap::unknown(rows.table()),
             };
@@ -110,14 +112,15 @@ impl Snapshot {
     }
 
     /// Returns the stored zones and checksums of the table's blocks.
-    pub(super) fn noted(&self, table: &Table) -> Result<Vec<Noted>> {
+    pub(super) fn block_metas(&self, table: &Table) -> Result<Vec<BlockMeta>> {
         self.guard(|| {
             let Some(zones) = absent_as_none(self.txn.open_table(ZONES))? else {
                 return Ok(Vec::new());
             };
             let checksums = self.checksums(table)?;
-            let noted = checksum::noted(table.name(), &zones, checksums.as_ref(), Block::FIRST)?;
-            Ok(noted.unwrap_or_default())
+            let blocks =
+                checksum::block_metas(table.name(), &zones, checksums.as_ref(), Block::FIRST)?;
+            Ok(blocks.unwrap_or_default())
         })
     }
 
@@ -134,11 +137,13 @@ impl Snapshot {
             if self.open_rows(table.name())?.is_some() {
                 return Ok(());
             }
-            let Some(marks) = absent_as_none(self.txn.open_table(MARKS))? else { return Ok(()) };
-            match Watermark::read(&marks, table)? {
-                Some(mark) if mark.rows > 0 => {
-                    let (name, rows) = (table.name(), mark.rows);
-                    let reason = format!("the table {name} is gone, with {rows} rows");
+            let Some(watermarks) = absent_as_none(self.txn.open_table(WATERMARKS))? else {
+                return Ok(());
+            };
+            match Watermark::read(&watermarks, table)? {
+                Some(watermark) if watermark.rows > 0 => {
+                    let (name, rows) = (table.name(), watermark.rows);
+                    let reason = format!("the table {name} is missing, but it had {rows} rows");
                     Err(Error::Damaged { path: self.path().to_owned(), reason })
                 }
                 _ => Ok(()),
@@ -166,7 +171,7 @@ impl Snapshot {
         })
     }
 
-    /// The lowest and the highest id in a run of ids; `None` if there is no row.
+    /// Returns the lowest and the highest id in a range of ids; `None` if it has no rows.
     #[cfg(any(feature = "sql", test))]
     pub(crate) fn first_and_last_id(
         &self,
@@ -180,13 +185,13 @@ impl Snapshot {
         })
     }
 
-    /// Gives the rows of the table that the cursor has before it to `visit`, until that breaks. A store
-    /// that never had the table has no rows of it.
+    /// Passes the rows that the cursor has not read to `visit`, until it breaks. A table that was
+    /// never created has no rows.
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`] if it is known what the cursor's run of ids must hold, and after the last row
-    /// that is not what was read; and those of `visit`.
+    /// [`Error::Damaged`] after the last row, if the rows are not those that the cursor's range
+    /// must contain; and those of `visit`.
     pub(crate) fn scan(
         &self,
         table: &Table,

@@ -143,7 +143,7 @@ impl Store {
         self.write_in_steps(step)
     }
 
-    /// Runs a step in a transaction of its own, again and again until nothing is left to do.
+    /// Repeats a step, each time in its own transaction, until nothing is left to do.
     fn write_in_steps(
         &self,
         step: impl Fn(&WriteTransaction) -> Result<bool> + Clone + Send + 'static,
@@ -161,22 +161,22 @@ impl Store {
         &self,
         mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (value, is_import_left) =
-            self.write(move |txn| Ok((work(txn)?, has_left_import(txn).unwrap_or(false))))?;
-        if is_import_left {
-            self.help_with_left_import();
+        let (value, import_is_abandoned) =
+            self.write(move |txn| Ok((work(txn)?, has_abandoned_import(txn).unwrap_or(false))))?;
+        if import_is_abandoned {
+            self.help_abandoned_import();
         }
         Ok(value)
     }
 
-    /// Goes on with the import of a killed importer.
-    pub(super) fn help_with_left_import(&self) {
+    /// Continues the import of a killed importer.
+    pub(super) fn help_abandoned_import(&self) {
         let known = self.connection.tables();
-        let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_left));
+        let _ = self.write(move |txn| help(txn, &known, HELPED_ROWS, is_abandoned));
     }
 
-    /// Moves all rows of published imports into the tables, and deletes what importers have left that
-    /// were killed.
+    /// Moves all rows of published imports into their tables, and deletes the unpublished rows of
+    /// killed importers.
     pub(super) fn finish_imports(&self, tables: &[&'static Table]) -> Result<()> {
         // A store without imports costs no transaction.
         if !self.snapshot()?.has_imports()? {
@@ -185,7 +185,7 @@ impl Store {
         let known = tables.to_vec();
         self.write_in_steps(move |txn| {
             let published = |import: &Import| import.first_id.is_some();
-            help(txn, &known, MOVED_ROWS, |import| published(import) || is_left(import))
+            help(txn, &known, MOVED_ROWS, |import| published(import) || is_abandoned(import))
         })
     }
 }
@@ -203,13 +203,13 @@ pub(super) fn append_spool(
     })
 }
 
-/// Whether an import is there whose importer seems to have been killed. The question costs an append
-/// about a microsecond in a store that has had no import, and two in others.
-pub(super) fn has_left_import(txn: &WriteTransaction) -> Result<bool> {
+/// Whether there is an import whose importer seems to have been killed. This check costs an append
+/// about a microsecond in a store that never had an import, and two in others.
+pub(super) fn has_abandoned_import(txn: &WriteTransaction) -> Result<bool> {
     if txn.open_table(IDS)?.get(reserved::IMPORTS)?.is_none() {
         return Ok(false);
     }
-    Ok(Import::read_all(&txn.open_table(IMPORTS)?)?.iter().any(is_left))
+    Ok(Import::read_all(&txn.open_table(IMPORTS)?)?.iter().any(is_abandoned))
 }
 
 /// Does one step of the remaining work for the first import that `wanted` accepts. Returns whether
@@ -235,8 +235,8 @@ fn help(
     Ok(false)
 }
 
-/// Whether an import has been idle for so long that its importer must have been killed.
-fn is_left(import: &Import) -> bool {
+/// Whether an import has been idle long enough to conclude that its importer was killed.
+fn is_abandoned(import: &Import) -> bool {
     let limit = match import.first_id {
         Some(_) => IDLE_BEFORE_OTHERS_MOVE,
         None => IDLE_BEFORE_OTHERS_DELETE,
@@ -271,7 +271,7 @@ pub(super) fn begin(txn: &WriteTransaction, table: &Table) -> Result<i64> {
 
 fn stage(txn: &WriteTransaction, number: i64, chunks: &[(u64, Vec<u8>)]) -> Result<()> {
     let mut import = state_of(txn, number)?.filter(|import| import.first_id.is_none());
-    let import = import.as_mut().ok_or_else(taken_away)?;
+    let import = import.as_mut().ok_or_else(deleted_by_others)?;
     let mut staged = txn.open_table(STAGED)?;
     for (rows, bytes) in chunks {
         staged.insert(import.key(import.rows)?, bytes.as_slice())?;
@@ -293,17 +293,17 @@ pub(super) fn publish(
     table: &'static Table,
 ) -> Result<Range<i64>> {
     let mut import = state_of(txn, number)?.filter(|import| import.first_id.is_none());
-    let import = import.as_mut().ok_or_else(taken_away)?;
-    let first = give_ids(txn, table, import.rows)?;
+    let import = import.as_mut().ok_or_else(deleted_by_others)?;
+    let first = assign_ids(txn, table, import.rows)?;
     import.first_id = Some(first);
     save(txn, import)?;
     Ok(first..first.saturating_add_unsigned(import.rows))
 }
 
 /// Assigns `count` ids and returns the first.
-fn give_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> {
+fn assign_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> {
     let before = last_id(txn, table)?;
-    // The largest number is no id, as in `TableAppender`.
+    // The largest integer is never assigned, as in `TableAppender::insert`.
     let last = before.checked_add_unsigned(count).filter(|last| *last < i64::MAX);
     let last = last.ok_or_else(|| Error::Storage("the table has no ids left".into()))?;
     txn.open_table(IDS)?.insert(table.name(), last)?;
@@ -322,7 +322,7 @@ pub(super) fn advance(
     if txn.open_table(rows_of(table))?.range(pending)?.next().is_some() {
         // Another program has used ids that were already assigned. Its rows stay, and the remaining
         // rows of the import get other ids.
-        let first = give_ids(txn, table, import.pending_rows())?;
+        let first = assign_ids(txn, table, import.pending_rows())?;
         import.first_id = Some(first.saturating_sub_unsigned(import.moved));
     }
     let Some(pending) = import.pending() else { return Ok(false) };
@@ -377,10 +377,11 @@ pub(super) fn delete(txn: &WriteTransaction, import: &Import) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the error for an import that others deleted because its importer seemed to be killed.
-fn taken_away() -> Error {
+/// Returns the error for an import that another process deleted because its importer seemed to be
+/// killed.
+fn deleted_by_others() -> Error {
     Error::Storage(
-        "the import made no progress for so long that another process removed it; nothing was stored"
+        "the import made no progress for a minute, so another process deleted it; nothing was stored"
             .into(),
     )
 }

@@ -70,7 +70,7 @@ impl Snapshot {
             match run.zone {
                 Some(zone) if zone.times.is_some() => all.add(zone),
                 _ if table.time_column().is_none() => {}
-                _ => self.for_times(table, run, |times| {
+                _ => self.visit_times(table, run, |times| {
                     let readable = times.iter().map(|(_, time)| *time).filter(Option::is_some);
                     all.add(zone_of(readable));
                 })?,

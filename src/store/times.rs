@@ -1,4 +1,4 @@
-//! The times of rows one by one, so that a row that cannot be read does not hide the others.
+//! Reads the times of rows one by one, so that an unreadable row does not hide the others.
 
 use crate::row::TimeReader;
 use crate::store::zone::Zone;
@@ -26,8 +26,8 @@ impl RowTimes {
         self.rows.len() >= 1_024
     }
 
-    /// The ids and times of the rows since the last call, in nanoseconds; `None` if a time cannot be
-    /// read.
+    /// Returns the ids and times of the rows since the last call, in nanoseconds; `None` for a time
+    /// that cannot be read.
     pub(super) fn finish(&mut self) -> Vec<(i64, Option<i64>)> {
         std::mem::take(&mut self.rows)
     }

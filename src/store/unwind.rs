@@ -18,8 +18,8 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether a panic of this thread will be caught and turned into an error. A panic hook that prints
-/// nothing in this case spares the user a backtrace beside the error.
+/// Whether a panic of this thread will be caught and turned into an error. A panic hook should
+/// print nothing in this case, so that the user does not get a backtrace in addition to the error.
 pub fn is_caught() -> bool {
     DEPTH.get() > 0
 }
@@ -46,7 +46,7 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 pub(super) fn outside<T>(call: impl FnOnce() -> T) -> T {
     let depth = DEPTH.replace(0);
     let value = call();
-    // Not restored after a panic: that tells `guard` where the panic came from.
+    // Not restored after a panic, so that `guard` can see where the panic came from.
     DEPTH.set(depth);
     value
 }
@@ -111,14 +111,14 @@ impl<T> Deref for Guarded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("it is there until it is dropped")
+        self.0.as_ref().expect("the value is present until drop")
     }
 }
 
 #[expect(clippy::expect_used, reason = "only drop takes the value")]
 impl<T> DerefMut for Guarded<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("it is there until it is dropped")
+        self.0.as_mut().expect("the value is present until drop")
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
                 outside(|| panic!("the visitor's"))
             })
         });
-        let panic = unwound.expect_err("it is nobody's damage");
+        let panic = unwound.expect_err("a foreign panic is not damage");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"the visitor's"));
         assert!(!is_caught());
         assert!(matches!(guard(path, || panic!("redb's")), Err::<(), _>(Error::Damaged { .. })));

@@ -45,7 +45,7 @@ pub(super) fn upgrade_old(path: &Path, options: &OpenOptions) -> Result<Option<P
         return Ok(None);
     }
     let mut old = lock_against_old_programs(path)?;
-    refuse_cut_short(path, &mut old)?;
+    refuse_truncated(path, &mut old)?;
     make_private(&old, 0o600).map_err(Error::io("make private", path))?;
     let new = path.with_extension("redb-v3.tmp");
     let replaced = make_upgraded_copy(path, &mut old, &new, options).and_then(|()| {
@@ -81,7 +81,7 @@ fn lock_against_old_programs(path: &Path) -> Result<File> {
 }
 
 /// Fails if the end of the file is missing. That is the likeliest damage, and redb 2 panics at it.
-fn refuse_cut_short(path: &Path, file: &mut File) -> Result<()> {
+fn refuse_truncated(path: &Path, file: &mut File) -> Result<()> {
     let mut header = Vec::new();
     file.take(HEADER_BYTES).read_to_end(&mut header).map_err(Error::io("read", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
@@ -106,7 +106,7 @@ fn make_upgraded_copy(
         let reason = "it is corrupt, and redb 2 cannot read it".to_owned();
         Err(Error::NotAStore { path: path.to_owned(), reason })
     })?;
-    let handle = Handle::open_looked_through(new, path)?;
+    let handle = Handle::open_verified(new, path)?;
     schema_version::refuse_unusable(&Snapshot::new(Arc::new(handle))?)?;
     File::open(new).and_then(|file| file.sync_all()).map_err(Error::io("sync", new))
 }

@@ -1,15 +1,15 @@
-//! The watermark of a table's zones: up to which id there are zones.
+//! The watermark of a table: the highest id that its zones cover.
 
 use redb::{ReadableTable, TableDefinition};
 
 use crate::error::Result;
 use crate::table::{Table, reserved};
 
-/// By table: the highest id that zones know of, and how many rows there are up to it.
-pub(super) const MARKS: TableDefinition<'_, &str, (i64, u64)> =
+/// By table: the highest id that zones cover, and the number of rows up to it.
+pub(super) const WATERMARKS: TableDefinition<'_, &str, (i64, u64)> =
     TableDefinition::new(reserved::ZONE_MARKS);
 
-/// Up to which id there are zones, and how many rows they count.
+/// The highest id that zones cover, and the number of rows that they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Watermark {
     pub(super) id: i64,
@@ -20,19 +20,19 @@ impl Watermark {
     pub(super) const NONE: Self = Self { id: i64::MIN, rows: 0 };
 
     pub(super) fn read(
-        marks: &impl ReadableTable<&'static str, (i64, u64)>,
+        watermarks: &impl ReadableTable<&'static str, (i64, u64)>,
         table: &Table,
     ) -> Result<Option<Self>> {
-        let mark = marks.get(table.name())?.map(|mark| mark.value());
-        Ok(mark.map(|(id, rows)| Self { id, rows }))
+        let watermark = watermarks.get(table.name())?.map(|watermark| watermark.value());
+        Ok(watermark.map(|(id, rows)| Self { id, rows }))
     }
 
-    /// Whether zones should know of the row of that id.
+    /// Whether zones must include the row with that id.
     pub(super) fn covers(self, id: i64) -> bool {
         self != Self::NONE && id <= self.id
     }
 
-    /// The ids past the mark.
+    /// Returns the ids past the watermark.
     pub(super) fn past(self) -> std::ops::RangeFrom<i64> {
         match self {
             Self::NONE => i64::MIN..,
@@ -40,7 +40,7 @@ impl Watermark {
         }
     }
 
-    /// Whether there are as many rows up to the mark as it counts, and whether there are others.
+    /// Compares the number of rows up to the watermark with its count, and counts the rows past it.
     pub(super) fn check(
         self,
         rows: &impl ReadableTable<i64, &'static [u8]>,
@@ -70,22 +70,22 @@ impl Watermark {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WatermarkState {
+    /// Zones cover all rows.
     Current,
-    /// So many rows are past the mark.
-    Behind {
-        past: u64,
-    },
+    /// This many rows are past the watermark.
+    Behind { past: u64 },
+    /// The count is wrong: another program has removed or inserted rows.
     Stale,
 }
 
-/// Whether all of a table's rows are in zones, without reading those.
+/// Whether zones cover all rows of a table. The zones are not read.
 pub(super) fn is_complete(
     table: &Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
-    marks: &impl ReadableTable<&'static str, (i64, u64)>,
+    watermarks: &impl ReadableTable<&'static str, (i64, u64)>,
 ) -> Result<bool> {
-    match Watermark::read(marks, table)? {
-        Some(mark) => Ok(mark.check(rows)? == WatermarkState::Current),
+    match Watermark::read(watermarks, table)? {
+        Some(watermark) => Ok(watermark.check(rows)? == WatermarkState::Current),
         None => Ok(false),
     }
 }

@@ -1,4 +1,4 @@
-//! Writes that block nobody: the caller awaits the commit.
+//! Writes that do not block: the caller awaits the commit.
 
 use std::future::Future;
 use std::ops::Range;
@@ -11,12 +11,13 @@ use redb::WriteTransaction;
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
 use crate::store::append::{TableAppender, append};
-use crate::store::staging::{append_spool, has_left_import};
+use crate::store::staging::{append_spool, has_abandoned_import};
 use crate::store::{Store, Work};
 use crate::table::Table;
 
 impl Store {
-    /// As [`append`](Self::append), without blocking. Nothing happens before the future is polled.
+    /// Like [`append`](Self::append), without blocking. Nothing happens before the future is
+    /// polled.
     pub(crate) fn append_async<T: Send + 'static>(
         &self,
         table: &'static Table,
@@ -26,7 +27,8 @@ impl Store {
         async move { store.write_and_help_async(move |txn| append(txn, table, &mut fill)).await }
     }
 
-    /// As [`append_rows`](Self::append_rows), without blocking. Nothing happens before the future is polled.
+    /// Like [`append_rows`](Self::append_rows), without blocking. Nothing happens before the future
+    /// is polled.
     pub(crate) fn append_rows_async(
         &self,
         table: &'static Table,
@@ -46,18 +48,19 @@ impl Store {
         self,
         mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let work =
-            move |txn: &WriteTransaction| Ok((work(txn)?, has_left_import(txn).unwrap_or(false)));
-        let (value, is_import_left) = self.write_async(work).await?;
-        if is_import_left {
-            // The caller's rows are stored, and it does not wait for another's.
+        let work = move |txn: &WriteTransaction| {
+            Ok((work(txn)?, has_abandoned_import(txn).unwrap_or(false)))
+        };
+        let (value, import_is_abandoned) = self.write_async(work).await?;
+        if import_is_abandoned {
+            // The caller's rows are stored, so it need not wait while rows of others are moved.
             let helping = thread::Builder::new().name("netsky-helper".to_owned());
-            let _ = helping.spawn(move || self.help_with_left_import());
+            let _ = helping.spawn(move || self.help_abandoned_import());
         }
         Ok(value)
     }
 
-    /// As [`write`](Self::write), without blocking.
+    /// Like [`write`](Self::write), without blocking.
     async fn write_async<T: Send + 'static>(
         &self,
         work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
@@ -65,7 +68,7 @@ impl Store {
         let timeout = self.connection.options().busy_timeout;
         let deadline = Instant::now().checked_add(timeout);
         let work = Work::new(work);
-        // A handle that is there, as nearly always.
+        // Nearly always, the handle is ready.
         if let Some(handle) = self.connection.ready_handle()
             && let Some(writer) = handle.writer()
         {
@@ -75,13 +78,13 @@ impl Store {
                 return result;
             }
         }
-        // To open a file blocks.
+        // Opening a file blocks.
         let store = self.clone();
         on_thread(move || store.write_until(deadline, move |txn| work.run(txn))).await
     }
 }
 
-/// Does what blocks on a thread of its own. If the future is dropped, it is done all the same.
+/// Runs a blocking call on its own thread. The call continues even if the future is dropped.
 async fn on_thread<T: Send + 'static>(
     call: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -91,6 +94,6 @@ async fn on_thread<T: Send + 'static>(
         // A failed send means that the caller has dropped the future.
         .spawn(move || drop(sender.send(call())));
     spawned.map_err(|error| Error::NoThread { reason: error.to_string() })?;
-    let lost = |oneshot::Canceled| Error::Storage("a thread ended without an answer".into());
+    let lost = |oneshot::Canceled| Error::Storage("a thread ended without a result".into());
     receiver.await.unwrap_or_else(|canceled| Err(lost(canceled)))
 }

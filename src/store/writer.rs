@@ -1,13 +1,13 @@
-//! The one thread of a process that writes to a file.
+//! Writes to a file on one thread per process.
 //!
-//! A caller that has something to write hands over a job and waits, blocking or not. The thread waits for
-//! the file's write lock, takes all jobs that are in the queue by then, and commits them together: a
-//! commit costs two syncs of the disk, however much it writes. While its job is in the queue a caller can
-//! take it back, and then nothing of the job is written; afterwards it waits for the end, which comes as
-//! soon as the disk is done.
+//! A caller queues a job and waits for it, blocking or not. The thread waits for the file's write
+//! lock, takes all jobs that are queued by then, and commits them together: a commit costs two disk
+//! syncs, however much it writes. While its job is queued, a caller can withdraw it, and nothing of
+//! the job is written. After the thread has taken the job, the caller waits until the disk has
+//! finished.
 //!
-//! The lock is waited for on a thread because redb's wait has no end of its own. To ask for it again
-//! and again without waiting would starve where many processes write.
+//! A thread waits for the lock because redb waits without a timeout. Polling for the lock instead
+//! would starve if many processes write.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -27,11 +27,11 @@ use redb::{CommitError, Database, WriteTransaction};
 use crate::error::{Error, LockHolder, Result};
 use crate::store::unwind::{Guarded, caught, damage_or, panicked};
 
-/// What is to be done in a transaction. It may be done again: when another job of the transaction
-/// fails, this one goes into the next.
+/// The work of a job in a transaction. It may run more than once: if another job of the transaction
+/// fails, this one runs again in the next.
 type Work = Box<dyn FnMut(&WriteTransaction) -> Result<()> + Send>;
 
-/// Writes to one file. When it is dropped, its thread has ended or waits for the file's lock.
+/// Writes to one file. After it is dropped, its thread has ended or is waiting for the file's lock.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -43,7 +43,7 @@ struct Shared {
     /// The store's file, for errors.
     path: PathBuf,
     queue: Mutex<Queue>,
-    /// Set when the disk fails, or redb panics: no further work can be done with the database.
+    /// Set when the disk fails or redb panics: the database cannot be used any more.
     failed: AtomicBool,
 }
 
@@ -52,15 +52,15 @@ struct Queue {
     jobs: VecDeque<Job>,
     /// The number of the next job.
     next_number: u64,
-    /// The thread that was started last. It ends when there are no jobs.
+    /// The last thread that was started. It ends when there are no jobs.
     thread: Option<JoinHandle<()>>,
     phase: Phase,
 }
 
-/// What the thread does.
+/// The state of the thread.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// It has ended, or is about to without another look at the queue.
+    /// It has ended, or will end without looking at the queue again.
     #[default]
     Ended,
     WaitsForLock,
@@ -70,24 +70,25 @@ enum Phase {
 struct Job {
     number: u64,
     work: Work,
-    /// How long its caller waits for the lock, and until when.
+    /// How long the caller waits for the lock, and its deadline.
     timeout: Duration,
     deadline: Option<Instant>,
-    /// Where the caller waits. `None` once it has the result.
+    /// Sends the result to the caller. `None` once it is sent.
     done: Option<oneshot::Sender<Result<()>>>,
 }
 
-/// A job that was handed over, for its caller to wait for. If it is dropped, nothing of the job is
-/// written, unless the job was taken before.
+/// A queued job that its caller waits for. Dropping it withdraws the job, unless the thread has
+/// already taken it.
 #[derive(Debug)]
 pub(super) struct PendingJob {
     shared: Arc<Shared>,
     number: u64,
     timeout: Duration,
-    /// `None` if there is none, or if it has passed and the job was taken before.
+    /// `None` if there is no deadline, or if it has passed and the thread had already taken the
+    /// job.
     deadline: Option<Instant>,
     done: oneshot::Receiver<Result<()>>,
-    /// What wakes an asynchronous caller at the deadline.
+    /// Wakes an asynchronous caller at the deadline.
     timer: Option<Delay>,
 }
 
@@ -107,18 +108,19 @@ impl Writer {
         &self.shared.db
     }
 
-    /// Whether no further work can be done with it.
+    /// Whether the writer cannot be used any more.
     pub(super) fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
-    /// Does the work in a transaction, together with others' work, and returns once it is durable.
+    /// Does the work in a transaction, which other callers may share, and returns once it is
+    /// durable.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if the lock was not to be had in time: then nothing has been done. The work's own
-    /// errors; [`Error::Damaged`] if redb panicked, [`Error::Storage`]: nothing of the work is stored.
-    /// [`Error::CommitUncertain`] if the commit itself failed.
+    /// [`Error::Busy`] if the lock was not acquired in time; nothing has been done then. The work's
+    /// own errors, [`Error::Damaged`] if redb panicked, and [`Error::Storage`]; nothing of the work
+    /// is stored then. [`Error::CommitUncertain`] if the commit itself failed.
     pub(super) fn write<T: Send + 'static>(
         &self,
         timeout: Duration,
@@ -126,10 +128,10 @@ impl Writer {
     ) -> Result<T> {
         let (pending, answer) = self.submit(timeout, work);
         pending.wait()?;
-        taken(&answer)
+        take_answer(&answer)
     }
 
-    /// As [`write`](Self::write), without blocking. The job is handed over by the call.
+    /// Like [`write`](Self::write), without blocking. The call itself queues the job.
     pub(super) fn write_async<T: Send + 'static>(
         &self,
         timeout: Duration,
@@ -138,11 +140,11 @@ impl Writer {
         let (pending, answer) = self.submit(timeout, work);
         async move {
             pending.await?;
-            taken(&answer)
+            take_answer(&answer)
         }
     }
 
-    /// Hands a job over. Its answer is there once the job is done without an error.
+    /// Queues a job. Its answer is set once the job has succeeded.
     fn submit<T: Send + 'static>(
         &self,
         timeout: Duration,
@@ -159,18 +161,19 @@ impl Writer {
     }
 }
 
-/// What the work of a job returned.
+/// The value that a job's work returned.
 type Answer<T> = Arc<Mutex<Option<T>>>;
 
-fn taken<T>(answer: &Answer<T>) -> Result<T> {
+fn take_answer<T>(answer: &Answer<T>) -> Result<T> {
     let answer = locked(answer).take();
-    answer.ok_or_else(|| Error::Storage("the writing thread lost an answer".into()))
+    answer.ok_or_else(|| Error::Storage("the writer thread lost a result".into()))
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         let mut queue = locked(&self.shared.queue);
-        // A thread that waits for another process's lock ends when it gets it.
+        // A thread that waits for another process to release the lock is not joined. It ends when
+        // it gets the lock.
         let thread = queue.thread.take();
         if let Some(thread) = thread.filter(|_| queue.phase != Phase::WaitsForLock) {
             drop(queue);
@@ -208,16 +211,16 @@ impl Shared {
         PendingJob { shared: Arc::clone(self), number, timeout, deadline, done, timer: None }
     }
 
-    /// Takes a job back, if it still waits for the lock.
+    /// Removes a job from the queue, if the thread has not taken it.
     fn withdraw(&self, number: u64) -> Option<Job> {
         let mut queue = locked(&self.queue);
         let place = queue.jobs.iter().position(|job| job.number == number)?;
         queue.jobs.remove(place)
     }
 
-    /// What a caller is told who has waited for so long.
+    /// Returns the error for a caller that has waited this long.
     fn busy(&self, waited: Duration) -> Error {
-        // While it writes, the writing thread has the lock, for other callers.
+        // While the thread writes, it holds the lock for other callers of this process.
         let holder = match locked(&self.queue).phase {
             Phase::Writes => LockHolder::ThisProcess,
             Phase::WaitsForLock | Phase::Ended => LockHolder::OtherProcess,
@@ -225,7 +228,7 @@ impl Shared {
         Error::Busy { path: self.path.clone(), waited, holder }
     }
 
-    /// What the thread does. However it ends, nobody waits for it any more.
+    /// Runs the thread. However it ends, no caller keeps waiting for it.
     fn run(&self) {
         if let Err(panic) = caught(|| self.write_all()) {
             self.failed.store(true, Ordering::Relaxed);
@@ -237,7 +240,7 @@ impl Shared {
         }
     }
 
-    /// Writes until there is nothing to write.
+    /// Writes until the queue is empty.
     fn write_all(&self) {
         loop {
             {
@@ -250,14 +253,14 @@ impl Shared {
             }
             let begun = caught(|| {
                 let mut txn = self.db.begin_write()?;
-                // A file that is shared is written so anyway. One that this process has for itself
-                // would else have to be read through after a crash.
+                // redb always does this for a shared file. Without it, a file that is open
+                // exclusively would have to be read completely after a crash.
                 txn.set_quick_repair(true);
                 Ok(txn)
             });
             locked(&self.queue).phase = Phase::Writes;
-            match self.flattened(begun) {
-                Ok(txn) => self.write_waiting(txn),
+            match self.flatten(begun) {
+                Ok(txn) => self.write_queued(txn),
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
                     let jobs: Vec<Job> = locked(&self.queue).jobs.drain(..).collect();
@@ -267,25 +270,27 @@ impl Shared {
         }
     }
 
-    /// Writes the jobs that wait. If one fails, it alone does: the others go back into the queue.
-    fn write_waiting(&self, txn: WriteTransaction) {
+    /// Writes the queued jobs. If one fails, only its caller gets the error: the others go back
+    /// into the queue.
+    fn write_queued(&self, txn: WriteTransaction) {
         let mut jobs = mem::take(&mut locked(&self.queue).jobs);
         for index in 0..jobs.len() {
             let done = caught(|| (jobs[index].work)(&txn));
             if done.is_err() {
-                // What redb keeps in memory may be half changed.
+                // redb's data in memory may be half changed.
                 self.failed.store(true, Ordering::Relaxed);
             }
-            if let Err(error) = self.flattened(done) {
-                if is_of_disk(&error) {
-                    // redb does nothing more with a file of which an operation has failed.
+            if let Err(error) = self.flatten(done) {
+                if is_disk_error(&error) {
+                    // redb refuses all further work with a file after an operation on it has
+                    // failed.
                     self.failed.store(true, Ordering::Relaxed);
                 }
                 let undone = caught(|| txn.abort().map_err(Error::from));
                 if let Some(mut failed) = jobs.remove(index) {
                     failed.finish(Err(error));
                 }
-                match self.flattened(undone) {
+                match self.flatten(undone) {
                     Ok(()) => self.put_back(jobs),
                     // Nothing of the transaction is stored.
                     Err(error) => {
@@ -306,7 +311,7 @@ impl Shared {
         let failure: Arc<dyn std::error::Error + Send + Sync> = match caught(|| txn.commit()) {
             Ok(Ok(())) => return jobs.iter_mut().for_each(|job| job.finish(Ok(()))),
             Ok(Err(CommitError::Storage(error))) => Arc::new(error),
-            // Rolled back, for a reason that the work should have told.
+            // redb rolled back for a reason that the work should have reported.
             Ok(Err(error)) => return self.fail(jobs, error.into()),
             Err(panic) => Arc::new(panicked(&self.path, &panic)),
         };
@@ -316,15 +321,15 @@ impl Shared {
         }
     }
 
-    /// What a call into redb came to.
-    fn flattened<T>(&self, called: Result<Result<T>, String>) -> Result<T> {
+    /// Returns the result of a call into redb that may have panicked.
+    fn flatten<T>(&self, called: Result<Result<T>, String>) -> Result<T> {
         match called {
             Ok(result) => result.map_err(|error| damage_or(&self.path, error)),
             Err(panic) => Err(panicked(&self.path, &panic)),
         }
     }
 
-    /// Tells the callers of all these jobs of one error.
+    /// Ends all of these jobs with one error.
     fn fail(&self, jobs: impl IntoIterator<Item = Job>, error: Error) {
         let error = Arc::new(damage_or(&self.path, error));
         for mut job in jobs {
@@ -338,12 +343,13 @@ impl Shared {
         }
     }
 
-    /// Puts jobs back into the queue, before those that came later. A caller whose time was up while its
-    /// job was taken does not wait for another turn.
+    /// Puts jobs back at the front of the queue. A job whose deadline passed after the thread had
+    /// taken it is not retried: its caller gets [`Error::Busy`].
     fn put_back(&self, jobs: VecDeque<Job>) {
         let late = {
             let mut queue = locked(&self.queue);
-            // Under the lock: a caller that did not find its job in the queue is late by now.
+            // Read the clock under the lock: if a caller timed out and did not find its job in the
+            // queue, its deadline has passed by now.
             let now = Instant::now();
             let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline <= now);
             let (late, waiting): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_late);
@@ -359,7 +365,8 @@ impl Shared {
 }
 
 impl Job {
-    /// Ends the wait of its caller, who may have given up meanwhile. What was told before stands.
+    /// Sends the result to the caller, which may not be waiting any more. Only the first result
+    /// counts.
     fn finish(&mut self, result: Result<()>) {
         if let Some(done) = self.done.take() {
             let _ = done.send(result);
@@ -368,10 +375,11 @@ impl Job {
 }
 
 impl PendingJob {
-    /// Blocks until the job is done, or was not taken before the deadline.
+    /// Blocks until the job is done, or until the deadline if the thread has not taken the job by
+    /// then.
     ///
-    /// The thread parks, because an executor's way to block panics in another executor, and callers may
-    /// be in one.
+    /// Parks the thread, because an executor's `block_on` panics inside another executor, and
+    /// callers may be in one.
     fn wait(mut self) -> Result<()> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
@@ -390,16 +398,16 @@ impl PendingJob {
 
     fn poll_done(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let done = ready!(Pin::new(&mut self.done).poll(context));
-        // A job ends its caller's wait even if it is lost.
+        // If the job was dropped without a result, its caller must not wait for ever.
         Poll::Ready(done.unwrap_or_else(|oneshot::Canceled| Err(lost())))
     }
 
-    /// The deadline has passed. If the job was taken before, its end is waited for: it comes as soon as the
-    /// disk is done.
+    /// Handles a passed deadline. If the thread has already taken the job, the caller waits for its
+    /// end, which comes as soon as the disk has finished.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if it was not taken, and never will be.
+    /// [`Error::Busy`] if the job was still queued. It is withdrawn and never runs.
     fn give_up(&mut self) -> Result<()> {
         self.deadline = None;
         match self.shared.withdraw(self.number) {
@@ -450,7 +458,7 @@ impl std::fmt::Debug for Queue {
     }
 }
 
-/// A job that is lost must not leave its caller waiting.
+/// If a job is lost, its caller must not wait for ever.
 impl Drop for Job {
     fn drop(&mut self) {
         self.finish(Err(lost()));
@@ -458,17 +466,17 @@ impl Drop for Job {
 }
 
 fn lost() -> Error {
-    Error::Storage("the writing thread ended without an answer".into())
+    Error::Storage("the writer thread ended without a result".into())
 }
 
-/// One error that several callers get.
+/// An error that several callers share.
 #[derive(Debug)]
 struct SharedError(Arc<Error>);
 
 impl std::fmt::Display for SharedError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &*self.0 {
-            // It becomes the inside of such an error again.
+            // The text becomes part of another `Error::Storage`.
             Error::Storage(inner) => inner.fmt(f),
             error => error.fmt(f),
         }
@@ -481,15 +489,15 @@ impl std::error::Error for SharedError {
     }
 }
 
-/// Whether an operation of the disk has failed, as when a file cannot grow.
-fn is_of_disk(error: &Error) -> bool {
+/// Whether a disk operation has failed, for example because a file cannot grow.
+fn is_disk_error(error: &Error) -> bool {
     let Error::Storage(inner) = error else { return false };
     let redb_error = inner.downcast_ref::<redb::Error>();
     matches!(redb_error, Some(redb::Error::Io(_) | redb::Error::PreviousIo))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic left half done is only ever a job of its own.
+    // A panic can only leave its own job half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -533,33 +541,33 @@ mod tests {
         Ok(())
     }
 
-    /// Holds the file's write lock as another process would, until it is told to let go.
+    /// Holds the file's write lock like another process until `then` drops the sender.
     fn while_another_writes<T>(dir: &TempDir, then: impl FnOnce(mpsc::Sender<()>) -> T) -> T {
         let other = open(&dir.path().join("db"));
-        let (let_go, told) = mpsc::channel();
+        let (release, released) = mpsc::channel();
         thread::scope(|scope| {
             let txn = other.begin_write().unwrap();
             let held = scope.spawn(move || {
-                let _ = told.recv();
+                let _ = released.recv();
                 txn.abort().unwrap();
             });
-            let value = then(let_go);
+            let value = then(release);
             held.join().unwrap();
             value
         })
     }
 
-    /// Waits until so many jobs are queued.
-    fn until_queued(writer: &Writer, jobs: usize) {
+    /// Waits until this many jobs are queued.
+    fn wait_until_queued(writer: &Writer, jobs: usize) {
         while locked(&writer.shared.queue).jobs.len() < jobs {
             thread::sleep(Duration::from_millis(1));
         }
     }
 
     #[test]
-    fn jobs_that_wait_together_are_committed_together() {
+    fn queued_jobs_share_one_commit() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             thread::scope(|scope| {
                 for key in 0..16 {
                     let shared = Arc::clone(&writer.shared);
@@ -569,20 +577,20 @@ mod tests {
                             insert(txn, key)?;
                             Ok(rows(&shared.db).len())
                         });
-                        assert_eq!(committed.unwrap(), 0, "another was committed before");
+                        assert_eq!(committed.unwrap(), 0, "another job was committed before");
                     });
                 }
-                until_queued(&writer, 16);
-                drop(let_go);
+                wait_until_queued(&writer, 16);
+                drop(release);
             });
         });
         assert_eq!(rows(writer.db()), (0..16).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_job_that_fails_or_panics_fails_alone_and_leaves_nothing() {
+    fn failed_jobs_do_not_affect_others() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             thread::scope(|scope| {
                 for key in 0..9_u64 {
                     let writer = &writer;
@@ -601,28 +609,28 @@ mod tests {
                         }
                     });
                 }
-                until_queued(&writer, 9);
-                drop(let_go);
+                wait_until_queued(&writer, 9);
+                drop(release);
             });
         });
         assert_eq!(rows(writer.db()), [0, 1, 2, 4, 6, 7, 8]);
     }
 
     #[test]
-    fn a_caller_that_gives_up_has_nothing_written() {
+    fn timed_out_jobs_write_nothing() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             let given_up = writer.write(Duration::from_millis(20), |txn| insert(txn, 1));
             let other = LockHolder::OtherProcess;
             assert!(matches!(given_up, Err(Error::Busy { holder, .. }) if holder == other));
-            drop(let_go);
+            drop(release);
         });
         writer.write(LONG, |txn| insert(txn, 2)).unwrap();
         assert_eq!(rows(writer.db()), [2]);
     }
 
     #[test]
-    fn a_caller_whose_job_is_taken_waits_for_its_end() {
+    fn callers_wait_for_running_jobs() {
         let (_dir, writer) = writer();
         let begun = Arc::new(Barrier::new(2));
         thread::scope(|scope| {
@@ -644,18 +652,18 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_is_dropped_has_let_go_of_the_file() {
+    fn dropping_the_writer_releases_the_file() {
         let (dir, writer) = writer();
         for key in 0..50 {
             writer.write(LONG, move |txn| insert(txn, key)).unwrap();
         }
         drop(writer);
-        // Another mode does not share the file with a handle that is open.
+        // The default mode fails to open a file that another handle has open.
         let path = dir.path().join("db");
         assert_eq!(rows(&Builder::new().open(path).unwrap()).len(), 50);
     }
 
-    /// Polls a future once, which leaves it waiting.
+    /// Polls a future once, and checks that it is still pending.
     fn polled<T>(
         future: impl Future<Output = T> + Send + 'static,
     ) -> Pin<Box<dyn Future<Output = T> + Send>> {
@@ -665,9 +673,9 @@ mod tests {
     }
 
     #[test]
-    fn futures_that_wait_together_are_committed_together() {
+    fn queued_futures_share_one_commit() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             let jobs = (0..100).map(|key| {
                 let shared = Arc::clone(&writer.shared);
                 polled(writer.write_async(LONG, move |txn| {
@@ -676,30 +684,30 @@ mod tests {
                 }))
             });
             let jobs: Vec<_> = jobs.collect();
-            drop(let_go);
+            drop(release);
             for committed in block_on(join_all(jobs)) {
-                assert_eq!(committed.unwrap(), 0, "another was committed before");
+                assert_eq!(committed.unwrap(), 0, "another job was committed before");
             }
         });
         assert_eq!(rows(writer.db()), (0..100).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_future_dropped_while_it_waits_writes_nothing() {
+    fn dropped_queued_futures_write_nothing() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             let dropped = polled(writer.write_async(LONG, |txn| insert(txn, 1)));
             let kept = polled(writer.write_async(LONG, |txn| insert(txn, 2)));
             drop(dropped);
-            until_queued(&writer, 1);
-            drop(let_go);
+            wait_until_queued(&writer, 1);
+            drop(release);
             block_on(kept).unwrap();
         });
         assert_eq!(rows(writer.db()), [2]);
     }
 
     #[test]
-    fn a_future_dropped_while_it_is_written_harms_nobody() {
+    fn dropped_running_futures_do_not_affect_others() {
         let (_dir, writer) = writer();
         let (begun, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
         let of_work = (Arc::clone(&begun), Arc::clone(&go_on));
@@ -717,32 +725,32 @@ mod tests {
     }
 
     #[test]
-    fn a_future_waits_no_longer_than_its_timeout() {
+    fn futures_wait_at_most_their_timeout() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             let timeout = Duration::from_millis(20);
             let given_up = block_on(writer.write_async(timeout, |txn| insert(txn, 1)));
             let other = LockHolder::OtherProcess;
             assert!(matches!(given_up, Err(Error::Busy { holder, .. }) if holder == other));
-            drop(let_go);
+            drop(release);
         });
         block_on(writer.write_async(LONG, |txn| insert(txn, 2))).unwrap();
         assert_eq!(rows(writer.db()), [2]);
     }
 
     #[test]
-    fn a_job_whose_time_is_up_gets_no_second_turn() {
+    fn expired_jobs_are_not_retried() {
         let (dir, writer) = writer();
-        while_another_writes(&dir, |let_go| {
+        while_another_writes(&dir, |release| {
             let timeout = Duration::from_millis(500);
             let deadline = Instant::now() + timeout;
             let late = polled(writer.write_async(timeout, |txn| insert(txn, 1)));
             let fails = polled(writer.write_async(LONG, move |_| -> Result<()> {
-                // By then the other is taken, and its time is up.
+                // By then the thread has taken the other job, and its deadline has passed.
                 thread::sleep(deadline.saturating_duration_since(Instant::now()));
                 Err(Error::HomeDirMissing)
             }));
-            drop(let_go);
+            drop(release);
             assert!(matches!(block_on(fails), Err(Error::HomeDirMissing)));
             assert!(matches!(block_on(late), Err(Error::Busy { .. })));
         });

@@ -1,5 +1,5 @@
 //! Zones: the row count and time range of a block of rows, stored beside the rows. Each has a
-//! [`checksum`] of the rows next to it, which also tells whether the zone can be trusted.
+//! [`checksum`] of the rows next to it, which also shows whether the zone can be trusted.
 //!
 //! A block is 1,024 ids. Its zone has the number of its rows and the range of their times, and is
 //! written in the transaction that writes the rows. Rows need not arrive in time order: a late one
@@ -13,11 +13,11 @@ use redb::{ReadableTable, TableDefinition};
 
 use crate::table::reserved;
 
-/// By table and block: rows, smallest time, largest time. If the times are not known, the smallest
-/// is larger than the largest.
+/// By table and block: row count, smallest time, largest time. If the times are unknown, the
+/// smallest is larger than the largest.
 pub(super) const ZONES: TableDefinition<'_, (&str, i64), (u64, i64, i64)> =
     TableDefinition::new(reserved::ZONES);
-/// What is known of a block's rows.
+/// The row count and time range of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Zone {
     pub(crate) rows: u64,

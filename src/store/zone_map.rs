@@ -1,4 +1,4 @@
-//! The zones of a table in a snapshot, and what lies between them.
+//! Divides a table in a snapshot into ranges of ids, by its zones.
 
 use std::ops::RangeInclusive;
 
@@ -6,23 +6,23 @@ use redb::ReadableTable;
 
 use crate::error::Result;
 use crate::store::block::Block;
-use crate::store::checksum::{self, Expected, Noted};
+use crate::store::checksum::{self, BlockMeta, Expected};
 use crate::store::watermark::{Watermark, WatermarkState};
 use crate::store::zone::{Zone, ZonesTable};
 use crate::table::Table;
 
-/// The zones of a table in a snapshot.
+/// The ranges of ids of a table in a snapshot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ZoneMap {
     runs: Vec<ZoneRun>,
 }
 
-/// A run of ids, and what is known of its rows; `None` if nothing is.
+/// A range of ids, and the zone of its rows, if it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ZoneRun {
     pub(crate) ids: RangeInclusive<i64>,
     pub(crate) zone: Option<Zone>,
-    /// What a scan of the whole run must find.
+    /// What a scan of the whole range must find, if that is known.
     pub(crate) expected: Option<Expected>,
 }
 
@@ -31,45 +31,47 @@ impl ZoneMap {
         table: &Table,
         rows: &R,
         zones: &impl ZonesTable,
-        marks: &impl ReadableTable<&'static str, (i64, u64)>,
+        watermarks: &impl ReadableTable<&'static str, (i64, u64)>,
         checksums: Option<&R>,
     ) -> Result<Self> {
-        let Some(mark) = Watermark::read(marks, table)? else { return Self::unknown(rows) };
-        let state = mark.check(rows)?;
+        let Some(watermark) = Watermark::read(watermarks, table)? else {
+            return Self::unknown(rows);
+        };
+        let state = watermark.check(rows)?;
         if state == WatermarkState::Stale {
             let expected = Expected::rows_that_state_ids(rows.len()?);
             return Ok(Self::of_one_run(expected));
         }
-        let noted = checksum::noted(table.name(), zones, checksums, Block::FIRST)?;
-        // A key that is damaged takes a zone away, or moves it to where no rows are.
-        let counts = |noted: &Vec<Noted>| {
-            let rows = noted.iter().filter_map(|noted| noted.zone).map(|zone| zone.rows);
-            rows.fold(0, u64::saturating_add) == mark.rows
+        let blocks = checksum::block_metas(table.name(), zones, checksums, Block::FIRST)?;
+        // A damaged key makes a zone disappear, or moves it to a block without rows.
+        let is_complete = |blocks: &Vec<BlockMeta>| {
+            let rows = blocks.iter().filter_map(|meta| meta.zone).map(|zone| zone.rows);
+            rows.fold(0, u64::saturating_add) == watermark.rows
         };
-        let Some(noted) = noted.filter(counts) else { return Self::unknown(rows) };
-        // Then each zone without a checksum may be the one that is missing elsewhere.
-        let moved = noted.iter().any(|noted| noted.zone.is_none());
-        let mut runs: Vec<ZoneRun> = noted
+        let Some(blocks) = blocks.filter(is_complete) else { return Self::unknown(rows) };
+        // If a zone is missing from its block, any zone without a checksum may be the missing one.
+        let moved = blocks.iter().any(|meta| meta.zone.is_none());
+        let mut runs: Vec<ZoneRun> = blocks
             .iter()
-            .map(|noted| {
-                let (first, last) = noted.block.ids().into_inner();
-                let doubted = moved && noted.entry.is_none();
+            .map(|meta| {
+                let (first, last) = meta.block.ids().into_inner();
+                let doubted = moved && meta.entry.is_none();
                 ZoneRun {
-                    ids: first..=last.min(mark.id),
-                    zone: noted.believed().filter(|_| !doubted),
-                    expected: noted.expected().filter(|_| !doubted),
+                    ids: first..=last.min(watermark.id),
+                    zone: meta.trusted_zone().filter(|_| !doubted),
+                    expected: meta.expected().filter(|_| !doubted),
                 }
             })
             .filter(|run| !run.ids.is_empty())
             .collect();
         if let WatermarkState::Behind { past } = state {
-            let ids = mark.past().start..=i64::MAX;
+            let ids = watermark.past().start..=i64::MAX;
             runs.push(ZoneRun { ids, zone: None, expected: Some(Expected::rows(past)) });
         }
         Ok(Self { runs })
     }
 
-    /// With the rows that an import has still staged, by runs of ids. Their times are not known.
+    /// Adds the rows that imports still have staged, as ranges of ids. Their times are unknown.
     pub(super) fn with_pending(
         self,
         pending: impl Iterator<Item = RangeInclusive<i64>> + Clone,
@@ -88,14 +90,15 @@ impl ZoneMap {
             }
             parts.push(next..=last);
             parts.retain(|ids| !ids.is_empty());
-            // If all of the block's rows lie in one part, what is known of them is known of the part.
+            // If only one part is left, it contains all rows of the block, so their zone is the
+            // part's.
             let is_whole = parts.len() == 1;
             let (zone, expected) =
                 (run.zone.filter(|_| is_whole), run.expected.filter(|_| is_whole));
             runs.extend(parts.into_iter().map(|ids| ZoneRun { ids, zone, expected }));
         }
         for ids in pending {
-            // Cut like other rows, so that scans of several threads can share them.
+            // Divide them by blocks, like other rows, so that several threads can share a scan.
             for block in Block::of(*ids.start()).key()..=Block::of(*ids.end()).key() {
                 let (first, last) = Block::from_key(block).ids().into_inner();
                 let part = first.max(*ids.start())..=last.min(*ids.end());
@@ -108,7 +111,7 @@ impl ZoneMap {
         Self { runs }
     }
 
-    /// Nothing is known of any row but their number.
+    /// Returns a map that knows only the number of rows.
     pub(super) fn unknown(rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<Self> {
         Ok(Self::of_one_run(Expected::rows(rows.len()?)))
     }
@@ -118,7 +121,8 @@ impl ZoneMap {
         Self { runs: vec![ZoneRun { ids, zone: None, expected: Some(expected) }] }
     }
 
-    /// The table cut into runs of ids, which rise: a block each, then all that zones do not know of.
+    /// Returns the ranges in ascending order: one per block, then one for all rows that zones do
+    /// not cover.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &ZoneRun> + '_ {
         self.runs.iter()
     }

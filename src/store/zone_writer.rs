@@ -1,4 +1,4 @@
-//! Writing zones and checksums in the transaction that writes their rows.
+//! Writes zones and checksums in the transaction that writes their rows.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 use crate::error::{Error, Result};
 use crate::row::TimeReader;
 use crate::store::block::Block;
-use crate::store::checksum::{self, Checksum, ChecksumsTable, Entry, Noted};
-use crate::store::watermark::{MARKS, Watermark, WatermarkState};
+use crate::store::checksum::{self, BlockMeta, Checksum, ChecksumsTable, Entry};
+use crate::store::watermark::{WATERMARKS, Watermark, WatermarkState};
 use crate::store::zone::{ZONES, Zone};
 use crate::table::Table;
 
@@ -16,23 +16,23 @@ use crate::table::Table;
 pub(super) struct ZoneWriter<'txn> {
     table: &'static Table,
     zones: RedbTable<'txn, (&'static str, i64), (u64, i64, i64)>,
-    marks: RedbTable<'txn, &'static str, (i64, u64)>,
+    watermarks: RedbTable<'txn, &'static str, (i64, u64)>,
     checksums: ChecksumsTable<'txn>,
-    mark: Watermark,
-    /// What the open block has gained since it was last written.
+    watermark: Watermark,
+    /// What was added to the current block since it was last written.
     pending: Option<(Block, Entry)>,
 }
 
 impl<'txn> ZoneWriter<'txn> {
-    /// Opens the zones and brings them up to the rows that are there.
+    /// Opens the zones and updates them to cover all rows.
     pub(super) fn open(
         txn: &'txn WriteTransaction,
         table: &'static Table,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<Self> {
-        let (mut writer, is_marked) = Self::of(txn, table)?;
-        match writer.mark.check(rows)? {
-            WatermarkState::Current | WatermarkState::Behind { .. } if !is_marked => {
+        let (mut writer, has_watermark) = Self::of(txn, table)?;
+        match writer.watermark.check(rows)? {
+            WatermarkState::Current | WatermarkState::Behind { .. } if !has_watermark => {
                 writer.clear()?
             }
             WatermarkState::Current => return Ok(writer),
@@ -43,7 +43,7 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(writer)
     }
 
-    /// Makes the zones anew, whatever they say.
+    /// Rebuilds the zones, whatever they contain.
     pub(super) fn rebuild(
         txn: &'txn WriteTransaction,
         table: &'static Table,
@@ -54,13 +54,13 @@ impl<'txn> ZoneWriter<'txn> {
         writer.catch_up(table, rows)
     }
 
-    /// With the zones as they are, and whether there is a mark.
+    /// Opens the zones as they are. Also returns whether there is a watermark.
     fn of(txn: &'txn WriteTransaction, table: &'static Table) -> Result<(Self, bool)> {
-        let (zones, marks) = (txn.open_table(ZONES)?, txn.open_table(MARKS)?);
-        let found = Watermark::read(&marks, table)?;
-        let mark = found.unwrap_or(Watermark::NONE);
+        let (zones, watermarks) = (txn.open_table(ZONES)?, txn.open_table(WATERMARKS)?);
+        let found = Watermark::read(&watermarks, table)?;
+        let watermark = found.unwrap_or(Watermark::NONE);
         let checksums = checksum::open(txn, table.name())?;
-        let writer = Self { table, zones, marks, checksums, mark, pending: None };
+        let writer = Self { table, zones, watermarks, checksums, watermark, pending: None };
         Ok((writer, found.is_some()))
     }
 
@@ -69,14 +69,14 @@ impl<'txn> ZoneWriter<'txn> {
         table: &'static Table,
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<()> {
-        for (block, (entry, last_id)) in zones_of_rows(table, rows, self.mark)? {
-            self.gain(block, entry, last_id, rows)?;
+        for (block, (entry, last_id)) in zones_of_rows(table, rows, self.watermark)? {
+            self.add_entry(block, entry, last_id, rows)?;
         }
         self.write(rows)
     }
 
-    /// Takes note of a row that was inserted. It need not be the last: the rows of an import come below
-    /// those that were recorded while it was moved.
+    /// Adds an inserted row. Its id need not be the highest: the rows of an import have lower ids
+    /// than rows that are recorded while the import is moved.
     pub(super) fn add(
         &mut self,
         id: i64,
@@ -85,10 +85,10 @@ impl<'txn> ZoneWriter<'txn> {
         rows: &impl ReadableTable<i64, &'static [u8]>,
     ) -> Result<()> {
         let entry = Entry { zone: Zone::of_row(time), checksum: Checksum::of_row(id, json) };
-        self.gain(Block::of(id), entry, id, rows)
+        self.add_entry(Block::of(id), entry, id, rows)
     }
 
-    fn gain(
+    fn add_entry(
         &mut self,
         block: Block,
         entry: Entry,
@@ -101,21 +101,21 @@ impl<'txn> ZoneWriter<'txn> {
         let (_, pending) = self.pending.get_or_insert((block, Entry::default()));
         pending.zone.add(entry.zone);
         pending.checksum.add(entry.checksum);
-        let id = self.mark.id.max(last_id);
-        self.mark = Watermark { id, rows: self.mark.rows + entry.zone.rows };
+        let id = self.watermark.id.max(last_id);
+        self.watermark = Watermark { id, rows: self.watermark.rows + entry.zone.rows };
         Ok(())
     }
 
-    /// Writes what was noted. Without it, the zones fall behind.
+    /// Writes what was added. Without this call, the zones fall behind.
     pub(super) fn write(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
         self.write_block(rows)?;
-        self.marks.insert(self.table.name(), (self.mark.id, self.mark.rows))?;
+        self.watermarks.insert(self.table.name(), (self.watermark.id, self.watermark.rows))?;
         Ok(())
     }
 
     fn write_block(&mut self, rows: &impl ReadableTable<i64, &'static [u8]>) -> Result<()> {
         let Some((block, pending)) = self.pending.take() else { return Ok(()) };
-        let before = self.noted(block)?;
+        let before = self.block_meta(block)?;
         let entry = match (before.zone, before.checksum()) {
             (None, _) => pending,
             (Some(mut zone), Some(mut checksum)) => {
@@ -123,11 +123,11 @@ impl<'txn> ZoneWriter<'txn> {
                 checksum.add(pending.checksum);
                 Entry { zone, checksum }
             }
-            // Another version of netsky wrote to the block, or its zone is damaged. Its rows are read
+            // Another version of netsky wrote to the block, or its zone is damaged. Read its rows
             // once, at most 1,024.
             (Some(_), None) => {
                 let mut reader = ZoneReader::new(self.table);
-                for row in rows.range(*block.ids().start()..=self.mark.id)? {
+                for row in rows.range(*block.ids().start()..=self.watermark.id)? {
                     let (id, json) = row?;
                     reader.push(id.value(), json.value());
                 }
@@ -137,13 +137,13 @@ impl<'txn> ZoneWriter<'txn> {
         self.insert(block, entry)
     }
 
-    /// What is noted of a block.
-    pub(super) fn noted(&self, block: Block) -> Result<Noted> {
+    /// Returns the stored zone and checksum of a block.
+    pub(super) fn block_meta(&self, block: Block) -> Result<BlockMeta> {
         let zone = self.zones.get((self.table.name(), block.key()))?;
         let zone = zone.map(|zone| Zone::from_stored(zone.value()));
         let entry = self.checksums.get(block.key())?;
         let entry = entry.and_then(|entry| Entry::from_stored(entry.value()));
-        Ok(Noted { block, zone, entry })
+        Ok(BlockMeta { block, zone, entry })
     }
 
     fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {
@@ -152,29 +152,32 @@ impl<'txn> ZoneWriter<'txn> {
         Ok(())
     }
 
-    /// The first blocks from `from` on that may have rows of before the moment, at most so many.
+    /// Returns the first blocks from `from` on that may have rows before the cutoff, at most
+    /// `at_most`.
     pub(super) fn blocks_before(
         &self,
-        moment: i64,
+        cutoff: i64,
         from: Block,
         at_most: usize,
-    ) -> Result<Vec<Noted>> {
-        let noted = checksum::noted(self.table.name(), &self.zones, Some(&self.checksums), from)?;
-        let noted = noted.ok_or_else(|| Error::Storage("the zones are out of order".into()))?;
-        let is_old = |zone: Zone| zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < moment);
-        let may_be_old = |noted: &Noted| noted.believed().is_none_or(is_old);
-        Ok(noted.into_iter().filter(may_be_old).take(at_most).collect())
+    ) -> Result<Vec<BlockMeta>> {
+        let (zones, checksums) = (&self.zones, Some(&self.checksums));
+        let blocks = checksum::block_metas(self.table.name(), zones, checksums, from)?;
+        let blocks = blocks.ok_or_else(|| Error::Storage("the zones are out of order".into()))?;
+        let is_old = |zone: Zone| zone.rows > 0 && zone.times.is_none_or(|(low, _)| low < cutoff);
+        let may_be_old = |meta: &BlockMeta| meta.trusted_zone().is_none_or(is_old);
+        Ok(blocks.into_iter().filter(may_be_old).take(at_most).collect())
     }
 
-    /// Takes note that so many rows of a block are gone, and what is left.
-    pub(super) fn remove_rows(&mut self, block: Block, gone: u64, left: Entry) -> Result<()> {
+    /// Updates a block after `removed` of its rows were deleted. `left` describes the remaining
+    /// rows.
+    pub(super) fn remove_rows(&mut self, block: Block, removed: u64, left: Entry) -> Result<()> {
         if left.zone.rows == 0 {
             self.zones.remove((self.table.name(), block.key()))?;
             self.checksums.remove(block.key())?;
         } else {
             self.insert(block, left)?;
         }
-        self.mark.rows = self.mark.rows.saturating_sub(gone);
+        self.watermark.rows = self.watermark.rows.saturating_sub(removed);
         Ok(())
     }
 
@@ -182,20 +185,20 @@ impl<'txn> ZoneWriter<'txn> {
         let of_table = (self.table.name(), i64::MIN)..=(self.table.name(), i64::MAX);
         self.zones.retain_in(of_table, |_, _| false)?;
         self.checksums.retain(|_, _| false)?;
-        self.mark = Watermark::NONE;
+        self.watermark = Watermark::NONE;
         Ok(())
     }
 }
 
-/// The zones and checksums of the rows past the mark, with the last id in each block.
+/// Returns the zones and checksums of the rows past the watermark, with the last id in each block.
 fn zones_of_rows(
     table: &'static Table,
     rows: &impl ReadableTable<i64, &'static [u8]>,
-    mark: Watermark,
+    watermark: Watermark,
 ) -> Result<BTreeMap<Block, (Entry, i64)>> {
     let mut zones = BTreeMap::new();
     let mut open: Option<(Block, ZoneReader)> = None;
-    for row in rows.range(mark.past())? {
+    for row in rows.range(watermark.past())? {
         let (id, json) = row?;
         let (id, block) = (id.value(), Block::of(id.value()));
         if let Some((finished, reader)) = open.take_if(|(open, _)| *open != block) {
@@ -213,7 +216,7 @@ fn zones_of_rows(
     Ok(zones)
 }
 
-/// Reads the zone and the checksum of a block off its rows.
+/// Computes the zone and the checksum of a block from its rows.
 struct ZoneReader {
     entry: Entry,
     last_id: i64,

@@ -1,4 +1,4 @@
-//! Rows in bulk: every form of row, all of them or none, and errors that say which row.
+//! Appenders: they take rows in every form, store all of them or none, and name the row in errors.
 
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ fn text(text: &str) -> Value<'_> {
     Value::Text(text.into())
 }
 
-/// The error's text, and the rows that wait after it.
-fn said(appender: &netsky_db::Appender, pushed: netsky_db::Result<()>) -> (String, u64) {
+/// Returns the error's text, and the number of rows that are left.
+fn error_and_count(appender: &netsky_db::Appender, pushed: netsky_db::Result<()>) -> (String, u64) {
     (pushed.unwrap_err().to_string(), appender.row_count())
 }
 
@@ -73,18 +73,27 @@ fn a_rejected_row_is_named_and_left_out() {
     appender.begin_source("a.json");
     appender.push_json(TICK).unwrap();
     let pushed = appender.push_json("{}");
-    assert_eq!(said(&appender, pushed), ("a.json: row 2: ts_utc is missing".to_owned(), 1));
+    assert_eq!(
+        error_and_count(&appender, pushed),
+        ("a.json: row 2: ts_utc is missing".to_owned(), 1)
+    );
     let pushed = appender.push_values([Value::Null, text("a"), text("{}")]);
-    assert_eq!(said(&appender, pushed).0, "a.json: row 3: ts_utc should be time, found null");
+    assert_eq!(
+        error_and_count(&appender, pushed).0,
+        "a.json: row 3: ts_utc should be time, found null"
+    );
     let pushed = appender.push_values([text("a")]);
     assert_eq!(
-        said(&appender, pushed).0,
+        error_and_count(&appender, pushed).0,
         "a.json: row 4: ts_utc: 'a' is not an RFC 3339 time (premature end of input)"
     );
     let pushed = appender.push_values(vec![text("2026-04-15T23:00:00Z"); 4]);
-    assert_eq!(said(&appender, pushed).0, "a.json: row 5: it has more than 3 values");
+    assert_eq!(
+        error_and_count(&appender, pushed).0,
+        "a.json: row 5: expected 3 values, found more"
+    );
     let pushed = appender.push_values([text("2026-04-15T23:00:00Z")]);
-    assert_eq!(said(&appender, pushed).0, "a.json: row 6: it has 1 values, not 3");
+    assert_eq!(error_and_count(&appender, pushed).0, "a.json: row 6: expected 3 values, found 1");
     appender.begin_source("b.ndjson");
     let lines = format!("{TICK}\n{{\"source\":1}}\n{TICK}\n");
     match appender.push_lines(lines.as_bytes()) {
@@ -106,7 +115,7 @@ fn a_rejected_row_is_named_and_left_out() {
 }
 
 #[test]
-fn former_ids_give_the_order_of_rows() {
+fn rows_are_stored_in_former_id_order() {
     let store = store();
     let mut appender = store.db.appender("ticks").unwrap();
     for (id, source) in [(9, "c"), (2, "a"), (5, "b")] {
@@ -119,7 +128,7 @@ fn former_ids_give_the_order_of_rows() {
 }
 
 #[test]
-fn a_source_that_fails_is_told_from_a_bad_row() {
+fn unreadable_sources_are_not_rejected_rows() {
     struct Fails;
     impl Read for Fails {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -143,7 +152,7 @@ fn a_read_only_store_has_no_appender() {
     assert!(matches!(store.db.appender("tick"), Err(Error::UnknownTable { .. })));
 }
 
-/// A batch of one row of the measures, with one column replaced or added.
+/// Returns a batch with one row of measures, with one column replaced or added.
 fn batch_with(name: &str, array: ArrayRef) -> RecordBatch {
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("ts_utc", Arc::new(TimestampSecondArray::from(vec![7]).with_timezone("UTC"))),
@@ -156,7 +165,7 @@ fn batch_with(name: &str, array: ArrayRef) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-/// What a column of the type is read as, or why it is refused.
+/// Returns the value that an array is read as, or why it is refused.
 fn read(column: &str, array: impl Array + 'static) -> String {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open_path(dir.path().join("meta.db")).unwrap();
@@ -271,7 +280,7 @@ fn numbers_and_dates_of_other_widths_are_read() {
     assert_eq!(ids(Arc::new(UInt64Array::from(vec![7]))), "7");
     assert_eq!(
         ids(Arc::new(UInt64Array::from(vec![u64::MAX]))),
-        "row 1: session_num is 18446744073709551615, more than 64 bits hold with a sign"
+        "row 1: session_num is 18446744073709551615, which exceeds a signed 64-bit integer"
     );
     assert!(
         ids(Arc::new(Float64Array::from(vec![1.0])))
@@ -302,7 +311,7 @@ fn a_batch_with_the_wrong_columns_adds_nothing() {
         .unwrap();
     assert_eq!(skipped, ["row 1: detail_json is missing"]);
     assert_eq!(appender.row_count(), 0);
-    // An empty batch has columns, too.
+    // An empty batch also has columns.
     assert!(
         appender
             .push_batch(&RecordBatch::try_from_iter([("x", texts())]).unwrap().slice(0, 0))
@@ -311,7 +320,7 @@ fn a_batch_with_the_wrong_columns_adds_nothing() {
 }
 
 #[test]
-fn the_sent_appender_works_in_another_thread() {
+fn an_appender_works_in_another_thread() {
     let dir = tempfile::tempdir().unwrap();
     let db =
         Db::open_path(dir.path().join("meta.db")).unwrap().with_tables(MEASURE_TABLES).unwrap();

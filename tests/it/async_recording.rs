@@ -1,4 +1,4 @@
-//! Recording from asynchronous code: it shares commits, blocks nobody, and gives up in time.
+//! Recording from asynchronous code: calls share commits, block no thread, and time out.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn a_locked_store_does_not_block_the_executor() {
     });
     assert!(matches!(error, Err(Error::Busy { .. })), "{error:?}");
     assert!(turns.get() > 0);
-    // One that is dropped while it waits is not stored.
+    // The row of a future that is dropped while it waits is not stored.
     let mut dropped = db.record_async(&tick("dropped"));
     assert!((&mut dropped).now_or_never().is_none());
     drop(dropped);

@@ -38,9 +38,9 @@ fn faults(path: &Path) -> Vec<String> {
     report.faults.iter().map(ToString::to_string).collect()
 }
 
-/// Runs `care` while a thread records ticks one by one, and returns the number of acknowledged
+/// Runs `maintain` while a thread records ticks one by one, and returns the number of acknowledged
 /// ticks.
-fn while_recording(db: &Db, care: impl FnOnce()) -> i64 {
+fn while_recording(db: &Db, maintain: impl FnOnce()) -> i64 {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let recorder = scope.spawn(|| {
@@ -50,7 +50,7 @@ fn while_recording(db: &Db, care: impl FnOnce()) -> i64 {
             }
             last
         });
-        care();
+        maintain();
         stop.store(true, Ordering::Relaxed);
         recorder.join().unwrap()
     })

@@ -16,7 +16,7 @@ use redb::StorageBackend;
 use redb::backends::FileBackend;
 
 #[test]
-fn a_new_store_has_the_schema_and_every_table() {
+fn new_stores_have_the_schema_and_tables() {
     let store = store();
     assert_eq!(store.db.schema_version().unwrap(), SCHEMA_VERSION);
     for table in TABLES {
@@ -279,7 +279,7 @@ fn opening_waits_for_a_sqlite_file_in_use() {
 }
 
 #[test]
-fn a_path_can_be_opened_many_times_in_one_process() {
+fn one_process_can_open_a_path_repeatedly() {
     let store = store();
     let again = Db::open_path(&store.path).unwrap();
     let through_dots = Db::open_path(store.path.parent().unwrap().join("./meta.db")).unwrap();

@@ -170,7 +170,7 @@ fn child_that_holds_rows() {
         recorder.record(&tick(&number.to_string())).unwrap();
         if number % 1_000 == 0 {
             recorder.flush().unwrap();
-            // The full stop tells a complete line from one that a kill cut short.
+            // The full stop distinguishes a complete line from one that a kill cut short.
             eprintln!("flushed {number} .");
         }
     }

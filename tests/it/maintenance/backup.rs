@@ -53,7 +53,7 @@ fn a_backup_is_a_store_with_identical_rows() {
 }
 
 #[test]
-fn a_concurrent_backup_is_a_prefix_of_acknowledged_rows() {
+fn concurrent_backups_contain_a_prefix_of_rows() {
     let store = store();
     record_messages(&store.db, 0..30_000);
     let copies: Vec<_> = (0..4).map(|n| store.path.with_file_name(format!("{n}.db"))).collect();

@@ -272,7 +272,8 @@ fn a_lost_table_is_damage_and_not_recreated() {
     });
     let db = Db::open_read_only(&store.path).unwrap();
     assert!(
-        reason(&db, "SELECT count(*) FROM messages").contains("messages is gone, with 10 rows")
+        reason(&db, "SELECT count(*) FROM messages")
+            .contains("messages is missing, but it had 10 rows")
     );
     assert_eq!(value(&db, "SELECT count(*) FROM ticks"), 0);
     drop(db);
