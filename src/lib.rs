@@ -87,6 +87,7 @@ mod append_batch;
 mod appender;
 mod async_recording;
 mod clock;
+mod columnar;
 #[cfg(feature = "sql")]
 mod datafusion_error;
 mod db;
@@ -94,6 +95,7 @@ mod db;
 pub mod demo;
 mod error;
 mod error_kind;
+mod hash;
 mod import;
 #[doc(hidden)]
 pub mod internal;

@@ -18,8 +18,12 @@ pub(super) struct ScanMetrics {
     pub(super) blocks_read: Count,
     /// Rows read from the store.
     pub(super) rows_read: Count,
-    /// The size of the JSON of those rows, in bytes.
+    /// What was read of the store, in bytes: the JSON of rows, and the columns of segments.
     pub(super) bytes_scanned: Count,
+    /// Segments of which columns were read instead of rows.
+    pub(super) segments_read: Count,
+    /// Segments whose columns are damaged, so that rows were read.
+    pub(super) segments_damaged: Count,
 }
 
 impl ScanMetrics {
@@ -29,6 +33,8 @@ impl ScanMetrics {
     pub(super) const BLOCKS_READ: &str = "blocks_read";
     pub(super) const ROWS_READ: &str = "rows_read";
     pub(super) const BYTES_SCANNED: &str = "bytes_scanned";
+    pub(super) const SEGMENTS_READ: &str = "segments_read";
+    pub(super) const SEGMENTS_DAMAGED: &str = "segments_damaged";
 
     pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
@@ -40,6 +46,8 @@ impl ScanMetrics {
             blocks_read: counter(Self::BLOCKS_READ),
             rows_read: counter(Self::ROWS_READ),
             bytes_scanned: counter(Self::BYTES_SCANNED),
+            segments_read: counter(Self::SEGMENTS_READ),
+            segments_damaged: counter(Self::SEGMENTS_DAMAGED),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! reads with a [`reader`] and keeps a [`selection`] of each batch, and [`progress`] reports how far
 //! the tasks are.
 
+mod chunks;
 mod conjuncts;
 mod id_ranges;
 mod metrics;
@@ -21,6 +22,7 @@ mod ranges;
 mod reader;
 mod scan;
 mod scan_config;
+mod segments;
 mod selection;
 mod skipped;
 mod source;

@@ -26,7 +26,7 @@ pub struct QueryProgress {
 pub struct ScanCounts {
     /// Rows read from the store.
     pub rows_read: u64,
-    /// The size of the JSON of those rows, in bytes.
+    /// What was read of them, in bytes: their JSON, or their columns as stored.
     pub bytes_scanned: u64,
     /// The blocks of the tables.
     pub blocks_total: u64,
@@ -36,6 +36,11 @@ pub struct ScanCounts {
     pub blocks_counted: u64,
     /// Blocks from which rows were read.
     pub blocks_read: u64,
+    /// Segments of 8 blocks of which columns were read instead of rows. Their blocks and rows count as
+    /// read.
+    pub segments_read: u64,
+    /// Segments whose columns are damaged, so that rows were read.
+    pub segments_damaged: u64,
 }
 
 impl QueryProgress {
@@ -67,6 +72,8 @@ impl QueryProgress {
                     ScanMetrics::BLOCKS_PRUNED => &mut counts.blocks_pruned,
                     ScanMetrics::BLOCKS_COUNTED => &mut counts.blocks_counted,
                     ScanMetrics::BLOCKS_READ => &mut counts.blocks_read,
+                    ScanMetrics::SEGMENTS_READ => &mut counts.segments_read,
+                    ScanMetrics::SEGMENTS_DAMAGED => &mut counts.segments_damaged,
                     _ => continue,
                 };
                 *sum += count.value() as u64;

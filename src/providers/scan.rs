@@ -14,6 +14,7 @@ use datafusion::physical_plan::stream::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
+use crate::providers::chunks::chunks;
 use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
@@ -43,7 +44,7 @@ pub(super) fn open(
 
     let may_end_early = config.fetch.is_some() || !config.sorted_by.is_empty();
     let id_ranges = config.order.arrange(&config.id_ranges.id_ranges);
-    let chunks = chunks(&id_ranges, session.batch_size(), may_end_early);
+    let chunks = chunks(config, &id_ranges, session.batch_size(), may_end_early);
     // A scan that may end early must not read ahead before it is clear that it needs more rows.
     let sequential = if may_end_early { SEQUENTIAL_CHUNKS } else { 0 };
     let tasks = session.target_partitions().max(1);
@@ -84,26 +85,6 @@ fn first_rows(
         left.store(wanted - rows, Ordering::Relaxed);
         Ok(Some((batch.slice(0, rows), (batches, left))))
     })
-}
-
-/// Divides the ranges of ids into chunks, one per task, with about as many rows as a batch. If the scan
-/// may end early, the first chunks are smaller.
-fn chunks(id_ranges: &[IdRange], batch_size: usize, may_end_early: bool) -> Vec<Vec<IdRange>> {
-    let largest = batch_size as u64;
-    let mut wanted = if may_end_early { 1 } else { largest };
-    let mut chunks = Vec::new();
-    let (mut chunk, mut rows) = (Vec::new(), 0_u64);
-    for id_range in id_ranges {
-        // A range without a known row count is enough for a task.
-        rows = rows.saturating_add(id_range.max_rows.unwrap_or(u64::MAX));
-        chunk.push(id_range.clone());
-        if rows >= wanted {
-            chunks.push(std::mem::take(&mut chunk));
-            (rows, wanted) = (0, (wanted * 4).min(largest));
-        }
-    }
-    chunks.extend((!chunk.is_empty()).then_some(chunk));
-    chunks
 }
 
 /// Starts the tasks of a scan.

@@ -10,6 +10,7 @@ use crate::providers::id_ranges::IdRanges;
 use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
+use crate::providers::segments::SegmentCopies;
 use crate::providers::skipped::SkippedRows;
 use crate::store::Snapshot;
 use crate::table::Table;
@@ -24,6 +25,8 @@ pub(super) struct ScanConfig {
     pub(super) schema: SchemaRef,
     pub(super) ranges: Arc<Ranges>,
     pub(super) id_ranges: Arc<IdRanges>,
+    /// The columnar copies of segments that can be read instead of rows.
+    pub(super) copies: Arc<SegmentCopies>,
     /// The filters that are not ranges.
     pub(super) predicate: Predicate,
     pub(super) order: Order,
@@ -36,4 +39,14 @@ pub(super) struct ScanConfig {
     /// Whether the session has our rules, which correct DataFusion's mistakes with scans. Without them,
     /// a scan promises no more than that of a table in memory.
     pub(super) has_our_rules: bool,
+}
+
+impl ScanConfig {
+    /// The columns that the projection and the predicate need, by their indices in
+    /// [`Table::columns`].
+    pub(super) fn columns(&self) -> Vec<usize> {
+        let mut columns = self.predicate.columns();
+        columns.extend(&self.projection);
+        columns.into_iter().filter_map(|index| index.checked_sub(1)).collect()
+    }
 }

@@ -28,6 +28,7 @@ use crate::providers::predicate::Predicate;
 use crate::providers::pushdown::Ranges;
 use crate::providers::scan;
 use crate::providers::scan_config::ScanConfig;
+use crate::providers::segments::SegmentCopies;
 use crate::providers::skipped::SkippedRows;
 use crate::providers::statistics::ExactStatistics;
 use crate::store::Snapshot;
@@ -61,10 +62,14 @@ impl RowSource {
         skipped: Option<Arc<SkippedRows>>,
     ) -> Result<Self> {
         let ScanRequest { projection, ranges, predicate, fetch, has_our_rules } = request;
+        let zones = snapshot.zones(table)?;
+        let id_ranges = IdRanges::plan(&zones, &ranges);
+        let copies = SegmentCopies::plan(&snapshot, table, &zones, &id_ranges.id_ranges)?;
         let config = ScanConfig {
             table,
             schema: Arc::new(table.schema().project(&projection)?),
-            id_ranges: Arc::new(IdRanges::plan(&snapshot.zones(table)?, &ranges)),
+            id_ranges: Arc::new(id_ranges),
+            copies: Arc::new(copies),
             ranges: Arc::new(ranges),
             snapshot,
             projection,

@@ -15,10 +15,11 @@ use std::task::{Context, Poll, ready};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{JoinType, Result, Statistics};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
@@ -47,7 +48,8 @@ pub(super) fn interruptible(
 }
 
 /// Makes a join's condition interruptible: a join can evaluate it many times before it returns a
-/// row.
+/// row. Semi and anti joins without a condition get one that is always true: with many equal keys,
+/// they pair a batch for minutes, and return nothing meanwhile.
 fn with_guarded_condition(
     plan: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
@@ -64,12 +66,29 @@ fn with_guarded_condition(
         let join = NestedLoopJoinExecBuilder::from(join).with_filter(guarded(filter)).build()?;
         return Ok(Arc::new(join));
     }
-    if let Some(join) = plan.downcast_ref::<HashJoinExec>()
-        && let Some(filter) = join.filter()
-    {
-        return join.builder().with_filter(guarded(filter)).build_exec();
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        let always = JoinFilter::new(lit(true), Vec::new(), Arc::new(Schema::empty()));
+        let filter = match join.filter() {
+            Some(filter) => guarded(filter),
+            None if returns_no_pairs(*join.join_type()) => guarded(&always),
+            None => return Ok(plan),
+        };
+        return join.builder().with_filter(filter).build_exec();
     }
     Ok(plan)
+}
+
+/// Whether the join pairs rows without returning the pairs.
+fn returns_no_pairs(join: JoinType) -> bool {
+    matches!(
+        join,
+        JoinType::LeftSemi
+            | JoinType::LeftAnti
+            | JoinType::LeftMark
+            | JoinType::RightSemi
+            | JoinType::RightAnti
+            | JoinType::RightMark
+    )
 }
 
 /// An operator that checks for cancellation before each batch. In all other respects it acts as the

@@ -5,7 +5,6 @@ use chrono::{Datelike, NaiveDate};
 use crate::row::time::excerpt;
 
 /// The days from 0001-01-01, which chrono counts as day 1, to 1970-01-01.
-#[cfg(feature = "sql")]
 const UNTIL_1970: i32 = 719_163;
 
 /// Parses only `YYYY-MM-DD`. chrono's own parser also accepts white space, signs and fewer digits.
@@ -44,7 +43,6 @@ pub(super) fn stored_text(date: NaiveDate) -> Result<String, String> {
 }
 
 /// Returns the days since 1970-01-01.
-#[cfg(feature = "sql")]
 pub(crate) fn days_since_1970(date: NaiveDate) -> i32 {
     date.num_days_from_ce() - UNTIL_1970
 }

@@ -108,7 +108,8 @@ crate::tables! {
     }
 }
 
-fn tables() -> Vec<&'static Table> {
+/// Every table of the catalogue, and one with the other types.
+pub(crate) fn tables() -> Vec<&'static Table> {
     TABLES.iter().chain(MORE_TABLES).copied().collect()
 }
 
@@ -123,7 +124,8 @@ fn cases() -> impl Strategy<Value = (&'static Table, Vec<usize>, Vec<Vec<u8>>)> 
     })
 }
 
-fn row(table: &'static Table) -> impl Strategy<Value = Vec<u8>> {
+/// A row as the writer writes it.
+pub(crate) fn row(table: &'static Table) -> impl Strategy<Value = Vec<u8>> {
     let values: Vec<_> = table.columns().iter().map(cell).collect();
     let id = prop_oneof![1..10_000_i64, any::<i64>()];
     (id, values).prop_map(|(id, values)| written(table, id, values))

@@ -7,7 +7,7 @@ pub(crate) mod date;
 #[cfg(feature = "sql")]
 mod decode;
 #[cfg(all(test, feature = "sql"))]
-mod differential_tests;
+pub(crate) mod differential_tests;
 mod encode;
 #[cfg(feature = "sql")]
 mod format_time;
@@ -19,12 +19,14 @@ mod time;
 mod token;
 mod values;
 
+pub(crate) use date::days_since_1970;
 #[cfg(feature = "sql")]
 pub use decode::Decoder;
 pub(crate) use encode::{EncodedRow, Unstorable, id_prefix};
 #[cfg(feature = "sql")]
 pub(crate) use format_time::{stored_time, stored_time_array};
+pub(crate) use object::Scalar;
 pub(crate) use parse::RowParser;
 pub(crate) use spool::RowSpool;
 pub(crate) use time::parse_nanos as parse_time;
-pub(crate) use values::{RowChecker, TimeReader};
+pub(crate) use values::{RowChecker, RowVisitor, TimeReader, ValueReader};

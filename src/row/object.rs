@@ -125,7 +125,7 @@ pub(super) fn locate<'tape, 'json: 'tape>(
 
 /// A member's value, checked against its column.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scalar<'json> {
+pub(crate) enum Scalar<'json> {
     Null,
     Bool(bool),
     Int(i64),

@@ -7,7 +7,7 @@ use crate::table::Table;
 
 /// Reads some columns of rows one by one, and reuses its buffers.
 #[derive(Debug)]
-pub(super) struct ValueReader {
+pub(crate) struct ValueReader {
     table: &'static Table,
     /// Reads nearly every row.
     canonical: CanonicalRow,
@@ -19,7 +19,7 @@ pub(super) struct ValueReader {
 ///
 /// A trait and not a closure, because `value` has one type for rows that [`CanonicalRow`] reads and
 /// another for rows that are parsed, and the compiler must know both types to inline them.
-pub(super) trait RowVisitor {
+pub(crate) trait RowVisitor {
     /// Gets the wanted values from `value`, by the index of their column in [`Table::columns`].
     ///
     /// # Errors
@@ -30,7 +30,7 @@ pub(super) trait RowVisitor {
 
 impl ValueReader {
     /// Creates a reader of the columns with these indices in [`Table::columns`].
-    pub(super) fn new(table: &'static Table, columns: &[usize]) -> Self {
+    pub(crate) fn new(table: &'static Table, columns: &[usize]) -> Self {
         let canonical = CanonicalRow::new(table, columns);
         Self { table, canonical, parser: ObjectParser::new() }
     }
@@ -40,7 +40,7 @@ impl ValueReader {
     /// # Errors
     ///
     /// What is wrong with the row.
-    pub(super) fn read(&mut self, json: &[u8], visitor: impl RowVisitor) -> Result<(), String> {
+    pub(crate) fn read(&mut self, json: &[u8], visitor: impl RowVisitor) -> Result<(), String> {
         match self.canonical.read(json) {
             Some(values) => visitor.visit(|index| Ok(values.get(index))),
             None => self.read_parsed(json, visitor),

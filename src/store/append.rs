@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 
+use crate::columnar::Segment;
 use crate::error::{Error, Result};
 use crate::row::{self, EncodedRow};
 use crate::store::Store;
@@ -20,7 +21,7 @@ impl Store {
         table: &'static Table,
         mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write_and_help(move |txn| append(txn, table, &mut fill))
+        self.write_and_help(move |txn, completed| append(txn, table, completed, &mut fill))
     }
 
     /// Appends rows of any tables in one durable transaction. The rows of each table keep their
@@ -29,13 +30,13 @@ impl Store {
         &self,
         rows: Vec<Arc<Vec<(&'static Table, EncodedRow)>>>,
     ) -> Result<()> {
-        self.write_and_help(move |txn| {
+        self.write_and_help(move |txn, completed| {
             let mut of_table: BTreeMap<&str, (&'static Table, Vec<&EncodedRow>)> = BTreeMap::new();
             for (table, row) in rows.iter().flat_map(|rows| rows.iter()) {
                 of_table.entry(table.name()).or_insert((table, Vec::new())).1.push(row);
             }
             for (table, rows) in of_table.into_values() {
-                append(txn, table, |appender| {
+                append(txn, table, completed, |appender| {
                     rows.iter().try_for_each(|row| appender.push(row).map(|_| ()))
                 })?;
             }
@@ -44,9 +45,13 @@ impl Store {
     }
 }
 
+/// The tables that a transaction completes a segment of.
+pub(super) type Completed = Vec<&'static Table>;
+
 pub(super) fn append<T>(
     txn: &WriteTransaction,
     table: &'static Table,
+    completed: &mut Completed,
     mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T>,
 ) -> Result<T> {
     let last_assigned = last_id(txn, table)?;
@@ -56,7 +61,15 @@ pub(super) fn append<T>(
     if last_id != last_assigned {
         txn.open_table(IDS)?.insert(table.name(), last_id)?;
     }
+    if completes_segment(last_assigned, last_id) {
+        completed.push(table);
+    }
     Ok(filled)
+}
+
+/// Whether a segment has no ids left to assign after `last`, that had some after `before`.
+pub(super) fn completes_segment(before: i64, last: i64) -> bool {
+    Segment::of(before.saturating_add(1)) != Segment::of(last.saturating_add(1))
 }
 
 /// Returns the highest assigned id. The highest id of a row counts too: another program may have

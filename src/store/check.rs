@@ -1,8 +1,7 @@
 //! Checks that the store's content is consistent.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
@@ -11,9 +10,11 @@ use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
 use crate::row::RowChecker;
 use crate::store::block::Block;
+use crate::store::check_report::{CheckReport, Fault};
 use crate::store::checksum::{BlockMeta, Checksum};
 use crate::store::handle::Access;
 use crate::store::reopening_handle::ReopeningHandle;
+use crate::store::segment_check::SegmentCheck;
 use crate::store::snapshot::absent_as_none;
 use crate::store::tables::IDS;
 use crate::store::times::{RowTimes, zone_of};
@@ -21,127 +22,6 @@ use crate::store::watermark::{WATERMARKS, Watermark};
 use crate::store::zone::Zone;
 use crate::store::{Snapshot, Store, page_checksums};
 use crate::table::Table;
-
-/// The number of faults that a report lists. Further ones are only counted.
-const MAX_LISTED: usize = 1_000;
-
-/// The result of checking a store.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CheckReport {
-    /// The number of tables checked.
-    pub tables: u64,
-    /// The number of rows decoded.
-    pub rows: u64,
-    /// The number of zones compared with their rows.
-    pub zones: u64,
-    /// The number of faults found.
-    pub fault_count: u64,
-    /// The first 1,000 faults.
-    pub faults: Vec<Fault>,
-}
-
-impl CheckReport {
-    /// Whether no fault was found.
-    pub fn is_clean(&self) -> bool {
-        self.fault_count == 0
-    }
-
-    fn add(&mut self, fault: Fault) {
-        self.fault_count += 1;
-        if self.faults.len() < MAX_LISTED {
-            self.faults.push(fault);
-        }
-    }
-}
-
-/// A fault in a store. Its `Display` text is one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// Pages of the file do not match their checksums, so no row was checked. Restore a backup.
-    Pages {
-        /// redb's description of the damage.
-        reason: String,
-    },
-    /// A row does not fit its table. Queries that do not need the row still run.
-    CorruptRow {
-        /// The row's table.
-        table: &'static str,
-        /// The row's id.
-        id: i64,
-        /// What is wrong, and where in the row's JSON.
-        reason: String,
-    },
-    /// A zone does not match the rows of its block, so queries may return wrong answers.
-    ZoneMismatch {
-        /// The table of the zone.
-        table: &'static str,
-        /// The ids of the block.
-        ids: RangeInclusive<i64>,
-        /// What the zone says, and what the rows say.
-        reason: String,
-    },
-    /// The rows of a block do not match its checksum, although each of them is readable: the file
-    /// was damaged before its pages were last written, or another program changed rows. Queries
-    /// that read the whole block fail.
-    ChangedRows {
-        /// The table of the rows.
-        table: &'static str,
-        /// The ids of the block.
-        ids: RangeInclusive<i64>,
-    },
-    /// The zones count another number of rows than the table has: a program that does not maintain
-    /// zones removed or inserted some. The table's zones are not used, and the next row recorded in
-    /// the table rebuilds them.
-    RowCountMismatch {
-        /// The table of the rows.
-        table: &'static str,
-        /// The number of rows that the zones count.
-        counted: u64,
-        /// The number of rows in the table.
-        rows: u64,
-    },
-    /// A row has a higher id than the last one assigned: another program wrote it. The next
-    /// recorded row gets an even higher id.
-    IdCounterBehind {
-        /// The row's table.
-        table: &'static str,
-        /// The last assigned id.
-        given_out: i64,
-        /// The highest id of a row.
-        highest: i64,
-    },
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pages { reason } => {
-                write!(f, "damaged pages, so no rows were checked: {reason}")
-            }
-            Self::CorruptRow { table, id, reason } => {
-                write!(f, "corrupt row {id} in {table}: {reason}")
-            }
-            Self::ZoneMismatch { table, ids, reason } => {
-                write!(f, "wrong zone of {table}, ids {} to {}: {reason}", ids.start(), ids.end())
-            }
-            Self::ChangedRows { table, ids } => write!(
-                f,
-                "changed rows in {table}, ids {} to {}: they differ from what was recorded",
-                ids.start(),
-                ids.end()
-            ),
-            Self::RowCountMismatch { table, counted, rows } => {
-                write!(f, "wrong zones of {table}: they count {counted} rows, and it has {rows}")
-            }
-            Self::IdCounterBehind { table, given_out, highest } => write!(
-                f,
-                "wrong id counter of {table}: the last id is {given_out}, but a row has {highest}"
-            ),
-        }
-    }
-}
 
 impl Store {
     /// Checks every page of the file and every row of `tables`.
@@ -188,7 +68,7 @@ impl Store {
                 true => {
                     let (access, options) = (Access::ReadWrite, self.connection.options());
                     let connection = Arc::new(ReopeningHandle::open(&path, access, options)?);
-                    Self { connection, archived: None, upgraded_from: None }
+                    Self::without_sealer(connection)
                 }
                 false => self.clone(),
             };
@@ -217,6 +97,7 @@ impl Snapshot {
         report.tables += 1;
         let mut zones = self.zone_check(table)?;
         let mut row_check = RowCheck::new(table);
+        let mut segments = SegmentCheck::new(self, table, report)?;
         let mut block = None;
         let pending: Vec<_> = rows.pending().collect();
         let _ = rows.visit(i64::MIN..=i64::MAX, false, |id, json| {
@@ -225,11 +106,13 @@ impl Snapshot {
             }
             block = Some(Block::of(id));
             let zoned = zones.covers(id) && !pending.iter().any(|ids| ids.contains(&id));
-            row_check.push(id, json, zoned, report);
+            let read = segments.push(id, json, report)?;
+            row_check.push(id, json, zoned, read, report);
             progress.add_row(json);
             Ok(ControlFlow::Continue(()))
         })?;
         row_check.finish_block(&mut zones, report);
+        segments.finish_segment(report)?;
         zones.finish(table, report);
 
         let highest = rows.first(i64::MIN..=i64::MAX, true, |id, _| id)?.unwrap_or(0);
@@ -271,14 +154,22 @@ impl RowCheck {
         Self { table, checker, times, checksum: Checksum::default() }
     }
 
-    /// Checks a row. `zoned` means that its block's zone must include it.
-    fn push(&mut self, id: i64, json: &[u8], zoned: bool, report: &mut CheckReport) {
+    /// Checks a row. `zoned` means that its block's zone must include it, and `read` whether it can be
+    /// read, if that is known.
+    fn push(
+        &mut self,
+        id: i64,
+        json: &[u8],
+        zoned: bool,
+        read: Option<Result<(), String>>,
+        report: &mut CheckReport,
+    ) {
         report.rows += 1;
         if zoned {
             self.times.push(id, json);
             self.checksum.add(Checksum::of_row(id, json));
         }
-        if let Err(reason) = self.checker.check(json) {
+        if let Err(reason) = read.unwrap_or_else(|| self.checker.check(json)) {
             report.add(Fault::CorruptRow { table: self.table.name(), id, reason });
         }
     }

@@ -24,7 +24,11 @@ impl Store {
     /// compaction, and none may be reading when it begins.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         self.refuse_damage()?;
-        self.finish_imports(&self.connection.tables())?;
+        let tables = self.connection.tables();
+        self.finish_imports(&tables)?;
+        // Its snapshot would be in the way.
+        self.sealer.wait();
+        tables.iter().try_for_each(|table| self.seal(table))?;
         // Let a running write transaction end first: redb itself would wait for it without a
         // timeout.
         self.write(|_| Ok(()))?;

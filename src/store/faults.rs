@@ -137,7 +137,7 @@ fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     })?;
     let handle = Handle::of_writer(Writer::new(db, path), path);
     let connection = Arc::new(ReopeningHandle::with_handle(path, &OpenOptions::new(), handle));
-    Ok(Store { connection, archived: None, upgraded_from: None })
+    Ok(Store::without_sealer(connection))
 }
 
 /// Returns a store of ticks, and a number: reads block while it is 0.

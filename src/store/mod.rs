@@ -4,6 +4,7 @@ mod append;
 mod backup;
 mod block;
 mod check;
+mod check_report;
 mod checksum;
 mod compact;
 mod copy;
@@ -25,6 +26,11 @@ mod repair;
 mod row_cursor;
 mod rows;
 mod schema_version;
+mod sealer;
+mod sealing;
+mod segment_check;
+mod segment_rows;
+mod segments;
 mod side_copy;
 mod snapshot;
 mod staged;
@@ -56,7 +62,7 @@ use crate::table::Table;
 
 pub use backup::Copied;
 pub(crate) use backup::Existing;
-pub use check::{CheckReport, Fault};
+pub use check_report::{CheckReport, Fault};
 #[cfg(feature = "sql")]
 pub(crate) use checksum::Expected;
 pub use compact::Compacted;
@@ -77,6 +83,7 @@ pub(crate) use file::{is_database, own_private_dir, refuse_link};
 use file::FileId;
 use handle::{Access, Handle};
 use reopening_handle::{ReopeningHandle, refuse_replaced};
+use sealer::Sealer;
 use tables::{IDS, META, SCHEMA_VERSION_KEY, rows_of};
 use zone_writer::ZoneWriter;
 
@@ -86,6 +93,8 @@ pub(crate) struct Store {
     connection: Arc<ReopeningHandle>,
     archived: Option<PathBuf>,
     upgraded_from: Option<PathBuf>,
+    /// Dropped last by the last clone, after which nothing writes any more.
+    sealer: Arc<Sealer>,
 }
 
 impl Store {
@@ -124,7 +133,7 @@ impl Store {
         legacy::finish_journals(path)?;
         let connection = Arc::new(adapt(opened));
         let (archived, upgraded_from) = (archived.flatten(), upgraded_from.flatten());
-        Self { connection, archived, upgraded_from }.checked()
+        Self { archived, upgraded_from, ..Self::without_sealer(connection) }.checked()
     }
 
     /// Opens the store at `path` read-only. Nothing is created or changed.
@@ -143,7 +152,13 @@ impl Store {
             legacy::refuse_sqlite(path)?;
         }
         let connection = Arc::new(adapt(opened?));
-        Self { connection, archived: None, upgraded_from: None }.checked()
+        Self::without_sealer(connection).checked()
+    }
+
+    /// A store that has not started its sealer, and was not made of an older one.
+    fn without_sealer(connection: Arc<ReopeningHandle>) -> Self {
+        let (archived, upgraded_from) = (None, None);
+        Self { connection, archived, upgraded_from, sealer: Arc::default() }
     }
 
     fn checked(self) -> Result<Self> {

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use crate::columnar::Segment;
 use crate::error::{Error, Result};
 use crate::store::block::Block;
 use crate::store::checksum::{Checksum, Entry, Verifier};
 use crate::store::row_cursor::RowCursor;
+use crate::store::segments;
 use crate::store::tables::{IDS, rows_of};
 use crate::store::times::{RowTimes, zone_of};
 use crate::store::zone_map::ZoneRun;
@@ -119,6 +121,8 @@ fn prune_blocks(
         let zone = zone_of(times.iter().map(|(_, time)| *time).filter(|time| !is_old(*time)));
         let checksum = Checksum::of_rows(&rows, block.ids())?;
         zones.remove_rows(block, old.rows, Entry { zone, checksum })?;
+        // Its rows have changed, so it would not be used any more.
+        segments::delete(txn, table, Segment::of(*block.ids().start()))?;
     }
     zones.write(&rows)?;
     let last = blocks.last().filter(|_| blocks.len() == BLOCKS_A_TRANSACTION);

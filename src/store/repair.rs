@@ -1,15 +1,16 @@
-//! Rebuilds zones, checksums and id counters from the rows.
+//! Rebuilds zones, checksums, columnar copies and id counters from the rows.
 
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::Result;
 use crate::store::Store;
+use crate::store::segments;
 use crate::store::tables::{IDS, rows_of};
 use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 impl Store {
-    /// Rebuilds the tables' zones and raises their id counters. Other processes can write between
+    /// Rebuilds the tables' zones and columnar copies, and raises their id counters. Other processes can write between
     /// two tables.
     pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
         self.refuse_damage()?;
@@ -18,8 +19,10 @@ impl Store {
             self.write(move |txn| {
                 let rows = txn.open_table(rows_of(table))?;
                 ZoneWriter::rebuild(txn, table, &rows)?;
+                segments::delete_all(txn, table)?;
                 raise_ids(txn, table, &rows)
             })?;
+            self.seal(table)?;
         }
         Ok(())
     }

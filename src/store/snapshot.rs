@@ -43,7 +43,7 @@ impl Snapshot {
     }
 
     /// Returns the path of the store, for errors.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.handle.path()
     }
 

@@ -3,7 +3,7 @@
 //! They are in two redb tables, which have the type of a table of rows because `netsky backup` of
 //! version 0.3.0 copies redb tables of that type and refuses all others.
 //!
-//! `.imports` maps an import's number to its state: a hash of the rest (see [`checksum::hash`]),
+//! `.imports` maps an import's number to its state: a hash of the rest (see [`hash`]),
 //! then four little-endian 64-bit integers and the name of the table. The integers are the time of
 //! the last change in milliseconds since 1970, the id of the first row (the smallest integer if the
 //! import is not published), the number of staged rows, and the number of rows already moved.
@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 use redb::{ReadableTable, TableDefinition};
 
 use crate::error::{Error, Result};
-use crate::store::checksum;
+use crate::hash::hash;
 use crate::table::reserved;
 
 /// By number: the imports that have rows in [`STAGED`].
@@ -202,16 +202,16 @@ const HASH_BYTES: usize = 8;
 
 /// Writes the hash of the rest into the first bytes.
 fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some((hash, rest)) = bytes.split_first_chunk_mut::<HASH_BYTES>() {
-        *hash = checksum::hash(rest).to_le_bytes();
+    if let Some((stored, rest)) = bytes.split_first_chunk_mut::<HASH_BYTES>() {
+        *stored = hash(rest).to_le_bytes();
     }
     bytes
 }
 
 /// Returns the bytes after the hash, if they match it.
 fn verified(bytes: &[u8]) -> Option<&[u8]> {
-    let (hash, rest) = bytes.split_first_chunk::<HASH_BYTES>()?;
-    (u64::from_le_bytes(*hash) == checksum::hash(rest)).then_some(rest)
+    let (stored, rest) = bytes.split_first_chunk::<HASH_BYTES>()?;
+    (u64::from_le_bytes(*stored) == hash(rest)).then_some(rest)
 }
 
 /// Returns an error that becomes [`Error::Damaged`] when the call into redb ends.

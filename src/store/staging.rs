@@ -33,7 +33,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
 use crate::store::Store;
-use crate::store::append::{TableAppender, append, last_id};
+use crate::store::append::{Completed, TableAppender, append, completes_segment, last_id};
 use crate::store::staged::{Chunk, IMPORTS, Import, STAGED, rows_of_chunk, unreadable};
 use crate::store::tables::{IDS, rows_of};
 use crate::table::{Table, reserved};
@@ -73,7 +73,7 @@ impl Store {
         if Self::is_staged(&rows) {
             return self.import(table, &mut rows);
         }
-        self.write_and_help(move |txn| append_spool(txn, table, &mut rows))
+        self.write_and_help(move |txn, completed| append_spool(txn, table, completed, &mut rows))
     }
 
     /// Whether the rows are too many for one transaction.
@@ -90,6 +90,7 @@ impl Store {
                 // The rows are committed and visible. Rows that are not moved now are moved by
                 // others.
                 let _ = self.finish_import(number, table);
+                self.sealer.wait();
                 Ok(ids)
             }
             Err(error) => {
@@ -128,10 +129,19 @@ impl Store {
     /// Moves the remaining rows of a published import. Others may do so at the same time.
     fn finish_import(&self, number: i64, table: &'static Table) -> Result<()> {
         let step = move |txn: &WriteTransaction| match state_of(txn, number)? {
-            Some(import) => advance(txn, &import, table, MOVED_ROWS),
-            None => Ok(false),
+            Some(import) => advance(txn, &import, table, MOVED_ROWS).map(Some),
+            None => Ok(None),
         };
-        self.write_in_steps(step)
+        while let Some(moved) = self.write(step)? {
+            if moved.completes_segment {
+                self.start_sealing(table);
+            }
+            if !moved.are_left {
+                break;
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
     }
 
     /// Deletes the staged rows of an unpublished import.
@@ -154,16 +164,16 @@ impl Store {
         Ok(())
     }
 
-    /// Does the work like [`write`](Self::write), and then continues the import of a killed
-    /// importer, if there is one. That is a separate transaction, so its failure does not fail the
-    /// work.
+    /// Does the work like [`write`](Self::write). Then it starts to seal the segments that the work
+    /// has completed, and continues the import of a killed importer, if there is one. These are
+    /// separate transactions, so their failure does not fail the work.
     pub(super) fn write_and_help<T: Send + 'static>(
         &self,
-        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+        work: impl FnMut(&WriteTransaction, &mut Completed) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (value, import_is_abandoned) =
-            self.write(move |txn| Ok((work(txn)?, has_abandoned_import(txn).unwrap_or(false))))?;
-        if import_is_abandoned {
+        let (value, follow_up) = self.write(with_follow_up(work))?;
+        follow_up.completed.iter().for_each(|table| self.start_sealing(table));
+        if follow_up.import_is_abandoned {
             self.help_abandoned_import();
         }
         Ok(value)
@@ -190,13 +200,32 @@ impl Store {
     }
 }
 
+/// What remains to be done after a transaction.
+pub(super) struct FollowUp {
+    pub(super) completed: Completed,
+    pub(super) import_is_abandoned: bool,
+}
+
+/// The work, with what remains to be done after it.
+pub(super) fn with_follow_up<T>(
+    mut work: impl FnMut(&WriteTransaction, &mut Completed) -> Result<T>,
+) -> impl FnMut(&WriteTransaction) -> Result<(T, FollowUp)> {
+    move |txn| {
+        let mut completed = Completed::new();
+        let value = work(txn, &mut completed)?;
+        let import_is_abandoned = has_abandoned_import(txn).unwrap_or(false);
+        Ok((value, FollowUp { completed, import_is_abandoned }))
+    }
+}
+
 /// Appends rows to a table in one transaction, and returns their ids.
 pub(super) fn append_spool(
     txn: &WriteTransaction,
     table: &'static Table,
+    completed: &mut Completed,
     rows: &mut RowSpool,
 ) -> Result<Range<i64>> {
-    append(txn, table, |appender| {
+    append(txn, table, completed, |appender| {
         let first = appender.next_id();
         rows.read(|row| appender.push(row).map(|_| ()))?;
         Ok(first..appender.next_id())
@@ -205,7 +234,7 @@ pub(super) fn append_spool(
 
 /// Whether there is an import whose importer seems to have been killed. This check costs an append
 /// about a microsecond in a store that never had an import, and two in others.
-pub(super) fn has_abandoned_import(txn: &WriteTransaction) -> Result<bool> {
+fn has_abandoned_import(txn: &WriteTransaction) -> Result<bool> {
     if txn.open_table(IDS)?.get(reserved::IMPORTS)?.is_none() {
         return Ok(false);
     }
@@ -224,12 +253,16 @@ fn help(
     for import in all.iter().filter(|import| wanted(import)) {
         let table = known.iter().copied().find(|table| table.name() == import.table);
         match (import.first_id, table) {
-            (None, _) => delete(txn, import)?,
-            (Some(_), Some(table)) => advance(txn, import, table, at_most)?,
+            (None, _) => {
+                delete(txn, import)?;
+            }
+            (Some(_), Some(table)) => {
+                advance(txn, import, table, at_most)?;
+            }
             // Only a program that knows the table can move its rows, because zones need their
             // times.
             (Some(_), None) => continue,
-        };
+        }
         return Ok(true);
     }
     Ok(false)
@@ -310,23 +343,36 @@ fn assign_ids(txn: &WriteTransaction, table: &Table, count: u64) -> Result<i64> 
     Ok(before + 1)
 }
 
-/// Moves the next rows of a published import into their table. Returns whether any are left.
+/// What a step has done for a published import.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    /// Whether more rows are to be moved.
+    pub(super) are_left: bool,
+    /// Whether a segment is complete now that was not before.
+    pub(super) completes_segment: bool,
+}
+
+/// Moves the next rows of a published import into their table.
 pub(super) fn advance(
     txn: &WriteTransaction,
     import: &Import,
     table: &'static Table,
     at_most: u64,
-) -> Result<bool> {
+) -> Result<Moved> {
     let mut import = import.clone();
-    let Some(pending) = import.pending() else { return delete(txn, &import) };
+    let done = Moved { are_left: false, completes_segment: false };
+    let Some(pending) = import.pending() else {
+        return Ok(Moved { are_left: delete(txn, &import)?, ..done });
+    };
     if txn.open_table(rows_of(table))?.range(pending)?.next().is_some() {
         // Another program has used ids that were already assigned. Its rows stay, and the remaining
         // rows of the import get other ids.
         let first = assign_ids(txn, table, import.pending_rows())?;
         import.first_id = Some(first.saturating_sub_unsigned(import.moved));
     }
-    let Some(pending) = import.pending() else { return Ok(false) };
-    let mut appender = TableAppender::after(txn, table, pending.start() - 1)?;
+    let Some(pending) = import.pending() else { return Ok(done) };
+    let before = pending.start() - 1;
+    let mut appender = TableAppender::after(txn, table, before)?;
     let mut staged = txn.open_table(STAGED)?;
     let until = import.rows.min(import.moved.saturating_add(at_most));
     let begun = Instant::now();
@@ -353,13 +399,14 @@ pub(super) fn advance(
             staged.remove(key)?;
         }
     }
-    appender.finish()?;
-    if import.moved < import.rows {
+    let last_id = appender.finish()?;
+    let are_left = import.moved < import.rows;
+    if are_left {
         save(txn, &mut import)?;
-        return Ok(true);
+    } else {
+        txn.open_table(IMPORTS)?.remove(import.number)?;
     }
-    txn.open_table(IMPORTS)?.remove(import.number)?;
-    Ok(false)
+    Ok(Moved { are_left, completes_segment: completes_segment(before, last_id) })
 }
 
 /// Deletes the next chunks of an import, and its state together with the last. Returns whether any

@@ -20,7 +20,21 @@ pub(super) fn rows_named(table: &str) -> TableDefinition<'_, i64, &'static [u8]>
     TableDefinition::new(table)
 }
 
+/// The suffix of the names of the redb tables with columnar copies. A table of rows cannot have a dot
+/// in its name.
+const COLUMNS: &str = ".columns";
+
+/// Returns the name of the redb table with the columnar copies of a table of rows.
+pub(super) fn columns_name(table: &str) -> String {
+    format!("{table}{COLUMNS}")
+}
+
+/// Returns the definition of the redb table of columnar copies with that name.
+pub(super) fn columns_named(name: &str) -> TableDefinition<'_, i64, &'static [u8]> {
+    TableDefinition::new(name)
+}
+
 /// Whether the redb table with that name holds the store's own data instead of rows.
 pub(super) fn is_own(redb_table: &str) -> bool {
-    reserved::contains(redb_table) || checksum::is_name(redb_table)
+    reserved::contains(redb_table) || checksum::is_name(redb_table) || redb_table.ends_with(COLUMNS)
 }

@@ -10,8 +10,8 @@ use redb::WriteTransaction;
 
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
-use crate::store::append::{TableAppender, append};
-use crate::store::staging::{append_spool, has_abandoned_import};
+use crate::store::append::{Completed, TableAppender, append};
+use crate::store::staging::{append_spool, with_follow_up};
 use crate::store::{Store, Work};
 use crate::table::Table;
 
@@ -24,7 +24,10 @@ impl Store {
         mut fill: impl FnMut(&mut TableAppender<'_>) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> + Send + 'static {
         let store = self.clone();
-        async move { store.write_and_help_async(move |txn| append(txn, table, &mut fill)).await }
+        let work = move |txn: &WriteTransaction, completed: &mut Completed| {
+            append(txn, table, completed, &mut fill)
+        };
+        async move { store.write_and_help_async(work).await }
     }
 
     /// Like [`append_rows`](Self::append_rows), without blocking. Nothing happens before the future
@@ -39,20 +42,20 @@ impl Store {
             if Self::is_staged(&rows) {
                 return on_thread(move || store.append_rows(table, rows)).await;
             }
-            let work = move |txn: &WriteTransaction| append_spool(txn, table, &mut rows);
+            let work = move |txn: &WriteTransaction, completed: &mut Completed| {
+                append_spool(txn, table, completed, &mut rows)
+            };
             store.write_and_help_async(work).await
         }
     }
 
     async fn write_and_help_async<T: Send + 'static>(
         self,
-        mut work: impl FnMut(&WriteTransaction) -> Result<T> + Send + 'static,
+        work: impl FnMut(&WriteTransaction, &mut Completed) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let work = move |txn: &WriteTransaction| {
-            Ok((work(txn)?, has_abandoned_import(txn).unwrap_or(false)))
-        };
-        let (value, import_is_abandoned) = self.write_async(work).await?;
-        if import_is_abandoned {
+        let (value, follow_up) = self.write_async(with_follow_up(work)).await?;
+        follow_up.completed.iter().for_each(|table| self.start_sealing(table));
+        if follow_up.import_is_abandoned {
             // The caller's rows are stored, so it need not wait while rows of others are moved.
             let helping = thread::Builder::new().name("netsky-helper".to_owned());
             let _ = helping.spawn(move || self.help_abandoned_import());

@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 
 use redb::ReadableTable;
 
+use crate::columnar::Segment;
 use crate::error::Result;
 use crate::store::block::Block;
 use crate::store::checksum::{self, BlockMeta, Expected};
+use crate::store::segment_rows::SegmentRows;
 use crate::store::watermark::{Watermark, WatermarkState};
 use crate::store::zone::{Zone, ZonesTable};
 use crate::table::Table;
@@ -109,6 +111,35 @@ impl ZoneMap {
         }
         runs.sort_unstable_by_key(|run| *run.ids.start());
         Self { runs }
+    }
+
+    /// Returns the segments that no more rows will be added to, as far as checksums of all their rows are
+    /// known.
+    pub(crate) fn complete_segments(&self) -> Vec<SegmentRows> {
+        let mut segments: Vec<SegmentRows> = Vec::new();
+        // The segment of the runs at hand, unless the checksum of one of them is unknown.
+        let mut last: Option<(Segment, Option<SegmentRows>)> = None;
+        let mut end = i64::MIN;
+        for run in &self.runs {
+            let segment = Segment::of(*run.ids.start());
+            if last.as_ref().is_some_and(|(open, _)| *open != segment) {
+                segments.extend(last.take().and_then(|(_, rows)| rows));
+            }
+            let (_, rows) =
+                last.get_or_insert((segment, Some(SegmentRows { segment, rows: 0, checksum: 0 })));
+            let sum = run.expected.and_then(Expected::sum);
+            *rows = rows.zip(sum).map(|(rows, (count, checksum))| SegmentRows {
+                segment,
+                rows: rows.rows.saturating_add(count),
+                checksum: rows.checksum.wrapping_add(checksum.value()),
+            });
+            if sum.is_some() {
+                end = end.max(*run.ids.end());
+            }
+        }
+        segments.extend(last.and_then(|(_, rows)| rows));
+        segments.retain(|rows| rows.rows > 0 && *rows.segment.ids().end() <= end);
+        segments
     }
 
     /// Returns a map that knows only the number of rows.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, Table as RedbTable, WriteTransaction};
 
+use crate::columnar::Segment;
 use crate::error::{Error, Result};
 use crate::row::TimeReader;
 use crate::store::block::Block;
 use crate::store::checksum::{self, BlockMeta, Checksum, ChecksumsTable, Entry};
+use crate::store::segment_rows::SegmentRows;
 use crate::store::watermark::{WATERMARKS, Watermark, WatermarkState};
 use crate::store::zone::{ZONES, Zone};
 use crate::table::Table;
@@ -144,6 +146,22 @@ impl<'txn> ZoneWriter<'txn> {
         let entry = self.checksums.get(block.key())?;
         let entry = entry.and_then(|entry| Entry::from_stored(entry.value()));
         Ok(BlockMeta { block, zone, entry })
+    }
+
+    /// Returns the number and the checksum of a segment's rows; `None` if those of a block are unknown.
+    pub(super) fn segment_rows(&self, segment: Segment) -> Result<Option<SegmentRows>> {
+        let mut rows = SegmentRows { segment, rows: 0, checksum: 0 };
+        let (first, last) = segment.ids().into_inner();
+        for block in Block::of(first).key()..=Block::of(last).key() {
+            let meta = self.block_meta(Block::from_key(block))?;
+            if meta.zone.is_none() && meta.entry.is_none() {
+                continue;
+            }
+            let Some((zone, checksum)) = meta.zone.zip(meta.checksum()) else { return Ok(None) };
+            rows.rows = rows.rows.saturating_add(zone.rows);
+            rows.checksum = rows.checksum.wrapping_add(checksum.value());
+        }
+        Ok(Some(rows))
     }
 
     fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {

@@ -31,7 +31,7 @@ fn queries_end_at_their_timeout() {
     let db = open();
     let mut stream = block_on(db.query_stream("SELECT count(*) FROM ticks")).unwrap();
     assert_eq!(block_on(stream.next()).unwrap().unwrap().num_rows(), 1);
-    std::thread::sleep(Duration::from_millis(400));
+    std::thread::sleep(Duration::from_millis(1_000));
     assert!(block_on(stream.next()).is_none());
 }
 
@@ -180,7 +180,7 @@ fn child_that_drops_queries() {
     ] {
         // At least as many as there are cores.
         let queries = (0..3).map(|_| block_on(db.query_stream(sql)).unwrap()).collect::<Vec<_>>();
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(1_000));
         assert_eq!(value(&db, "SELECT count(*) FROM ticks WHERE id < 10"), 9, "{sql}");
         drop(queries);
         let dropped = Instant::now();

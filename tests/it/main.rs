@@ -2,6 +2,7 @@
 
 mod appender;
 mod async_recording;
+mod columnar;
 mod contract;
 mod fleet;
 mod foreign;

@@ -16,7 +16,7 @@ use netsky_testing::store;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 31] = [
     "clock",
     "nearest",
     "row_location",
@@ -29,6 +29,8 @@ const LAYERS: [&str; 29] = [
     "view",
     "views",
     "row",
+    "hash",
+    "columnar",
     "internal",
     "maintenance_progress",
     "machine",

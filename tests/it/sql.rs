@@ -602,7 +602,7 @@ fn limits_read_only_needed_rows() {
         .repeat(20_000);
     store.db.import("ticks", lines.as_bytes()).unwrap();
     let plan = store.db.query("EXPLAIN ANALYZE SELECT source FROM ticks LIMIT 7").unwrap();
-    assert!(plan.contains("fetch=7") && plan.contains("rows_read=7]"), "{plan}");
+    assert!(plan.contains("fetch=7") && plan.contains("rows_read=7,"), "{plan}");
     assert_eq!(rows(&store.db, "SELECT source FROM ticks LIMIT 0").len(), 0);
     assert_eq!(rows(&store.db, "SELECT id FROM ticks LIMIT 3 OFFSET 19998").len(), 2);
 }

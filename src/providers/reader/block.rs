@@ -4,9 +4,9 @@
 //! filter: first the columns that the filter needs, of every row, then the late columns, of the
 //! selected rows.
 //!
-//! JSON rows are the only encoding. A reader of another encoding would stand beside [`JsonReader`]:
-//! [`next_batch`](BlockReader::next_batch) would finish the open JSON batch, take a batch from the
-//! other reader, and note which of the two [`late_columns`](BlockReader::late_columns) has to ask.
+//! Two readers stand behind it: [`ColumnarReader`] for segments that have a columnar copy and of which
+//! enough rows are wanted, and [`JsonReader`] for all other rows, and if a copy cannot be read. A batch has
+//! rows of one of the two.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,9 +17,11 @@ use arrow::datatypes::Schema;
 use crate::error::Result;
 use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
+use crate::providers::reader::columnar::ColumnarReader;
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::json::{JsonReader, ReadEnd};
 use crate::providers::scan_config::ScanConfig;
+use crate::providers::segments::SegmentCopies;
 
 /// Reads the rows in some ranges of ids, one batch at a time.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(super) struct BlockReader {
     /// The ranges that have not been read to their end.
     id_ranges: VecDeque<IdRange>,
     json: JsonReader,
+    columnar: ColumnarReader,
+    copies: Arc<SegmentCopies>,
+    /// The number of next ranges whose rows are to be read although there is a copy.
+    ranges_of_rows: usize,
     /// Whether only the number of rows is needed.
     only_counts: bool,
     /// The block that was read last.
@@ -47,6 +53,9 @@ impl BlockReader {
         Ok(Self {
             id_ranges: id_ranges.iter().cloned().collect(),
             json: JsonReader::new(config, columns, metrics.clone())?,
+            columnar: ColumnarReader::new(config, columns, metrics.clone())?,
+            copies: Arc::clone(&config.copies),
+            ranges_of_rows: 0,
             only_counts: !has_columns && !is_filtered && config.skipped.is_none(),
             block: None,
             metrics,
@@ -66,20 +75,49 @@ impl BlockReader {
         max_rows: usize,
         wanted: impl Fn() -> bool,
     ) -> Result<Option<RecordBatch>> {
+        if let Some(batch) = self.columnar.next_batch(max_rows) {
+            return Ok(Some(batch));
+        }
         while let Some(id_range) = self.id_ranges.front() {
             if let Some(zone) = id_range.known.filter(|_| self.only_counts) {
                 self.metrics.blocks_counted.add(1);
                 self.id_ranges.pop_front();
                 return Ok(Some(rows_without_columns(zone.rows)?));
             }
+            if self.ranges_of_rows == 0
+                && let Some(copy) = self.copies.front(self.id_ranges.iter())
+            {
+                if let Some(batch) = self.json.finish()? {
+                    return Ok(Some(batch));
+                }
+                if !wanted() {
+                    return Ok(None);
+                }
+                let ranges = self.id_ranges.iter().take(copy.ranges);
+                if self.columnar.open(&copy.header, ranges.map(|id_range| &id_range.ids)) {
+                    for id_range in self.id_ranges.drain(..copy.ranges) {
+                        if self.block.replace(id_range.block) != Some(id_range.block) {
+                            self.metrics.blocks_read.add(1);
+                        }
+                    }
+                    match self.columnar.next_batch(max_rows) {
+                        Some(batch) => return Ok(Some(batch)),
+                        None => continue,
+                    }
+                }
+                self.ranges_of_rows = copy.ranges;
+            }
             if self.block.replace(id_range.block) != Some(id_range.block) {
                 self.metrics.blocks_read.add(1);
             }
             match self.json.read(id_range, max_rows, &wanted)? {
-                ReadEnd::Range => self.id_ranges.pop_front(),
+                ReadEnd::Range => {
+                    self.id_ranges.pop_front();
+                    self.ranges_of_rows = self.ranges_of_rows.saturating_sub(1);
+                }
                 ReadEnd::Batch => return self.json.finish(),
                 ReadEnd::Unwanted => return Ok(None),
-            };
+            }
         }
         self.json.finish()
     }
@@ -91,7 +129,10 @@ impl BlockReader {
     ///
     /// Those of [`next_batch`](Self::next_batch).
     pub(super) fn late_columns(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
-        self.json.late_columns(positions)
+        match self.columnar.is_open() {
+            true => self.columnar.late_columns(positions),
+            false => self.json.late_columns(positions),
+        }
     }
 }
 

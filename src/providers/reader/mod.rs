@@ -8,6 +8,7 @@
 //! 4. [`block`] decodes the late columns of the selected rows, and [`scan_reader`] assembles the batch.
 
 mod block;
+mod columnar;
 mod columns;
 mod json;
 mod row_filter;

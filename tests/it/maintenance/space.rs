@@ -47,12 +47,12 @@ fn compact_frees_pruned_space_unless_in_use() {
     let left = stored_rows(&store.path, "messages");
     let size = || fs::metadata(&store.path).unwrap().len();
     let other = Db::open_read_only(&store.path).unwrap();
-    let before = size();
 
     let reader = open_past_the_crate(&store.path);
     let reading = redb::ReadableDatabase::begin_read(&reader).unwrap();
     assert!(matches!(store.db.compact(), Err(Error::InUse { .. })));
     drop(reading);
+    let before = size();
     let compacted = compact_soon(&store.db);
     assert_eq!((compacted.bytes_before, compacted.bytes_after), (before, size()));
     assert!(compacted.bytes_after * 4 < before, "{compacted:?}");

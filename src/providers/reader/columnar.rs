@@ -1,0 +1,265 @@
+//! Columns of segments as Arrow batches.
+
+use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use crate::columnar::Header;
+use crate::error::{Error, Result};
+use crate::providers::metrics::ScanMetrics;
+use crate::providers::order::Order;
+use crate::providers::reader::columns::BlockColumns;
+use crate::providers::scan_config::ScanConfig;
+use crate::row::Decoder;
+use crate::store::{RowCursor, Snapshot};
+use crate::table::Table;
+
+/// Reads the copy of one segment after another.
+#[derive(Debug)]
+pub(super) struct ColumnarReader {
+    table: &'static Table,
+    snapshot: Arc<Snapshot>,
+    descending: bool,
+    first: Vec<usize>,
+    late: Vec<usize>,
+    first_schema: SchemaRef,
+    late_schema: SchemaRef,
+    open: Option<OpenSegment>,
+    metrics: ScanMetrics,
+}
+
+/// A segment of which there may be rows to come.
+#[derive(Debug)]
+struct OpenSegment {
+    header: Arc<Header>,
+    /// The first columns of the wanted rows.
+    first: RecordBatch,
+    /// The place in the segment of each wanted row; `None` if they are all, in their order.
+    rows: Option<UInt32Array>,
+    /// Which of the wanted rows are in the last batch.
+    batch: Range<usize>,
+    /// The late columns of all rows of the segment, once they were asked for.
+    late: LateColumns,
+}
+
+#[derive(Debug)]
+enum LateColumns {
+    NotRead,
+    Read(RecordBatch),
+    /// The copy lacks one, or cannot be read.
+    Unreadable,
+}
+
+impl ColumnarReader {
+    pub(super) fn new(
+        config: &ScanConfig,
+        columns: &BlockColumns,
+        metrics: ScanMetrics,
+    ) -> Result<Self> {
+        let schema = config.table.schema();
+        Ok(Self {
+            table: config.table,
+            snapshot: Arc::clone(&config.snapshot),
+            descending: config.order == Order::Descending,
+            first: columns.first.clone(),
+            late: columns.late.clone(),
+            first_schema: Arc::new(schema.project(&columns.first)?),
+            late_schema: Arc::new(schema.project(&columns.late)?),
+            open: None,
+            metrics,
+        })
+    }
+
+    /// Opens a segment, of which the rows in these ranges of ids are wanted. `false` if its copy lacks a
+    /// first column, or cannot be read: then the rows have to be.
+    pub(super) fn open<'a>(
+        &mut self,
+        header: &Arc<Header>,
+        ranges: impl Iterator<Item = &'a RangeInclusive<i64>>,
+    ) -> bool {
+        let Some(first) = self.decode(header, &self.first, &self.first_schema) else {
+            return false;
+        };
+        let rows = self.wanted_rows(header, ranges);
+        let first = match &rows {
+            Some(rows) => match take_record_batch(&first, rows) {
+                Ok(first) => first,
+                Err(_) => return false,
+            },
+            None => first,
+        };
+        self.metrics.segments_read.add(1);
+        self.metrics.rows_read.add(first.num_rows());
+        let header = Arc::clone(header);
+        self.open =
+            Some(OpenSegment { header, first, rows, batch: 0..0, late: LateColumns::NotRead });
+        true
+    }
+
+    /// The places of the wanted rows in the segment; `None` if they are all.
+    fn wanted_rows<'a>(
+        &self,
+        header: &Header,
+        ranges: impl Iterator<Item = &'a RangeInclusive<i64>>,
+    ) -> Option<UInt32Array> {
+        let ids = header.ids.ids(header.segment, header.rows);
+        let mut rows: Vec<u32> = Vec::with_capacity(ids.len());
+        for range in ranges {
+            let start = ids.partition_point(|id| id < range.start()) as u32;
+            let end = ids.partition_point(|id| id <= range.end()) as u32;
+            match self.descending {
+                true => rows.extend((start..end).rev()),
+                false => rows.extend(start..end),
+            }
+        }
+        let are_all = !self.descending && rows.len() == header.rows && rows.is_sorted();
+        (!are_all).then(|| rows.into())
+    }
+
+    /// The columns of all rows of the segment; `None` if the copy lacks one, or cannot be read.
+    fn decode(
+        &self,
+        header: &Header,
+        columns: &[usize],
+        schema: &SchemaRef,
+    ) -> Option<RecordBatch> {
+        let stored = columns.iter().filter_map(|index| index.checked_sub(1));
+        let positions = stored.map(|index| header.position(&self.table.columns()[index]));
+        let positions = positions.collect::<Option<Vec<_>>>()?;
+        let decoded = self.decode_positions(header, columns, &positions, schema);
+        if decoded.is_none() {
+            self.metrics.segments_damaged.add(1);
+        }
+        decoded
+    }
+
+    fn decode_positions(
+        &self,
+        header: &Header,
+        columns: &[usize],
+        positions: &[usize],
+        schema: &SchemaRef,
+    ) -> Option<RecordBatch> {
+        // A damaged page is a fault of the copy alone, as a changed byte in it is.
+        let values = self.snapshot.segment_columns(self.table, header, positions).ok()??;
+        let bytes = positions.iter().map(|position| header.columns[*position].bytes).sum();
+        self.metrics.bytes_scanned.add(bytes);
+        let mut values = values.into_iter();
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
+        for &index in columns {
+            arrays.push(match index.checked_sub(1) {
+                None => Arc::new(Int64Array::from(header.ids.ids(header.segment, header.rows))),
+                Some(index) => {
+                    values.next()?.into_array(self.table.columns()[index].ty, header.rows).ok()?
+                }
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(header.rows));
+        RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).ok()
+    }
+
+    /// Whether the last batch was one of columns.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The first columns of the next rows of the open segment; `None` if there are no more.
+    pub(super) fn next_batch(&mut self, max_rows: usize) -> Option<RecordBatch> {
+        let open = self.open.as_mut()?;
+        let start = open.batch.end;
+        let rows = (open.first.num_rows() - start).min(max_rows);
+        if rows == 0 {
+            self.open = None;
+            return None;
+        }
+        open.batch = start..start + rows;
+        Some(open.first.slice(start, rows))
+    }
+
+    /// The late columns of the rows at these positions in the last batch; of all its rows if `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading rows: it does so if the copy lacks a late column.
+    pub(super) fn late_columns(&mut self, positions: Option<&[u32]>) -> Result<RecordBatch> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(RecordBatch::new_empty(Arc::clone(&self.late_schema)));
+        };
+        if matches!(open.late, LateColumns::NotRead) {
+            let late = self.decode(&open.header, &self.late, &self.late_schema);
+            open.late = late.map_or(LateColumns::Unreadable, LateColumns::Read);
+        }
+        let late = match (&open.late, positions, &open.rows) {
+            (LateColumns::Read(late), None, None) => {
+                Ok(late.slice(open.batch.start, open.batch.len()))
+            }
+            (LateColumns::Read(late), _, _) => {
+                let rows = UInt32Array::from(open.places(positions));
+                take_record_batch(late, &rows).map_err(Into::into)
+            }
+            _ => self.late_rows(&open, positions),
+        };
+        self.open = Some(open);
+        late
+    }
+
+    /// The late columns from the rows.
+    fn late_rows(&self, open: &OpenSegment, positions: Option<&[u32]>) -> Result<RecordBatch> {
+        let ids = open.header.ids.ids(open.header.segment, open.header.rows);
+        let place = |place: u32| ids.get(place as usize).copied();
+        let mut wanted: Vec<i64> = open.places(positions).into_iter().filter_map(place).collect();
+        if self.descending {
+            wanted.reverse();
+        }
+        let mut decoder = Decoder::new(self.table, &self.late)?;
+        let (mut rows, mut bytes) = (0, 0);
+        // To pass over a row costs about a fiftieth of looking for one.
+        for run in wanted.chunk_by(|a, b| b - a < 50) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let mut run = run.iter().copied().peekable();
+            let mut cursor = RowCursor::new(*first..=*last, None, false);
+            let _ = self.snapshot.scan(self.table, &mut cursor, |id, json| {
+                if run.next_if_eq(&id).is_some() {
+                    (rows, bytes) = (rows + 1, bytes + json.len());
+                    decoder.push(id, json)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        self.metrics.rows_read.add(rows);
+        self.metrics.bytes_scanned.add(bytes);
+        let batch = decoder.finish()?;
+        if batch.num_rows() != wanted.len() {
+            let path = self.snapshot.path();
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                reason: format!("rows of {} are missing", self.table.name()),
+            });
+        }
+        match self.descending {
+            true => {
+                let rows = UInt32Array::from_iter_values((0..batch.num_rows() as u32).rev());
+                Ok(take_record_batch(&batch, &rows)?)
+            }
+            false => Ok(batch),
+        }
+    }
+}
+
+impl OpenSegment {
+    /// The places in the segment of the rows at these positions in the last batch; of all if `None`.
+    fn places(&self, positions: Option<&[u32]>) -> Vec<u32> {
+        let start = self.batch.start;
+        let place = |position: usize| match &self.rows {
+            Some(rows) => rows.value(start + position),
+            None => (start + position) as u32,
+        };
+        match positions {
+            Some(positions) => positions.iter().map(|position| place(*position as usize)).collect(),
+            None => (0..self.batch.len()).map(place).collect(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Sealing: making the columnar copies of complete segments.
+//!
+//! A segment is complete when no id of it is left to assign. Whoever completes one starts a thread that
+//! reads the segment's rows in a snapshot, encodes them, and then stores the copy in a short transaction.
+//! Reading and encoding 8,192 rows takes 7 ms, and in the transaction that completes the segment others
+//! could not record meanwhile. Nothing can go wrong in between, because a copy is used only for rows of its
+//! own checksum.
+//!
+//! Everything that is complete and has no copy is sealed, such as rows that a killed process, or a version
+//! before the copy, has left.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use redb::WriteTransaction;
+
+use crate::columnar::{EncodedSegment, Segment, SegmentEncoder};
+use crate::error::Result;
+use crate::store::checksum::Checksum;
+use crate::store::row_cursor::RowCursor;
+use crate::store::segment_rows::SegmentRows;
+use crate::store::segments;
+use crate::store::tables::rows_of;
+use crate::store::zone_writer::ZoneWriter;
+use crate::store::{Snapshot, Store};
+use crate::table::Table;
+
+/// The number of segments stored per transaction. A snapshot is not kept longer than for these, because
+/// the file keeps the pages that it sees.
+const SEGMENTS_AT_ONCE: usize = 8;
+
+impl Store {
+    /// Starts to seal the complete segments of the table.
+    pub(super) fn start_sealing(&self, table: &'static Table) {
+        // The thread does not keep the store open: its end is waited for when the last clone is dropped.
+        let store = Self::without_sealer(Arc::clone(&self.connection));
+        self.sealer.start(table, move |table, stops| {
+            // A copy that cannot be made now is made by whoever completes the next segment.
+            let _ = store.seal_until(table, stops);
+        });
+    }
+
+    /// Seals the complete segments of the table.
+    pub(super) fn seal(&self, table: &'static Table) -> Result<()> {
+        self.seal_until(table, &|| false)
+    }
+
+    fn seal_until(&self, table: &'static Table, stops: &dyn Fn() -> bool) -> Result<()> {
+        let mut unreadable = HashSet::new();
+        while !stops() && self.seal_some(table, &mut unreadable)? {}
+        Ok(())
+    }
+
+    /// Seals the first complete segments without a copy. Returns whether there may be more.
+    fn seal_some(&self, table: &'static Table, unreadable: &mut HashSet<Segment>) -> Result<bool> {
+        let snapshot = self.snapshot()?;
+        let complete = snapshot.zones(table)?.complete_segments();
+        let sealed = snapshot.segment_headers(table, complete.iter().copied())?;
+        let sealed: HashSet<Segment> = sealed.iter().map(|header| header.segment).collect();
+        let is_open = |rows: &SegmentRows| {
+            !sealed.contains(&rows.segment) && !unreadable.contains(&rows.segment)
+        };
+        let open: Vec<_> = complete.into_iter().filter(is_open).take(SEGMENTS_AT_ONCE).collect();
+        let mut encoded = Vec::with_capacity(open.len());
+        for rows in &open {
+            match snapshot.encode(table, *rows)? {
+                Some(segment) => encoded.push(segment),
+                None => {
+                    unreadable.insert(rows.segment);
+                }
+            }
+        }
+        drop(snapshot);
+        if !encoded.is_empty() {
+            self.write(move |txn| store_copies(txn, table, &encoded))?;
+        }
+        Ok(open.len() == SEGMENTS_AT_ONCE)
+    }
+}
+
+impl Snapshot {
+    /// Encodes a segment; `None` if a row cannot be read, or the rows are not those that are recorded.
+    pub(super) fn encode(
+        &self,
+        table: &'static Table,
+        rows: SegmentRows,
+    ) -> Result<Option<EncodedSegment>> {
+        let mut encoder = SegmentEncoder::new(table, rows.segment);
+        let (mut checksum, mut count) = (Checksum::default(), 0);
+        let mut cursor = RowCursor::new(rows.segment.ids(), None, false);
+        let flow = self.scan(table, &mut cursor, |id, json| {
+            checksum.add(Checksum::of_row(id, json));
+            count += 1;
+            Ok(match encoder.push(id, json) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })
+        })?;
+        let is_readable = flow.is_continue();
+        let is_recorded = count == rows.rows && checksum.value() == rows.checksum;
+        Ok(if is_readable && is_recorded { encoder.finish(rows.checksum) } else { None })
+    }
+}
+
+/// Stores the copies whose rows are still the same. Those of other rows would only take up space.
+fn store_copies(
+    txn: &WriteTransaction,
+    table: &'static Table,
+    encoded: &[EncodedSegment],
+) -> Result<()> {
+    let rows = txn.open_table(rows_of(table))?;
+    let zones = ZoneWriter::open(txn, table, &rows)?;
+    for segment in encoded {
+        let found = zones.segment_rows(segment.header.segment)?;
+        if found.is_some_and(|found| found.has_copy(&segment.header)) {
+            segments::put(txn, table, segment)?;
+        }
+    }
+    Ok(())
+}
