@@ -5,10 +5,7 @@
 //! used only if the blocks of the segment have the same: then it is that of the rows, whoever has written,
 //! pruned or repaired them since. Versions before the copy ignore these tables.
 
-use redb::{
-    ReadOnlyTable, ReadableTable, Table as RedbTable, TableDefinition, TableHandle,
-    WriteTransaction,
-};
+use redb::{ReadOnlyTable, ReadableTable, Table as RedbTable, TableHandle, WriteTransaction};
 
 use crate::columnar::{ColumnValues, EncodedSegment, Header, Segment};
 use crate::error::Result;
