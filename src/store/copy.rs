@@ -5,7 +5,7 @@
 //! wait meanwhile, and a copy that is suspended half way would block them. It would also copy the
 //! free pages. Copying rows blocks no process, rebuilds zones and raises id counters to the highest id,
 //! so the copy is correct even if the original's were not. Rows are copied byte for byte, corrupt
-//! ones too.
+//! ones too, and so are the columnar copies.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::store::Snapshot;
 use crate::store::checksum;
 use crate::store::repair::raise_ids;
 use crate::store::rows::Rows;
-use crate::store::tables::{IDS, META, is_own, rows_named, rows_of};
+use crate::store::tables::{IDS, META, columns_named, is_columns, is_own, rows_named, rows_of};
 use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
@@ -67,6 +67,12 @@ impl Snapshot {
         let mut copy = CopyWriter::new(path)?;
         for (table, rows) in tables {
             copy.rows(rows_named(table.name()), &rows, progress)?;
+        }
+        // They are those of the same rows, and need not be made anew.
+        for table in self.txn.list_tables()?.filter(|table| is_columns(table.name())) {
+            if let Ok(columns) = self.txn.open_table(columns_named(table.name())) {
+                copy.columns(columns_named(table.name()), &columns)?;
+            }
         }
         copy.finish(&self, known)?;
         // While the snapshot lives, the store's file keeps pages that other writers have replaced.
@@ -118,6 +124,29 @@ impl CopyWriter {
                 next = id.checked_add(1);
                 Ok(ControlFlow::Break(()))
             })?;
+            drop(to);
+            txn.commit()?;
+        }
+        Ok(())
+    }
+
+    fn columns(
+        &self,
+        definition: TableDefinition<'_, i64, &'static [u8]>,
+        from: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        let mut entries = from.iter()?.peekable();
+        while entries.peek().is_some() {
+            let txn = self.begin()?;
+            let mut to = txn.open_table(definition)?;
+            let mut bytes = 0;
+            while bytes < TRANSACTION_BYTES
+                && let Some(entry) = entries.next()
+            {
+                let (key, value) = entry?;
+                bytes += value.value().len();
+                to.insert(key.value(), value.value())?;
+            }
             drop(to);
             txn.commit()?;
         }

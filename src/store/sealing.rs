@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::columnar::{EncodedSegment, Segment, SegmentEncoder};
 use crate::error::Result;
@@ -21,7 +21,7 @@ use crate::store::checksum::Checksum;
 use crate::store::row_cursor::RowCursor;
 use crate::store::segment_rows::SegmentRows;
 use crate::store::segments;
-use crate::store::tables::rows_of;
+use crate::store::tables::{COLUMNS_KEY, META, rows_of};
 use crate::store::zone_writer::ZoneWriter;
 use crate::store::{Snapshot, Store};
 use crate::table::Table;
@@ -52,9 +52,24 @@ impl Store {
         Ok(())
     }
 
+    /// Makes columnar copies from now on, or deletes them and makes none.
+    pub(crate) fn keep_columns(&self, keep: bool) -> Result<()> {
+        self.sealer.wait();
+        self.write(move |txn| {
+            txn.open_table(META)?.insert(COLUMNS_KEY, i64::from(keep))?;
+            if !keep {
+                segments::delete_all_tables(txn)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Seals the first complete segments without a copy. Returns whether there may be more.
     fn seal_some(&self, table: &'static Table, unreadable: &mut HashSet<Segment>) -> Result<bool> {
         let snapshot = self.snapshot()?;
+        if snapshot.meta(COLUMNS_KEY)? == Some(0) {
+            return Ok(false);
+        }
         let complete = snapshot.zones(table)?.complete_segments();
         let sealed = snapshot.segment_headers(table, complete.iter().copied())?;
         let sealed: HashSet<Segment> = sealed.iter().map(|header| header.segment).collect();
@@ -109,6 +124,9 @@ fn store_copies(
     table: &'static Table,
     encoded: &[EncodedSegment],
 ) -> Result<()> {
+    if txn.open_table(META)?.get(COLUMNS_KEY)?.is_some_and(|keep| keep.value() == 0) {
+        return Ok(());
+    }
     let rows = txn.open_table(rows_of(table))?;
     let zones = ZoneWriter::open(txn, table, &rows)?;
     for segment in encoded {

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::store::Snapshot;
 use crate::store::segment_rows::SegmentRows;
 use crate::store::snapshot::absent_as_none;
-use crate::store::tables::{columns_name, columns_named};
+use crate::store::tables::{columns_name, columns_named, is_columns};
 use crate::table::Table;
 
 impl Snapshot {
@@ -113,6 +113,15 @@ pub(super) fn delete(txn: &WriteTransaction, table: &Table, segment: Segment) ->
 /// Deletes all copies of a table.
 pub(super) fn delete_all(txn: &WriteTransaction, table: &Table) -> Result<()> {
     txn.delete_table(columns_named(&columns_name(table.name())))?;
+    Ok(())
+}
+
+/// Deletes all copies of all tables, including tables of which this program does not know the columns.
+pub(super) fn delete_all_tables(txn: &WriteTransaction) -> Result<()> {
+    let names: Vec<String> = txn.list_tables()?.map(|table| table.name().to_owned()).collect();
+    for name in names.iter().filter(|name| is_columns(name)) {
+        txn.delete_table(columns_named(name))?;
+    }
     Ok(())
 }
 

@@ -360,7 +360,7 @@ fn change_source(path: &Path, id: i64) {
 }
 
 #[test]
-fn a_copied_store_is_sealed_again() {
+fn a_backup_has_the_copies_too() {
     let store = sealed_ticks(2 * SEGMENT);
     let backup = store.path.with_file_name("backup.db");
     store.db.backup(&backup).unwrap();
@@ -369,6 +369,23 @@ fn a_copied_store_is_sealed_again() {
     let db = Db::open_path(&restored).unwrap();
     assert_eq!(rows(&db, EVEN), rows(&store.db, EVEN));
     assert!(db.unknown_tables().unwrap().is_empty());
-    db.compact().unwrap();
     assert_eq!(segments_read(&db, EVEN), 2);
+    assert!(db.check().unwrap().is_clean());
+}
+
+#[test]
+fn a_store_can_do_without_copies() {
+    let store = sealed_ticks(2 * SEGMENT);
+    store.db.keep_columns(false).unwrap();
+    assert!(keys(&store.path, TICKS).is_empty());
+    // Nobody makes new ones.
+    let tick = TickRecord { ts_utc: at(0), source: "odd", detail_json: "{}" };
+    store.db.record_all(std::iter::repeat_n(tick, SEGMENT as usize)).unwrap();
+    store.db.compact().unwrap();
+    store.db.repair().unwrap();
+    assert!(keys(&store.path, TICKS).is_empty());
+    assert_eq!(value(&store.db, "SELECT count(detail_json) AS n FROM ticks"), 3 * SEGMENT);
+    store.db.keep_columns(true).unwrap();
+    store.db.compact().unwrap();
+    assert_eq!(segments_read(&store.db, EVEN), 3);
 }

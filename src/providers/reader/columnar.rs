@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
 use crate::providers::reader::columns::BlockColumns;
+use crate::providers::reader::texts::release_other_texts;
 use crate::providers::scan_config::ScanConfig;
 use crate::row::Decoder;
 use crate::store::{RowCursor, Snapshot};
@@ -176,7 +177,7 @@ impl ColumnarReader {
             return None;
         }
         open.batch = start..start + rows;
-        Some(open.first.slice(start, rows))
+        Some(part(&open.first, &open.batch))
     }
 
     /// The late columns of the rows at these positions in the last batch; of all its rows if `None`.
@@ -193,9 +194,7 @@ impl ColumnarReader {
             open.late = late.map_or(LateColumns::Unreadable, LateColumns::Read);
         }
         let late = match (&open.late, positions, &open.rows) {
-            (LateColumns::Read(late), None, None) => {
-                Ok(late.slice(open.batch.start, open.batch.len()))
-            }
+            (LateColumns::Read(late), None, None) => Ok(part(late, &open.batch)),
             (LateColumns::Read(late), _, _) => {
                 let rows = UInt32Array::from(open.places(positions));
                 take_record_batch(late, &rows).map_err(Into::into)
@@ -247,6 +246,18 @@ impl ColumnarReader {
             false => Ok(batch),
         }
     }
+}
+
+/// Some of the rows of a batch.
+fn part(batch: &RecordBatch, rows: &Range<usize>) -> RecordBatch {
+    if rows.len() == batch.num_rows() {
+        return batch.clone();
+    }
+    let mut columns = batch.slice(rows.start, rows.len()).columns().to_vec();
+    columns.iter_mut().for_each(release_other_texts);
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
+        .unwrap_or_else(|_| batch.slice(rows.start, rows.len()))
 }
 
 impl OpenSegment {

@@ -14,5 +14,6 @@ mod json;
 mod row_filter;
 mod row_validator;
 mod scan_reader;
+mod texts;
 
 pub(super) use scan_reader::ScanReader;

@@ -12,6 +12,7 @@ use crate::providers::predicate::Predicate;
 use crate::providers::reader::block::BlockReader;
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::row_filter::RowFilter;
+use crate::providers::reader::texts::release_other_texts;
 use crate::providers::scan_config::ScanConfig;
 use crate::providers::selection::Selection;
 
@@ -37,6 +38,9 @@ enum ColumnSource {
     First(usize),
     Late(usize),
 }
+
+/// If fewer than one in so many rows are selected, their texts are copied.
+const MAX_ROWS_PER_SELECTED_ROW: usize = 4;
 
 impl ScanReader {
     /// Creates a reader of the columns in `projection` of the rows in `id_ranges` that pass the
@@ -112,6 +116,7 @@ impl ScanReader {
 
     /// Returns the projection of the wanted rows of a batch; `None` if there are none.
     fn select(&mut self, first: RecordBatch) -> Result<Option<RecordBatch>> {
+        let rows_read = first.num_rows();
         let mut rows = Selection::all(first);
         if let Some(filter) = &self.filter {
             rows = filter.select(rows)?;
@@ -132,7 +137,10 @@ impl ScanReader {
                 }
             }
         };
-        let columns = self.columns.iter().map(column).collect();
+        let mut columns: Vec<ArrayRef> = self.columns.iter().map(column).collect();
+        if first.num_rows().saturating_mul(MAX_ROWS_PER_SELECTED_ROW) < rows_read {
+            columns.iter_mut().for_each(release_other_texts);
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(first.num_rows()));
         Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?))
     }

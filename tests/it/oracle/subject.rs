@@ -113,6 +113,9 @@ impl Subject {
             Db::restore(&copy, &path).unwrap();
             description += ", restored";
         }
+        if rng.u8(..4) != 0 {
+            description += seal(&path, &mut rng);
+        }
         if rng.u8(..6) == 0 {
             damage(&path, &mut rng);
             options = options.skip_corrupt(true);
@@ -346,6 +349,9 @@ fn fill(path: &Path, rng: &mut Rng) {
             if rng.u8(..3) == 0 {
                 meddle(path, table, rng);
             }
+            if rng.bool() {
+                complete_segment(path, table, rng);
+            }
         }
     }
     if rng.u8(..3) == 0 {
@@ -392,6 +398,52 @@ fn rows_of(table: &Table) -> TableDefinition<'_, i64, &'static [u8]> {
 
 fn open_past_the_crate(path: &Path) -> Database {
     Builder::new().set_concurrency_mode(ConcurrencyMode::MultiWriter).create(path).unwrap()
+}
+
+/// Assigns ids up to the next segment, so that the rows so far have a copy when they are sealed.
+fn complete_segment(path: &Path, table: &Table, rng: &mut Rng) {
+    const IDS: TableDefinition<'_, &str, i64> = TableDefinition::new("ids");
+    let db = open_past_the_crate(path);
+    let txn = db.begin_write().unwrap();
+    {
+        let mut ids = txn.open_table(IDS).unwrap();
+        let last = ids.get(table.name()).unwrap().map_or(0, |id| id.value());
+        ids.insert(table.name(), (last | 8_191) + rng.i64(0..50)).unwrap();
+    }
+    txn.commit().unwrap();
+}
+
+/// Makes the columnar copies of complete segments, and maybe removes or damages some values.
+fn seal(path: &Path, rng: &mut Rng) -> &'static str {
+    let db = Db::open_path(path).unwrap().with_tables(ORACLE_TABLES).unwrap();
+    db.compact().unwrap();
+    drop(db);
+    let (change, description): (fn(&mut Vec<u8>), _) = match rng.u8(..4) {
+        0 => (Vec::clear, ", half sealed"),
+        1 => (|value| value[0] ^= 1, ", sealed and damaged"),
+        _ => return ", sealed",
+    };
+    let db = open_past_the_crate(path);
+    let txn = db.begin_write().unwrap();
+    for table in ORACLE_TABLES {
+        let name = format!("{}.columns", table.name());
+        let mut columns = txn.open_table(TableDefinition::<i64, &[u8]>::new(&name)).unwrap();
+        let values = columns.iter().unwrap().map(|entry| {
+            let (key, value) = entry.unwrap();
+            (key.value(), value.value().to_vec())
+        });
+        for (key, mut value) in values.collect::<Vec<_>>() {
+            if rng.u8(..4) == 0 {
+                change(&mut value);
+                match value.is_empty() {
+                    true => columns.remove(key).unwrap(),
+                    false => columns.insert(key, value.as_slice()).unwrap(),
+                };
+            }
+        }
+    }
+    txn.commit().unwrap();
+    description
 }
 
 /// Adds rows at the end or removes some, like another program that does not maintain zones.
