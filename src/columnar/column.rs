@@ -118,6 +118,29 @@ impl ColumnValues {
         is_whole.then_some(Self { valid, values })
     }
 
+    /// The different texts of the column, if it has a dictionary, and their number. A null is one of them.
+    #[cfg(feature = "sql")]
+    pub(crate) fn distinct_texts(&self) -> Option<(Self, usize)> {
+        let (Values::Texts(Texts::DictionaryU8(_, entries))
+        | Values::Texts(Texts::DictionaryU16(_, entries))) = &self.values
+        else {
+            return None;
+        };
+        let mut entries = entries.clone();
+        let Some(valid) = &self.valid else {
+            let texts = entries.len();
+            return Some((Self { valid: None, values: Values::Texts(Texts::Run(entries)) }, texts));
+        };
+        if valid.iter().all(|byte| *byte == 0) {
+            entries = TextRun::EMPTY;
+        }
+        let texts = entries.len();
+        entries.push(b"");
+        let valid: Vec<bool> = (0..=texts).map(|index| index < texts).collect();
+        let values = Values::Texts(Texts::Run(entries));
+        Some((Self { valid: Some(bits(&valid)), values }, texts + 1))
+    }
+
     /// Whether both have the same values in the same rows.
     pub(crate) fn equals(&self, other: &Self, rows: usize) -> bool {
         (0..rows).all(|row| {

@@ -22,6 +22,8 @@ pub(super) struct ScanMetrics {
     pub(super) bytes_scanned: Count,
     /// Segments of which columns were read instead of rows.
     pub(super) segments_read: Count,
+    /// Segments whose dictionaries ruled out every row.
+    pub(super) segments_pruned: Count,
     /// Segments whose columns are damaged, so that rows were read.
     pub(super) segments_damaged: Count,
 }
@@ -34,6 +36,7 @@ impl ScanMetrics {
     pub(super) const ROWS_READ: &str = "rows_read";
     pub(super) const BYTES_SCANNED: &str = "bytes_scanned";
     pub(super) const SEGMENTS_READ: &str = "segments_read";
+    pub(super) const SEGMENTS_PRUNED: &str = "segments_pruned";
     pub(super) const SEGMENTS_DAMAGED: &str = "segments_damaged";
 
     pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
@@ -47,6 +50,7 @@ impl ScanMetrics {
             rows_read: counter(Self::ROWS_READ),
             bytes_scanned: counter(Self::BYTES_SCANNED),
             segments_read: counter(Self::SEGMENTS_READ),
+            segments_pruned: counter(Self::SEGMENTS_PRUNED),
             segments_damaged: counter(Self::SEGMENTS_DAMAGED),
         }
     }

@@ -89,7 +89,7 @@ impl Predicate {
     }
 }
 
-fn remap_columns(
+pub(super) fn remap_columns(
     filter: Arc<dyn PhysicalExpr>,
     to: impl Fn(usize) -> Option<usize>,
 ) -> Result<Arc<dyn PhysicalExpr>> {

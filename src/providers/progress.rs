@@ -39,6 +39,8 @@ pub struct ScanCounts {
     /// Segments of 8 blocks of which columns were read instead of rows. Their blocks and rows count as
     /// read.
     pub segments_read: u64,
+    /// Segments that were ruled out by the texts of a column. Their blocks count as pruned.
+    pub segments_pruned: u64,
     /// Segments whose columns are damaged, so that rows were read.
     pub segments_damaged: u64,
 }
@@ -73,6 +75,7 @@ impl QueryProgress {
                     ScanMetrics::BLOCKS_COUNTED => &mut counts.blocks_counted,
                     ScanMetrics::BLOCKS_READ => &mut counts.blocks_read,
                     ScanMetrics::SEGMENTS_READ => &mut counts.segments_read,
+                    ScanMetrics::SEGMENTS_PRUNED => &mut counts.segments_pruned,
                     ScanMetrics::SEGMENTS_DAMAGED => &mut counts.segments_damaged,
                     _ => continue,
                 };

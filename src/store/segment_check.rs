@@ -82,9 +82,9 @@ impl<'a> SegmentCheck<'a> {
             let Some(place) = header.columns.iter().position(|column| column.name == name) else {
                 continue;
             };
-            let stored = self.snapshot.segment_columns(self.table, &header, &[place])?;
-            let reason = match (stored.as_deref(), values) {
-                (Some([stored]), Some(values)) if stored.equals(&values, header.rows) => continue,
+            let stored = self.snapshot.segment_column(self.table, &header, place)?;
+            let reason = match (&stored, values) {
+                (Some(stored), Some(values)) if stored.equals(&values, header.rows) => continue,
                 (Some(_), _) => format!("the values of {name} differ"),
                 (None, _) => format!("the values of {name} are damaged"),
             };

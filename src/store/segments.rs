@@ -53,27 +53,18 @@ impl Snapshot {
         })
     }
 
-    /// Returns the values of some columns of a copy, by their places in its header. `None` if one is
-    /// missing or damaged.
-    pub(crate) fn segment_columns(
+    /// Returns the values of a column of a copy, by its place in the header. `None` if they are missing or
+    /// damaged.
+    pub(crate) fn segment_column(
         &self,
         table: &Table,
         header: &Header,
-        places: &[usize],
-    ) -> Result<Option<Vec<ColumnValues>>> {
+        place: usize,
+    ) -> Result<Option<ColumnValues>> {
         self.guard(|| {
             let Some(columns) = self.columns(table)? else { return Ok(None) };
-            let mut values = Vec::with_capacity(places.len());
-            for &place in places {
-                let Some(stored) = columns.get(header.segment.column_key(place))? else {
-                    return Ok(None);
-                };
-                let Some(column) = header.decode_column(place, stored.value()) else {
-                    return Ok(None);
-                };
-                values.push(column);
-            }
-            Ok(Some(values))
+            let stored = columns.get(header.segment.column_key(place))?;
+            Ok(stored.and_then(|stored| header.decode_column(place, stored.value())))
         })
     }
 

@@ -389,3 +389,36 @@ fn a_store_can_do_without_copies() {
     store.db.compact().unwrap();
     assert_eq!(segments_read(&store.db, EVEN), 3);
 }
+
+#[test]
+fn segments_without_a_wanted_text_are_skipped() {
+    let store = store();
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    // Each segment has sources of its own, the second one a chat that is null.
+    let messages = (1..=3 * SEGMENT).map(|id| MessageRecord {
+        source: ["first", "two", "third"][(id / SEGMENT).min(2) as usize],
+        chat_id: (id / SEGMENT != 1).then_some("chat"),
+        ..message(start, "body")
+    });
+    store.db.record_all(messages).unwrap();
+    store.db.compact().unwrap();
+    for (condition, rows, pruned) in [
+        ("source = 'two'", SEGMENT, 2),
+        ("source LIKE 't%'", 2 * SEGMENT, 1),
+        ("source IN ('four', 'first')", SEGMENT - 1, 2),
+        ("source = 'four'", 0, 3),
+        ("chat_id IS NULL", SEGMENT, 2),
+        ("chat_id IS NOT NULL", 2 * SEGMENT - 1, 1),
+        ("source <> 'two' AND upper(source) = 'TWO'", 0, 3),
+        // The first condition keeps the second from failing.
+        ("source <> 'two' AND 10 / (length(source) - 3) = 5", 2 * SEGMENT, 1),
+        ("source = 'two' OR chat_id = 'chat'", 3 * SEGMENT - 1, 0),
+    ] {
+        let sql = format!("SELECT count(id + 0) AS n FROM messages WHERE {condition}");
+        let found = value(&store.db, &sql).as_i64().unwrap();
+        let counts = counts(&store.db, &sql);
+        assert!(found == rows || found == rows + 1, "{condition}: {found}");
+        assert_eq!(counts.segments_pruned, pruned, "{condition}");
+        assert_eq!(counts.blocks_pruned + counts.blocks_read, counts.blocks_total, "{condition}");
+    }
+}

@@ -17,7 +17,8 @@ use arrow::datatypes::Schema;
 use crate::error::Result;
 use crate::providers::id_ranges::IdRange;
 use crate::providers::metrics::ScanMetrics;
-use crate::providers::reader::columnar::ColumnarReader;
+use crate::providers::predicate::Predicate;
+use crate::providers::reader::columnar::{ColumnarReader, Opening};
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::json::{JsonReader, ReadEnd};
 use crate::providers::scan_config::ScanConfig;
@@ -46,6 +47,7 @@ impl BlockReader {
         config: &ScanConfig,
         columns: &BlockColumns,
         id_ranges: &[IdRange],
+        predicate: &Predicate,
         is_filtered: bool,
         metrics: ScanMetrics,
     ) -> Result<Self> {
@@ -53,7 +55,7 @@ impl BlockReader {
         Ok(Self {
             id_ranges: id_ranges.iter().cloned().collect(),
             json: JsonReader::new(config, columns, metrics.clone())?,
-            columnar: ColumnarReader::new(config, columns, metrics.clone())?,
+            columnar: ColumnarReader::new(config, columns, predicate, metrics.clone())?,
             copies: Arc::clone(&config.copies),
             ranges_of_rows: 0,
             only_counts: !has_columns && !is_filtered && config.skipped.is_none(),
@@ -94,18 +96,23 @@ impl BlockReader {
                     return Ok(None);
                 }
                 let ranges = self.id_ranges.iter().take(copy.ranges);
-                if self.columnar.open(&copy.header, ranges.map(|id_range| &id_range.ids)) {
-                    for id_range in self.id_ranges.drain(..copy.ranges) {
-                        if self.block.replace(id_range.block) != Some(id_range.block) {
-                            self.metrics.blocks_read.add(1);
+                match self.columnar.open(&copy.header, ranges.map(|id_range| &id_range.ids)) {
+                    Opening::Opened => {
+                        let blocks = self.pass(copy.ranges);
+                        self.metrics.blocks_read.add(blocks);
+                        match self.columnar.next_batch(max_rows) {
+                            Some(batch) => return Ok(Some(batch)),
+                            None => continue,
                         }
                     }
-                    match self.columnar.next_batch(max_rows) {
-                        Some(batch) => return Ok(Some(batch)),
-                        None => continue,
+                    Opening::Excluded => {
+                        let blocks = self.pass(copy.ranges);
+                        self.metrics.blocks_pruned.add(blocks);
+                        self.metrics.segments_pruned.add(1);
+                        continue;
                     }
+                    Opening::Unreadable => self.ranges_of_rows = copy.ranges,
                 }
-                self.ranges_of_rows = copy.ranges;
             }
             if self.block.replace(id_range.block) != Some(id_range.block) {
                 self.metrics.blocks_read.add(1);
@@ -120,6 +127,15 @@ impl BlockReader {
             }
         }
         self.json.finish()
+    }
+
+    /// Passes the next ranges, and returns the number of their blocks.
+    fn pass(&mut self, ranges: usize) -> usize {
+        let mut blocks = 0;
+        for id_range in self.id_ranges.drain(..ranges) {
+            blocks += usize::from(self.block.replace(id_range.block) != Some(id_range.block));
+        }
+        blocks
     }
 
     /// Returns the late columns of the rows at these positions in the last batch, or of all its rows if

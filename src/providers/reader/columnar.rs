@@ -7,16 +7,18 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 
-use crate::columnar::Header;
+use crate::columnar::{ColumnValues, Header};
 use crate::error::{Error, Result};
 use crate::providers::metrics::ScanMetrics;
 use crate::providers::order::Order;
+use crate::providers::predicate::Predicate;
 use crate::providers::reader::columns::BlockColumns;
+use crate::providers::reader::dictionary_filter::DictionaryFilter;
 use crate::providers::reader::texts::release_other_texts;
 use crate::providers::scan_config::ScanConfig;
 use crate::row::Decoder;
 use crate::store::{RowCursor, Snapshot};
-use crate::table::Table;
+use crate::table::{Column, Table};
 
 /// Reads the copy of one segment after another.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(super) struct ColumnarReader {
     table: &'static Table,
     snapshot: Arc<Snapshot>,
     descending: bool,
+    filter: DictionaryFilter,
     first: Vec<usize>,
     late: Vec<usize>,
     first_schema: SchemaRef,
@@ -54,41 +57,63 @@ enum LateColumns {
     Unreadable,
 }
 
+/// What came of opening a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Opened,
+    /// No row of it passes the predicate.
+    Excluded,
+    /// The copy lacks a column, or cannot be read: the rows have to be.
+    Unreadable,
+}
+
+#[derive(Debug)]
+enum Decoded {
+    Columns(RecordBatch),
+    Excluded,
+    Missing,
+}
+
 impl ColumnarReader {
+    /// A reader of rows that pass a predicate over the first columns.
     pub(super) fn new(
         config: &ScanConfig,
         columns: &BlockColumns,
+        predicate: &Predicate,
         metrics: ScanMetrics,
     ) -> Result<Self> {
         let schema = config.table.schema();
+        let first_schema = Arc::new(schema.project(&columns.first)?);
         Ok(Self {
+            filter: DictionaryFilter::new(predicate, &first_schema)?,
             table: config.table,
             snapshot: Arc::clone(&config.snapshot),
             descending: config.order == Order::Descending,
             first: columns.first.clone(),
             late: columns.late.clone(),
-            first_schema: Arc::new(schema.project(&columns.first)?),
+            first_schema,
             late_schema: Arc::new(schema.project(&columns.late)?),
             open: None,
             metrics,
         })
     }
 
-    /// Opens a segment, of which the rows in these ranges of ids are wanted. `false` if its copy lacks a
-    /// first column, or cannot be read: then the rows have to be.
+    /// Opens a segment, of which the rows in these ranges of ids are wanted.
     pub(super) fn open<'a>(
         &mut self,
         header: &Arc<Header>,
         ranges: impl Iterator<Item = &'a RangeInclusive<i64>>,
-    ) -> bool {
-        let Some(first) = self.decode(header, &self.first, &self.first_schema) else {
-            return false;
+    ) -> Opening {
+        let first = match self.decode(header, &self.first, &self.first_schema, Some(&self.filter)) {
+            Decoded::Columns(first) => first,
+            Decoded::Excluded => return Opening::Excluded,
+            Decoded::Missing => return Opening::Unreadable,
         };
         let rows = self.wanted_rows(header, ranges);
         let first = match &rows {
             Some(rows) => match take_record_batch(&first, rows) {
                 Ok(first) => first,
-                Err(_) => return false,
+                Err(_) => return Opening::Unreadable,
             },
             None => first,
         };
@@ -97,7 +122,7 @@ impl ColumnarReader {
         let header = Arc::clone(header);
         self.open =
             Some(OpenSegment { header, first, rows, batch: 0..0, late: LateColumns::NotRead });
-        true
+        Opening::Opened
     }
 
     /// The places of the wanted rows in the segment; `None` if they are all.
@@ -120,46 +145,69 @@ impl ColumnarReader {
         (!are_all).then(|| rows.into())
     }
 
-    /// The columns of all rows of the segment; `None` if the copy lacks one, or cannot be read.
+    /// The columns of all rows of the segment, unless the filter excludes it.
     fn decode(
         &self,
         header: &Header,
         columns: &[usize],
         schema: &SchemaRef,
-    ) -> Option<RecordBatch> {
+        filter: Option<&DictionaryFilter>,
+    ) -> Decoded {
         let stored = columns.iter().filter_map(|index| index.checked_sub(1));
-        let positions = stored.map(|index| header.position(&self.table.columns()[index]));
-        let positions = positions.collect::<Option<Vec<_>>>()?;
-        let decoded = self.decode_positions(header, columns, &positions, schema);
-        if decoded.is_none() {
-            self.metrics.segments_damaged.add(1);
+        if !stored.clone().all(|index| header.position(&self.table.columns()[index]).is_some()) {
+            return Decoded::Missing;
         }
-        decoded
+        self.decode_stored(header, columns, schema, filter).unwrap_or_else(|| {
+            self.metrics.segments_damaged.add(1);
+            Decoded::Missing
+        })
     }
 
-    fn decode_positions(
+    fn decode_stored(
         &self,
         header: &Header,
         columns: &[usize],
-        positions: &[usize],
         schema: &SchemaRef,
-    ) -> Option<RecordBatch> {
-        // A damaged page is a fault of the copy alone, as a changed byte in it is.
-        let values = self.snapshot.segment_columns(self.table, header, positions).ok()??;
-        let bytes = positions.iter().map(|position| header.columns[*position].bytes).sum();
-        self.metrics.bytes_scanned.add(bytes);
-        let mut values = values.into_iter();
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
-        for &index in columns {
-            arrays.push(match index.checked_sub(1) {
-                None => Arc::new(Int64Array::from(header.ids.ids(header.segment, header.rows))),
-                Some(index) => {
-                    values.next()?.into_array(self.table.columns()[index].ty, header.rows).ok()?
-                }
-            });
+        filter: Option<&DictionaryFilter>,
+    ) -> Option<Decoded> {
+        let mut arrays: Vec<Option<ArrayRef>> = vec![None; columns.len()];
+        for place in filter.map(DictionaryFilter::columns).unwrap_or_default() {
+            let Some(column) = self.column(columns[place]) else { continue };
+            let values = self.values(header, column)?;
+            if filter.is_some_and(|filter| filter.excludes(place, &values)) {
+                return Some(Decoded::Excluded);
+            }
+            arrays[place] = Some(values.into_array(column.ty, header.rows).ok()?);
         }
+        for (array, &index) in arrays.iter_mut().zip(columns) {
+            if array.is_none() {
+                *array = Some(match self.column(index) {
+                    None => Arc::new(Int64Array::from(header.ids.ids(header.segment, header.rows))),
+                    Some(column) => {
+                        self.values(header, column)?.into_array(column.ty, header.rows).ok()?
+                    }
+                });
+            }
+        }
+        let arrays = arrays.into_iter().flatten().collect();
         let options = RecordBatchOptions::new().with_row_count(Some(header.rows));
-        RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).ok()
+        RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
+            .ok()
+            .map(Decoded::Columns)
+    }
+
+    /// The column of the table with that index in its schema; `None` for the id.
+    fn column(&self, index: usize) -> Option<&'static Column> {
+        index.checked_sub(1).map(|index| &self.table.columns()[index])
+    }
+
+    /// The values of a column; `None` if they are damaged. A damaged page is a fault of the copy alone, as
+    /// a changed byte in it is.
+    fn values(&self, header: &Header, column: &Column) -> Option<ColumnValues> {
+        let position = header.position(column)?;
+        let values = self.snapshot.segment_column(self.table, header, position).ok()??;
+        self.metrics.bytes_scanned.add(header.columns[position].bytes);
+        Some(values)
     }
 
     /// Whether the last batch was one of columns.
@@ -190,8 +238,10 @@ impl ColumnarReader {
             return Ok(RecordBatch::new_empty(Arc::clone(&self.late_schema)));
         };
         if matches!(open.late, LateColumns::NotRead) {
-            let late = self.decode(&open.header, &self.late, &self.late_schema);
-            open.late = late.map_or(LateColumns::Unreadable, LateColumns::Read);
+            open.late = match self.decode(&open.header, &self.late, &self.late_schema, None) {
+                Decoded::Columns(late) => LateColumns::Read(late),
+                Decoded::Excluded | Decoded::Missing => LateColumns::Unreadable,
+            };
         }
         let late = match (&open.late, positions, &open.rows) {
             (LateColumns::Read(late), None, None) => Ok(part(late, &open.batch)),

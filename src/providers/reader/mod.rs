@@ -10,6 +10,7 @@
 mod block;
 mod columnar;
 mod columns;
+mod dictionary_filter;
 mod json;
 mod row_filter;
 mod row_validator;

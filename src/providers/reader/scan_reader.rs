@@ -77,7 +77,7 @@ impl ScanReader {
         let times = time.and_then(position).map(|at| (config.ranges.times.clone(), at));
         let predicate = predicate.over(&read.first)?;
         Ok(Self {
-            blocks: BlockReader::new(config, &read, id_ranges, is_filtered, metrics)?,
+            blocks: BlockReader::new(config, &read, id_ranges, &predicate, is_filtered, metrics)?,
             filter: is_filtered.then_some(RowFilter { times, predicate }),
             schema: Arc::new(table.schema().project(projection)?),
             columns,
