@@ -10,6 +10,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{ArrowPrimitiveType, UInt8Type, UInt16Type};
 use arrow::error::{ArrowError, Result};
+use bytes::Bytes;
 
 use crate::columnar::column::{ColumnValues, Values};
 use crate::columnar::texts::{TextRun, Texts};
@@ -75,6 +76,6 @@ fn run_array(run: TextRun, nulls: Option<NullBuffer>) -> Result<StringViewArray>
     let offsets = std::iter::once(0).chain(run.ends.iter().map(|end| *end as i32));
     let offsets = OffsetBuffer::new(offsets.collect::<Vec<_>>().into());
     // Checks that all texts are UTF-8, in one pass over their bytes.
-    let texts = StringArray::try_new(offsets, Buffer::from_vec(run.bytes), nulls)?;
+    let texts = StringArray::try_new(offsets, Buffer::from(Bytes::from_owner(run.bytes)), nulls)?;
     Ok(StringViewArray::from(&texts))
 }

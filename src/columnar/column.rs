@@ -93,7 +93,7 @@ impl ColumnValues {
         }
         let (is_null, valid) = match input.u8()? {
             ALL_VALID => (false, None),
-            SOME_NULL => (false, Some(unpack(&mut input, 0)?)),
+            SOME_NULL => (false, Some(unpack(&mut input, 0)?.to_vec())),
             ALL_NULL => (true, Some(vec![0; rows.div_ceil(8)])),
             _ => return None,
         };
@@ -103,7 +103,7 @@ impl ColumnValues {
                 Values::Ints(integers::decode(&mut input, rows)?)
             }
             ColumnType::Float => Values::Floats(floats(&unpack(&mut input, 0)?)?),
-            ColumnType::Bool => Values::Bools(unpack(&mut input, 0)?),
+            ColumnType::Bool => Values::Bools(unpack(&mut input, 0)?.to_vec()),
             ColumnType::Text => Values::Texts(Texts::decode(&mut input, rows)?),
         };
         let has_all = |bits: &[u8]| bits.len() == rows.div_ceil(8);

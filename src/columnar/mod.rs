@@ -19,6 +19,7 @@ mod header;
 mod input;
 mod integers;
 mod packed;
+mod pool;
 mod segment;
 mod texts;
 

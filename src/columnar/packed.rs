@@ -1,6 +1,7 @@
 //! Bytes that are compressed if that saves enough.
 
 use crate::columnar::input::Input;
+use crate::columnar::pool::PooledBytes;
 
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
@@ -40,18 +41,18 @@ pub(super) fn pack(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads bytes that [`pack`] has appended. `padding` zeros follow them.
-pub(super) fn unpack(input: &mut Input<'_>, padding: usize) -> Option<Vec<u8>> {
+/// Reads bytes that [`pack`] has appended. `padding` bytes of any value follow them.
+pub(super) fn unpack(input: &mut Input<'_>, padding: usize) -> Option<PooledBytes> {
     let codec = input.u8()?;
     let length = usize::try_from(input.u32()?).ok().filter(|length| *length <= MAX_BYTES)?;
     let packed = input.u32()?;
     let packed = input.take(packed as usize)?;
-    let mut bytes = vec![0; length + padding];
+    let mut bytes = PooledBytes::of_any_value(length + padding);
+    let unpacked = &mut bytes.as_mut()[..length];
     match codec {
-        RAW if packed.len() == length => bytes[..length].copy_from_slice(packed),
+        RAW if packed.len() == length => unpacked.copy_from_slice(packed),
         LZ4 => {
-            let unpacked = lz4_flex::block::decompress_into(packed, &mut bytes[..length]).ok()?;
-            if unpacked != length {
+            if lz4_flex::block::decompress_into(packed, unpacked).ok()? != length {
                 return None;
             }
         }

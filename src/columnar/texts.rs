@@ -7,6 +7,7 @@ use rapidhash::fast::RapidHasher;
 
 use crate::columnar::input::Input;
 use crate::columnar::packed::{self, pack, unpack};
+use crate::columnar::pool::PooledBytes;
 
 const RUN: u8 = 0;
 /// Ids of one byte, then of two.
@@ -17,15 +18,15 @@ const DICTIONARY_U16: u8 = 2;
 const ROWS_PER_ENTRY: usize = 8;
 
 /// Texts one after another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TextRun {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: PooledBytes,
     /// The end of each text in `bytes`.
     pub(crate) ends: Vec<u32>,
 }
 
 /// The texts of a column, one for each row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Texts {
     Run(TextRun),
     /// Which of the entries each row has.
@@ -34,7 +35,7 @@ pub(crate) enum Texts {
 }
 
 impl TextRun {
-    pub(super) const EMPTY: Self = Self { bytes: Vec::new(), ends: Vec::new() };
+    pub(super) const EMPTY: Self = Self { bytes: PooledBytes::EMPTY, ends: Vec::new() };
 
     /// Appends a text. `false` if a column of a segment cannot hold so much.
     pub(super) fn push(&mut self, text: &[u8]) -> bool {
@@ -182,7 +183,7 @@ impl Texts {
         let texts = match kind {
             RUN => Self::Run(run),
             DICTIONARY_U8 => {
-                let ids = unpack(input, 0)?;
+                let ids = unpack(input, 0)?.to_vec();
                 let is_entry = |id: &u8| usize::from(*id) < run.len();
                 ids.iter().all(is_entry).then_some(Self::DictionaryU8(ids, run))?
             }

@@ -68,7 +68,11 @@ impl Snapshot {
         })
     }
 
-    fn columns(&self, table: &Table) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
+    /// Returns the redb table with the copies of the table.
+    pub(super) fn columns(
+        &self,
+        table: &Table,
+    ) -> Result<Option<ReadOnlyTable<i64, &'static [u8]>>> {
         absent_as_none(self.txn.open_table(columns_named(&columns_name(table.name()))))
     }
 }

@@ -33,6 +33,8 @@ pub struct TableStats {
     pub row_bytes: u64,
     /// The size of the pages that hold the rows, in bytes.
     pub page_bytes: u64,
+    /// The size of the pages that hold the columnar copies of segments, in bytes.
+    pub column_bytes: u64,
     /// The smallest and the largest time of a row. `None` if there are no rows, or the table has no
     /// time column. Rows with an unreadable time are ignored.
     pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
@@ -57,13 +59,25 @@ impl Store {
 
 impl Snapshot {
     fn stats(&self, table: &'static Table) -> Result<TableStats> {
-        let mut stats =
-            TableStats { table, rows: 0, row_bytes: 0, page_bytes: 0, span: None, zones: 0 };
+        let mut stats = TableStats {
+            table,
+            rows: 0,
+            row_bytes: 0,
+            page_bytes: 0,
+            column_bytes: 0,
+            span: None,
+            zones: 0,
+        };
         let Some(rows) = self.rows(table)? else { return Ok(stats) };
         let tree = rows.table().stats()?;
         stats.rows = rows.len()?;
         stats.row_bytes = tree.stored_bytes();
         stats.page_bytes = tree.stored_bytes() + tree.metadata_bytes() + tree.fragmented_bytes();
+        if let Some(columns) = self.columns(table)? {
+            let tree = columns.stats()?;
+            stats.column_bytes =
+                tree.stored_bytes() + tree.metadata_bytes() + tree.fragmented_bytes();
+        }
         let mut all = Zone::default();
         for run in self.zones(table)?.runs() {
             stats.zones += u64::from(run.zone.is_some());

@@ -13,8 +13,8 @@ use crate::store::StoreArgs;
 
 /// Show the sizes and time ranges of the store and its tables
 ///
-/// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them. ZONES counts the blocks
-/// whose row count and time range are stored. FIRST and LAST are the smallest and the largest time. The
+/// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them, and COLUMN_BYTES those of
+/// their columnar copy. ZONES counts the blocks whose row count and time range are stored. FIRST and LAST are the smallest and the largest time. The
 /// last line is the whole file, which also includes free pages.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -47,6 +47,7 @@ pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
         rows: sum(|line| line.rows),
         row_bytes: sum(|line| line.row_bytes),
         file_bytes: stats.file_bytes,
+        column_bytes: sum(|line| line.column_bytes),
         zones: sum(|line| line.zones),
         span: first.zip(last),
     };
@@ -55,11 +56,12 @@ pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
         Arc::new(UInt64Array::from_iter_values(lines.iter().map(count)))
     };
     let names = lines.iter().map(|line| line.name);
-    let columns: [(&str, ArrayRef); 7] = [
+    let columns: [(&str, ArrayRef); 8] = [
         ("table", Arc::new(StringArray::from_iter_values(names))),
         ("rows", numbers(|line| line.rows)),
         ("row_bytes", numbers(|line| line.row_bytes)),
         ("file_bytes", numbers(|line| line.file_bytes)),
+        ("column_bytes", numbers(|line| line.column_bytes)),
         ("zones", numbers(|line| line.zones)),
         ("first", times(lines.iter().map(|line| line.span.map(|(first, _)| first)))),
         ("last", times(lines.iter().map(|line| line.span.map(|(_, last)| last)))),
@@ -72,6 +74,7 @@ struct Line<'a> {
     rows: u64,
     row_bytes: u64,
     file_bytes: u64,
+    column_bytes: u64,
     zones: u64,
     span: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
@@ -83,6 +86,7 @@ impl<'a> Line<'a> {
             rows: stats.rows,
             row_bytes: stats.row_bytes,
             file_bytes: stats.page_bytes,
+            column_bytes: stats.column_bytes,
             zones: stats.zones,
             span: stats.span,
         }
@@ -94,6 +98,7 @@ impl<'a> Line<'a> {
             rows: table.rows,
             row_bytes: table.row_bytes,
             file_bytes: table.page_bytes,
+            column_bytes: 0,
             zones: 0,
             span: None,
         }

@@ -27,7 +27,7 @@ fn the_stats_command_shows_each_table_and_the_whole_file() {
     let file = fs::metadata(home.path(".netsky/meta.db")).unwrap().len();
     assert_eq!(
         stats[14],
-        json!({"table": "(file)", "rows": 1, "row_bytes": bytes, "file_bytes": file, "zones": 1,
+        json!({"table": "(file)", "rows": 1, "row_bytes": bytes, "file_bytes": file, "column_bytes": 0, "zones": 1,
             "first": "2026-04-15T23:00:00.000Z", "last": "2026-04-15T23:00:00.000Z"})
     );
     assert!(home.ok(&["stats"]).contains("| (file) "));
