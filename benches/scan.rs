@@ -1,9 +1,11 @@
-//! Queries through the streaming provider, compared with netsky-db 0.1.6, which copies every row of
-//! the store into a `MemTable` before each query.
+//! Queries through the streaming provider, with columnar copies and without them, compared with
+//! netsky-db 0.1.6, which copies every row of the store into a `MemTable` before each query.
 //!
 //! `cargo bench` runs all of them; `cargo bench -- count` runs the queries of that name.
 
 mod memtable;
+
+use std::fs;
 
 use arrow::array::AsArray;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -67,7 +69,13 @@ fn scan(criterion: &mut Criterion) {
         let path = dir.path().join("meta.db");
         let db = Db::open_path(&path).expect("a new store");
         Fleet::new(size).record_messages(&db).expect("messages");
+        // Waits until all columnar copies are made.
+        db.compact().expect("a compact store");
         drop(db);
+        let plain = dir.path().join("plain.db");
+        fs::copy(&path, &plain).expect("a copy");
+        let plain = Db::open_path(&plain).expect("the copy");
+        plain.keep_columns(false).expect("no columnar copies");
         let db = Db::open_read_only(&path).expect("the store");
         for (name, sql) in queries(&db, size) {
             let expected = rows(&db, &sql);
@@ -77,6 +85,9 @@ fn scan(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(size)).sample_size(10);
             group.bench_function(BenchmarkId::new("provider", size), |bencher| {
                 bencher.iter(|| assert_eq!(rows(&db, &sql), expected));
+            });
+            group.bench_function(BenchmarkId::new("rows", size), |bencher| {
+                bencher.iter(|| assert_eq!(rows(&plain, &sql), expected));
             });
             group.bench_function(BenchmarkId::new("memtable", size), |bencher| {
                 bencher.iter(|| assert_eq!(memtable::query(&path, &sql), expected));

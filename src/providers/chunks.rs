@@ -21,7 +21,7 @@ pub(super) fn chunks(
     batch_size: usize,
     may_end_early: bool,
 ) -> Vec<Vec<IdRange>> {
-    let columns = config.columns();
+    let segment_bytes = config.copies.estimated_bytes(&config.columns());
     let largest = batch_size as u64 * BYTES_PER_ROW;
     let mut wanted = if may_end_early { 1 } else { largest };
     let (mut chunks, mut chunk, mut cost) = (Vec::new(), Vec::new(), 0_u64);
@@ -29,11 +29,8 @@ pub(super) fn chunks(
     while let Some(first) = rest.first() {
         // A scan that ends early reads the rows of a block sooner than a segment's columns.
         let copy = config.copies.front(rest.iter()).filter(|_| wanted == largest);
-        let (ranges, bytes) = match copy {
-            Some(copy) => {
-                let bytes = copy.header.bytes_of(config.table, &columns) as u64;
-                (copy.ranges, bytes.max(MIN_SEGMENT_BYTES))
-            }
+        let (ranges, bytes) = match copy.zip(segment_bytes) {
+            Some((copy, bytes)) => (copy.ranges, bytes.max(MIN_SEGMENT_BYTES)),
             // A range without a known row count is enough for a task.
             None => (1, first.max_rows.unwrap_or(u64::MAX).saturating_mul(BYTES_PER_ROW)),
         };

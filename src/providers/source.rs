@@ -64,7 +64,7 @@ impl RowSource {
         let ScanRequest { projection, ranges, predicate, fetch, has_our_rules } = request;
         let zones = snapshot.zones(table)?;
         let id_ranges = IdRanges::plan(&zones, &ranges);
-        let copies = SegmentCopies::plan(&snapshot, table, &zones, &id_ranges.id_ranges)?;
+        let copies = SegmentCopies::plan(&snapshot, table, &zones, &id_ranges.id_ranges);
         let config = ScanConfig {
             table,
             schema: Arc::new(table.schema().project(&projection)?),

@@ -69,6 +69,8 @@ pub use compact::Compacted;
 pub(crate) use prune::OldRows;
 #[cfg(feature = "sql")]
 pub(crate) use row_cursor::RowCursor;
+#[cfg(feature = "sql")]
+pub(crate) use segment_rows::SegmentRows;
 pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub use unknown::UnknownTable;

@@ -47,8 +47,10 @@ impl Store {
     }
 
     fn seal_until(&self, table: &'static Table, stops: &dyn Fn() -> bool) -> Result<()> {
-        let mut unreadable = HashSet::new();
-        while !stops() && self.seal_some(table, &mut unreadable)? {}
+        let mut next = Some(i64::MIN);
+        while let Some(id) = next.filter(|_| !stops()) {
+            next = self.seal_some(table, id, stops)?;
+        }
         Ok(())
     }
 
@@ -64,33 +66,38 @@ impl Store {
         })
     }
 
-    /// Seals the first complete segments without a copy. Returns whether there may be more.
-    fn seal_some(&self, table: &'static Table, unreadable: &mut HashSet<Segment>) -> Result<bool> {
+    /// Seals the first complete segments without a copy, from the one with that id on. Returns the id to go
+    /// on with, if there may be more.
+    fn seal_some(
+        &self,
+        table: &'static Table,
+        from: i64,
+        stops: &dyn Fn() -> bool,
+    ) -> Result<Option<i64>> {
         let snapshot = self.snapshot()?;
         if snapshot.meta(COLUMNS_KEY)? == Some(0) {
-            return Ok(false);
+            return Ok(None);
         }
-        let complete = snapshot.zones(table)?.complete_segments();
+        let mut complete = snapshot.zones(table)?.complete_segments();
+        complete.retain(|rows| from <= *rows.segment.ids().end());
         let sealed = snapshot.segment_headers(table, complete.iter().copied())?;
         let sealed: HashSet<Segment> = sealed.iter().map(|header| header.segment).collect();
-        let is_open = |rows: &SegmentRows| {
-            !sealed.contains(&rows.segment) && !unreadable.contains(&rows.segment)
-        };
-        let open: Vec<_> = complete.into_iter().filter(is_open).take(SEGMENTS_AT_ONCE).collect();
-        let mut encoded = Vec::with_capacity(open.len());
-        for rows in &open {
-            match snapshot.encode(table, *rows)? {
-                Some(segment) => encoded.push(segment),
-                None => {
-                    unreadable.insert(rows.segment);
-                }
+        complete.retain(|rows| !sealed.contains(&rows.segment));
+        let mut encoded = Vec::with_capacity(SEGMENTS_AT_ONCE);
+        let mut next = None;
+        for rows in complete {
+            if encoded.len() == SEGMENTS_AT_ONCE || stops() {
+                next = Some(*rows.segment.ids().start());
+                break;
             }
+            // A segment with a row that cannot be read has no copy.
+            encoded.extend(snapshot.encode(table, rows)?);
         }
         drop(snapshot);
         if !encoded.is_empty() {
             self.write(move |txn| store_copies(txn, table, &encoded))?;
         }
-        Ok(open.len() == SEGMENTS_AT_ONCE)
+        Ok(next)
     }
 }
 

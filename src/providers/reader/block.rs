@@ -96,7 +96,11 @@ impl BlockReader {
                     return Ok(None);
                 }
                 let ranges = self.id_ranges.iter().take(copy.ranges);
-                match self.columnar.open(&copy.header, ranges.map(|id_range| &id_range.ids)) {
+                let opened = match self.copies.header_of(copy) {
+                    Some(header) => self.columnar.open(&header, ranges.map(|range| &range.ids)),
+                    None => Opening::Unreadable,
+                };
+                match opened {
                     Opening::Opened => {
                         let blocks = self.pass(copy.ranges);
                         self.metrics.blocks_read.add(blocks);
