@@ -17,7 +17,7 @@ use crate::columnar::texts::{TextRun, Texts};
 use crate::table::ColumnType;
 
 impl ColumnValues {
-    /// The array of a column of that type with so many rows.
+    /// Returns the array of a column of type `ty` with `rows` rows.
     ///
     /// # Errors
     ///

@@ -67,7 +67,7 @@ impl SegmentEncoder {
         Ok(())
     }
 
-    /// The ids of the rows so far.
+    /// The ids of the rows pushed so far.
     pub(crate) fn ids(&self) -> &[i64] {
         &self.ids
     }

@@ -11,7 +11,7 @@ const DELTAS: u8 = 1;
 /// Times have mostly whole milliseconds, but are nanoseconds.
 const DIVISORS: [i64; 3] = [1_000_000_000, 1_000_000, 1_000];
 
-/// An offset is read as eight bytes, of which the last ones may be another's.
+/// An offset is read as eight bytes, and the next offset may begin within them.
 const PADDING: usize = 8;
 
 /// Appends the values: their kind, a divisor, a start, a base, the width of an offset in bytes, and the
@@ -39,7 +39,7 @@ pub(super) fn encode(values: &[i64], out: &mut Vec<u8>) {
     pack(&bytes, out);
 }
 
-/// Reads so many values that [`encode`] has appended.
+/// Reads `count` values that [`encode`] has appended.
 pub(super) fn decode(input: &mut Input<'_>, count: usize) -> Option<Vec<i64>> {
     let kind = input.u8()?;
     let (divisor, start, base) = (input.i64()?, input.i64()?, input.i64()?);

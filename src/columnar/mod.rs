@@ -28,7 +28,7 @@ pub(crate) use encoder::{EncodedSegment, SegmentEncoder};
 pub(crate) use header::Header;
 pub(crate) use segment::Segment;
 
-/// The bytes as a header that is what was stored, as far as its hash says.
+/// Returns the bytes as a header with the right hash.
 #[cfg(all(test, feature = "sql"))]
 fn hashed_header(segment: Segment, bytes: &[u8]) -> Vec<u8> {
     [&header::header_hash(segment, bytes).to_le_bytes()[..], bytes].concat()

@@ -14,7 +14,7 @@ const RUN: u8 = 0;
 const DICTIONARY_U8: u8 = 1;
 const DICTIONARY_U16: u8 = 2;
 
-/// A dictionary must save at least so many repetitions of each text.
+/// A dictionary is made only if each of its texts stands for at least this many rows on average.
 const ROWS_PER_ENTRY: usize = 8;
 
 /// Texts one after another.
@@ -176,7 +176,7 @@ impl Texts {
         }
     }
 
-    /// Reads the texts of so many rows that [`encode`](Self::encode) has appended.
+    /// Reads the texts of `rows` rows that [`encode`](Self::encode) has appended.
     pub(super) fn decode(input: &mut Input<'_>, rows: usize) -> Option<Self> {
         let kind = input.u8()?;
         let run = TextRun::decode(input)?;

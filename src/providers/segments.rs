@@ -7,11 +7,11 @@ use crate::providers::id_ranges::IdRange;
 use crate::store::{SegmentRows, Snapshot, ZoneMap};
 use crate::table::Table;
 
-/// A copy is decoded as a whole, at about a twentieth of the cost of its rows. It is read if at least
-/// one in so many of its rows is wanted.
+/// A copy is decoded as a whole, at about a twentieth of the cost of its rows. It is read if at least one
+/// in this many of its rows is wanted.
 const MAX_ROWS_PER_WANTED_ROW: u64 = 4;
 
-/// The segments that may have a copy, of which enough rows are wanted.
+/// The segments that may have a copy and have enough wanted rows.
 #[derive(Debug)]
 pub(super) struct SegmentCopies {
     table: &'static Table,
@@ -32,7 +32,7 @@ pub(super) struct SegmentRanges {
 }
 
 impl SegmentCopies {
-    /// Looks for the segments of which enough rows are wanted.
+    /// Looks for the complete segments that have enough wanted rows.
     pub(super) fn plan(
         snapshot: &Arc<Snapshot>,
         table: &'static Table,
@@ -81,8 +81,8 @@ impl SegmentCopies {
         headers.ok()?.pop()
     }
 
-    /// The stored size of some columns of a segment, by their indices in [`Table::columns`], as far as
-    /// another segment tells; `None` if that has no copy.
+    /// Estimates the stored size of some columns of a segment, by their indices in [`Table::columns`], from
+    /// another segment. `None` if that one has no copy.
     pub(super) fn estimated_bytes(&self, columns: &[usize]) -> Option<u64> {
         self.sample.as_ref().map(|header| header.bytes_of(self.table, columns) as u64)
     }

@@ -64,7 +64,10 @@ impl RowSource {
         let ScanRequest { projection, ranges, predicate, fetch, has_our_rules } = request;
         let zones = snapshot.zones(table)?;
         let id_ranges = IdRanges::plan(&zones, &ranges);
-        let copies = SegmentCopies::plan(&snapshot, table, &zones, &id_ranges.id_ranges);
+        // A row may have become corrupt after it was copied. Queries that leave such rows out read the rows,
+        // so that all of them see the same ones.
+        let wanted = if skipped.is_none() { id_ranges.id_ranges.as_slice() } else { &[] };
+        let copies = SegmentCopies::plan(&snapshot, table, &zones, wanted);
         let config = ScanConfig {
             table,
             schema: Arc::new(table.schema().project(&projection)?),

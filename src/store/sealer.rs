@@ -7,8 +7,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::table::Table;
 
-/// Seals the segments of a store in the background. When it is dropped, its thread has ended: it finishes
-/// the segments at hand, and leaves the others to whoever completes the next one.
+/// Seals the segments of a store in the background. Dropping it stops the thread and waits for it. The
+/// thread stores the segments that it has encoded, and the next process to complete a segment seals the
+/// others.
 #[derive(Debug, Default)]
 pub(super) struct Sealer {
     shared: Arc<Shared>,
@@ -30,8 +31,8 @@ struct State {
 }
 
 impl Sealer {
-    /// Calls `seal` for the table on a thread, with a function that says when to stop. If there is no thread
-    /// to be had, nothing is sealed now.
+    /// Calls `seal` for the table on a thread, with a function that says when to stop. If no
+    /// thread can be started, nothing is sealed now.
     pub(super) fn start(
         &self,
         table: &'static Table,

@@ -1,13 +1,13 @@
 //! Sealing: making the columnar copies of complete segments.
 //!
-//! A segment is complete when no id of it is left to assign. Whoever completes one starts a thread that
-//! reads the segment's rows in a snapshot, encodes them, and then stores the copy in a short transaction.
-//! Reading and encoding 8,192 rows takes 7 ms, and in the transaction that completes the segment others
-//! could not record meanwhile. Nothing can go wrong in between, because a copy is used only for rows of its
-//! own checksum.
+//! A segment is complete when no id of it is left to assign. The process that completes one starts a thread
+//! that reads the segment's rows in a snapshot, encodes them, and stores the copy in a short transaction.
+//! Reading and encoding 8,192 rows takes 7 ms; in the transaction that completes the segment, this would
+//! keep others from recording. Nothing can go wrong in between, because a copy is used only if the rows
+//! still have its checksum.
 //!
-//! Everything that is complete and has no copy is sealed, such as rows that a killed process, or a version
-//! before the copy, has left.
+//! The thread seals every complete segment without a copy, also those that a killed process or an older
+//! version has left.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -36,7 +36,7 @@ impl Store {
         // The thread does not keep the store open: its end is waited for when the last clone is dropped.
         let store = Self::without_sealer(Arc::clone(&self.connection));
         self.sealer.start(table, move |table, stops| {
-            // A copy that cannot be made now is made by whoever completes the next segment.
+            // If it fails, the next process to complete a segment makes the copies.
             let _ = store.seal_until(table, stops);
         });
     }

@@ -2,8 +2,8 @@
 //!
 //! `<table>.columns` maps the keys of a [`Segment`] to its header and the values of its columns. A copy is
 //! derived data. Its header has the number and the checksum of the rows that it was made of, and it is
-//! used only if the blocks of the segment have the same: then it is that of the rows, whoever has written,
-//! pruned or repaired them since. Versions before the copy ignore these tables.
+//! used only if the blocks of the segment have the same. So it matches the rows, no matter which program has
+//! written, pruned or repaired them since. Versions before the copy ignore these tables.
 
 use redb::{ReadOnlyTable, ReadableTable, Table as RedbTable, TableHandle, WriteTransaction};
 
@@ -33,7 +33,7 @@ impl Snapshot {
         })
     }
 
-    /// Returns the segments of which a header is stored that cannot be read. A header of a later version
+    /// Returns the segments whose stored header cannot be read. A header of a later version
     /// can be read by that version alone, but is no fault.
     pub(super) fn damaged_headers(
         &self,
@@ -85,7 +85,7 @@ fn header(
     Ok(stored.and_then(|stored| Header::decode(segment, stored.value())))
 }
 
-/// Stores a copy in the place of the one before.
+/// Stores a copy, and deletes the one before.
 pub(super) fn put(txn: &WriteTransaction, table: &Table, encoded: &EncodedSegment) -> Result<()> {
     let mut columns = txn.open_table(columns_named(&columns_name(table.name())))?;
     let segment = encoded.header.segment;
@@ -111,7 +111,7 @@ pub(super) fn delete_all(txn: &WriteTransaction, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// Deletes all copies of all tables, including tables of which this program does not know the columns.
+/// Deletes all copies of all tables, including tables whose columns this program does not know.
 pub(super) fn delete_all_tables(txn: &WriteTransaction) -> Result<()> {
     let names: Vec<String> = txn.list_tables()?.map(|table| table.name().to_owned()).collect();
     for name in names.iter().filter(|name| is_columns(name)) {

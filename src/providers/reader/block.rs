@@ -4,9 +4,9 @@
 //! filter: first the columns that the filter needs, of every row, then the late columns, of the
 //! selected rows.
 //!
-//! Two readers stand behind it: [`ColumnarReader`] for segments that have a columnar copy and of which
-//! enough rows are wanted, and [`JsonReader`] for all other rows, and if a copy cannot be read. A batch has
-//! rows of one of the two.
+//! Two readers stand behind it. [`ColumnarReader`] reads segments that have a columnar copy and enough
+//! wanted rows. [`JsonReader`] reads all other rows, and those of a copy that cannot be read. Each batch
+//! comes from one of the two.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

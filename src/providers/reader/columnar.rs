@@ -35,7 +35,7 @@ pub(super) struct ColumnarReader {
     metrics: ScanMetrics,
 }
 
-/// A segment of which there may be rows to come.
+/// A segment that may have more rows to return.
 #[derive(Debug)]
 struct OpenSegment {
     header: Arc<Header>,
@@ -98,7 +98,7 @@ impl ColumnarReader {
         })
     }
 
-    /// Opens a segment, of which the rows in these ranges of ids are wanted.
+    /// Opens a segment to read its rows in these ranges of ids.
     pub(super) fn open<'a>(
         &mut self,
         header: &Arc<Header>,

@@ -70,8 +70,8 @@ impl DictionaryFilter {
 }
 
 impl Condition {
-    /// Whether none of the values passes. An error is left to the rows, of which earlier conditions may
-    /// exclude those that cause it.
+    /// Whether none of the values passes. An error is ignored: earlier conditions may exclude the rows that
+    /// cause it, and otherwise filtering the rows reports it.
     fn excludes_all(&self, values: &Arc<dyn Array>) -> bool {
         let options = RecordBatchOptions::new().with_row_count(Some(values.len()));
         let schema = Arc::clone(&self.schema);
