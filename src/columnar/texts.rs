@@ -150,7 +150,7 @@ impl Texts {
             0..=0x100 => {
                 Some(Self::DictionaryU8(ids.into_iter().map(|id| id as u8).collect(), entries))
             }
-            0..=0x1_0000 => Some(Self::DictionaryU16(ids, entries)),
+            0x101..=0x1_0000 => Some(Self::DictionaryU16(ids, entries)),
             _ => None,
         }
     }

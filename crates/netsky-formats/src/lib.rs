@@ -1,7 +1,7 @@
 //! The formats that netsky-db's programs write answers in and read rows from.
 //!
 //! [`Format`] names them, [`FileFormat`] adds the compression that the name of a file selects, and
-//! [`Format::write`] writes an [`Answer`] to a file, a pipe or a socket. [`columnar::read`] reads Arrow and
+//! [`Format::write`] writes an [`Answer`] to a file, a pipe or a socket. [`columnar::open`] reads Arrow and
 //! Parquet, [`csv::Records`] reads CSV. What only a terminal shows, such as tables that fit its width, is
 //! in the command line.
 //!
