@@ -51,7 +51,7 @@ fn change(path: &Path, columns: Columns, change: impl Fn(i64, &mut Vec<u8>) -> O
     txn.commit().unwrap();
 }
 
-fn without_copies(path: &Path, copy: &Path) {
+pub fn without_copies(path: &Path, copy: &Path) {
     fs::copy(path, copy).unwrap();
     let db = open_past_the_crate(copy);
     let txn = db.begin_write().unwrap();
@@ -70,7 +70,7 @@ fn counts(db: &Db, sql: &str) -> ScanCounts {
     progress.counts()
 }
 
-fn segments_read(db: &Db, sql: &str) -> u64 {
+pub fn segments_read(db: &Db, sql: &str) -> u64 {
     counts(db, sql).segments_read
 }
 

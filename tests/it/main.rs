@@ -19,6 +19,7 @@ mod pushdown;
 mod recorder;
 mod replaced;
 mod rows;
+mod sealing;
 mod sharing;
 mod sorting;
 mod sql;
