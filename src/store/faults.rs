@@ -34,7 +34,7 @@ const LAST: usize = 98;
 
 /// How the disk fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// Writes and syncs fail.
     Refused,
     /// A write stops halfway and returns an error.
@@ -128,6 +128,19 @@ impl StorageBackend for FailingFile {
     }
 }
 
+/// Opens the store on a disk that fails after some operations. Also returns the number that is left.
+pub(super) fn store_on_failing_disk(
+    path: &Path,
+    fault: Fault,
+    operations: usize,
+) -> (Result<Store>, Arc<AtomicUsize>) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let left = Arc::new(AtomicUsize::new(operations));
+    let of_disk = Arc::clone(&left);
+    let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left: of_disk };
+    (store(path, backend), left)
+}
+
 fn store(path: &Path, backend: FailingFile) -> Result<Store> {
     let mut builder = Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
@@ -150,15 +163,12 @@ pub(crate) fn store_whose_reads_wait(path: &Path) -> (Store, Arc<AtomicUsize>) {
     };
     made.append(TickRecord::TABLE, append).unwrap();
     drop(made);
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let left = Arc::new(AtomicUsize::new(usize::MAX));
-    let file = FileBackend::new(file).unwrap();
-    let backend = FailingFile { file, fault: Fault::ReadsWait, left: Arc::clone(&left) };
-    (store(path, backend).unwrap(), left)
+    let (store, left) = store_on_failing_disk(path, Fault::ReadsWait, usize::MAX);
+    (store.unwrap(), left)
 }
 
-/// Returns a row with the name `name`.
-fn row(name: usize) -> EncodedRow {
+/// Returns a row with the name `name`, of so many seconds after 1970.
+pub(super) fn row(name: usize) -> EncodedRow {
     let source = name.to_string();
     let ts_utc = chrono::DateTime::from_timestamp(name as i64, 0).unwrap();
     let mut row = EncodedRow::default();
@@ -177,11 +187,10 @@ type Failed = Option<(Vec<usize>, Error)>;
 /// Returns the id of each acknowledged row, and the names of the rows whose call failed, with the
 /// error.
 fn record(path: &Path, fault: Fault, operations: usize) -> (BTreeMap<i64, usize>, Failed) {
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let left = Arc::new(AtomicUsize::new(operations));
-    let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left };
     let mut acknowledged = BTreeMap::new();
-    let Ok(store) = store(path, backend) else { return (acknowledged, None) };
+    let (Ok(store), _) = store_on_failing_disk(path, fault, operations) else {
+        return (acknowledged, None);
+    };
     let mut next = 0;
     for call in 0..=CALLS {
         let names: Vec<usize> =
@@ -282,11 +291,8 @@ type Attempt = (Result<Range<i64>>, bool);
 /// Imports until the disk fails, and records a row with the same store when the disk works again.
 /// `None` if the store could not even be opened.
 fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
-    let file = File::options().read(true).write(true).open(path).unwrap();
-    let left = Arc::new(AtomicUsize::new(operations));
-    let of_disk = Arc::clone(&left);
-    let backend = FailingFile { file: FileBackend::new(file).unwrap(), fault, left: of_disk };
-    let store = store(path, backend).ok()?;
+    let (store, left) = store_on_failing_disk(path, fault, operations);
+    let store = store.ok()?;
     let mut rows = RowSpool::new();
     for name in 0..IMPORTED {
         // Enough rows that staging takes several transactions and moving several chunks.

@@ -1,16 +1,20 @@
-//! Imports that stop at every stage, interleaved with all other operations on a store. A reader
-//! sees exactly what was published, in any order of the steps.
+//! Imports and sealing that stop at every stage, interleaved with all other operations on a store. A
+//! reader sees exactly what was published, in any order of the steps, and copies have the values of the
+//! rows.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::sealing::store_copies;
 use super::staged::{Import, STAGED};
 use super::staging::{advance, begin, delete, publish, state_of};
 use super::*;
+use crate::columnar::{EncodedSegment, Segment};
 use crate::row::{EncodedRow, RowSpool, TimeReader};
 use crate::schema::TickRecord;
 use crate::store::checksum::Expected;
@@ -36,6 +40,15 @@ enum Step {
     Foreign,
     Prune(Part),
     Repair,
+    /// Assigns the ids that are left in the segment, so that it is complete once a row follows.
+    CompleteSegment,
+    /// Seals all complete segments.
+    Seal,
+    /// Encodes all complete segments, as a process does that stores them later.
+    Encode,
+    /// Stores what was encoded, whatever has become of the rows since.
+    StoreEncoded,
+    KeepColumns(bool),
     /// Continues with a copy of the store.
     Copy,
 }
@@ -69,6 +82,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Foreign),
         1 => part().prop_map(Step::Prune),
         1 => Just(Step::Repair),
+        3 => Just(Step::CompleteSegment),
+        2 => Just(Step::Seal),
+        2 => Just(Step::Encode),
+        3 => Just(Step::StoreEncoded),
+        1 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(Step::KeepColumns),
         1 => Just(Step::Copy),
     ]
 }
@@ -84,6 +102,8 @@ struct Model {
     /// Unpublished imports, with the timestamps of their rows.
     staged: Vec<(i64, Vec<i64>)>,
     published: Vec<i64>,
+    encoded: Vec<EncodedSegment>,
+    keeps_columns: bool,
 }
 
 impl Model {
@@ -99,6 +119,8 @@ impl Model {
             next_second: 0,
             staged: Vec::new(),
             published: Vec::new(),
+            encoded: Vec::new(),
+            keeps_columns: true,
         }
     }
 
@@ -171,6 +193,34 @@ impl Model {
                 self.rows.retain(|_, second| *second >= before);
             }
             Step::Repair => self.store.repair(&[TICKS]).unwrap(),
+            Step::CompleteSegment => {
+                self.last_id |= Segment::IDS as i64 - 1;
+                let last_id = self.last_id;
+                let raise = move |txn: &WriteTransaction| {
+                    txn.open_table(IDS)?.insert(TICKS.name(), last_id)?;
+                    Ok(())
+                };
+                self.store.write(raise).unwrap();
+            }
+            Step::Seal => {
+                self.store.seal(TICKS).unwrap();
+                let unsealed = self.complete_segments() - self.sealed_segments();
+                assert!(unsealed == 0 || !self.keeps_columns, "{unsealed} are not sealed");
+            }
+            Step::Encode => {
+                let snapshot = self.store.snapshot().unwrap();
+                let complete = snapshot.zones(TICKS).unwrap().complete_segments();
+                let encode = |rows| snapshot.encode(TICKS, rows).unwrap().unwrap();
+                self.encoded = complete.into_iter().map(encode).collect();
+            }
+            Step::StoreEncoded => {
+                let encoded = mem::take(&mut self.encoded);
+                self.store.write(move |txn| store_copies(txn, TICKS, &encoded)).unwrap();
+            }
+            Step::KeepColumns(keep) => {
+                self.store.keep_columns(keep).unwrap();
+                self.keeps_columns = keep;
+            }
             Step::Copy => {
                 let dir = tempfile::tempdir().unwrap();
                 let path = dir.path().join("copy.db");
@@ -184,6 +234,20 @@ impl Model {
             }
             Step::Publish(_) | Step::Move(..) | Step::Abandon(_) => {}
         }
+        // What was completed is sealed in the background.
+        self.store.sealer.wait();
+        assert!(self.keeps_columns || self.sealed_segments() == 0);
+    }
+
+    fn complete_segments(&self) -> usize {
+        let snapshot = self.store.snapshot().unwrap();
+        snapshot.zones(TICKS).unwrap().complete_segments().len()
+    }
+
+    fn sealed_segments(&self) -> usize {
+        let snapshot = self.store.snapshot().unwrap();
+        let complete = snapshot.zones(TICKS).unwrap().complete_segments();
+        snapshot.segment_headers(TICKS, complete.into_iter()).unwrap().len()
     }
 
     /// Writes a row past all assigned ids, without recording its id anywhere.
@@ -278,7 +342,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn imports_are_atomic_at_every_step(
+    fn imports_and_copies_are_whole_at_every_step(
         steps in prop::collection::vec((step(), part(), part()), 1..24),
     ) {
         let mut model = Model::new();

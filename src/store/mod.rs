@@ -28,6 +28,8 @@ mod rows;
 mod schema_version;
 mod sealer;
 mod sealing;
+#[cfg(test)]
+mod sealing_faults;
 mod segment_check;
 mod segment_rows;
 mod segments;

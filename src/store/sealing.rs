@@ -126,7 +126,7 @@ impl Snapshot {
 }
 
 /// Stores the copies whose rows are still the same. Those of other rows would only take up space.
-fn store_copies(
+pub(super) fn store_copies(
     txn: &WriteTransaction,
     table: &'static Table,
     encoded: &[EncodedSegment],
