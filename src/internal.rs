@@ -2,6 +2,8 @@
 
 pub use crate::clock::now;
 #[cfg(feature = "sql")]
+pub use crate::columnar::{decode_copy, encode_copy};
+#[cfg(feature = "sql")]
 pub use crate::query::check_condition;
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;

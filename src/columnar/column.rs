@@ -91,10 +91,11 @@ impl ColumnValues {
         if stored != place.hash(bytes.get(8..)?) {
             return None;
         }
+        let bit_bytes = rows.div_ceil(8);
         let (is_null, valid) = match input.u8()? {
             ALL_VALID => (false, None),
-            SOME_NULL => (false, Some(unpack(&mut input, 0)?.to_vec())),
-            ALL_NULL => (true, Some(vec![0; rows.div_ceil(8)])),
+            SOME_NULL => (false, Some(unpack(&mut input, bit_bytes, 0)?.to_vec())),
+            ALL_NULL => (true, Some(vec![0; bit_bytes])),
             _ => return None,
         };
         let values = match ty {
@@ -102,11 +103,11 @@ impl ColumnValues {
             ColumnType::Int | ColumnType::Time | ColumnType::Date => {
                 Values::Ints(integers::decode(&mut input, rows)?)
             }
-            ColumnType::Float => Values::Floats(floats(&unpack(&mut input, 0)?)?),
-            ColumnType::Bool => Values::Bools(unpack(&mut input, 0)?.to_vec()),
+            ColumnType::Float => Values::Floats(floats(&unpack(&mut input, rows * 8, 0)?)?),
+            ColumnType::Bool => Values::Bools(unpack(&mut input, bit_bytes, 0)?.to_vec()),
             ColumnType::Text => Values::Texts(Texts::decode(&mut input, rows)?),
         };
-        let has_all = |bits: &[u8]| bits.len() == rows.div_ceil(8);
+        let has_all = |bits: &[u8]| bits.len() == bit_bytes;
         let is_whole = input.is_empty()
             && valid.as_deref().is_none_or(has_all)
             && match &values {

@@ -6,7 +6,8 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::Config;
 
 use crate::columnar::encoder::EncodedSegment;
-use crate::columnar::{Header, Segment, SegmentEncoder, hashed_column, hashed_header};
+use crate::columnar::fuzzed::{hashed_column, hashed_header};
+use crate::columnar::{Header, Segment, SegmentEncoder};
 use crate::row::Decoder;
 use crate::row::differential_tests::{row, tables};
 use crate::table::Table;

@@ -44,8 +44,11 @@ pub(super) fn decode(input: &mut Input<'_>, count: usize) -> Option<Vec<i64>> {
     let kind = input.u8()?;
     let (divisor, start, base) = (input.i64()?, input.i64()?, input.i64()?);
     let width = usize::from(input.u8()?);
-    let bytes = unpack(input, PADDING)?;
-    if width > 8 || bytes.len() != count * width + PADDING {
+    if width > 8 {
+        return None;
+    }
+    let bytes = unpack(input, count * width, PADDING)?;
+    if bytes.len() != count * width + PADDING {
         return None;
     }
     // The values of a damaged segment are of no use, but computing them must not panic.

@@ -15,6 +15,8 @@ mod column;
 #[cfg(all(test, feature = "sql"))]
 mod differential_tests;
 mod encoder;
+#[cfg(feature = "sql")]
+mod fuzzed;
 mod header;
 mod input;
 mod integers;
@@ -24,18 +26,9 @@ mod segment;
 mod texts;
 
 pub(crate) use column::ColumnValues;
+#[cfg(feature = "sql")]
+pub use fuzzed::{decode_copy, encode_copy};
+
 pub(crate) use encoder::{EncodedSegment, SegmentEncoder};
 pub(crate) use header::Header;
 pub(crate) use segment::Segment;
-
-/// Returns the bytes as a header with the right hash.
-#[cfg(all(test, feature = "sql"))]
-fn hashed_header(segment: Segment, bytes: &[u8]) -> Vec<u8> {
-    [&header::header_hash(segment, bytes).to_le_bytes()[..], bytes].concat()
-}
-
-/// The same for the values of a column.
-#[cfg(all(test, feature = "sql"))]
-fn hashed_column(header: &Header, column: usize, bytes: &[u8]) -> Vec<u8> {
-    [&header.place(column).hash(bytes).to_le_bytes()[..], bytes].concat()
-}

@@ -41,16 +41,27 @@ pub(super) fn pack(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads bytes that [`pack`] has appended. `padding` bytes of any value follow them.
-pub(super) fn unpack(input: &mut Input<'_>, padding: usize) -> Option<PooledBytes> {
+/// Reads bytes that [`pack`] has appended. `padding` bytes of any value follow them. `None` if they are
+/// damaged, or more than `at_most`.
+pub(super) fn unpack(input: &mut Input<'_>, at_most: usize, padding: usize) -> Option<PooledBytes> {
     let codec = input.u8()?;
-    let length = usize::try_from(input.u32()?).ok().filter(|length| *length <= MAX_BYTES)?;
+    let length = usize::try_from(input.u32()?).ok().filter(|length| *length <= at_most)?;
     let packed = input.u32()?;
     let packed = input.take(packed as usize)?;
+    // The length may be damaged, so no memory is reserved for more than the packed bytes can give. A byte
+    // of LZ4 gives 255 at most.
+    let is_possible = match codec {
+        RAW => packed.len() == length,
+        LZ4 => length / 255 <= packed.len(),
+        _ => false,
+    };
+    if !is_possible {
+        return None;
+    }
     let mut bytes = PooledBytes::of_any_value(length + padding);
     let unpacked = &mut bytes.as_mut()[..length];
     match codec {
-        RAW if packed.len() == length => unpacked.copy_from_slice(packed),
+        RAW => unpacked.copy_from_slice(packed),
         LZ4 => {
             if lz4_flex::block::decompress_into(packed, unpacked).ok()? != length {
                 return None;
@@ -81,7 +92,7 @@ mod tests {
             let mut packed = vec![7];
             pack(&bytes, &mut packed);
             let mut input = Input::new(&packed[1..]);
-            let unpacked = unpack(&mut input, padding).unwrap();
+            let unpacked = unpack(&mut input, bytes.len(), padding).unwrap();
             prop_assert!(input.is_empty());
             prop_assert_eq!(&unpacked[..bytes.len()], &bytes);
             prop_assert_eq!(unpacked.len(), bytes.len() + padding);
@@ -89,7 +100,21 @@ mod tests {
 
         #[test]
         fn any_bytes_unpack_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let _ = unpack(&mut Input::new(&bytes), 8);
+            let _ = unpack(&mut Input::new(&bytes), MAX_BYTES, 8);
         }
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_are_refused() {
+        let mut packed = Vec::new();
+        pack(&[7; 1_000], &mut packed);
+        assert_eq!(unpack(&mut Input::new(&packed), 1_000, 0).unwrap()[..], [7; 1_000]);
+        assert!(unpack(&mut Input::new(&packed), 999, 0).is_none());
+        // The most that LZ4 compresses still comes back.
+        let zeros = vec![0; MAX_BYTES];
+        packed.clear();
+        pack(&zeros, &mut packed);
+        assert!(packed.len() < MAX_BYTES / 250);
+        assert!(unpack(&mut Input::new(&packed), MAX_BYTES, 0).unwrap()[..] == zeros[..]);
     }
 }

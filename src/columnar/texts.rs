@@ -77,10 +77,11 @@ impl TextRun {
         pack(&self.bytes, out);
     }
 
-    fn decode(input: &mut Input<'_>) -> Option<Self> {
+    /// Reads at most so many texts that [`encode`](Self::encode) has appended.
+    fn decode(input: &mut Input<'_>, at_most: usize) -> Option<Self> {
         let width = input.u8()?;
-        let lengths = unpack(input, 0)?;
-        let bytes = unpack(input, 0)?;
+        let lengths = unpack(input, at_most * usize::from(width), 0)?;
+        let bytes = unpack(input, packed::MAX_BYTES, 0)?;
         let mut end = 0_u32;
         let mut ends = |length: u32| {
             end = end.checked_add(length)?;
@@ -179,16 +180,17 @@ impl Texts {
     /// Reads the texts of `rows` rows that [`encode`](Self::encode) has appended.
     pub(super) fn decode(input: &mut Input<'_>, rows: usize) -> Option<Self> {
         let kind = input.u8()?;
-        let run = TextRun::decode(input)?;
+        // A dictionary has no more entries than there are rows.
+        let run = TextRun::decode(input, rows)?;
         let texts = match kind {
             RUN => Self::Run(run),
             DICTIONARY_U8 => {
-                let ids = unpack(input, 0)?.to_vec();
+                let ids = unpack(input, rows, 0)?.to_vec();
                 let is_entry = |id: &u8| usize::from(*id) < run.len();
                 ids.iter().all(is_entry).then_some(Self::DictionaryU8(ids, run))?
             }
             DICTIONARY_U16 => {
-                let ids = unpack(input, 0)?;
+                let ids = unpack(input, rows * 2, 0)?;
                 let (ids, rest) = ids.as_chunks::<2>();
                 let ids: Vec<u16> = ids.iter().map(|id| u16::from_le_bytes(*id)).collect();
                 let is_entry = |id: &u16| usize::from(*id) < run.len();
