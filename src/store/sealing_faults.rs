@@ -74,9 +74,15 @@ fn find(path: &Path) -> Found {
     };
     snapshot.stored_rows(TICKS.name(), visit).unwrap();
     let complete = snapshot.zones(TICKS).unwrap().complete_segments();
-    let sealed = snapshot.segment_headers(TICKS, complete.into_iter()).unwrap().len();
-    // This compares the copies with the rows.
-    Found { seconds, sealed, faults: store.check(&[TICKS]).unwrap().faults }
+    let headers = snapshot.segment_headers(TICKS, complete.into_iter()).unwrap();
+    for header in &headers {
+        let ids = header.ids.ids(header.segment, header.rows);
+        let rows = seconds.range(header.segment.ids()).map(|(id, _)| *id);
+        assert_eq!(ids, rows.collect::<Vec<i64>>(), "{:?}", header.segment);
+    }
+    // The check compares the values of the copies with the rows.
+    let faults = store.check(&[TICKS]).unwrap().faults;
+    Found { seconds, sealed: headers.len(), faults }
 }
 
 type Call = fn(&Store) -> Result<()>;
