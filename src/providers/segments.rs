@@ -49,7 +49,10 @@ impl SegmentCopies {
             segments.retain(|rows| wanted.binary_search(&rows.segment).is_ok());
         }
         let mut copies = Self { table, snapshot: Arc::clone(snapshot), segments, sample: None };
-        copies.sample = copies.segments.first().and_then(|rows| copies.header(*rows));
+        // The first segment has often no copy because a prune has just cut it. Without a sample, a segment
+        // is divided among tasks, and each of them decodes it.
+        let first = copies.segments.iter().take(MAX_SAMPLES);
+        copies.sample = first.copied().find_map(|rows| copies.header(rows));
         copies
     }
 
@@ -87,6 +90,9 @@ impl SegmentCopies {
         self.sample.as_ref().map(|header| header.bytes_of(self.table, columns) as u64)
     }
 }
+
+/// The number of segments among which one with a copy is looked for.
+const MAX_SAMPLES: usize = 16;
 
 /// No copy is worth reading for fewer rows. A segment can have few rows in all, but then its rows are read
 /// as fast.
