@@ -12,7 +12,10 @@ use crate::table::Table;
 /// The size of a hash in bytes.
 const HASH: usize = 8;
 
-/// Encodes rows of one segment, whose ids rise. Returns the bytes of the header, and those of each column.
+/// The bytes of a header, and those of each column.
+type BareCopy = (Vec<u8>, Vec<Vec<u8>>);
+
+/// Encodes rows of one segment, whose ids rise. `None` if there are no rows.
 ///
 /// # Errors
 ///
@@ -20,7 +23,7 @@ const HASH: usize = 8;
 pub fn encode_copy<'a>(
     table: &'static Table,
     rows: impl IntoIterator<Item = (i64, &'a [u8])>,
-) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, String> {
+) -> Result<Option<BareCopy>, String> {
     let mut rows = rows.into_iter().peekable();
     let Some((id, _)) = rows.peek() else { return Ok(None) };
     let mut encoder = SegmentEncoder::new(table, Segment::of(*id));
