@@ -48,8 +48,10 @@ impl Store {
 
     fn seal_until(&self, table: &'static Table, stops: &dyn Fn() -> bool) -> Result<()> {
         let mut next = Some(i64::MIN);
-        while let Some(id) = next.filter(|_| !stops()) {
-            next = self.seal_some(table, id, stops)?;
+        // A process that records one row and ends stops it at once, and still seals a segment: in a fleet of
+        // such processes nobody else would.
+        while let Some(id) = next {
+            next = self.seal_some(table, id, stops)?.filter(|_| !stops());
         }
         Ok(())
     }
@@ -86,7 +88,7 @@ impl Store {
         let mut encoded = Vec::with_capacity(SEGMENTS_AT_ONCE);
         let mut next = None;
         for rows in complete {
-            if encoded.len() == SEGMENTS_AT_ONCE || stops() {
+            if encoded.len() == SEGMENTS_AT_ONCE || (stops() && !encoded.is_empty()) {
                 next = Some(*rows.segment.ids().start());
                 break;
             }

@@ -423,3 +423,14 @@ fn segments_without_a_wanted_text_are_skipped() {
         assert_eq!(counts.blocks_pruned + counts.blocks_read, counts.blocks_total, "{condition}");
     }
 }
+
+#[test]
+fn a_process_that_ends_at_once_seals_its_segment() {
+    let store = ticks_by_second(SEGMENT - 2);
+    drop(store.db);
+    let db = Db::open_path(&store.path).unwrap();
+    db.record_tick(at(0), "last", "{}").unwrap();
+    drop(db);
+    let db = Db::open_read_only(&store.path).unwrap();
+    assert_eq!(segments_read(&db, EVEN), 1);
+}
