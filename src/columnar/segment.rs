@@ -41,6 +41,11 @@ impl Segment {
         self.header_key() + 1 + column as i64
     }
 
+    /// The segment that a key belongs to.
+    pub(crate) fn of_key(key: i64) -> Self {
+        Self(key >> COLUMN_BITS)
+    }
+
     /// The keys of everything that it has.
     pub(crate) fn keys(self) -> RangeInclusive<i64> {
         self.header_key()..=self.column_key(Self::MAX_COLUMNS - 1)
@@ -57,6 +62,8 @@ mod tests {
             let segment = Segment::of(id);
             assert!(segment.ids().contains(&id));
             assert!(segment.keys().contains(&segment.header_key()));
+            assert_eq!(Segment::of_key(*segment.keys().start()), segment);
+            assert_eq!(Segment::of_key(*segment.keys().end()), segment);
             assert!(segment.keys().contains(&segment.column_key(Segment::MAX_COLUMNS - 1)));
             let Some(next) = segment.ids().end().checked_add(1).map(Segment::of) else { continue };
             assert_eq!(segment.ids().end() + 1, *next.ids().start());

@@ -28,7 +28,10 @@ impl Store {
         self.finish_imports(&tables)?;
         // Its snapshot would be in the way.
         self.sealer.wait();
-        tables.iter().try_for_each(|table| self.seal(table))?;
+        for table in &tables {
+            self.seal(table)?;
+            self.delete_stale_copies(table)?;
+        }
         // Let a running write transaction end first: redb itself would wait for it without a
         // timeout.
         self.write(|_| Ok(()))?;

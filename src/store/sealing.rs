@@ -68,6 +68,24 @@ impl Store {
         })
     }
 
+    /// Deletes the copies that are not those of the rows. An older version that prunes or repairs rows
+    /// leaves such copies, which only take up space.
+    pub(super) fn delete_stale_copies(&self, table: &'static Table) -> Result<()> {
+        let snapshot = self.snapshot()?;
+        let complete = snapshot.zones(table)?.complete_segments();
+        let used = snapshot.segment_headers(table, complete.into_iter())?;
+        let used: HashSet<Segment> = used.iter().map(|header| header.segment).collect();
+        let mut stale = snapshot.stored_segments(table)?;
+        stale.retain(|segment| !used.contains(segment));
+        drop(snapshot);
+        if stale.is_empty() {
+            return Ok(());
+        }
+        self.write(move |txn| {
+            stale.iter().try_for_each(|segment| segments::delete(txn, table, *segment))
+        })
+    }
+
     /// Seals the first complete segments without a copy, from the one with that id on. Returns the id to go
     /// on with, if there may be more.
     fn seal_some(

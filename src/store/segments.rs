@@ -33,6 +33,22 @@ impl Snapshot {
         })
     }
 
+    /// Returns the segments of which anything is stored.
+    pub(super) fn stored_segments(&self, table: &Table) -> Result<Vec<Segment>> {
+        self.guard(|| {
+            let Some(columns) = self.columns(table)? else { return Ok(Vec::new()) };
+            let mut segments = Vec::new();
+            let mut next = Some(i64::MIN);
+            while let Some(from) = next {
+                let Some(entry) = columns.range(from..)?.next() else { break };
+                let segment = Segment::of_key(entry?.0.value());
+                next = segment.keys().end().checked_add(1).filter(|next| *next > from);
+                segments.push(segment);
+            }
+            Ok(segments)
+        })
+    }
+
     /// Returns the segments whose stored header cannot be read. A header of a later version
     /// can be read by that version alone, but is no fault.
     pub(super) fn damaged_headers(

@@ -434,3 +434,36 @@ fn a_process_that_ends_at_once_seals_its_segment() {
     let db = Db::open_read_only(&store.path).unwrap();
     assert_eq!(segments_read(&db, EVEN), 1);
 }
+
+#[test]
+fn compaction_deletes_the_copies_of_other_rows() {
+    let store = sealed_ticks(2 * SEGMENT);
+    let all = keys(&store.path, TICKS).len();
+    // As an older version would: the rows and zones of the first segment go, and the copy stays.
+    let first: Vec<(i64, Vec<u8>)> = {
+        let db = open_past_the_crate(&store.path);
+        let table = db.begin_read().unwrap().open_table(TICKS).unwrap();
+        table
+            .range(..0x1000)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|(k, v)| (k.value(), v.value().to_vec()))
+            .collect()
+    };
+    let start = DateTime::parse_from_rfc3339("2026-04-03T00:00:00Z").unwrap().to_utc();
+    store.db.prune(start + TimeDelta::seconds(SEGMENT), Some("ticks")).unwrap();
+    {
+        let db = open_past_the_crate(&store.path);
+        let txn = db.begin_write().unwrap();
+        for (key, value) in &first {
+            txn.open_table(TICKS).unwrap().insert(key, value.as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+    }
+    assert_eq!(keys(&store.path, TICKS).len(), all);
+    assert_eq!(value(&store.db, "SELECT count(detail_json) AS n FROM ticks"), SEGMENT + 1);
+    store.db.compact().unwrap();
+    assert_eq!(keys(&store.path, TICKS).len(), all / 2);
+    assert_eq!(segments_read(&store.db, EVEN), 1);
+    assert!(store.db.check().unwrap().is_clean());
+}
