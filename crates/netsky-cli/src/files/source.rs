@@ -110,20 +110,12 @@ impl Rows {
         };
         let mut bytes: Box<dyn BufRead> =
             Box::new(BufReader::with_capacity(1 << 16, progress.read(bytes)));
-        let is_gzipped = bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        if is_gzipped {
+        if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
             bytes = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes)));
             // The decoder tells an error once, and then takes the file for ended.
             bytes.fill_buf()?;
         }
         if columnar::is_columnar(bytes.fill_buf()?) {
-            // They have compressions of their own. A few kilobytes could fill the disk here, because both are
-            // read from a file, and Parquet from its end.
-            if is_gzipped {
-                return Err(io::Error::other(
-                    "gzipped Arrow or Parquet; decompress it with gunzip first",
-                ));
-            }
             let mut file = tempfile::tempfile()?;
             let file_bytes = io::copy(&mut bytes, &mut file)?;
             file.rewind()?;

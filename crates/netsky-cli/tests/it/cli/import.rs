@@ -1,12 +1,10 @@
 //! `netsky import`: what other programs write comes in, each row once.
 
 use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::Int32Type;
-use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -140,17 +138,4 @@ fn csv_without_a_header_is_refused() {
     }
     let file = home.file("ticks.csv", format!("{header}\n{row}\n"));
     assert_eq!(home.ok(&["import", "ticks", &file]), format!("ticks: 1 row from {file}\n"));
-}
-
-#[test]
-fn gzipped_parquet_is_refused_before_it_is_unpacked() {
-    let home = Home::new();
-    let packed = home.path("messages.parquet.gz");
-    let mut bomb = GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::best());
-    bomb.write_all(b"PAR1").unwrap();
-    bomb.write_all(&vec![0; 8 << 20]).unwrap();
-    bomb.finish().unwrap();
-    let file = packed.display().to_string();
-    let said = home.fails(1, &["import", "messages", &file]);
-    assert!(said.contains("decompress it with gunzip first"), "{said}");
 }
