@@ -1,8 +1,10 @@
 //! Files of rows, in whatever format, pushed into an appender.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, stdin};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write, stdin};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -108,8 +110,9 @@ impl Rows {
             true => Box::new(stdin().lock()),
             false => Box::new(File::open(path)?),
         };
-        let mut bytes: Box<dyn BufRead> =
-            Box::new(BufReader::with_capacity(1 << 16, progress.read(bytes)));
+        let packed = Arc::new(AtomicU64::new(0));
+        let bytes = CountedBytes { bytes: progress.read(bytes), count: Arc::clone(&packed) };
+        let mut bytes: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, bytes));
         if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
             bytes = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes)));
             // The decoder tells an error once, and then takes the file for ended.
@@ -117,7 +120,7 @@ impl Rows {
         }
         if columnar::is_columnar(bytes.fill_buf()?) {
             let mut file = tempfile::tempfile()?;
-            let file_bytes = io::copy(&mut bytes, &mut file)?;
+            let file_bytes = unpack(&mut bytes, &mut file, &packed)?;
             file.rewind()?;
             if let Some(batches) = columnar::open(file).map_err(unreadable)? {
                 return Self::columns(appender, batches, file_bytes);
@@ -154,6 +157,46 @@ impl Rows {
             pushed => pushed.map_err(io::Error::other)?,
         }
         Ok(Self::Columns { batches, file_bytes })
+    }
+}
+
+/// The size up to which any file is unpacked, and how many times its own size a larger one may have.
+const MAX_UNPACKED_BYTES: u64 = 256 << 20;
+const MAX_UNPACKED_RATIO: u64 = 200;
+
+/// Writes Arrow or Parquet to a file, because their readers need one. Zeros of a few megabytes could fill
+/// the disk otherwise: gzip packs a thousand of them into a byte.
+fn unpack(bytes: &mut dyn BufRead, file: &mut File, packed: &AtomicU64) -> io::Result<u64> {
+    let mut unpacked = 0;
+    loop {
+        let part = bytes.fill_buf()?;
+        let length = part.len();
+        if length == 0 {
+            return Ok(unpacked);
+        }
+        file.write_all(part)?;
+        bytes.consume(length);
+        unpacked += length as u64;
+        let most = packed.load(Ordering::Relaxed).saturating_mul(MAX_UNPACKED_RATIO);
+        if unpacked > most.max(MAX_UNPACKED_BYTES) {
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {MAX_UNPACKED_RATIO} times its size; decompress it with gunzip first"
+            )));
+        }
+    }
+}
+
+/// Counts the bytes that are read.
+struct CountedBytes<R> {
+    bytes: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for CountedBytes<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(out)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 

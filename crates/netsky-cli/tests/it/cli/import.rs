@@ -1,10 +1,12 @@
 //! `netsky import`: what other programs write comes in, each row once.
 
 use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, RecordBatch, StringArray, TimestampNanosecondArray};
 use arrow::datatypes::Int32Type;
+use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -138,4 +140,18 @@ fn csv_without_a_header_is_refused() {
     }
     let file = home.file("ticks.csv", format!("{header}\n{row}\n"));
     assert_eq!(home.ok(&["import", "ticks", &file]), format!("ticks: 1 row from {file}\n"));
+}
+
+#[test]
+fn a_small_file_that_unpacks_to_zeros_is_refused() {
+    let home = Home::new();
+    let packed = home.path("messages.parquet.gz");
+    let mut zeros = GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+    zeros.write_all(b"PAR1").unwrap();
+    for _ in 0..260 {
+        zeros.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    zeros.finish().unwrap();
+    let said = home.fails(1, &["import", "messages", &packed.display().to_string()]);
+    assert!(said.contains("more than 200 times its size"), "{said}");
 }
