@@ -29,7 +29,7 @@ pub struct CompactArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Columns {
-    /// Keep a columnar copy of the rows, which takes about 5 % of their space [default]
+    /// Keep a columnar copy of the rows, which takes 5 to 10 % of their space [default]
     Keep,
     /// Delete the copy, and make none until `--columns keep`
     Drop,
