@@ -4,7 +4,7 @@ use crate::columnar::input::Input;
 use crate::columnar::packed::{pack, unpack};
 use crate::columnar::texts::{TextRun, Texts};
 use crate::columnar::{Segment, integers};
-use crate::hash::hash;
+use crate::hash::{HASH_BYTES, hash_under, put_hash, verified};
 use crate::table::ColumnType;
 
 const ALL_VALID: u8 = 0;
@@ -44,8 +44,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn hash(self, bytes: &[u8]) -> u64 {
-        let key = self.segment.column_key(self.column).cast_unsigned();
-        hash(bytes) ^ key.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.checksum
+        hash_under(self.segment.column_key(self.column), bytes) ^ self.checksum
     }
 }
 
@@ -62,7 +61,7 @@ pub(super) fn bits(values: &[bool]) -> Vec<u8> {
 impl ColumnValues {
     /// The stored form: a hash of the rest, which rows have a value, and the values.
     pub(super) fn encode(&self, place: Place, nulls: usize, rows: usize) -> Vec<u8> {
-        let mut out = vec![0; 8];
+        let mut out = vec![0; HASH_BYTES];
         match &self.valid {
             _ if nulls == rows => out.push(ALL_NULL),
             Some(valid) if nulls > 0 => {
@@ -79,18 +78,13 @@ impl ColumnValues {
                 Values::Texts(texts) => texts.encode(&mut out),
             }
         }
-        let hash = place.hash(&out[8..]);
-        out[..8].copy_from_slice(&hash.to_le_bytes());
+        put_hash(&mut out, |rest| place.hash(rest));
         out
     }
 
     /// Reads what [`encode`](Self::encode) has returned; `None` if it is anything else.
     pub(super) fn decode(bytes: &[u8], place: Place, ty: ColumnType, rows: usize) -> Option<Self> {
-        let mut input = Input::new(bytes);
-        let stored = input.u64()?;
-        if stored != place.hash(bytes.get(8..)?) {
-            return None;
-        }
+        let mut input = Input::new(verified(bytes, |rest| place.hash(rest))?);
         let bit_bytes = rows.div_ceil(8);
         let (is_null, valid) = match input.u8()? {
             ALL_VALID => (false, None),

@@ -7,10 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
 use crate::columnar::header::{Header, header_hash};
 use crate::columnar::{EncodedSegment, Segment, SegmentEncoder};
+use crate::hash::{HASH_BYTES, put_hash};
 use crate::table::Table;
-
-/// The size of a hash in bytes.
-const HASH: usize = 8;
 
 /// The bytes of a header, and those of each column.
 type BareCopy = (Vec<u8>, Vec<Vec<u8>>);
@@ -30,7 +28,7 @@ pub fn encode_copy<'a>(
     for (id, json) in rows {
         encoder.push(id, json)?;
     }
-    let bare = |stored: Vec<u8>| stored[HASH..].to_vec();
+    let bare = |stored: Vec<u8>| stored[HASH_BYTES..].to_vec();
     let encoded = encoder.finish(0);
     Ok(encoded.map(|EncodedSegment { header, columns }| {
         (bare(header.encode()), columns.into_iter().map(bare).collect())
@@ -58,12 +56,18 @@ pub fn decode_copy(
     RecordBatch::try_new(table.schema(), arrays).ok()
 }
 
-/// The bytes as a header that is what was stored, as far as its hash says.
+/// Returns the bytes as a header with the right hash.
 pub(super) fn hashed_header(segment: Segment, bytes: &[u8]) -> Vec<u8> {
-    [&header_hash(segment, bytes).to_le_bytes()[..], bytes].concat()
+    hashed(bytes, |rest| header_hash(segment, rest))
 }
 
-/// The same for the values of a column.
+/// Returns the bytes as the values of a column with the right hash.
 pub(super) fn hashed_column(header: &Header, column: usize, bytes: &[u8]) -> Vec<u8> {
-    [&header.place(column).hash(bytes).to_le_bytes()[..], bytes].concat()
+    hashed(bytes, |rest| header.place(column).hash(rest))
+}
+
+fn hashed(bytes: &[u8], hash: impl FnOnce(&[u8]) -> u64) -> Vec<u8> {
+    let mut hashed = [&[0; HASH_BYTES], bytes].concat();
+    put_hash(&mut hashed, hash);
+    hashed
 }

@@ -3,7 +3,7 @@
 use crate::columnar::column::{ColumnValues, Place, bit};
 use crate::columnar::input::Input;
 use crate::columnar::segment::Segment;
-use crate::hash::hash;
+use crate::hash::{HASH_BYTES, hash_under, put_hash, verified};
 #[cfg(feature = "sql")]
 use crate::table::Table;
 use crate::table::{Column, ColumnType};
@@ -79,7 +79,8 @@ impl IdSet {
     /// The ids of the rows in their order.
     pub(crate) fn ids(&self, segment: Segment, rows: usize) -> Vec<i64> {
         match self {
-            Self::Dense(first) => (*first..).take(rows).collect(),
+            // Not `first..`, which goes past the last id of all.
+            Self::Dense(first) => (0..rows as i64).map(|row| first + row).collect(),
             Self::Sparse(bits) => {
                 let ids = segment.ids().zip(0..);
                 ids.filter(|(_, index)| bit(bits, *index)).map(|(id, _)| id).collect()
@@ -116,7 +117,7 @@ impl Header {
 
     /// The stored form.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![0; 8];
+        let mut out = vec![0; HASH_BYTES];
         out.push(VERSION);
         out.extend_from_slice(&(self.rows as u32).to_le_bytes());
         out.extend_from_slice(&self.checksum.to_le_bytes());
@@ -143,24 +144,20 @@ impl Header {
             out.extend_from_slice(&low.to_le_bytes());
             out.extend_from_slice(&high.to_le_bytes());
         }
-        let hash = header_hash(self.segment, &out[8..]);
-        out[..8].copy_from_slice(&hash.to_le_bytes());
+        put_hash(&mut out, |rest| header_hash(self.segment, rest));
         out
     }
 
     /// Whether the bytes are no header of any version.
     pub(crate) fn is_damaged(segment: Segment, bytes: &[u8]) -> bool {
-        let mut input = Input::new(bytes);
-        let stored = input.u64();
-        stored.is_none() || stored != bytes.get(8..).map(|rest| header_hash(segment, rest))
+        verified(bytes, |rest| header_hash(segment, rest)).is_none()
     }
 
     /// Reads what [`encode`](Self::encode) has returned; `None` if it is anything else, such as the header
     /// of a later version.
     pub(crate) fn decode(segment: Segment, bytes: &[u8]) -> Option<Self> {
-        let mut input = Input::new(bytes);
-        let stored = input.u64()?;
-        if stored != header_hash(segment, bytes.get(8..)?) || input.u8()? != VERSION {
+        let mut input = Input::new(verified(bytes, |rest| header_hash(segment, rest))?);
+        if input.u8()? != VERSION {
             return None;
         }
         let rows = input.u32()? as usize;
@@ -198,5 +195,19 @@ impl Header {
 }
 
 pub(super) fn header_hash(segment: Segment, bytes: &[u8]) -> u64 {
-    hash(bytes) ^ segment.header_key().cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    hash_under(segment.header_key(), bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_id_of_all_comes_back() {
+        let segment = Segment::of(i64::MAX);
+        let ids = [i64::MAX - 1, i64::MAX];
+        assert_eq!(IdSet::of(segment, &ids).ids(segment, 2), ids);
+        let ids = [i64::MAX - 2, i64::MAX];
+        assert_eq!(IdSet::of(segment, &ids).ids(segment, 2), ids);
+    }
 }

@@ -28,8 +28,9 @@ pub(super) fn chunks(
     let mut rest = id_ranges;
     while let Some(first) = rest.first() {
         // A scan that ends early reads the rows of a block sooner than a segment's columns.
-        let copy = config.copies.front(rest.iter()).filter(|_| wanted == largest);
-        let (ranges, bytes) = match copy.zip(segment_bytes) {
+        let bytes = segment_bytes.filter(|_| wanted == largest);
+        let copy = bytes.and_then(|bytes| Some((config.copies.front(rest.iter())?, bytes)));
+        let (ranges, bytes) = match copy {
             Some((copy, bytes)) => (copy.ranges, bytes.max(MIN_SEGMENT_BYTES)),
             // A range without a known row count is enough for a task.
             None => (1, first.max_rows.unwrap_or(u64::MAX).saturating_mul(BYTES_PER_ROW)),

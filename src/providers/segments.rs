@@ -75,8 +75,8 @@ impl SegmentCopies {
     }
 
     /// The header of the copy of a segment; `None` if it has none, or a damaged one.
-    pub(super) fn header_of(&self, ranges: SegmentRanges) -> Option<Arc<Header>> {
-        self.header(ranges.rows).map(Arc::new)
+    pub(super) fn header_of(&self, ranges: SegmentRanges) -> Option<Header> {
+        self.header(ranges.rows)
     }
 
     fn header(&self, rows: SegmentRows) -> Option<Header> {

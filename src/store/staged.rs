@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 use redb::{ReadableTable, TableDefinition};
 
 use crate::error::{Error, Result};
-use crate::hash::hash;
+use crate::hash::{HASH_BYTES, hash, put_hash, verified};
 use crate::table::reserved;
 
 /// By number: the imports that have rows in [`STAGED`].
@@ -56,11 +56,12 @@ impl Import {
         let mut bytes = vec![0; HASH_BYTES];
         bytes.extend(numbers.into_iter().flat_map(i64::to_le_bytes));
         bytes.extend_from_slice(self.table.as_bytes());
-        hashed(bytes)
+        put_hash(&mut bytes, hash);
+        bytes
     }
 
     fn from_stored(number: i64, bytes: &[u8]) -> Option<Self> {
-        let (numbers, table) = verified(bytes)?.split_at_checked(4 * 8)?;
+        let (numbers, table) = verified(bytes, hash)?.split_at_checked(4 * 8)?;
         let (numbers, []) = numbers.as_chunks::<8>() else { return None };
         let [changed, first_id, rows, moved] = *numbers else { return None };
         let (rows, moved) = (u64::from_le_bytes(rows), u64::from_le_bytes(moved));
@@ -164,8 +165,9 @@ impl Chunk {
         self.bytes.len()
     }
 
-    pub(super) fn stored(self) -> Vec<u8> {
-        hashed(self.bytes)
+    pub(super) fn stored(mut self) -> Vec<u8> {
+        put_hash(&mut self.bytes, hash);
+        self.bytes
     }
 }
 
@@ -179,7 +181,7 @@ pub(super) struct StagedRow<'a> {
 
 /// Decodes the rows of a stored chunk; `None` if the bytes do not match their hash.
 pub(super) fn rows_of_chunk(bytes: &[u8]) -> Option<Vec<StagedRow<'_>>> {
-    let mut rest = verified(bytes)?;
+    let mut rest = verified(bytes, hash)?;
     let mut rows = Vec::new();
     while !rest.is_empty() {
         let (row, after) = first_row(rest)?;
@@ -196,22 +198,6 @@ fn first_row(bytes: &[u8]) -> Option<(StagedRow<'_>, &[u8])> {
     let (json, rest) = rest.split_at_checked(length)?;
     let time = Some(i64::from_le_bytes(*time)).filter(|time| *time != NONE);
     Some((StagedRow { time, json }, rest))
-}
-
-const HASH_BYTES: usize = 8;
-
-/// Writes the hash of the rest into the first bytes.
-fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some((stored, rest)) = bytes.split_first_chunk_mut::<HASH_BYTES>() {
-        *stored = hash(rest).to_le_bytes();
-    }
-    bytes
-}
-
-/// Returns the bytes after the hash, if they match it.
-fn verified(bytes: &[u8]) -> Option<&[u8]> {
-    let (stored, rest) = bytes.split_first_chunk::<HASH_BYTES>()?;
-    (u64::from_le_bytes(*stored) == hash(rest)).then_some(rest)
 }
 
 /// Returns an error that becomes [`Error::Damaged`] when the call into redb ends.

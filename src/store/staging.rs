@@ -129,19 +129,15 @@ impl Store {
     /// Moves the remaining rows of a published import. Others may do so at the same time.
     fn finish_import(&self, number: i64, table: &'static Table) -> Result<()> {
         let step = move |txn: &WriteTransaction| match state_of(txn, number)? {
-            Some(import) => advance(txn, &import, table, MOVED_ROWS).map(Some),
-            None => Ok(None),
+            Some(import) => advance(txn, &import, table, MOVED_ROWS),
+            None => Ok(Moved::NOTHING),
         };
-        while let Some(moved) = self.write(step)? {
+        self.write_in_steps(step, |moved| {
             if moved.completes_segment {
                 self.start_sealing(table);
             }
-            if !moved.are_left {
-                break;
-            }
-            thread::sleep(PAUSE);
-        }
-        Ok(())
+            moved.are_left
+        })
     }
 
     /// Deletes the staged rows of an unpublished import.
@@ -150,15 +146,16 @@ impl Store {
             Some(import) if import.first_id.is_none() => delete(txn, &import),
             _ => Ok(false),
         };
-        self.write_in_steps(step)
+        self.write_in_steps(step, |are_left| are_left)
     }
 
-    /// Repeats a step, each time in its own transaction, until nothing is left to do.
-    fn write_in_steps(
+    /// Repeats a step, each time in its own transaction, until `is_more_left` is false for its result.
+    fn write_in_steps<T: Send + 'static>(
         &self,
-        step: impl Fn(&WriteTransaction) -> Result<bool> + Clone + Send + 'static,
+        step: impl Fn(&WriteTransaction) -> Result<T> + Clone + Send + 'static,
+        is_more_left: impl Fn(T) -> bool,
     ) -> Result<()> {
-        while self.write(step.clone())? {
+        while is_more_left(self.write(step.clone())?) {
             thread::sleep(PAUSE);
         }
         Ok(())
@@ -193,10 +190,11 @@ impl Store {
             return Ok(());
         }
         let known = tables.to_vec();
-        self.write_in_steps(move |txn| {
+        let step = move |txn: &WriteTransaction| {
             let published = |import: &Import| import.first_id.is_some();
             help(txn, &known, MOVED_ROWS, |import| published(import) || is_abandoned(import))
-        })
+        };
+        self.write_in_steps(step, |are_left| are_left)
     }
 }
 
@@ -352,6 +350,10 @@ pub(super) struct Moved {
     pub(super) completes_segment: bool,
 }
 
+impl Moved {
+    const NOTHING: Self = Self { are_left: false, completes_segment: false };
+}
+
 /// Moves the next rows of a published import into their table.
 pub(super) fn advance(
     txn: &WriteTransaction,
@@ -360,9 +362,8 @@ pub(super) fn advance(
     at_most: u64,
 ) -> Result<Moved> {
     let mut import = import.clone();
-    let done = Moved { are_left: false, completes_segment: false };
     let Some(pending) = import.pending() else {
-        return Ok(Moved { are_left: delete(txn, &import)?, ..done });
+        return Ok(Moved { are_left: delete(txn, &import)?, ..Moved::NOTHING });
     };
     if txn.open_table(rows_of(table))?.range(pending)?.next().is_some() {
         // Another program has used ids that were already assigned. Its rows stay, and the remaining
@@ -370,7 +371,7 @@ pub(super) fn advance(
         let first = assign_ids(txn, table, import.pending_rows())?;
         import.first_id = Some(first.saturating_sub_unsigned(import.moved));
     }
-    let Some(pending) = import.pending() else { return Ok(done) };
+    let Some(pending) = import.pending() else { return Ok(Moved::NOTHING) };
     let before = pending.start() - 1;
     let mut appender = TableAppender::after(txn, table, before)?;
     let mut staged = txn.open_table(STAGED)?;

@@ -155,6 +155,11 @@ impl Progress {
         self.bar.wrap_read(from)
     }
 
+    /// How much of the work is done.
+    pub fn position(&self) -> u64 {
+        self.bar.position()
+    }
+
     /// Sets how much of the work is done.
     pub fn set(&self, position: u64) {
         self.bar.set_position(position);

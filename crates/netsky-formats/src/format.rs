@@ -166,6 +166,12 @@ impl FileFormat {
         (!gzipped || !format.is_binary()).then_some(Self { format: *format, gzipped })
     }
 
+    /// A format in a file of that name: text is gzipped if the name ends in `.gz`.
+    pub fn named(format: Format, path: &Path) -> Self {
+        let is_gz = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("gz"));
+        Self { format, gzipped: is_gz && !format.is_binary() }
+    }
+
     /// The suffixes that select a format, for messages.
     pub fn suffixes(accepted: impl Fn(Format) -> bool) -> String {
         let accepted: Vec<_> = SUFFIXES.iter().filter(|(_, format)| accepted(*format)).collect();
@@ -206,6 +212,14 @@ mod tests {
             assert_eq!(FileFormat::of(Path::new(&name)), Some(format.into()));
             let gzipped = FileFormat::of(Path::new(&format!("{name}.gz")));
             assert_eq!(gzipped.is_some_and(|found| found.gzipped), !format.is_binary(), "{name}");
+        }
+        for (format, name, gzipped) in [
+            (Format::Csv, "a.gz", true),
+            (Format::Csv, "a.json.GZ", true),
+            (Format::Csv, "a.csv", false),
+            (Format::Parquet, "a.csv.gz", false),
+        ] {
+            assert_eq!(FileFormat::named(format, Path::new(name)), FileFormat { format, gzipped });
         }
         for name in ["csv", ".gz", "a.gz", "a.txt", "csv.", ""] {
             assert_eq!(FileFormat::of(Path::new(name)), None, "{name}");

@@ -97,7 +97,7 @@ impl BlockReader {
                 }
                 let ranges = self.id_ranges.iter().take(copy.ranges);
                 let opened = match self.copies.header_of(copy) {
-                    Some(header) => self.columnar.open(&header, ranges.map(|range| &range.ids)),
+                    Some(header) => self.columnar.open(header, ranges.map(|range| &range.ids)),
                     None => Opening::Unreadable,
                 };
                 match opened {

@@ -38,7 +38,7 @@ pub(super) struct ColumnarReader {
 /// A segment that may have more rows to return.
 #[derive(Debug)]
 struct OpenSegment {
-    header: Arc<Header>,
+    header: Header,
     /// The first columns of the wanted rows.
     first: RecordBatch,
     /// The place in the segment of each wanted row; `None` if they are all, in their order.
@@ -101,15 +101,16 @@ impl ColumnarReader {
     /// Opens a segment to read its rows in these ranges of ids.
     pub(super) fn open<'a>(
         &mut self,
-        header: &Arc<Header>,
+        header: Header,
         ranges: impl Iterator<Item = &'a RangeInclusive<i64>>,
     ) -> Opening {
-        let first = match self.decode(header, &self.first, &self.first_schema, Some(&self.filter)) {
+        let first = match self.decode(&header, &self.first, &self.first_schema, Some(&self.filter))
+        {
             Decoded::Columns(first) => first,
             Decoded::Excluded => return Opening::Excluded,
             Decoded::Missing => return Opening::Unreadable,
         };
-        let rows = self.wanted_rows(header, ranges);
+        let rows = self.wanted_rows(&header, ranges);
         let first = match &rows {
             Some(rows) => match take_record_batch(&first, rows) {
                 Ok(first) => first,
@@ -119,7 +120,6 @@ impl ColumnarReader {
         };
         self.metrics.segments_read.add(1);
         self.metrics.rows_read.add(first.num_rows());
-        let header = Arc::clone(header);
         self.open =
             Some(OpenSegment { header, first, rows, batch: 0..0, late: LateColumns::NotRead });
         Opening::Opened
@@ -153,8 +153,8 @@ impl ColumnarReader {
         schema: &SchemaRef,
         filter: Option<&DictionaryFilter>,
     ) -> Decoded {
-        let stored = columns.iter().filter_map(|index| index.checked_sub(1));
-        if !stored.clone().all(|index| header.position(&self.table.columns()[index]).is_some()) {
+        let mut stored = columns.iter().filter_map(|&index| self.column(index));
+        if !stored.all(|column| header.position(column).is_some()) {
             return Decoded::Missing;
         }
         self.decode_stored(header, columns, schema, filter).unwrap_or_else(|| {

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write, stdin};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -110,9 +108,9 @@ impl Rows {
             true => Box::new(stdin().lock()),
             false => Box::new(File::open(path)?),
         };
-        let packed = Arc::new(AtomicU64::new(0));
-        let bytes = CountedBytes { bytes: progress.read(bytes), count: Arc::clone(&packed) };
-        let mut bytes: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, bytes));
+        let before = progress.position();
+        let mut bytes: Box<dyn BufRead> =
+            Box::new(BufReader::with_capacity(1 << 16, progress.read(bytes)));
         if bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
             bytes = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(bytes)));
             // The decoder tells an error once, and then takes the file for ended.
@@ -120,7 +118,8 @@ impl Rows {
         }
         if columnar::is_columnar(bytes.fill_buf()?) {
             let mut file = tempfile::tempfile()?;
-            let file_bytes = unpack(&mut bytes, &mut file, &packed)?;
+            let file_bytes =
+                unpack(&mut bytes, &mut file, || progress.position().saturating_sub(before))?;
             file.rewind()?;
             if let Some(batches) = columnar::open(file).map_err(unreadable)? {
                 return Self::columns(appender, batches, file_bytes);
@@ -164,9 +163,10 @@ impl Rows {
 const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 const MAX_UNPACKED_RATIO: u64 = 200;
 
-/// Writes Arrow or Parquet to a file, because their readers need one. Zeros of a few megabytes could fill
+/// Writes Arrow or Parquet to a file, because their readers need one. `packed` is the size of what was read
+/// of the original so far. Zeros of a few megabytes could fill
 /// the disk otherwise: gzip packs a thousand of them into a byte.
-fn unpack(bytes: &mut dyn BufRead, file: &mut File, packed: &AtomicU64) -> io::Result<u64> {
+fn unpack(bytes: &mut dyn BufRead, file: &mut File, packed: impl Fn() -> u64) -> io::Result<u64> {
     let mut unpacked = 0;
     loop {
         let part = bytes.fill_buf()?;
@@ -177,26 +177,12 @@ fn unpack(bytes: &mut dyn BufRead, file: &mut File, packed: &AtomicU64) -> io::R
         file.write_all(part)?;
         bytes.consume(length);
         unpacked += length as u64;
-        let most = packed.load(Ordering::Relaxed).saturating_mul(MAX_UNPACKED_RATIO);
+        let most = packed().saturating_mul(MAX_UNPACKED_RATIO);
         if unpacked > most.max(MAX_UNPACKED_BYTES) {
             return Err(io::Error::other(format!(
                 "it unpacks to more than {MAX_UNPACKED_RATIO} times its size; decompress it with gunzip first"
             )));
         }
-    }
-}
-
-/// Counts the bytes that are read.
-struct CountedBytes<R> {
-    bytes: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for CountedBytes<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(out)?;
-        self.count.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
     }
 }
 

@@ -234,10 +234,7 @@ pub fn write_file(
     let batches = counting(answer.batches, &mut rows);
     let answer = Answer { schema: answer.schema, batches };
     match format {
-        Format::File(format) => {
-            let gzipped = FileFormat::of(path).is_some_and(|named| named.gzipped);
-            FileFormat { format, gzipped }.write(answer, &mut file)?;
-        }
+        Format::File(format) => FileFormat::named(format, path).write(answer, &mut file)?,
         Format::Table | Format::Vertical => write(format, answer, &mut file)?,
     }
     file.finish()?;
