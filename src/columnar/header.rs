@@ -4,9 +4,9 @@ use crate::columnar::column::{ColumnValues, Place, bit};
 use crate::columnar::input::Input;
 use crate::columnar::segment::Segment;
 use crate::hash::{HASH_BYTES, hash_under, put_hash, verified};
+use crate::table::ColumnType;
 #[cfg(feature = "sql")]
-use crate::table::Table;
-use crate::table::{Column, ColumnType};
+use crate::table::{Column, Table};
 
 const VERSION: u8 = 1;
 
@@ -91,6 +91,7 @@ impl IdSet {
 
 impl Header {
     /// Where the column of that name is, if its values have the column's type and fit it.
+    #[cfg(feature = "sql")]
     pub(crate) fn position(&self, column: &Column) -> Option<usize> {
         let position = self.columns.iter().position(|entry| entry.name == column.name)?;
         let entry = &self.columns[position];
