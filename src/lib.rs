@@ -35,7 +35,7 @@
 //! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It holds
 //!   `Db::query` and the other calls that return rows, `Db::session`, `Db::table`, and the options of
 //!   queries. Without it (`default-features = false`) the library opens and upgrades stores, records,
-//!   imports NDJSON, and does all maintenance. It then compiles 40 crates instead of 209, none of them
+//!   imports NDJSON, and does all maintenance. It then compiles 44 crates instead of 210, none of them
 //!   Arrow or DataFusion, which suits a hook that only records.
 //! - `demo`: a synthetic fleet, `netsky_db::demo`.
 //!
@@ -162,7 +162,10 @@ pub use views::VIEWS;
 #[cfg(feature = "sql")]
 pub use {arrow, datafusion};
 
-/// The README's example is compiled and run with the documentation's.
+// The documents' examples are compiled and run with the documentation's.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct FromRust;

@@ -1,7 +1,7 @@
 //! The catalogue: every table of schema version 2, each declared once.
 //!
 //! From a block here follow the record's struct, the stored JSON, the Arrow schema, migration,
-//! registration with DataFusion, the command line's help and the README's table. A new table is one
+//! registration with DataFusion, the command line's help and the table in `docs/tables.md`. A new table is one
 //! new block.
 
 use std::borrow::Cow;

@@ -1,9 +1,9 @@
 //! The catalogue of views, each declared once.
 //!
 //! From a declaration here follow its registration with DataFusion, the help of the command line and
-//! the list in the README. Durations are whole milliseconds, as in the tables, so that they compare,
-//! sort and average as numbers. Money is in dollars; it is summed exactly, in millionths, before the
-//! division.
+//! the list in `docs/tables.md`. Durations are whole milliseconds, as in the tables, so that they
+//! compare, sort and average as numbers. Money is in dollars; it is summed exactly, in millionths,
+//! before the division.
 
 use crate::error::{Error, Result};
 use crate::nearest::nearest;

@@ -259,14 +259,14 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_a_row_for_every_command() {
-        let readme = include_str!("../../../README.md");
+    fn the_docs_have_a_row_for_every_command() {
+        let page = include_str!("../../../docs/command-line.md");
         for command in command().get_subcommands() {
             let row = format!("| `netsky {}", command.get_name());
             let is_row = |line: &str| {
                 line.strip_prefix(&row).is_some_and(|rest| rest.starts_with([' ', '`']))
             };
-            assert!(readme.lines().any(is_row), "{}", command.get_name());
+            assert!(page.lines().any(is_row), "{}", command.get_name());
         }
     }
 
