@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::providers::{ScanContext, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::function_memory;
+use crate::query::functions;
 use crate::query::json_arrows;
 use crate::query::memory::{self, QueryMemory};
 use crate::query::options::QueryOptions;
@@ -182,6 +183,7 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
     // The first planner that returns a plan is used, and DataFusion's own plans `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
     let mut state = json_arrows::register(builder.build())?;
+    functions::register(&mut state)?;
     function_memory::register(&mut state)?;
     time_text::register(&mut state)?;
     Ok(state)
