@@ -11,6 +11,14 @@ use crate::schema::TABLES;
 use crate::view::ViewType::{Date, Float, Int, Text, Time};
 use crate::view::{View, ViewColumn};
 
+/// The condition that a row of `mcp_tool_calls` has ended. A call that was recorded when it began has
+/// none of these; one that failed may have an error and no end.
+macro_rules! call_has_ended {
+    () => {
+        "(success OR error IS NOT NULL OR duration_ms IS NOT NULL OR ts_utc_end IS NOT NULL)"
+    };
+}
+
 /// The views over the tables of schema version 2.
 pub static VIEWS: &[View] = &[
     View {
@@ -47,23 +55,27 @@ GROUP BY ts_utc::date, agent, model",
             ViewColumn::new("source", Text, "The server that offers the tool."),
             ViewColumn::new("tool", Text, "The tool's name."),
             ViewColumn::new("calls", Int, "The number of calls."),
-            ViewColumn::new("unended", Int, "The number of calls without an end."),
-            ViewColumn::new("errors", Int, "The number that failed or returned an error."),
+            ViewColumn::new("unended", Int, "The number without an end, a duration or an outcome."),
+            ViewColumn::new("errors", Int, "The number that ended and did not succeed."),
             ViewColumn::new("p50_ms", Int, "The median duration, in milliseconds.").or_null(),
             ViewColumn::new("p95_ms", Int, "The 95th percentile, in milliseconds.").or_null(),
             ViewColumn::new("max_ms", Int, "The longest duration, in milliseconds.").or_null(),
         ],
-        sql: "
+        sql: concat!(
+            "
 SELECT day, source, tool, count(*) AS calls,
-       count(*) FILTER (WHERE ts_utc_end IS NULL) AS unended,
-       count(*) FILTER (WHERE NOT success AND (ts_utc_end IS NOT NULL OR error IS NOT NULL)) AS errors,
+       count(*) FILTER (WHERE NOT ended) AS unended,
+       count(*) FILTER (WHERE NOT success AND ended) AS errors,
        round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms::double))::bigint AS p50_ms,
        round(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms::double))::bigint AS p95_ms,
        max(ms) AS max_ms
-FROM (SELECT ts_utc_start::date AS day, source, tool, ts_utc_end, success, error,
+FROM (SELECT ts_utc_start::date AS day, source, tool, success, ",
+            call_has_ended!(),
+            " AS ended,
              coalesce(duration_ms, (ts_utc_end - ts_utc_start)::bigint / 1000000) AS ms
       FROM mcp_tool_calls)
-GROUP BY day, source, tool",
+GROUP BY day, source, tool"
+        ),
     },
     View {
         name: "v_session_spans",
@@ -111,6 +123,51 @@ WHERE event = 'up'",
 SELECT id, agent, session_num, ts_utc_start, (now() - ts_utc_start)::bigint / 1000000 AS age_ms
 FROM v_session_spans
 WHERE state = 'open'",
+    },
+    View {
+        name: "v_agents",
+        doc: "Agents that have had sessions, and those of them that have one now.",
+        note: "It reads all of sessions; a filter on the agent is pushed down.",
+        columns: &[
+            ViewColumn::new("agent", Text, "The agent."),
+            ViewColumn::new("sessions", Int, "The number of its sessions."),
+            ViewColumn::new("open_sessions", Int, "The number of those that have not ended."),
+            ViewColumn::new("open_since", Time, "When the first of the open ones began.").or_null(),
+        ],
+        sql: "
+SELECT agent, count(*) AS sessions, count(*) FILTER (WHERE state = 'open') AS open_sessions,
+       min(ts_utc_start) FILTER (WHERE state = 'open') AS open_since
+FROM v_session_spans
+GROUP BY agent",
+    },
+    View {
+        name: "v_open_calls",
+        doc: "Tool calls that have begun and not ended.",
+        note: "A call has ended if it succeeded, or has an error, a duration or an end, in its row or in \
+               another with the same agent, source, tool and start. It also ends with its agent's session: \
+               if the agent has had sessions, one that is still open must have begun before the call. \
+               Filters on the agent, the tool and the start are pushed down.",
+        columns: &[
+            ViewColumn::new("id", Int, "The id of its last row in mcp_tool_calls."),
+            ViewColumn::new("agent", Text, "The agent that called.").or_null(),
+            ViewColumn::new("source", Text, "The server that offers the tool."),
+            ViewColumn::new("tool", Text, "The tool's name."),
+            ViewColumn::new("ts_utc_start", Time, "When the call began."),
+            ViewColumn::new("age_ms", Int, "How long it has been open, in milliseconds."),
+        ],
+        sql: concat!(
+            "
+SELECT id, call.agent, source, tool, ts_utc_start,
+       (now() - ts_utc_start)::bigint / 1000000 AS age_ms
+FROM (SELECT max(id) AS id, agent, source, tool, ts_utc_start
+      FROM mcp_tool_calls
+      GROUP BY agent, source, tool, ts_utc_start
+      HAVING NOT bool_or",
+            call_has_ended!(),
+            ") AS call
+LEFT JOIN v_agents AS caller ON caller.agent = call.agent
+WHERE caller.agent IS NULL OR caller.open_since <= ts_utc_start"
+        ),
     },
     View {
         name: "v_last_tick",
@@ -170,7 +227,8 @@ HAVING bool_or(ts_utc <= two_before + INTERVAL '10 minutes')",
             ViewColumn::new("id", Int, "The id of its row there."),
         ],
         // Each branch first truncates its text columns, because some have megabytes.
-        sql: r"
+        sql: concat!(
+            r"
 SELECT ts_utc, agent, kind, left(regexp_replace(what, '[[:cntrl:][:space:]]+', ' ', 'g'), 300) AS what,
        table_name, id
 FROM (
@@ -189,7 +247,9 @@ FROM (
   SELECT ts_utc_start AS ts_utc, agent, 'tool' AS kind,
          concat(tool, ' (', source, ')',
                 CASE WHEN error IS NOT NULL THEN concat(', failed: ', left(error, 300))
-                     WHEN ts_utc_end IS NULL THEN ', not ended'
+                     WHEN NOT ",
+            call_has_ended!(),
+            r" THEN ', not ended'
                      WHEN NOT success THEN ', failed'
                      ELSE '' END,
                 coalesce(', ' || duration_ms::text || ' ms', '')) AS what,
@@ -230,7 +290,8 @@ FROM (
                 coalesce(': ' || left(brief, 300), '')) AS what,
          'clone_dispatches' AS table_name, id
   FROM clone_dispatches)
-WHERE agent IS NOT NULL",
+WHERE agent IS NOT NULL"
+        ),
     },
     View {
         name: "clone_lifetimes",

@@ -5,8 +5,8 @@ mod models;
 mod pushdown;
 
 use netsky_db::{Error, TABLES, VIEWS, View, ViewColumn, ViewType};
-use netsky_testing::{rows, store, value};
-use serde_json::json;
+use netsky_testing::{TestStore, rows, store, value};
+use serde_json::{Value, json};
 
 #[test]
 fn views_have_their_declared_columns() {
@@ -208,4 +208,74 @@ fn large_costs_are_summed_exactly() {
     (0..4).for_each(|_| call(i64::MAX));
     let micros = 4 * i128::from(i64::MAX) + 1_000_000;
     assert_eq!(value(&store.db, "SELECT usd FROM v_cost_daily"), micros as f64 / 1e6);
+}
+
+/// Records a call that began at 9:`minute`, with these other columns.
+fn call(store: &TestStore, minute: u32, agent: &str, more: Value) {
+    let mut row = json!({"ts_utc_start": format!("2026-04-03T09:{minute:02}:00Z"), "source": "builtin",
+        "tool": "Bash", "agent": agent, "success": false, "timeout_race": false});
+    row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    store.db.record_json("mcp_tool_calls", &row.to_string()).unwrap();
+}
+
+fn open_calls(store: &TestStore) -> Vec<Value> {
+    let found = rows(&store.db, "SELECT id FROM v_open_calls ORDER BY id");
+    found.into_iter().map(|mut row| row.remove("id").unwrap()).collect()
+}
+
+#[test]
+fn outcomes_errors_durations_and_ends_end_calls() {
+    let store = store();
+    call(&store, 1, "dev1", json!({"success": true}));
+    call(&store, 2, "dev1", json!({"error": "no_result"}));
+    call(&store, 3, "dev1", json!({"duration_ms": 12}));
+    call(&store, 4, "dev1", json!({"ts_utc_end": "2026-04-03T09:05:00Z"}));
+    call(&store, 5, "dev1", json!({}));
+    assert_eq!(open_calls(&store), [5]);
+    let latency = &rows(&store.db, "SELECT unended, errors FROM v_tool_latency")[0];
+    assert_eq!((&latency["unended"], &latency["errors"]), (&json!(1), &json!(3)));
+    let sql = "SELECT id FROM v_timeline WHERE what LIKE '%not ended%'";
+    assert_eq!(value(&store.db, sql), 5);
+    // Recorded again when it has ended.
+    call(&store, 5, "dev1", json!({"duration_ms": 900}));
+    assert_eq!(open_calls(&store), [0; 0]);
+}
+
+#[test]
+fn calls_end_with_their_agents_session() {
+    let store = store();
+    let session = |minute: u32, agent: &str, number: i64, event: &str| {
+        let row = json!({"ts_utc": format!("2026-04-03T09:{minute:02}:00Z"), "agent": agent,
+            "session_num": number, "event": event});
+        store.db.record_json("sessions", &row.to_string()).unwrap();
+    };
+    session(1, "ended", 1, "up");
+    session(9, "ended", 1, "down");
+    session(1, "open", 1, "up");
+    session(1, "restarted", 1, "up");
+    session(3, "restarted", 1, "down");
+    session(4, "restarted", 2, "up");
+    // Two at once, of which one has ended.
+    session(1, "twice", 1, "up");
+    session(1, "twice", 2, "up");
+    session(9, "twice", 2, "down");
+    for agent in ["ended", "open", "restarted", "twice", "without sessions"] {
+        call(&store, 2, agent, json!({}));
+    }
+    let sql = "SELECT agent FROM v_open_calls ORDER BY agent";
+    let agents: Vec<Value> =
+        rows(&store.db, sql).into_iter().map(|row| row["agent"].clone()).collect();
+    assert_eq!(agents, ["open", "twice", "without sessions"]);
+    let sql = "SELECT agent, open_sessions, open_since FROM v_agents ORDER BY agent";
+    let found: Vec<Value> = rows(&store.db, sql).into_iter().map(Value::Object).collect();
+    let at = |minute: u32| json!(format!("2026-04-03T09:{minute:02}:00.000Z"));
+    assert_eq!(
+        found,
+        [
+            json!({"agent": "ended", "open_sessions": 0, "open_since": null}),
+            json!({"agent": "open", "open_sessions": 1, "open_since": at(1)}),
+            json!({"agent": "restarted", "open_sessions": 1, "open_since": at(4)}),
+            json!({"agent": "twice", "open_sessions": 1, "open_since": at(1)}),
+        ]
+    );
 }

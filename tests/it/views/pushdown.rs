@@ -76,6 +76,9 @@ fn view_conditions_filter_base_tables() {
         ("v_tool_latency", "day < '2026-04-04' AND tool = 'y'", 2 * BLOCK, 0),
         ("v_session_spans", "agent = 'dev1' AND session_num = 7", all, 0),
         ("v_open_sessions", "agent = 'nobody'", all, 0),
+        ("v_agents", "agent = 'nobody'", all, 0),
+        // Of sessions, nothing is filtered.
+        ("v_open_calls", "ts_utc_start >= '2026-04-06T11:00:00Z'", all, all),
         ("v_last_tick", "source = 'dev1'", all, 2_500),
         ("v_crash_loops", "agent = 'dev1'", all, 2_500),
         // Messages are read for their senders and for their recipients.
@@ -93,6 +96,13 @@ fn view_conditions_filter_base_tables() {
     for view in VIEWS {
         assert!(cases.iter().any(|case| case.0 == view.name()), "{}", view.name());
     }
+}
+
+#[test]
+fn open_calls_of_a_day_read_the_blocks_of_the_day() {
+    let sql = "SELECT * FROM v_open_calls WHERE ts_utc_start >= '2026-04-06T11:00:00Z'";
+    let (rows, kept) = read(&history(), sql)["mcp_tool_calls"];
+    assert!(rows <= BLOCK && kept <= 20, "{rows} {kept}");
 }
 
 #[test]
