@@ -6,11 +6,14 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::error::Error;
+use crate::position::Position;
 
 impl From<DataFusionError> for Error {
     /// An error of this crate that passed through DataFusion comes out as itself.
     fn from(error: DataFusionError) -> Self {
         let mut error = error;
+        // The outermost note of a place; DataFusion's own `diagnostic` prefers it too.
+        let mut noted = None;
         loop {
             error = match error {
                 DataFusionError::External(inner) => match inner.downcast::<Error>() {
@@ -22,7 +25,9 @@ impl From<DataFusionError> for Error {
                         }
                     },
                 },
-                DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                DataFusionError::Context(_, inner) => *inner,
+                DataFusionError::Diagnostic(note, inner) => {
+                    noted.get_or_insert(note);
                     *inner
                 }
                 DataFusionError::ArrowError(inner, trace) => match *inner {
@@ -39,18 +44,33 @@ impl From<DataFusionError> for Error {
                     Err(shared) => return Self::from_shared(shared),
                 },
                 DataFusionError::SQL(error, _) => {
-                    return Self::Syntax { message: parser_message(&error) };
+                    return Self::from_parser(&error);
                 }
                 DataFusionError::ResourcesExhausted(message) => {
                     return Self::MemoryLimit { message };
                 }
-                other => return Self::Query(Box::new(other)),
+                other => {
+                    return Self::Query(Box::new(match noted {
+                        Some(note) => DataFusionError::Diagnostic(note, Box::new(other)),
+                        None => other,
+                    }));
+                }
             };
         }
     }
 }
 
 impl Error {
+    /// An error of the SQL parser or its tokenizer. sqlparser puts the place at the end of the message.
+    pub(crate) fn from_parser(error: &ParserError) -> Self {
+        let message = match error {
+            ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
+            ParserError::RecursionLimitExceeded => "it is nested too deeply",
+        };
+        let (message, position) = Position::split_from(message);
+        Self::Syntax { message: message.to_owned(), position }
+    }
+
     /// An error that several partitions share cannot be moved out; what callers match on is copied.
     fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
         if let DataFusionError::External(inner) = shared.find_root() {
@@ -75,13 +95,6 @@ impl Error {
             return Self::MemoryLimit { message: message.clone() };
         }
         Self::Query(Box::new(DataFusionError::Shared(shared)))
-    }
-}
-
-fn parser_message(error: &ParserError) -> String {
-    match error {
-        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
-        ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
     }
 }
 

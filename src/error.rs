@@ -11,6 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 
 use crate::nearest::Nearest;
+use crate::position::Position;
 use crate::row_location::RowLocation;
 
 /// The result of every fallible call of this crate.
@@ -154,6 +155,8 @@ pub enum Error {
         name: String,
         /// Similar names, or all names.
         nearest: Nearest,
+        /// The place of the name in the SQL, if it is in SQL.
+        position: Option<Position>,
     },
 
     /// There is no column with the name. Use one of `nearest`.
@@ -163,6 +166,8 @@ pub enum Error {
         name: String,
         /// Similar names, or all names.
         nearest: Nearest,
+        /// The place of the name in the SQL, if it is in SQL.
+        position: Option<Position>,
     },
 
     /// The call uses the times of rows, and the table has no required time column. Use another table,
@@ -189,11 +194,24 @@ pub enum Error {
         reason: String,
     },
 
-    /// The SQL does not parse, or is too large. The message says where, or which limit it exceeds.
+    /// The SQL does not parse, or is too large. Correct it at `position`, or shorten it.
     #[error("cannot parse the SQL: {message}")]
     Syntax {
-        /// What the parser expected, what it found, and the line and column.
+        /// What the parser expected and what it found, or which limit the SQL exceeds.
         message: String,
+        /// The place of what the parser found.
+        position: Option<Position>,
+    },
+
+    /// The SQL parses, but has a construct that queries do not support. Use the form in `hint`.
+    #[error("{message}")]
+    UnsupportedSql {
+        /// What is not supported, in words of SQL.
+        message: String,
+        /// A form that works.
+        hint: String,
+        /// The place of the construct.
+        position: Option<Position>,
     },
 
     /// The query has a different number of parameters than were given. Pass one for each of `$1`, `$2`
@@ -395,6 +413,40 @@ impl fmt::Display for LockHolder {
 }
 
 impl Error {
+    /// The place in the SQL that the error is about, if it is known.
+    ///
+    /// ```
+    /// use netsky_db::Position;
+    ///
+    /// # fn main() -> netsky_db::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+    /// let error = db.query("SELECT id,\n       sorce FROM ticks").unwrap_err();
+    /// assert_eq!(error.to_string(), "no column named 'sorce'; did you mean 'source'?");
+    /// assert_eq!(error.position(), Some(Position::new(2, 8)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Syntax { position, .. }
+            | Self::UnsupportedSql { position, .. }
+            | Self::UnknownTable { position, .. }
+            | Self::UnknownColumn { position, .. } => *position,
+            #[cfg(feature = "sql")]
+            Self::Query(error) => position_of(error),
+            _ => None,
+        }
+    }
+
+    /// A form that works in place of what the error refuses, if the error is about SQL and there is one.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::UnsupportedSql { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+
     /// Whether the error says that a file does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
@@ -421,6 +473,13 @@ fn described(ty: &DataType) -> String {
         ty if ty.is_numeric() => "a number".to_owned(),
         ty => format!("a value of type {ty}"),
     }
+}
+
+/// The place that DataFusion's planner noted.
+#[cfg(feature = "sql")]
+pub(crate) fn position_of(error: &DataFusionError) -> Option<Position> {
+    let start = error.diagnostic()?.span?.start;
+    Some(Position::new(start.line, start.column))
 }
 
 /// DataFusion's message without the prefixes of its layers.

@@ -68,6 +68,7 @@ impl Error {
             | Self::NoTimeColumn { .. }
             | Self::InvalidView { .. }
             | Self::Syntax { .. }
+            | Self::UnsupportedSql { .. }
             | Self::ParameterCount { .. }
             | Self::ParameterName { .. }
             | Self::ReadOnlySql { .. }

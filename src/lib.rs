@@ -47,6 +47,7 @@
 //! | | |
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
+//! | `position.rs` | a place in SQL |
 //! | `row_location.rs` | where a row stands in its source |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
@@ -106,6 +107,7 @@ mod maintenance_progress;
 mod names;
 mod nearest;
 mod options;
+mod position;
 #[cfg(feature = "sql")]
 mod providers;
 #[cfg(feature = "sql")]
@@ -136,6 +138,7 @@ pub use maintenance_progress::{MaintenanceCounts, MaintenanceProgress};
 pub use names::ParseNameError;
 pub use nearest::{Nearest, nearest};
 pub use options::OpenOptions;
+pub use position::Position;
 #[cfg(feature = "sql")]
 pub use providers::{QueryProgress, ScanCounts};
 #[cfg(feature = "sql")]

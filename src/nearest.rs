@@ -1,5 +1,6 @@
 //! "Did you mean": suggests names for an unknown one.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// Names to suggest for an unknown one.
@@ -39,16 +40,19 @@ impl fmt::Display for Nearest {
     }
 }
 
-/// Returns the candidates to suggest for `name`.
+/// Returns the candidates to suggest for `name`, each once. The suggestion does not depend on the order
+/// of the candidates.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Nearest {
     let name = name.to_lowercase();
-    let all: Vec<&str> = candidates.into_iter().collect();
+    let mut seen = HashSet::new();
+    let all: Vec<&str> = candidates.into_iter().filter(|name| seen.insert(*name)).collect();
     let mut near: Vec<(f64, &str)> = all
         .iter()
         .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), *candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // By name if equally similar, so that the order of the candidates does not matter.
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     near.truncate(2);
     if near.is_empty() {
         return Nearest::All(all.into_iter().map(str::to_owned).collect());
@@ -70,11 +74,21 @@ mod tests {
     }
 
     #[test]
+    fn suggestions_are_distinct_and_stable() {
+        let costs = ["cost_usd_micros", "cost_usd_micros", "id"];
+        assert_eq!(nearest("cost", costs).names(), ["cost_usd_micros"]);
+        assert_eq!(nearest("mod", ["mob", "moc"]), nearest("mod", ["moc", "mob"]));
+        assert_eq!(nearest("xyz", ["b", "a", "b"]).names(), ["b", "a"]);
+    }
+
+    #[test]
     fn dissimilar_names_list_all_candidates() {
         let message = |names: &[&str]| nearest("xyz", names.iter().copied()).to_string();
         assert_eq!(message(&["ticks", "crashes"]), "; there are: ticks, crashes");
         assert_eq!(message(&["ticks"]), "; there are: ticks");
         assert_eq!(message(&[]), "; there are none");
-        assert!(message(&["it"; MAX_NAMES + 1]).ends_with("it, .."));
+        let many: Vec<String> = (0..=MAX_NAMES).map(|index| format!("t{index}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(message(&many).ends_with("t19, .."));
     }
 }

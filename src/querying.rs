@@ -193,7 +193,11 @@ impl Db {
         found.ok_or_else(|| {
             let tables = self.tables().iter().map(|table| table.name());
             let names = tables.chain(self.views().iter().map(|view| view.name()));
-            Error::UnknownTable { name: name.to_owned(), nearest: nearest(name, names) }
+            Error::UnknownTable {
+                name: name.to_owned(),
+                nearest: nearest(name, names),
+                position: None,
+            }
         })
     }
 

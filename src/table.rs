@@ -154,6 +154,7 @@ impl Table {
         found.ok_or_else(|| Error::UnknownTable {
             name: name.to_owned(),
             nearest: nearest(name, among.iter().map(|table| table.name())),
+            position: None,
         })
     }
 

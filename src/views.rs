@@ -335,7 +335,11 @@ impl View {
         found.ok_or_else(|| {
             let tables = TABLES.iter().map(|table| table.name());
             let names = tables.chain(VIEWS.iter().map(Self::name));
-            Error::UnknownTable { name: name.to_owned(), nearest: nearest(name, names) }
+            Error::UnknownTable {
+                name: name.to_owned(),
+                nearest: nearest(name, names),
+                position: None,
+            }
         })
     }
 }

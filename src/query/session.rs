@@ -160,6 +160,8 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
     // Otherwise, `to_timestamp` returns times without a zone, which print differently from the stored
     // ones.
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    // Errors of the planner then note the place in the SQL.
+    config.options_mut().sql_parser.collect_spans = true;
     let spills = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(Spills::default()));
     let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(spills);
     if let Some(pool) = pool {

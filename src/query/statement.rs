@@ -6,10 +6,11 @@ use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, position_of};
 use crate::nearest::nearest;
+use crate::position::Position;
 use crate::query::dialect::SqlDialect;
 use crate::query::statement_size;
 
@@ -40,20 +41,31 @@ pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalP
 
 pub(super) fn parse(sql: &str) -> Result<Statement> {
     statement_size::check_length(sql)?;
-    let tokens = Tokenizer::new(&SqlDialect, sql).tokenize_with_location();
-    let tokens = tokens.map_err(|error| Error::Syntax { message: error.to_string() })?;
-    statement_size::check_depth(&tokens)?;
+    let tokens = tokens(sql)?;
     let parser = DFParserBuilder::new(tokens).with_dialect(&SqlDialect).build();
     let mut statements = parser?.parse_statements()?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
-        (None, _) => {
-            Err(Error::Syntax { message: "expected a statement, found nothing".to_owned() })
-        }
-        (Some(_), more) => {
-            Err(Error::Syntax { message: format!("expected one statement, found {}", more + 1) })
-        }
+        (None, _) => Err(Error::Syntax {
+            message: "expected a statement, found nothing".to_owned(),
+            position: None,
+        }),
+        (Some(_), more) => Err(Error::Syntax {
+            message: format!("expected one statement, found {}", more + 1),
+            position: None,
+        }),
     }
+}
+
+/// Returns the tokens, if their tree would not be too deep.
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let tokens = Tokenizer::new(&SqlDialect, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|TokenizerError { message, location }| Error::Syntax {
+        message,
+        position: Some(Position::new(location.line, location.column)),
+    })?;
+    statement_size::check_depth(&tokens)?;
+    Ok(tokens)
 }
 
 /// Fails if the condition is not a single expression. Text that closes a bracket, or continues after
@@ -64,12 +76,10 @@ pub(super) fn parse(sql: &str) -> Result<Statement> {
 /// [`Error::Syntax`], and [`Error::Query`] if it is too deep.
 pub fn check_condition(condition: &str) -> Result<()> {
     statement_size::check_length(condition)?;
-    let tokens = Tokenizer::new(&SqlDialect, condition).tokenize_with_location();
-    let tokens = tokens.map_err(|error| Error::Syntax { message: error.to_string() })?;
-    statement_size::check_depth(&tokens)?;
+    let tokens = tokens(condition)?;
     let mut parser = Parser::new(&SqlDialect).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().and_then(|_| parser.expect_token(&Token::EOF));
-    parsed.map(|_| ()).map_err(|error| Error::Syntax { message: error.to_string() })
+    parsed.map(|_| ()).map_err(|error| Error::from_parser(&error))
 }
 
 /// Returns the kind of the statement, or of the statement that it explains, if that may do more than read.
@@ -96,24 +106,30 @@ fn forbidden_statement(statement: &Statement) -> Option<String> {
 
 /// Adds the nearest names to the planner's error if it did not find a name.
 async fn explain(session: &SessionContext, statement: &Statement, error: DataFusionError) -> Error {
+    let position = position_of(&error);
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
-        return unknown_column(field, valid_fields);
+        let noted = field.spans().first().map(|span| span.start);
+        let noted = noted.map(|start| Position::new(start.line, start.column));
+        return unknown_column(field, valid_fields, position.or(noted));
     }
-    match unknown_table(session, statement).await {
+    match unknown_table(session, statement, position).await {
         Some(unknown) => unknown,
         None => error.into(),
     }
 }
 
-fn unknown_column(field: &Column, valid_fields: &[Column]) -> Error {
-    let mut names: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
-    names.dedup();
-    Error::UnknownColumn { name: field.flat_name(), nearest: nearest(&field.name, names) }
+fn unknown_column(field: &Column, valid_fields: &[Column], position: Option<Position>) -> Error {
+    let names = valid_fields.iter().map(|column| column.name.as_str());
+    Error::UnknownColumn { name: field.flat_name(), nearest: nearest(&field.name, names), position }
 }
 
-async fn unknown_table(session: &SessionContext, statement: &Statement) -> Option<Error> {
+async fn unknown_table(
+    session: &SessionContext,
+    statement: &Statement,
+    position: Option<Position>,
+) -> Option<Error> {
     let state = session.state();
     for reference in state.resolve_table_references(statement).ok()? {
         let known = session.table_exist(reference.clone()).unwrap_or(false)
@@ -127,6 +143,7 @@ async fn unknown_table(session: &SessionContext, statement: &Statement) -> Optio
             return Some(Error::UnknownTable {
                 name: reference.to_string(),
                 nearest: nearest(reference.table(), names.iter().map(String::as_str)),
+                position,
             });
         }
     }

@@ -94,6 +94,7 @@ fn check(found: usize, allowed: usize, of: &str) -> Result<()> {
     match found > allowed {
         true => Err(Error::Syntax {
             message: format!("the statement is too large: it has more than {allowed} {of}"),
+            position: None,
         }),
         false => Ok(()),
     }

@@ -11,9 +11,10 @@ use std::process::Command;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 31] = [
+const LAYERS: [&str; 32] = [
     "clock",
     "nearest",
+    "position",
     "row_location",
     "error",
     "names",

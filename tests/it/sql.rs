@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
-use netsky_db::{Db, Error};
+use netsky_db::{Db, Error, Position};
 use netsky_testing::{TestStore, rows, store, store_past_the_crate, value};
 use serde_json::{Value, json};
 
@@ -284,16 +284,19 @@ fn nested_queries_run() {
 #[test]
 fn syntax_errors_name_the_position() {
     let store = store();
-    for (sql, said) in [
-        ("SELEC 1", "Line: 1, Column: 1"),
-        ("SELECT 1\n  FROM ticks WHERE )", "Line: 2, Column: 20"),
-        ("SELECT 'open", "Line: 1, Column: 8"),
-        ("", "expected a statement"),
-        (" ; ", "expected a statement"),
-        ("SELECT 1; SELECT 2", "expected one statement"),
+    for (sql, said, at) in [
+        ("SELEC 1", "SELEC", Some((1, 1))),
+        ("SELECT 1\n  FROM ticks WHERE )", "found: )", Some((2, 20))),
+        ("SELECT 'open", "Unterminated", Some((1, 8))),
+        ("", "expected a statement", None),
+        (" ; ", "expected a statement", None),
+        ("SELECT 1; SELECT 2", "expected one statement", None),
     ] {
         match store.db.query(sql) {
-            Err(Error::Syntax { message }) => assert!(message.contains(said), "{sql}: {message}"),
+            Err(Error::Syntax { message, position }) => {
+                assert!(message.contains(said) && !message.contains("Line"), "{sql}: {message}");
+                assert_eq!(position.map(|place| (place.line, place.column)), at, "{sql}");
+            }
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -445,7 +448,9 @@ fn oversized_sql_is_refused_with_the_limit() {
         let answer = store.db.query_batches(&shape(works));
         assert!(answer.is_ok(), "{:.60}: {}", shape(1), answer.unwrap_err());
         match store.db.query_batches(&shape(too_large)) {
-            Err(Error::Syntax { message }) => assert!(message.contains("more than"), "{message}"),
+            Err(Error::Syntax { message, .. }) => {
+                assert!(message.contains("more than"), "{message}")
+            }
             other => panic!("{:.60}: {other:?}", shape(1)),
         }
     }
@@ -458,7 +463,9 @@ fn oversized_sql_is_refused_with_the_limit() {
     ];
     for sql in long {
         match store.db.query_batches(&sql) {
-            Err(Error::Syntax { message }) => assert!(message.contains("16777216"), "{message}"),
+            Err(Error::Syntax { message, .. }) => {
+                assert!(message.contains("16777216"), "{message}")
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -515,9 +522,11 @@ fn unknown_names_get_suggestions() {
         ("SELECT * FROM public.tick", "public.tick", "ticks"),
         ("SELECT (SELECT 1 FROM sesions) FROM ticks", "sesions", "sessions"),
     ] {
+        let column = u64::try_from(sql.find(unknown).unwrap() + 1).unwrap();
         match store.db.query(sql) {
-            Err(Error::UnknownTable { name, nearest }) => {
+            Err(Error::UnknownTable { name, nearest, position }) => {
                 assert_eq!((name.as_str(), nearest.names()[0].as_str()), (unknown, near), "{sql}");
+                assert_eq!(position, Some(Position::new(1, column)), "{sql}");
             }
             other => panic!("{sql}: {other:?}"),
         }
@@ -526,10 +535,15 @@ fn unknown_names_get_suggestions() {
         ("SELECT form_agent FROM messages", "form_agent", "from_agent"),
         ("SELECT source FROM ticks WHERE ts > '2026'", "ts", "ts_utc"),
         ("SELECT m.bdy FROM messages m", "m.bdy", "body"),
+        ("SELECT id FROM messages WHERE length(bdy) > 1", "bdy", "body"),
+        ("SELECT count(*) FROM messages GROUP BY bdy", "bdy", "body"),
+        ("SELECT id FROM messages ORDER BY bdy", "bdy", "body"),
     ] {
+        let column = u64::try_from(sql.find(unknown).unwrap() + 1).unwrap();
         match store.db.query(sql) {
-            Err(Error::UnknownColumn { name, nearest }) => {
+            Err(Error::UnknownColumn { name, nearest, position }) => {
                 assert_eq!(name, unknown, "{sql}");
+                assert_eq!(position, Some(Position::new(1, column)), "{sql}");
                 assert!(nearest.names().iter().any(|name| name == near), "{sql}: {nearest:?}");
             }
             other => panic!("{sql}: {other:?}"),

@@ -1,5 +1,6 @@
 //! How a command fails: its message and exit code.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -10,6 +11,7 @@ use datafusion::error::DataFusionError;
 use netsky_db::{Error, ErrorKind, Nearest};
 use netsky_formats::FormatError;
 
+use crate::caret::Excerpt;
 use crate::output;
 
 /// The exit code after Ctrl-C.
@@ -19,32 +21,46 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Failure {
     code: u8,
     message: String,
+    /// The place in the SQL that the failure is about.
+    excerpt: Option<Excerpt>,
+    /// What to do next, if the message does not already say it.
+    hint: Cow<'static, str>,
 }
 
 impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), excerpt: None, hint: Cow::Borrowed("") }
+    }
+
     /// The query or the input is invalid.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { code: 1, message: message.into() }
+        Self::new(1, message)
     }
 
     /// The command line is invalid.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into() }
+        Self::new(2, message)
     }
 
     /// The store cannot be used.
     pub fn store(message: impl Into<String>) -> Self {
-        Self { code: 3, message: message.into() }
+        Self::new(3, message)
     }
 
     /// Ctrl-C was pressed. Nothing is printed.
     pub fn interrupted() -> Self {
-        Self { code: INTERRUPTED, message: String::new() }
+        Self::new(INTERRUPTED, "")
     }
 
     /// A named file cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         Self::input(format!("cannot read {}: {error}", path.display()))
+    }
+
+    /// The query failed. Shows the place in the SQL if it is known.
+    pub fn of_query(error: Error, sql: &str) -> Self {
+        let excerpt = error.position().and_then(|position| Excerpt::new(sql, position));
+        Self { excerpt, ..Self::from(error) }
     }
 
     pub fn is_interrupt(&self) -> bool {
@@ -62,30 +78,55 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         if !self.message.is_empty() {
-            output::warn(&self.message);
+            output::warn(&self);
         }
         ExitCode::from(self.code)
     }
 
     /// Puts the subject before the message.
-    pub fn about(self, subject: impl std::fmt::Display) -> Self {
+    pub fn about(mut self, subject: impl fmt::Display) -> Self {
+        if let Some(line) = self.take_line() {
+            self.message = format!("line {line}: {}", self.message);
+        }
         Self { message: format!("{subject}: {}", self.message), ..self }
+    }
+
+    /// Puts the line of the failure before the message, counted in the file that contains the statement.
+    pub fn in_statement_at(mut self, first_line: usize) -> Self {
+        let line = first_line + self.take_line().unwrap_or(1) - 1;
+        self.about(format_args!("line {line}"))
+    }
+
+    /// The line of the failure in its statement, if it is not yet part of the message.
+    fn take_line(&mut self) -> Option<usize> {
+        self.excerpt.as_mut()?.line.take()
     }
 }
 
 impl fmt::Display for Failure {
+    /// The message, then on further lines the place in the SQL and what to do next.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        if let Some(line) = self.excerpt.as_ref().and_then(|excerpt| excerpt.line) {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n{excerpt}")?;
+        }
+        if !self.hint.is_empty() {
+            write!(f, "\n  {}", self.hint)?;
+        }
+        Ok(())
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let message = match next_step(&error) {
-            "" => error.to_string(),
-            next => format!("{error}\n  {next}"),
+        let hint = match error.hint() {
+            Some(hint) => Cow::Owned(hint.to_owned()),
+            None => Cow::Borrowed(next_step(&error)),
         };
-        Self { code: code(&error), message }
+        Self { hint, ..Self::new(code(&error), error.to_string()) }
     }
 }
 
@@ -107,7 +148,7 @@ fn code(error: &Error) -> u8 {
     }
 }
 
-/// What to do next, if the message does not already say it.
+/// What to do next. Empty if the message says it.
 fn next_step(error: &Error) -> &'static str {
     match error {
         Error::StoreNotFound { .. } => {
@@ -183,8 +224,8 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // The reader, such as `head`, has closed the pipe.
-            io::ErrorKind::BrokenPipe => Self { code: 0, message: String::new() },
-            _ => Self { code: 1, message: format!("cannot write the output: {error}") },
+            io::ErrorKind::BrokenPipe => Self::new(0, ""),
+            _ => Self::new(1, format!("cannot write the output: {error}")),
         }
     }
 }
@@ -240,12 +281,13 @@ mod tests {
             Error::FileExists { path: path() },
             Error::FutureSchemaVersion { path: path(), found: 9, supported: 2 },
             Error::ReadOnlyStore { path: path() },
-            Error::UnknownTable { name: text(), nearest: nearest() },
-            Error::UnknownColumn { name: text(), nearest: nearest() },
+            Error::UnknownTable { name: text(), nearest: nearest(), position: None },
+            Error::UnknownColumn { name: text(), nearest: nearest(), position: None },
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::InvalidView { view: text(), reason: text() },
-            Error::Syntax { message: text() },
+            Error::Syntax { message: text(), position: None },
+            Error::UnsupportedSql { message: text(), hint: text(), position: None },
             Error::ParameterCount { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },
             Error::InvalidParameter { number: 1, value: text(), wanted: DataType::Int64 },

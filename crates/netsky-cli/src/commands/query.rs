@@ -108,7 +108,8 @@ pub fn answer_with(
     let format = if picture.is_some() { Format::Table } else { args.format()? };
     let db = store.open_read_only()?.with_query_options(args.limits());
     let started = Instant::now();
-    let mut stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
+    let started_query = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))?;
+    let mut stream = started_query.map_err(|error| Failure::of_query(error, sql))?;
     let (schema, progress) = (stream.schema(), stream.progress());
     let mut batches = BatchesWithBar::new(from_fn(|| next_batch(&mut stream)), &progress);
     // The bar must not be drawn while rows are printed.

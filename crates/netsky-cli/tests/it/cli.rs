@@ -219,12 +219,14 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
     let home = Home::new();
     home.ok(&["record", "ticks", TICK]);
     for (sql, said) in [
-        ("SELEC 1", "Line: 1, Column: 1"),
+        ("SELEC 1", "found: SELEC\n  SELEC 1\n  ^\n"),
+        ("SELECT 1,\n  sorce\nFROM ticks", "netsky: line 2: no column named 'sorce'"),
+        ("SELECT 1,\n  sorce\nFROM ticks", "'source'?\n  sorce\n  ^\n"),
         ("SELECT * FROM tick", "no table named 'tick'; did you mean 'ticks'"),
         ("SELECT sorce FROM ticks", "no column named 'sorce'; did you mean 'source'"),
         (
             "SELECT source",
-            "no column named 'source'; there are none\n  the query has no table; add a FROM clause",
+            "no column named 'source'; there are none\n  SELECT source\n         ^\n  the query has no table; add a FROM clause",
         ),
         ("DROP TABLE ticks", "read-only: DROP is not allowed; use SELECT"),
         (

@@ -169,8 +169,8 @@ impl Shell<'_> {
         on_failure: &dyn Fn(Failure) -> Result<(), Failure>,
     ) -> Result<Next, Failure> {
         let about = |failure: Failure, line: usize| match name {
-            "" => failure.about(format_args!("line {line}")),
-            name => failure.about(format_args!("{name}: line {line}")),
+            "" => failure.in_statement_at(line),
+            name => failure.in_statement_at(line).about(name),
         };
         while let Some((piece, line)) = script.next().map_err(|failure| match name {
             "" => failure.about("standard input"),

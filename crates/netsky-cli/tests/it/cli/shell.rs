@@ -190,7 +190,11 @@ fn off_a_terminal_statements_are_run_up_to_the_first_that_fails() {
 
     let ran = run("SELECT 1 AS a;\n\nSELECT sorce\nFROM ticks;\nSELECT 2 AS b;\n");
     assert_eq!((ran.code, ran.out.as_str()), (1, "a\n1\n"));
-    assert_eq!(ran.err, "netsky: line 3: no column named 'sorce'; did you mean 'source'?\n");
+    let told = "netsky: line 3: no column named 'sorce'; did you mean 'source'?\n";
+    assert_eq!(ran.err, format!("{told}  SELECT sorce\n         ^\n"));
+    // The line in the file, not in the statement.
+    let ran = run("SELECT 1 AS a;\n\nSELECT id\nFROM ticks\nWHERE sorce = 1;\n");
+    assert!(ran.err.starts_with("netsky: line 5: no column named"), "{}", ran.err);
     assert_eq!(run("SELECT 'open").code, 1);
     let ran = run("SELECT 1 AS a;\n.quit\nSELECT 2 AS b;\n");
     assert_eq!((ran.code, ran.out.as_str()), (0, "a\n1\n"));
