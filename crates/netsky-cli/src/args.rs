@@ -15,6 +15,7 @@ use crate::commands::{
 use crate::failure::Failure;
 use crate::output::{visible_lines, warn_plain};
 use crate::store::StoreArgs;
+use crate::time_zone::{self, Zone};
 
 /// Record the events of a fleet of coding agents, and query them in SQL.
 ///
@@ -26,6 +27,10 @@ use crate::store::StoreArgs;
 pub struct Args {
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Show times in a zone, such as Europe/Berlin, +02:00 or local [default: $NETSKY_TZ, else UTC]
+    #[arg(long, global = true, value_name = "ZONE", hide_short_help = true,
+        value_parser = time_zone::parse)]
+    pub tz: Option<Zone>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -69,7 +74,12 @@ fn list(command: &clap::Command) -> String {
 /// Parses the arguments. `netsky` alone starts the shell if there is a terminal.
 pub fn parse() -> Args {
     let typed = || env::args_os().map(shield_comment);
-    let parsed = command().try_get_matches_from(typed());
+    let mut parsed = command().try_get_matches_from(typed());
+    if let Ok(Some(zone)) = parsed.as_ref().map(|found| found.get_one("tz")) {
+        time_zone::set(*zone);
+        // A date in an option is a day of that zone.
+        parsed = command().try_get_matches_from(typed());
+    }
     let lacks_command = parsed.as_ref().is_err_and(|error| {
         matches!(
             error.kind(),

@@ -21,6 +21,7 @@ mod progress;
 mod store;
 mod terminal;
 mod time_or_age;
+mod time_zone;
 
 use std::panic;
 use std::process::ExitCode;

@@ -1,15 +1,18 @@
 //! Times and ages in arguments.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use netsky_db::internal;
 
-/// Parses a time, a date (midnight UTC), or an age, which is relative to now.
+use crate::time_zone;
+
+/// Parses a time, a date (midnight in the zone in which times are shown), or an age, which is relative to
+/// now.
 pub fn parse_time_or_age(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
     if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(date.and_time(NaiveTime::MIN).and_utc());
+        return Ok(time_zone::shown().map_err(|failure| failure.to_string())?.start_of(date));
     }
     // A number requires a unit, but humantime accepts 0 without one.
     let age = Some(text).filter(|text| *text != "0").unwrap_or_default();

@@ -24,8 +24,17 @@ pub fn skip(what: &str, reason: &str) {
 ///
 /// Like [`skip`].
 pub fn has_program(name: &str) -> bool {
+    has_program_with(name, "--version")
+}
+
+/// As [`has_program`], for a program that shows its version with another argument.
+///
+/// # Panics
+///
+/// Like [`skip`].
+pub fn has_program_with(name: &str, version: &str) -> bool {
     let mut command = Command::new(name);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(version).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let is_there = command.status().is_ok_and(|status| status.success());
     if !is_there {
         skip(name, &format!("there is no {name}"));

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use crate::chart::ChartKind;
 use crate::failure::Failure;
 use crate::output::{Answer, Batches, visible};
+use crate::time_zone;
 use netsky_formats::ValueStyle;
 
 /// A chart of more rows is unreadable.
@@ -85,7 +86,7 @@ impl Data {
             return Err(Failure::input("nothing to draw: the answer has no rows"));
         }
         let batch = concat_batches(&answer.schema, &batches)?;
-        let texts = netsky_db::times_as_text(&batch)?;
+        let texts = time_zone::shown()?.times_as_text(&batch)?;
         let columns = (0..batch.num_columns()).map(|index| Column::new(&batch, &texts, index));
         Ok(Self { rows, columns: columns.collect::<Result<_, _>>()? })
     }

@@ -56,7 +56,7 @@ pub struct ExportArgs {
     /// The format, if no suffix selects it [default: parquet; on standard output, ndjson]
     #[arg(long, value_enum)]
     pub format: Option<TableFormat>,
-    /// Only rows at or after a time (RFC 3339), a date (midnight UTC), or an age such as 7d
+    /// Only rows at or after a time (RFC 3339), a date (midnight UTC, or in --tz), or an age such as 7d
     #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub since: Option<DateTime<Utc>>,
     /// Only rows before a time, a date, or an age

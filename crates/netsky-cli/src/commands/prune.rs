@@ -22,7 +22,7 @@ Examples:
   netsky prune --before 2026-04-15T23:00:00Z"
 )]
 pub struct PruneArgs {
-    /// A time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    /// A time (RFC 3339), a date (midnight UTC, or in --tz), or an age: 90s, 15m, 6h, 7d, 4w
     #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
     pub before: DateTime<Utc>,
     /// Delete from this table only

@@ -20,6 +20,7 @@ use indicatif::HumanCount;
 use netsky_formats::FileFormat;
 
 use crate::failure::Failure;
+use crate::time_zone;
 
 pub use crate::human::counted;
 pub use atomic_file::{AtomicFile, FinishedFile, create_dir};
@@ -207,6 +208,7 @@ pub fn write(
     answer: Answer<impl Batches>,
     mut out: impl Write + Send,
 ) -> Result<(), Failure> {
+    let answer = in_zone(format, answer)?;
     match format {
         Format::Table => {
             let batches = answer.batches.collect::<netsky_db::Result<Vec<_>>>()?;
@@ -223,6 +225,26 @@ pub fn write(
     }
 }
 
+/// The answer with its times as text in the zone of the format, if that is not UTC.
+fn in_zone(format: Format, answer: Answer<impl Batches>) -> Result<Answer<impl Batches>, Failure> {
+    let zone = match format {
+        // These store instants.
+        Format::File(file) if file.is_binary() => None,
+        Format::Table | Format::Vertical | Format::MARKDOWN => Some(time_zone::shown()?),
+        Format::File(_) => time_zone::given(),
+    };
+    let zone = zone.filter(|zone| !zone.is_utc());
+    let schema = match zone {
+        Some(zone) => zone.schema_of_texts(&answer.schema)?,
+        None => answer.schema,
+    };
+    let batches = answer.batches.map(move |batch| match zone {
+        Some(zone) => zone.times_as_text(&batch?),
+        None => batch,
+    });
+    Ok(Answer { schema, batches })
+}
+
 /// Writes an answer to a file, which is renamed when complete. It is compressed if its name ends in `.gz`.
 pub fn write_file(
     format: Format,
@@ -232,7 +254,7 @@ pub fn write_file(
     let mut file = AtomicFile::create(path)?;
     let mut rows = 0;
     let batches = counting(answer.batches, &mut rows);
-    let answer = Answer { schema: answer.schema, batches };
+    let answer = in_zone(format, Answer { schema: answer.schema, batches })?;
     match format {
         Format::File(format) => FileFormat::named(format, path).write(answer, &mut file)?,
         Format::Table | Format::Vertical => write(format, answer, &mut file)?,

@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::failure::Failure;
 use crate::human;
 use crate::output::visible::visible;
+use crate::time_zone;
 use netsky_formats::{ValueStyle, is_null};
 
 /// Between columns.
@@ -160,9 +161,10 @@ impl Layout {
     }
 
     fn cells(&self, rows: &[RecordBatch]) -> Result<Vec<Vec<Cell>>, Failure> {
+        let zone = time_zone::shown()?;
         let mut lines = Vec::new();
         for batch in rows {
-            let batch = netsky_db::times_as_text(batch)?;
+            let batch = zone.times_as_text(batch)?;
             let columns = batch.columns().iter();
             let columns =
                 columns.map(|column| Ok((ValueStyle::Human.formatter(column)?, is_null(column))));

@@ -9,6 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::failure::Failure;
 use crate::output::table::dim;
 use crate::output::visible::visible;
+use crate::time_zone;
 use netsky_formats::{ValueStyle, is_null};
 
 /// Between a name and its value.
@@ -42,7 +43,7 @@ impl Vertical {
     }
 
     pub fn write(&mut self, rows: &RecordBatch, out: &mut impl Write) -> Result<(), Failure> {
-        let rows = netsky_db::times_as_text(rows)?;
+        let rows = time_zone::shown()?.times_as_text(rows)?;
         let style = if self.screen.is_some() { ValueStyle::Human } else { ValueStyle::Exact };
         let columns = rows.columns().iter();
         let columns = columns.map(|column| Ok((style.formatter(column)?, is_null(column))));

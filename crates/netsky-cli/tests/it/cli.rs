@@ -14,6 +14,7 @@ mod saved;
 mod screen;
 mod shell;
 mod tail;
+mod time_zone;
 mod timeline;
 mod top;
 mod unknown;
@@ -55,6 +56,7 @@ impl Home {
             .args(args)
             .env("HOME", self.0.path())
             .env_remove("NETSKY_DB")
+            .env_remove("NETSKY_TZ")
             .env_remove("RUST_BACKTRACE");
         command
     }

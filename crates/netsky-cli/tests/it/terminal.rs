@@ -48,7 +48,18 @@ impl Home {
         command.args(args);
         command.env("HOME", self.path(""));
         command.env("TERM", "xterm-256color");
-        for inherited in ["NETSKY_DB", "NO_COLOR", "PAGER", "NETSKY_PAGER", "COLUMNS", "LINES"] {
+        for inherited in [
+            "NETSKY_DB",
+            "NETSKY_TZ",
+            "NO_COLOR",
+            "PAGER",
+            "NETSKY_PAGER",
+            "COLUMNS",
+            "LINES",
+            "VISUAL",
+            "EDITOR",
+            "INPUTRC",
+        ] {
             command.env_remove(inherited);
         }
         for (name, value) in environment {

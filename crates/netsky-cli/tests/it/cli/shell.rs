@@ -1,8 +1,13 @@
 //! `netsky shell`, on a terminal and off it.
 
 use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::{Home, TICK};
+use netsky_testing::has_program_with;
+
+use super::{Home, TICK, ran};
 use crate::terminal::Terminal;
 
 /// It takes minutes, gives one row, and its joins go on for long between two looks around.
@@ -66,6 +71,73 @@ fn a_statement_goes_on_until_its_semicolon() {
     let screen = terminal.enter("; SELECT 'second' || '!';");
     assert!(screen.contains("42") && screen.contains("second!"), "{screen}");
     assert_eq!(screen.matches("netsky>").count(), 2, "the answers come at once: {screen}");
+}
+
+/// Four lines that print what they do not contain.
+const LINES: &str = "SELECT 'fir' || 'st';\rSELECT 'seco' || 'nd';\rSELECT 'thi' || 'rd';\rSELECT 'fou' || 'rth';\r";
+
+#[test]
+fn pasted_lines_all_run() {
+    let home = store();
+    let mut terminal = home.terminal_with(&[("NO_COLOR", "1")], (80, 40), &[]);
+    terminal.until_ready();
+    terminal.press(LINES);
+    for answer in ["first", "second", "third", "fourth"] {
+        terminal.until_shown(answer);
+    }
+}
+
+/// A server of tmux that runs `netsky`, and ends with the test.
+struct Tmux<'a>(&'a Home);
+
+impl Tmux<'_> {
+    fn run(&self, args: &[&str]) -> String {
+        let socket = self.0.path("tmux").display().to_string();
+        let mut command = Command::new("tmux");
+        command.args(["-S", &socket, "-f", "/dev/null"]).args(args);
+        command.env("HOME", self.0.path("")).env_remove("NETSKY_DB").env_remove("TMUX");
+        ran(command.output().unwrap()).out
+    }
+
+    #[track_caller]
+    fn until(&self, wanted: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        loop {
+            let screen = self.run(&["capture-pane", "-p"]);
+            if wanted(&screen) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{screen}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Tmux<'_> {
+    fn drop(&mut self) {
+        self.run(&["kill-server"]);
+    }
+}
+
+#[test]
+fn lines_that_tmux_sends_all_run() {
+    if !has_program_with("tmux", "-V") {
+        return;
+    }
+    let home = store();
+    let tmux = Tmux(&home);
+    tmux.run(&["new-session", "-d", "-x", "80", "-y", "50", env!("CARGO_BIN_EXE_netsky")]);
+    tmux.until(|screen| screen.contains("netsky>"));
+    // tmux itself takes a semicolon at the end of an argument.
+    let lines = LINES.trim_end().replace(';', "\\;");
+    let lines = lines.split('\r');
+    let keys: Vec<&str> = lines.flat_map(|line| [line, "Enter"]).collect();
+    tmux.run(&[&["send-keys"], &keys[..]].concat());
+    tmux.until(|screen| ["first", "second", "third", "fourth"].iter().all(|a| screen.contains(a)));
+    let file = home.file("lines", LINES.replace('\r', "\n").replace("||", "|| '/' ||"));
+    tmux.run(&["load-buffer", &file]);
+    tmux.run(&["paste-buffer"]);
+    tmux.until(|screen| screen.contains("fir/st") && screen.contains("fou/rth"));
 }
 
 #[test]
