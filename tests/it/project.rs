@@ -2,6 +2,7 @@
 
 mod documents;
 mod imports;
+mod recipes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

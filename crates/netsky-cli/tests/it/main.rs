@@ -1,6 +1,8 @@
 //! One binary, because each one links DataFusion.
 
 mod cli;
+#[cfg(unix)]
+mod documents;
 mod limits;
 mod maintenance;
 mod opening;

@@ -1,0 +1,192 @@
+//! The documents show what the commands really print.
+//!
+//! A block of text in a document that begins with `$ netsky` is a screen of 80 columns on the demo's
+//! store. The tests run its commands in a terminal and compare. `UPDATE_DOCS=1` updates the blocks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use chrono::{DateTime, Utc};
+use netsky_db::Db;
+use netsky_db::demo::Fleet;
+use netsky_testing::has_program;
+
+use crate::cli::Home;
+use crate::terminal::Terminal;
+
+const BEGIN: &str = "```text\n$ netsky";
+const END: &str = "\n```\n";
+const SIZE: (u16, u16) = (80, 60);
+const ENVIRONMENT: [(&str, &str); 2] = [("NETSKY_PAGER", "cat"), ("NO_COLOR", "1")];
+
+/// README.md and the pages in `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pages = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|suffix| suffix == "md"));
+    [root.join("README.md")].into_iter().chain(pages).collect()
+}
+
+/// A home whose `meta.db` is the demo's fleet, with a history that ended at this time.
+fn fleet(end: DateTime<Utc>) -> Home {
+    let home = Home::new();
+    fs::create_dir(home.path(".netsky")).unwrap();
+    let mut fleet = Fleet::new(100_000);
+    fleet.end = end;
+    let db = Db::open_path(home.path(".netsky/meta.db")).unwrap();
+    fleet.record(&db).unwrap();
+    // Completes the columnar copies, so that a query always reads the same bytes.
+    db.compact().unwrap();
+    home
+}
+
+/// Splits the text of a block into its commands, each with the lines that follow it.
+fn commands(block: &str) -> Vec<(String, String)> {
+    let mut commands: Vec<(String, String)> = Vec::new();
+    for line in block.lines() {
+        let line = format!("{line}\n");
+        match commands.last_mut() {
+            // A quotation mark is still open.
+            Some((command, _)) if shlex::split(command).is_none() => *command += &line,
+            _ if line.starts_with("$ ") => commands.push((line, String::new())),
+            Some((_, printed)) => *printed += &line,
+            None => unreachable!("a block begins with a command"),
+        }
+    }
+    commands
+}
+
+/// Runs a command in a terminal and returns what it prints, without how long it took.
+fn run(home: &Home, command: &str) -> String {
+    let words = shlex::split(command.strip_prefix("$ netsky").unwrap()).unwrap();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut terminal = home.terminal_with(&ENVIRONMENT, SIZE, &words);
+    assert_eq!(terminal.end(), 0, "{command}\n{}", terminal.screen());
+    let printed = terminal.printed().replace("\r\n", "\n");
+    let is_summary = |line: &&str| line.contains(" in ") && line.contains(" s; read ");
+    let lines = printed.lines().filter(|line| !is_summary(line));
+    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The demo's history ends at this time, so that its answers are always the same.
+const END_OF_HISTORY: &str = "2026-04-30T18:00:00Z";
+const TIME_TAKEN: &str = " in 0.05 s";
+
+/// Types the statement that follows the prompt in `shown` into a shell, and returns its screen. A
+/// time that was measured is always the same, and so is the directory of the store.
+fn run_shell(home: &Home, shown: &str) -> String {
+    let mut terminal = home.terminal_with(&ENVIRONMENT, SIZE, &[]);
+    terminal.until_shown("netsky>");
+    let statement = shown.split_once("netsky> ").unwrap().1.split_inclusive('\n');
+    for line in statement {
+        // A prompt of a line that continues a statement.
+        let line = line.trim_end().trim_start_matches([' ', '.', '>']);
+        terminal.press(line);
+        terminal.until_shown(line);
+        terminal.press(Terminal::ENTER);
+        if line.ends_with(';') {
+            break;
+        }
+    }
+    terminal.until_shown(" rows in ");
+    let screen = terminal.until(|screen| screen.trim_end().ends_with("\nnetsky>"));
+    let lines = screen.trim_end().lines().map(|line| match line.split_once(" rows in ") {
+        Some((rows, read)) => {
+            let (_, read) = read.split_once(" s").unwrap();
+            format!("{rows} rows{TIME_TAKEN}{read}\n")
+        }
+        None => line.replace(&home.path("").display().to_string(), "/home/ada/") + "\n",
+    });
+    lines.collect()
+}
+
+/// The first line, which has the names of columns, and the first column of the others.
+fn headers(table: &str) -> (Vec<&str>, BTreeSet<&str>) {
+    let names = table.lines().next().unwrap_or_default().split_whitespace().collect();
+    (names, table.lines().skip(2).filter_map(|line| line.split("  ").next()).collect())
+}
+
+/// Checks an answer that is relative to the current time: a document has the columns of the program,
+/// and in its first column nothing that the program does not print for a history that ends now.
+fn check_current(command: &str, shown: &str, printed: &str) {
+    let (names, states) = headers(printed);
+    let (shown_names, shown_states) = headers(shown);
+    assert_eq!(shown_names, names, "{command}");
+    assert!(shown_states.len() > 1 && shown_states.is_subset(&states), "{command}\n{printed}");
+}
+
+#[test]
+fn screens_in_the_docs_are_what_commands_print() {
+    let home = fleet(END_OF_HISTORY.parse().unwrap());
+    let current = fleet(Utc::now());
+    let is_update = std::env::var_os("UPDATE_DOCS").is_some();
+    let mut checked = 0;
+    for path in documents() {
+        let mut text = fs::read_to_string(&path).unwrap();
+        let mut from = 0;
+        while let Some(found) = text[from..].find(BEGIN) {
+            let begin = from + found + "```text\n".len();
+            let end = begin + text[begin..].find(END).unwrap() + 1;
+            let mut screen = String::new();
+            for (command, shown) in commands(&text[begin..end]) {
+                // Ages are relative to now.
+                let is_current = command.starts_with("$ netsky top");
+                let printed = match command.as_str() {
+                    "$ netsky\n" => run_shell(&home, &shown),
+                    _ if is_current => run(&current, &command),
+                    _ => run(&home, &command),
+                };
+                if is_current && !is_update {
+                    check_current(&command, &shown, &printed);
+                }
+                // Its rows are others at each time.
+                let printed = if is_current && !is_update { shown } else { printed };
+                screen += &format!("{command}{printed}");
+                checked += 1;
+            }
+            if is_update {
+                text.replace_range(begin..end, &screen);
+                fs::write(&path, &text).unwrap();
+            } else {
+                let shown = &text[begin..end];
+                let name = path.display();
+                assert_eq!(shown, screen, "{name}: run this test once with UPDATE_DOCS=1");
+            }
+            from = begin + screen.len();
+        }
+    }
+    assert!(checked >= 6, "{checked}");
+}
+
+/// Returns the first block of shell commands in README.md that contains `text`.
+fn shell_block(text: &str) -> String {
+    let readme = fs::read_to_string(&documents()[0]).unwrap();
+    let mut blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split(END).next());
+    blocks.find(|block| block.contains(text)).unwrap().to_owned()
+}
+
+#[test]
+fn the_hooks_in_readme_record_rows() {
+    if !has_program("jq") {
+        return;
+    }
+    let home = Home::new();
+    let netsky = Path::new(env!("CARGO_BIN_EXE_netsky")).parent().unwrap();
+    let path = format!("{}:{}", netsky.display(), std::env::var("PATH").unwrap());
+    let passed = home.file("hook.json", r#"{"tool_name":"Bash","tool_input":{"command":"ls"}}"#);
+    for table in ["mcp_tool_calls", "token_usage"] {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(shell_block(&format!("netsky record {table} -")));
+        shell.env("HOME", home.path("")).env("PATH", &path).env_remove("NETSKY_DB");
+        let input = fs::File::open(&passed).unwrap();
+        let ran = shell.stdin(Stdio::from(input)).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ran.stdout), "1\n", "{ran:?}");
+    }
+    // Without an end, a call counts as stuck after some minutes.
+    let sql = "SELECT tool, request_json->>'command' AS command, ts_utc_end IS NOT NULL AS ended, \
+               usd FROM mcp_tool_calls, v_cost_daily";
+    let row = home.ok(&["query", "--format", "csv", sql]);
+    assert_eq!(row, "tool,command,ended,usd\nBash,ls,true,0.07725\n");
+}
