@@ -6,10 +6,10 @@ use clap::ValueEnum;
 pub enum ChartKind {
     /// A bar for each row: a label, a number
     Bar,
-    /// A line over time: a time or a number, a number, and the line it belongs to if there are several
+    /// A line: a time or number, a number, and the name of the series if there are several
     Line,
-    /// A small line in one line of text: as for a line, or a number alone
+    /// A line of small bars for each series: as for a line, or a number alone
     Spark,
-    /// A grid of shades: what goes to the right, what goes down, a number
+    /// A heat map: the horizontal axis, the vertical axis, a number
     Heat,
 }

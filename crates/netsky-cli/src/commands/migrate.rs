@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output::print_line;
 use crate::store::StoreArgs;
 
-/// Upgrade a store of an older netsky
+/// Upgrade a store of netsky-db 0.1.6
 ///
 /// The command upgrades a store of netsky-db 0.1.6 to the current file format, which 0.1.6 cannot read,
 /// and keeps the old file beside it. Commands that write, such as record and import, upgrade the store

@@ -13,9 +13,9 @@ use crate::store::StoreArgs;
 
 /// Show the sizes and time ranges of the store and its tables
 ///
-/// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them, and COLUMN_BYTES those of
-/// their columnar copy. ZONES counts the blocks whose row count and time range are stored. FIRST and LAST are the smallest and the largest time. The
-/// last line is the whole file, which also includes free pages.
+/// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them, and COLUMN_BYTES the pages
+/// of their columnar copy. ZONES counts the blocks whose row count and time range are stored. FIRST and
+/// LAST are the smallest and the largest time. The last line is the whole file, with its free pages.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
