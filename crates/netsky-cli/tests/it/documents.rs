@@ -160,11 +160,58 @@ fn screens_in_the_docs_are_what_commands_print() {
     assert!(checked >= 6, "{checked}");
 }
 
-/// Returns the first block of shell commands in README.md that contains `text`.
-fn shell_block(text: &str) -> String {
-    let readme = fs::read_to_string(&documents()[0]).unwrap();
-    let mut blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split(END).next());
-    blocks.find(|block| block.contains(text)).unwrap().to_owned()
+/// Returns the blocks of shell commands of a document.
+fn shell_blocks(document: &Path) -> Vec<String> {
+    let text = fs::read_to_string(document).unwrap();
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split(END).next());
+    blocks.map(str::to_owned).collect()
+}
+
+/// Returns the words of each `netsky` in a block of shell commands, without what it is piped to.
+fn calls(block: &str) -> Vec<Vec<String>> {
+    let mut calls = Vec::new();
+    let mut statement = String::new();
+    for line in block.lines() {
+        statement += &format!("{line}\n");
+        // Without a result, a quotation mark is still open.
+        let Some(words) = shlex::split(&statement) else { continue };
+        let commands = words.split(|word| ["|", "&&", ">", "<"].contains(&word.as_str()));
+        calls.extend(commands.map(<[String]>::to_vec));
+        statement.clear();
+    }
+    calls.retain(|words| words.first().is_some_and(|word| word == "netsky"));
+    calls
+}
+
+#[test]
+fn every_command_in_the_docs_can_be_typed() {
+    let home = Home::new();
+    let mut fleet = Fleet::new(2_000);
+    fleet.end = Utc::now();
+    fleet.record(&Db::open_path(home.path("fleet.db")).unwrap()).unwrap();
+    let mut checked = 0;
+    for (path, block) in documents()
+        .iter()
+        .flat_map(|path| shell_blocks(path).into_iter().map(move |block| (path.display(), block)))
+    {
+        for words in calls(&block) {
+            let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+            // Queries run. Other commands would need files, so only their arguments are checked.
+            let is_query = words.first() == Some(&"query") && !words.contains(&"--file");
+            let mut command = home.command(&words);
+            command.current_dir(home.path("")).stdin(Stdio::null());
+            if is_query {
+                command.env("NETSKY_DB", home.path("fleet.db"));
+            } else {
+                command.arg("--help");
+            }
+            let ran = command.output().unwrap();
+            let error = String::from_utf8_lossy(&ran.stderr);
+            assert!(ran.status.success(), "{path}: netsky {words:?}\n{error}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "{checked}");
 }
 
 #[test]
@@ -178,7 +225,9 @@ fn the_hooks_in_readme_record_rows() {
     let passed = home.file("hook.json", r#"{"tool_name":"Bash","tool_input":{"command":"ls"}}"#);
     for table in ["mcp_tool_calls", "token_usage"] {
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(shell_block(&format!("netsky record {table} -")));
+        let recording = format!("netsky record {table} -");
+        let blocks = shell_blocks(&documents()[0]);
+        shell.arg("-c").arg(blocks.iter().find(|block| block.contains(&recording)).unwrap());
         shell.env("HOME", home.path("")).env("PATH", &path).env_remove("NETSKY_DB");
         let input = fs::File::open(&passed).unwrap();
         let ran = shell.stdin(Stdio::from(input)).output().unwrap();
