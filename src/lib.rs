@@ -1,12 +1,12 @@
-//! An observability database for fleets of coding agents: typed calls record what agents do, and
-//! SQL asks about it.
+//! An observability database for fleets of coding agents. Programs record what agents do through
+//! typed calls, and query it in SQL.
 //!
-//! It is fourteen tables of JSON rows in one [redb](https://docs.rs/redb) file, read through a
-//! [DataFusion](https://docs.rs/datafusion) `TableProvider` that streams rows out of the file and
-//! decodes only the columns that a query needs. Many processes record and query at once.
+//! A store is one [redb](https://docs.rs/redb) file with fourteen tables of JSON rows. Queries read it
+//! through a [DataFusion](https://docs.rs/datafusion) `TableProvider`, which streams rows out of the
+//! file and decodes only the columns that a query needs. Many processes can record and query at once.
 //!
-//! It is not a server, and not a store for metrics of machines: it keeps events of agents, on the
-//! machine they run on.
+//! It is not a server and does not store metrics of machines. It stores the events of agents on the
+//! machine that they run on.
 //!
 //! ```
 //! use chrono::Utc;
@@ -32,23 +32,23 @@
 //!
 //! # Features
 //!
-//! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It holds
-//!   `Db::query` and the other calls that return rows, `Db::session`, `Db::table`, and the options of
-//!   queries. Without it (`default-features = false`) the library opens and upgrades stores, records,
-//!   imports NDJSON, and does all maintenance. It then compiles 44 crates instead of 210, none of them
-//!   Arrow or DataFusion, which suits a hook that only records.
+//! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It has `Db::query`
+//!   and the other calls that return rows, `Db::session`, `Db::table`, and the options of queries.
+//!   Without it (`default-features = false`) the library opens and upgrades stores, records, imports
+//!   NDJSON, and does all maintenance. It then compiles 44 crates instead of 210, without Arrow and
+//!   DataFusion, which suits a hook that only records.
 //! - `demo`: a synthetic fleet, `netsky_db::demo`.
 //!
 //! # Layout
 //!
-//! In reading order; a file uses only those above it, and no two use each other. What `sql` holds is
-//! marked.
+//! The files in reading order. A file uses only those above it, and no two use each other. Files of the
+//! feature `sql` are marked.
 //!
 //! | | |
 //! | --- | --- |
 //! | `nearest.rs` | "did you mean" |
 //! | `position.rs` | a place in SQL |
-//! | `row_location.rs` | where a row stands in its source |
+//! | `row_location.rs` | the place of a row in its source |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
 //! | `datafusion_error.rs` | errors that pass through DataFusion (`sql`) |
@@ -56,26 +56,26 @@
 //! | `table.rs` | what a table is: [`Table`], [`Column`], [`Cell`], [`Record`], [`tables!`] |
 //! | `schema.rs` | the catalogue: [`TABLES`], each declared once |
 //! | `clock.rs` | the time of day |
-//! | `view.rs`, `views.rs` | ready questions: [`View`], and all there are, [`VIEWS`] |
+//! | `view.rs`, `views.rs` | views, which answer common questions: [`View`], and the list of them, [`VIEWS`] |
 //! | `row/` | a row's JSON: encoded from records, decoded to Arrow (`sql`), checked on import |
-//! | `maintenance_progress.rs` | how far checks and copies are |
-//! | `machine.rs` | how much memory there is (`sql`) |
+//! | `maintenance_progress.rs` | the progress of checks and copies |
+//! | `machine.rs` | the memory of the machine (`sql`) |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
-//! | `temp_files.rs` | temporary files, and their end when the process is ended |
-//! | `store/` | the redb file: opening, upgrading, appending, snapshots; only here is redb named |
+//! | `temp_files.rs` | temporary files, and deleting them when the process is ended |
+//! | `store/` | the redb file: opening, upgrading, appending, snapshots; no other file names redb |
 //! | `thread_pool.rs` | threads for work that blocks (`sql`) |
 //! | `providers/` | the `TableProvider` and its scan (`sql`) |
-//! | `query/` | [`PreparedQuery`], [`QueryOptions`], sessions, the runtime, what SQL may do (`sql`) |
-//! | `appender.rs`, `append_batch.rs` | [`Appender`]: rows of any form into a table, all or none |
-//! | `db.rs` | [`Db`], which puts it all together: opening and recording |
+//! | `query/` | [`PreparedQuery`], [`QueryOptions`], sessions, the runtime, which SQL is allowed (`sql`) |
+//! | `appender.rs`, `append_batch.rs` | [`Appender`]: appends rows of any form to a table, all or none |
+//! | `db.rs` | [`Db`]: opening and recording |
 //! | `import.rs` | recording in bulk |
 //! | `async_recording.rs` | recording from asynchronous code |
 //! | `querying.rs` | the calls of [`Db`] that query (`sql`) |
-//! | `maintenance.rs` | what a store needs now and then: checks, pruning, backups |
+//! | `maintenance.rs` | checks, pruning, backups and compaction |
 //! | `recorder.rs` | [`Recorder`]: recording without waiting for the disk |
 //! | `demo/` | a synthetic fleet, with the feature `demo` |
 //!
-//! The command line is a package of its own, `netsky-cli`, on top of all this.
+//! The command line is a separate package, `netsky-cli`.
 
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -165,7 +165,7 @@ pub use views::VIEWS;
 #[cfg(feature = "sql")]
 pub use {arrow, datafusion};
 
-// The documents' examples are compiled and run with the documentation's.
+// Compiles and runs the examples of the documents.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -192,25 +192,40 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// A link to a file of the project.
+#[derive(Debug)]
+struct Link {
+    target: PathBuf,
+    anchor: Option<String>,
+}
+
+/// Returns the links of a document to other files of the project and to its own headings.
+fn links(name: &Path, text: &str) -> Vec<Link> {
+    let text = prose(text);
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let links = links.filter(|link| !link.contains("://")).map(|link| {
+        let (file, anchor) = link.split_once('#').map_or((link, None), |(f, a)| (f, Some(a)));
+        let target = match file {
+            "" => name.to_owned(),
+            file => normal(&name.parent().unwrap().join(file)),
+        };
+        Link { target, anchor: anchor.map(str::to_owned) }
+    });
+    links.collect()
+}
+
 #[test]
 fn every_link_in_the_docs_leads_somewhere() {
     let documents = documents();
     let mut checked = 0;
     for (name, text) in &documents {
-        let text = prose(text);
-        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.contains("://")) {
-            let (file, anchor) = link.split_once('#').map_or((link, None), |(f, a)| (f, Some(a)));
-            let target = match file {
-                "" => name.clone(),
-                file => normal(&name.parent().unwrap().join(file)),
-            };
-            let link = format!("{link} in {}", name.display());
-            assert!(root().join(&target).exists(), "there is no file for {link}");
-            if let Some(anchor) = anchor {
-                let headings = documents.get(&target).map(|text| anchors(text));
-                let headings = headings.unwrap_or_else(|| panic!("{link} is not in a document"));
-                assert!(headings.contains(anchor), "no heading for {link}: {headings:?}");
+        for link in links(name, text) {
+            let name = name.display();
+            assert!(root().join(&link.target).exists(), "{name} has a link to no file: {link:?}");
+            if let Some(anchor) = &link.anchor {
+                let headings = documents.get(&link.target).map(|text| anchors(text));
+                let headings = headings.unwrap_or_default();
+                assert!(headings.contains(anchor), "{name}: {link:?} is not one of {headings:?}");
             }
             checked += 1;
         }
@@ -219,11 +234,12 @@ fn every_link_in_the_docs_leads_somewhere() {
 }
 
 #[test]
-fn readme_links_to_every_page_of_docs() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for name in documents().keys().filter(|name| name.starts_with("docs")) {
-        let link = format!("]({})", name.display());
-        assert!(readme.contains(&link), "README.md does not link to {}", name.display());
+fn every_page_of_docs_is_linked() {
+    let documents = documents();
+    let links = documents.iter().flat_map(|(name, text)| links(name, text));
+    let linked: BTreeSet<PathBuf> = links.map(|link| link.target).collect();
+    for page in documents.keys().filter(|name| name.starts_with("docs")) {
+        assert!(linked.contains(page), "no document has a link to {}", page.display());
     }
 }
 
