@@ -53,6 +53,18 @@ pub fn count(number: i64) -> String {
     format!("{sign}{}", HumanCount(number.unsigned_abs()))
 }
 
+/// A count in three or four digits, as in `927`, `12.5k` and `1.4B`.
+pub fn short_count(number: i64) -> String {
+    let size = number.unsigned_abs() as f64;
+    let sign = if number < 0 { "-" } else { "" };
+    const UNITS: [(f64, &str); 4] = [(1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")];
+    // A number that would be rounded up to 1000 of a unit belongs to the next one.
+    match UNITS.into_iter().find(|(unit, _)| size >= 0.999_95 * unit && size >= 9_999.5) {
+        Some((unit, name)) => format!("{sign}{:.1}{name}", size / unit),
+        None => count(number),
+    }
+}
+
 /// A number with its noun, as in `1 row` and `12,500 rows`.
 pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" })
@@ -97,13 +109,11 @@ pub fn number(number: f64) -> String {
 /// Marks a column of text as numbers, which a table aligns to the right and never truncates.
 const IS_NUMBER: &str = "netsky:number";
 
-/// A column of formatted numbers, padded so that they align in plain text too.
+/// A column of formatted numbers.
 pub fn column(name: &str, texts: Vec<Option<String>>) -> (Field, ArrayRef) {
-    let width = texts.iter().flatten().map(String::len).max().unwrap_or(0);
-    let padded = texts.into_iter().map(|text| text.map(|text| format!("{text:>width$}")));
     let marked = HashMap::from([(IS_NUMBER.to_owned(), String::new())]);
     let field = Field::new(name, DataType::Utf8, true).with_metadata(marked);
-    (field, Arc::new(padded.collect::<StringArray>()))
+    (field, Arc::new(texts.into_iter().collect::<StringArray>()))
 }
 
 /// Whether [`column()`] made the column.
@@ -150,6 +160,17 @@ mod tests {
             assert_eq!(duration(milliseconds), text);
         }
         assert_eq!(count(26_188_181), "26,188,181");
+        for (number, text) in [
+            (0, "0"),
+            (9_999, "9,999"),
+            (12_345, "12.3k"),
+            (999_949, "999.9k"),
+            (999_950, "1.0M"),
+            (-926_973_741, "-927.0M"),
+            (1_400_000_000, "1.4B"),
+        ] {
+            assert_eq!(short_count(number), text);
+        }
     }
 
     #[test]

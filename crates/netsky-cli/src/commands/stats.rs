@@ -3,19 +3,24 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::{DataType, Field};
 use chrono::{DateTime, Utc};
 use netsky_db::{TableStats, UnknownTable};
 
 use crate::commands::tables::times;
 use crate::failure::Failure;
+use crate::human;
+use crate::human_table;
 use crate::output::{self, Format};
 use crate::store::StoreArgs;
+use crate::time_zone;
 
 /// Show the sizes and time ranges of the store and its tables
 ///
 /// ROW_BYTES counts the JSON and the ids, FILE_BYTES the pages that hold them, and COLUMN_BYTES the pages
 /// of their columnar copy. ZONES counts the blocks whose row count and time range are stored. FIRST and
-/// LAST are the smallest and the largest time. The last line is the whole file, with its free pages.
+/// LAST are the smallest and the largest time. The last line is the whole file, with its free pages. On a
+/// terminal, the sizes are called size, in file and columnar, and columns that do not fit are left out.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -52,6 +57,39 @@ pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
         span: first.zip(last),
     };
     lines.push(whole);
+    let batch = match output::screen_columns() {
+        Some(columns) if args.format == Format::Table => readable(&lines, columns)?,
+        _ => exact(&lines)?,
+    };
+    output::print_batch(args.format, batch)
+}
+
+/// The lines with sizes and dates as people read them, as many columns as fit.
+fn readable(lines: &[Line<'_>], columns: usize) -> Result<RecordBatch, Failure> {
+    let zone = time_zone::shown()?;
+    let text = |name: &str, cell: &dyn Fn(&Line<'_>) -> Option<String>| -> (Field, ArrayRef) {
+        let texts = lines.iter().map(cell).collect::<StringArray>();
+        (Field::new(name, DataType::Utf8, true), Arc::new(texts))
+    };
+    let numbers = |name: &str, cell: &dyn Fn(&Line<'_>) -> String| {
+        human::column(name, lines.iter().map(|line| Some(cell(line))).collect())
+    };
+    let date = |time: DateTime<Utc>| zone.local(time).format("%Y-%m-%d").to_string();
+    let found = vec![
+        text("table", &|line| Some(line.name.to_owned())),
+        numbers("rows", &|line| human::count(i64::try_from(line.rows).unwrap_or(i64::MAX))),
+        numbers("size", &|line| human::bytes(line.row_bytes)),
+        numbers("in file", &|line| human::bytes(line.file_bytes)),
+        numbers("columnar", &|line| human::bytes(line.column_bytes)),
+        numbers("zones", &|line| human::count(i64::try_from(line.zones).unwrap_or(i64::MAX))),
+        text("first", &|line| line.span.map(|(first, _)| date(first))),
+        text("last", &|line| line.span.map(|(_, last)| date(last))),
+    ];
+    Ok(human::batch(human_table::fit(found, &["zones", "columnar", "size"], columns)?)?)
+}
+
+/// The lines as programs read them.
+fn exact(lines: &[Line<'_>]) -> Result<RecordBatch, Failure> {
     let numbers = |count: fn(&Line) -> u64| -> ArrayRef {
         Arc::new(UInt64Array::from_iter_values(lines.iter().map(count)))
     };
@@ -66,7 +104,7 @@ pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
         ("first", times(lines.iter().map(|line| line.span.map(|(first, _)| first)))),
         ("last", times(lines.iter().map(|line| line.span.map(|(_, last)| last)))),
     ];
-    output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
+    Ok(RecordBatch::try_from_iter(columns)?)
 }
 
 struct Line<'a> {

@@ -1,26 +1,32 @@
 //! `netsky top`
 
 mod issues;
+mod overview;
+mod snapshot;
 mod watch;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-use arrow::datatypes::{DataType, Field};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::ValueEnum;
 use netsky_db::internal;
 
 use crate::failure::Failure;
 use crate::human;
-use crate::output::{self, Answer, Format};
+use crate::output::{self, Format};
 use crate::store::StoreArgs;
 
-use issues::{Issue, Issues};
+use issues::{Issue, Kind};
+use snapshot::Snapshot;
 
-/// Show what is open, stuck or silent now, worst first
+/// Show costs, and what is open, stuck or silent, worst first
 ///
 /// The list has crash loops of the last hour, tool calls that have run for at least 10 minutes, clones that
-/// have run for at least an hour, sources without a tick for 5 minutes, and open sessions. The table shows the
-/// first 5 of each kind and counts the others; the other formats include all.
+/// have run for at least an hour, sources of ticks that are silent, and open sessions. A source is silent if
+/// it has not ticked for 5 minutes, and for longer than ever before in this session. What belongs to an
+/// agent ends with the agent's session. The table shows the first 5 of each kind and counts the others; the
+/// other formats include all, and no costs.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -28,87 +34,63 @@ use issues::{Issue, Issues};
 Examples:
   netsky top
   netsky top --watch
-  netsky top --format json"
+  netsky top --since 7d --format json
+  netsky top --fail-if stuck,silent > /dev/null && echo well"
 )]
 pub struct TopArgs {
     /// Refresh every 2 seconds, until q or Ctrl-C
     #[arg(long, short, conflicts_with = "format")]
     pub watch: bool,
+    /// Leave out what began before a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
+    #[arg(long, value_name = "TIME|AGE", default_value = "24h",
+        value_parser = crate::time_or_age::parse_time_or_age)]
+    pub since: DateTime<Utc>,
+    /// Exit with 1 if the list has one of these
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', conflicts_with = "watch")]
+    pub fail_if: Vec<FailIf>,
     /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// The number of issues of each kind in the table.
-const SHOWN_OF_A_KIND: usize = 5;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailIf {
+    /// A stuck call or clone
+    Stuck,
+    /// A silent source of ticks
+    Silent,
+    /// A crash loop
+    CrashLoop,
+}
+
+impl FailIf {
+    fn covers(self, kind: Kind) -> bool {
+        match self {
+            Self::Stuck => matches!(kind, Kind::StuckCall | Kind::StuckClone),
+            Self::Silent => kind == Kind::Silent,
+            Self::CrashLoop => kind == Kind::CrashLoop,
+        }
+    }
+}
 
 pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
+    // An age keeps its length while the list is refreshed.
+    let length = (internal::now() - args.since).max(TimeDelta::zero());
     if args.watch {
-        return watch::run(&db, list);
+        return watch::run(|| Snapshot::read(&db, internal::now(), length));
     }
-    let mut issues = Issues::default();
-    issues.update(&db)?;
-    let now = issues.now(internal::now());
+    let snapshot = Snapshot::read(&db, internal::now(), length)?;
     match args.format {
-        Format::Table if now.is_empty() => output::print_line(WELL),
-        Format::Table | Format::MARKDOWN => output::print_batch(args.format, readable(&now)?),
-        format => output::print_batch(format, all(&now)?),
+        Format::Table => output::print(&snapshot.text(output::screen_columns())?)?,
+        Format::MARKDOWN => output::print_batch(args.format, snapshot.table()?)?,
+        format => output::print_batch(format, all(&snapshot.issues)?)?,
     }
-}
-
-/// The list as text.
-fn list(issues: &Issues) -> Result<String, Failure> {
-    let now = issues.now(internal::now());
-    if now.is_empty() {
-        return Ok(WELL.to_owned());
+    let failing = |issue: &&Issue| args.fail_if.iter().any(|fail_if| fail_if.covers(issue.kind));
+    match snapshot.issues.iter().filter(failing).count() as u64 {
+        0 => Ok(()),
+        found => Err(Failure::input(format!("found {}", human::counted(found, "problem")))),
     }
-    let batch = readable(&now)?;
-    let mut text = Vec::new();
-    let answer = Answer { schema: batch.schema(), batches: std::iter::once(Ok(batch)) };
-    output::write(Format::Table, answer, &mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-const WELL: &str = "All is well: nothing is open, stuck or silent.";
-
-/// The first issues of each kind, formatted for people.
-fn readable(issues: &[Issue]) -> Result<RecordBatch, Failure> {
-    let mut lines: Vec<[String; 5]> = Vec::new();
-    for kind in issues.chunk_by(|one, next| one.kind == next.kind) {
-        for issue in kind.iter().take(SHOWN_OF_A_KIND) {
-            lines.push([
-                issue.kind.name().to_owned(),
-                human::duration(issue.age_ms),
-                cut(&issue.who, 24),
-                cut(&issue.what, 32),
-                issue.since.format("%Y-%m-%d %H:%M").to_string(),
-            ]);
-        }
-        if let more @ 1.. = kind.len().saturating_sub(SHOWN_OF_A_KIND) {
-            let more = human::count(i64::try_from(more).unwrap_or(i64::MAX));
-            let state = kind[0].kind.name().to_owned();
-            let [age, what, since] = [const { String::new() }; 3];
-            lines.push([state, age, format!("and {more} more"), what, since]);
-        }
-    }
-    let text = |name: &str, index: usize| -> (Field, ArrayRef) {
-        let texts = StringArray::from_iter_values(lines.iter().map(|line| &line[index]));
-        (Field::new(name, DataType::Utf8, false), Arc::new(texts))
-    };
-    let ages = lines.iter().map(|line| Some(line[1].clone())).collect();
-    Ok(human::batch(vec![
-        text("state", 0),
-        human::column("for", ages),
-        text("who", 2),
-        text("what", 3),
-        text("since (UTC)", 4),
-    ])?)
-}
-
-fn cut(text: &str, width: usize) -> String {
-    let text = text.replace(char::is_control, " ");
-    console::truncate_str(&text, width, "…").into_owned()
 }
 
 fn all(issues: &[Issue]) -> Result<RecordBatch, Failure> {

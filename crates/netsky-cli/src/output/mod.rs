@@ -7,6 +7,7 @@ mod rows;
 mod screen;
 mod summary;
 mod table;
+mod table_text;
 mod vertical;
 mod visible;
 
@@ -28,6 +29,7 @@ pub use format::Format;
 pub use netsky_formats::{Answer, Batches};
 pub use rows::Shown;
 pub use summary::Summary;
+pub use table_text::{screen_columns, table_text};
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
 use pager::Paged;

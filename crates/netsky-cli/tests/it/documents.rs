@@ -102,8 +102,9 @@ fn run_shell(home: &Home, shown: &str) -> String {
     lines.collect()
 }
 
-/// The first line, which has the names of columns, and the first column of the others.
-fn headers(table: &str) -> (Vec<&str>, BTreeSet<&str>) {
+/// The first line of the last table, which has the names of columns, and the first column of the others.
+fn headers(printed: &str) -> (Vec<&str>, BTreeSet<&str>) {
+    let table = printed.rsplit("\n\n").next().unwrap_or_default();
     let names = table.lines().next().unwrap_or_default().split_whitespace().collect();
     (names, table.lines().skip(2).filter_map(|line| line.split("  ").next()).collect())
 }

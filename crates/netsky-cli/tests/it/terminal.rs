@@ -112,6 +112,14 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
+    /// Gives the terminal another size, of so many columns and lines.
+    pub fn resize(&self, (columns, lines): (u16, u16)) {
+        let size = PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.master.resize(size).unwrap();
+        let (lines, columns) = (NonZeroU16::new(lines).unwrap(), NonZeroU16::new(columns).unwrap());
+        self.output.lock().unwrap().screen.screen_mut().set_size(lines, columns);
+    }
+
     /// Whether keys are treated as before anything ran here.
     pub fn has_its_mode(&self) -> bool {
         mode(&*self.master) == self.mode

@@ -1,14 +1,12 @@
-//! What is open, stuck or silent, updated incrementally from new rows.
+//! What is open, stuck or silent.
 
-use std::collections::BTreeMap;
-
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::array::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::{Db, Value};
 
 use crate::commands::query::rows;
 use crate::failure::Failure;
+use crate::row::Row;
 
 /// The kinds of issues, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,165 +52,86 @@ pub struct Issue {
     pub age_ms: i64,
 }
 
-#[derive(Debug, Clone)]
-struct Open {
-    who: String,
-    what: String,
-    since: DateTime<Utc>,
+/// The queries return who, what, since when, and for ticks the longest pause. All but that of crashes read
+/// only what is newer than the parameter, so they need no state from one refresh to the next.
+const CRASH_LOOPS: &str = "
+SELECT agent, concat(crashes::text, ' crashes: ', kinds), ts_utc_start
+FROM v_crash_loops
+WHERE ts_utc_end >= $1";
+
+const OPEN_CALLS: &str = "
+SELECT coalesce(agent, '?'), concat(tool, ' (', source, ')'), ts_utc_start
+FROM v_open_calls
+WHERE ts_utc_start >= $1";
+
+/// A clone names its agent in `detail_json`, or the session in which it was dispatched.
+const OPEN_CLONES: &str = "
+SELECT agent_id, what, ts_utc_start
+FROM (SELECT agent_id, ts_utc_start,
+             last_value(concat_ws(', ', runtime, branch, status) ORDER BY id) AS what,
+             max(coalesce(detail_json->>'parent', detail_json->>'agent')) AS named,
+             max(detail_json->>'session_id') AS session
+      FROM clone_dispatches
+      WHERE ts_utc_start >= $1
+      GROUP BY agent_id, ts_utc_start
+      HAVING max(ts_utc_end) IS NULL AND max(exit_code) IS NULL) AS clone
+LEFT JOIN (SELECT session_id, min(agent) AS of_session
+           FROM token_usage WHERE ts_utc >= $1 GROUP BY session_id) ON session_id = session
+LEFT JOIN v_agents ON agent = coalesce(split_part(named, '/', 1), of_session, agent_id)
+WHERE agent IS NULL OR open_since <= ts_utc_start";
+
+/// A source is named for its agent, as in `agent1` or `agent1:heartbeat`.
+const SOURCES: &str = "
+SELECT source, 'ticks', max(ts_utc), max(pause_ms)
+FROM (SELECT source, ts_utc,
+             (ts_utc - lag(ts_utc) OVER (PARTITION BY source ORDER BY ts_utc))::bigint / 1000000
+               AS pause_ms
+      FROM ticks LEFT JOIN v_agents ON agent = split_part(source, ':', 1)
+      WHERE ts_utc >= $1 AND (agent IS NULL OR open_since <= ts_utc))
+GROUP BY source";
+
+/// An older session is open only if its agent still works and has not begun another one.
+const OPEN_SESSIONS: &str = "
+SELECT agent, concat('session ', session_num::text), ts_utc_start
+FROM (SELECT *, max(ts_utc_start) OVER (PARTITION BY agent) AS newest FROM v_open_sessions)
+WHERE ts_utc_start >= $1
+   OR ts_utc_start = newest AND agent IN (
+        SELECT agent FROM v_timeline WHERE ts_utc >= $1 AND kind IN ('tool', 'model'))";
+
+/// The issues at a time: worst first, and the oldest first within each kind. What began before `since` is
+/// history.
+pub fn issues(db: &Db, now: DateTime<Utc>, since: DateTime<Utc>) -> Result<Vec<Issue>, Failure> {
+    let mut found = Vec::new();
+    let recent_crashes = since.max(now - LISTED_AFTER_LAST_CRASH);
+    for (kind, sql, since) in [
+        (Kind::CrashLoop, CRASH_LOOPS, recent_crashes),
+        (Kind::StuckCall, OPEN_CALLS, since),
+        (Kind::StuckClone, OPEN_CLONES, since),
+        (Kind::Silent, SOURCES, since),
+        (Kind::OpenSession, OPEN_SESSIONS, since),
+    ] {
+        let answer = rows(db, sql, &[Value::Time(since)])?;
+        found.extend(of_kind(kind, &answer, now));
+    }
+    found.sort_by(|one, other| {
+        (one.kind, one.since, &one.who).cmp(&(other.kind, other.since, &other.who))
+    });
+    Ok(found)
 }
 
-/// The state after the last update.
-///
-/// Rows are only ever added, so an update reads only the new rows of the large tables.
-#[derive(Debug, Default)]
-pub struct Issues {
-    /// By source.
-    ticks: BTreeMap<String, Open>,
-    calls: Vec<Open>,
-    /// By name and start.
-    clones: BTreeMap<(String, DateTime<Utc>), Open>,
-    sessions: Vec<Open>,
-    /// With the time of the last crash.
-    crash_loops: Vec<(Open, DateTime<Utc>)>,
-    ticks_seen: i64,
-    calls_seen: i64,
-    clones_seen: i64,
-    sessions_seen: i64,
-    crashes_seen: i64,
-}
-
-impl Issues {
-    /// Adds the rows recorded since the last call.
-    pub fn update(&mut self, db: &Db) -> Result<(), Failure> {
-        if let Some(new) = New::of(db, "ticks", self.ticks_seen)? {
-            let sql = "SELECT source, max(ts_utc), count(*) FROM ticks
-                       WHERE id > $1 AND id <= $2 GROUP BY source";
-            for row in Rows::of(&new.rows(sql)?) {
-                let (source, last) = (row.text(0), row.time(1));
-                let seen = self.ticks.entry(source.clone());
-                let seen =
-                    seen.or_insert(Open { who: source, what: "ticks".to_owned(), since: last });
-                seen.since = seen.since.max(last);
-            }
-            self.ticks_seen = new.newest;
-        }
-        if let Some(new) = New::of(db, "mcp_tool_calls", self.calls_seen)? {
-            let sql = "SELECT coalesce(agent, '?'), concat(tool, ' (', source, ')'), ts_utc_start
-                       FROM mcp_tool_calls WHERE id > $1 AND id <= $2 AND ts_utc_end IS NULL";
-            self.calls.extend(Rows::of(&new.rows(sql)?).map(|row| row.open()));
-            self.calls_seen = new.newest;
-        }
-        if let Some(new) = New::of(db, "clone_dispatches", self.clones_seen)? {
-            let sql = "SELECT agent_id, concat_ws(', ', runtime, branch, status), ts_utc_start, ts_utc_end
-                       FROM clone_dispatches WHERE id > $1 AND id <= $2 ORDER BY id";
-            for row in Rows::of(&new.rows(sql)?) {
-                let clone = (row.text(0), row.time(2));
-                if row.is_null(3) {
-                    self.clones.insert(clone, row.open());
-                } else {
-                    self.clones.remove(&clone);
-                }
-            }
-            self.clones_seen = new.newest;
-        }
-        if let Some(new) = New::of(db, "sessions", self.sessions_seen)? {
-            let sql = "SELECT agent, concat('session ', session_num::text), ts_utc_start
-                       FROM v_open_sessions";
-            self.sessions = Rows::of(&rows(db, sql, &[])?).map(|row| row.open()).collect();
-            self.sessions_seen = new.newest;
-        }
-        if let Some(new) = New::of(db, "crashes", self.crashes_seen)? {
-            let sql =
-                "SELECT agent, concat(crashes::text, ' crashes: ', kinds), ts_utc_start, ts_utc_end
-                       FROM v_crash_loops";
-            let found = rows(db, sql, &[])?;
-            self.crash_loops = Rows::of(&found).map(|row| (row.open(), row.time(3))).collect();
-            self.crashes_seen = new.newest;
-        }
-        Ok(())
-    }
-
-    /// The issues at a time: worst first, and the oldest first within each kind.
-    pub fn now(&self, now: DateTime<Utc>) -> Vec<Issue> {
-        let loops = self.crash_loops.iter();
-        let loops =
-            loops.filter(|(_, last)| now - last <= LISTED_AFTER_LAST_CRASH).map(|(open, _)| open);
-        let mut found = Vec::new();
-        let mut add = |kind: Kind, open: &Open| {
-            let age = now - open.since;
-            if age >= kind.min_age() {
-                let Open { who, what, since } = open.clone();
-                found.push(Issue { kind, who, what, since, age_ms: age.num_milliseconds() });
-            }
-        };
-        loops.for_each(|open| add(Kind::CrashLoop, open));
-        self.calls.iter().for_each(|open| add(Kind::StuckCall, open));
-        self.clones.values().for_each(|open| add(Kind::StuckClone, open));
-        self.ticks.values().for_each(|open| add(Kind::Silent, open));
-        self.sessions.iter().for_each(|open| add(Kind::OpenSession, open));
-        found.sort_by(|one, other| {
-            (one.kind, one.since, &one.who).cmp(&(other.kind, other.since, &other.who))
-        });
-        found
-    }
-}
-
-/// The rows of a table that were recorded since the last update.
-struct New<'a> {
-    db: &'a Db,
-    seen: i64,
-    newest: i64,
-}
-
-impl<'a> New<'a> {
-    /// `None` if there are none. The highest id comes from the statistics, without a scan.
-    fn of(db: &'a Db, table: &str, seen: i64) -> Result<Option<Self>, Failure> {
-        let newest = rows(db, &format!("SELECT max(id) FROM {table}"), &[])?;
-        let newest = newest.column(0).as_primitive::<Int64Type>();
-        let newest = if newest.is_valid(0) { newest.value(0) } else { 0 };
-        Ok((newest > seen).then_some(Self { db, seen, newest }))
-    }
-
-    /// Runs a query whose parameters are the last id seen and the highest id.
-    fn rows(&self, sql: &str) -> Result<RecordBatch, Failure> {
-        rows(self.db, sql, &[Value::Int(self.seen), Value::Int(self.newest)])
-    }
-}
-
-struct Rows;
-
-impl Rows {
-    fn of(batch: &RecordBatch) -> impl Iterator<Item = Row<'_>> {
-        (0..batch.num_rows()).map(move |row| Row { batch, row })
-    }
-}
-
-struct Row<'a> {
-    batch: &'a RecordBatch,
-    row: usize,
-}
-
-impl Row<'_> {
-    fn text(&self, column: usize) -> String {
-        let column = self.batch.column(column);
-        let text = match column.as_string_view_opt() {
-            Some(texts) => texts.value(self.row),
-            None => column.as_string::<i32>().value(self.row),
-        };
-        text.to_owned()
-    }
-
-    fn time(&self, column: usize) -> DateTime<Utc> {
-        let times = self.batch.column(column).as_primitive::<TimestampNanosecondType>();
-        DateTime::from_timestamp_nanos(times.value(self.row))
-    }
-
-    fn is_null(&self, column: usize) -> bool {
-        self.batch.column(column).is_null(self.row)
-    }
-
-    /// The first three columns: who, what and since when.
-    fn open(&self) -> Open {
-        Open { who: self.text(0), what: self.text(1), since: self.time(2) }
-    }
+fn of_kind(kind: Kind, answer: &RecordBatch, now: DateTime<Utc>) -> impl Iterator<Item = Issue> {
+    Row::all(answer).filter_map(move |row| {
+        let since = row.time(2)?;
+        let age = now - since;
+        // Some sources tick only now and then.
+        let longest_pause = if kind == Kind::Silent { row.int(3) } else { None };
+        let longest_pause = TimeDelta::milliseconds(longest_pause.unwrap_or(0));
+        (age >= kind.min_age() && age >= longest_pause).then(|| Issue {
+            kind,
+            who: row.text(0),
+            what: row.text(1),
+            since,
+            age_ms: age.num_milliseconds(),
+        })
+    })
 }

@@ -3,40 +3,50 @@
 use std::io::{IsTerminal, stdin, stdout};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use console::{Key, Style, Term, truncate_str};
-use netsky_db::{Db, internal};
+use netsky_db::internal;
 
-use crate::commands::top::issues::Issues;
+use crate::commands::top::snapshot::Snapshot;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output;
 use crate::terminal::{self, Remembered};
+use crate::time_zone;
 
+/// Between refreshes.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Draws the text that `list` returns, until a key ends it.
-pub fn run(db: &Db, list: fn(&Issues) -> Result<String, Failure>) -> Result<(), Failure> {
+/// Between checks of the terminal's size.
+const STEP: Duration = Duration::from_millis(200);
+
+/// Draws the snapshots that `read` returns, until a key ends it.
+pub fn run(read: impl Fn() -> Result<Snapshot, Failure>) -> Result<(), Failure> {
     if !stdout().is_terminal() || !stdin().is_terminal() {
         return Err(Failure::usage("--watch needs a terminal; use `netsky top` without it"));
     }
     let screen = AlternateScreen::open()?;
-    let (keys, terminal, mut issues) = (keys(), Term::stdout(), Issues::default());
+    let (keys, terminal) = (keys(), Term::stdout());
     let _captured = interrupt::capture();
     loop {
-        // The next attempt may succeed, for example if the store is busy now.
-        let text = match issues.update(db) {
-            Ok(()) => list(&issues)?,
-            Err(failure) => failure.to_string(),
-        };
-        screen.draw(&terminal, &text)?;
-        match keys.recv_timeout(PAUSE) {
-            Ok(Pressed::Quit) => return Ok(()),
-            Ok(Pressed::Interrupt) => return Err(Failure::interrupted()),
-            _ if interrupt::pressed() => return Err(Failure::interrupted()),
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => {}
+        let began = Instant::now();
+        let snapshot = read();
+        // A large store is read less often.
+        let pause = PAUSE.max(4 * began.elapsed());
+        let (read_at, mut size) = (Instant::now(), None);
+        while read_at.elapsed() < pause {
+            let now = terminal.size();
+            if size.replace(now) != Some(now) {
+                screen.draw(now, &snapshot)?;
+            }
+            match keys.recv_timeout(STEP) {
+                Ok(Pressed::Quit) => return Ok(()),
+                Ok(Pressed::Interrupt) => return Err(Failure::interrupted()),
+                _ if interrupt::pressed() => return Err(Failure::interrupted()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
         }
     }
 }
@@ -52,14 +62,23 @@ impl AlternateScreen {
         Ok(screen)
     }
 
-    /// Draws the part of the text that fits. It overwrites line by line, because clearing first would
-    /// flicker.
-    fn draw(&self, terminal: &Term, text: &str) -> Result<(), Failure> {
-        let (lines, columns) = terminal.size();
+    /// Draws the part that fits. It overwrites line by line, because clearing first would flicker.
+    fn draw(
+        &self,
+        (lines, columns): (u16, u16),
+        snapshot: &Result<Snapshot, Failure>,
+    ) -> Result<(), Failure> {
         let (lines, columns) = (usize::from(lines), usize::from(columns));
-        let now = internal::now().format("%Y-%m-%d %H:%M:%S UTC; q quits").to_string();
-        let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(now));
-        for line in output::visible_lines(text).lines().take(lines.saturating_sub(2)) {
+        let text = match snapshot {
+            Ok(snapshot) => snapshot.text(Some(columns))?,
+            // The next attempt may succeed, for example if the store is busy now.
+            Err(failure) => output::visible_lines(&failure.to_string()).into_owned(),
+        };
+        let zone = time_zone::shown()?;
+        let now = zone.local(internal::now()).format("%Y-%m-%d %H:%M:%S");
+        let title = format!("{now} {}; q quits", zone.name());
+        let mut drawn = format!("\x1b[H{}\x1b[K\r\n", Style::new().dim().apply_to(title));
+        for line in text.lines().take(lines.saturating_sub(2)) {
             drawn += &format!("{}\x1b[K\r\n", truncate_str(line, columns, "…"));
         }
         Ok(self.0.print(&(drawn + "\x1b[J"))?)
