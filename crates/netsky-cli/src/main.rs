@@ -16,6 +16,7 @@ mod files;
 mod human;
 mod human_table;
 mod interrupt;
+mod last_ids;
 mod output;
 mod process;
 mod progress;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use chrono::{DateTime, Utc};
-use netsky_db::{TABLES, Table, VIEWS, View};
+use netsky_db::{TABLES, Table, VIEWS, View, nearest};
 
 use crate::failure::Failure;
 use crate::output::{self, Format};
@@ -101,7 +101,10 @@ pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
                 "{name} is a table; `netsky schema {name}` describes it"
             )));
         }
-        let view = View::find(name)?;
+        let view = View::find(name).map_err(|_| {
+            let near = nearest(name, VIEWS.iter().map(View::name));
+            Failure::input(format!("no view named '{name}'{near}"))
+        })?;
         let comments = [view.doc(), view.note()].into_iter().filter(|text| !text.is_empty());
         let comments: String = comments.map(|text| format!("-- {text}\n")).collect();
         return output::print_line(&format!("{comments}{}", view.sql().trim()));

@@ -1,64 +1,75 @@
 //! `netsky tail`
 
-use std::fmt::Write as _;
+mod line;
+mod role;
+mod rows_of;
+
 use std::io::{IsTerminal, stdout};
 use std::iter::once;
 use std::thread;
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, RecordBatch, UInt64Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::Int64Type;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use console::{Style, Term, truncate_str};
+use arrow::array::RecordBatch;
 use netsky_db::internal::check_condition;
-use netsky_db::{Db, Table, View, times_as_text};
+use netsky_db::{Db, Table, View};
 
-use crate::commands::query::rows;
 use crate::failure::Failure;
+use crate::last_ids::last_ids;
 use crate::output::{self, Answer, Format};
 use crate::store::StoreArgs;
+
+use line::Lines;
+use rows_of::{Entry, RowsOf};
 
 /// The interval between checks for new rows.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The maximum number of rows in memory at once, for example while an import adds many.
+/// The maximum number of rows of a table in memory at once, for example while an import adds many.
 const ROWS_AT_ONCE: i64 = 10_000;
 
 /// Show the last rows, and with -f new ones as they arrive
 ///
-/// On a terminal, a row is a line truncated to the width; elsewhere it is a JSON object. Rows are printed
-/// in the order of recording. New rows are found by id, which does not read the rest of the table.
+/// On a terminal, a row is a line truncated to the width: the time, the agent, what it did, how that ended
+/// and what went wrong, then the rest as fits, without what is the same in all rows. Elsewhere it is a JSON
+/// object. Without a table, the rows of all tables are merged by time, and each says its table; with one,
+/// rows are in the order of recording. New rows are found by id, which does not read the rest of the table.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  netsky tail watchdog_events
+  netsky tail
+  netsky tail -f
   netsky tail -f mcp_tool_calls --where 'NOT success'
   netsky tail -f messages --where \"to_agent = 'agent0'\" | jq -r .body"
 )]
 pub struct TailArgs {
-    /// The table
-    pub table: String,
+    /// The table; without it, all tables
+    pub table: Option<String>,
     /// The number of rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
     pub lines: u32,
     /// Keep printing rows as any process records them, until interrupted
     #[arg(long, short)]
     pub follow: bool,
-    /// Only rows that satisfy a condition
-    #[arg(long = "where", value_name = "SQL")]
+    /// Only rows of the table that satisfy a condition
+    #[arg(long = "where", value_name = "SQL", requires = "table")]
     pub condition: Option<String>,
-    /// The output format [default: lines on a terminal, else ndjson; -f allows only ndjson]
+    /// The output format [default: lines on a terminal, else ndjson; -f and all tables allow only ndjson]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 }
 
 pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
-    if args.follow && args.format.is_some_and(|format| format != Format::NDJSON) {
+    let other_format = args.format.is_some_and(|format| format != Format::NDJSON);
+    if args.follow && other_format {
         return Err(Failure::usage(
             "-f prints lines or ndjson, because the other formats need the end of the rows",
+        ));
+    }
+    if args.table.is_none() && other_format {
+        return Err(Failure::usage(
+            "rows of all tables are lines or ndjson, because the other formats hold one table; name a table",
         ));
     }
     if let Some(condition) = &args.condition {
@@ -66,19 +77,33 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
         check_condition(condition).map_err(|error| Failure::from(error).about("--where"))?;
     }
     let db = store.open_read_only()?;
-    let tail = Tail { table: find_table(&db, &args.table)?, db, args };
-    let mut last = tail.last_id()?;
-    tail.print(&tail.rows(0, last, Some(args.lines))?)?;
+    let tables: Vec<&Table> = match &args.table {
+        Some(name) => vec![find_table(&db, name)?],
+        None => db.tables().to_vec(),
+    };
+    let mut tail = Tail::new(&db, &tables, args);
+    let mut last = last_ids(&db, &tables)?;
+    let first: Vec<RecordBatch> = tail
+        .tables
+        .iter()
+        .zip(&last)
+        .map(|(rows, &last)| rows.newest(last, args.lines))
+        .collect::<Result<_, _>>()?;
+    tail.print(&first, args.lines as usize)?;
     if !args.follow {
         return Ok(());
     }
     loop {
         thread::sleep(PAUSE);
-        let newest = tail.last_id()?;
-        while last < newest {
-            let to = newest.min(last + ROWS_AT_ONCE);
-            tail.print(&tail.rows(last, to, None)?)?;
-            last = to;
+        let newest = last_ids(&db, &tables)?;
+        while last != newest {
+            let mut found = Vec::new();
+            for ((rows, last), &newest) in tail.tables.iter().zip(&mut last).zip(&newest) {
+                let to = newest.min(last.saturating_add(ROWS_AT_ONCE));
+                found.push(rows.between(*last, to)?);
+                *last = to;
+            }
+            tail.print(&found, usize::MAX)?;
         }
     }
 }
@@ -91,79 +116,61 @@ fn find_table(db: &Db, name: &str) -> Result<&'static Table, Failure> {
 }
 
 struct Tail<'a> {
-    db: Db,
-    table: &'static Table,
-    args: &'a TailArgs,
+    tables: Vec<RowsOf<'a>>,
+    /// `None` if rows are not printed as lines.
+    lines: Option<Lines>,
+    format: Format,
 }
 
-impl Tail<'_> {
-    /// DataFusion gets it from the statistics, without a scan.
-    fn last_id(&self) -> Result<i64, Failure> {
-        let newest = rows(&self.db, &format!("SELECT max(id) FROM {}", self.table.name()), &[])?;
-        let newest = newest.column(0).as_primitive::<Int64Type>();
-        Ok(if newest.is_valid(0) { newest.value(0) } else { 0 })
-    }
-
-    /// The rows with ids in `after + 1..=to` that satisfy the condition, in order; with a limit, the last
-    /// ones.
-    fn rows(&self, after: i64, to: i64, limit: Option<u32>) -> Result<RecordBatch, Failure> {
-        let table = self.table.name();
-        let mut sql =
-            format!("SELECT * FROM (SELECT * FROM {table} WHERE id > {after} AND id <= {to})");
-        if let Some(condition) = &self.args.condition {
-            let _ = write!(sql, " WHERE\n{condition}\n");
+impl<'a> Tail<'a> {
+    fn new(db: &'a Db, tables: &[&'static Table], args: &'a TailArgs) -> Self {
+        let as_lines = args.format.is_none() && stdout().is_terminal();
+        Self {
+            lines: as_lines.then(|| Lines::new(tables)),
+            format: args.format.unwrap_or(Format::NDJSON),
+            tables: tables
+                .iter()
+                .map(|table| RowsOf { db, table, condition: args.condition.as_deref() })
+                .collect(),
         }
-        let Some(limit) = limit else { return self.ask(&format!("{sql} ORDER BY id")) };
-        let newest_first = self.ask(&format!("{sql} ORDER BY id DESC LIMIT {limit}"))?;
-        let places = (0..newest_first.num_rows() as u64).rev();
-        Ok(take_record_batch(&newest_first, &UInt64Array::from_iter_values(places))?)
     }
 
-    fn ask(&self, sql: &str) -> Result<RecordBatch, Failure> {
-        rows(&self.db, sql, &[]).map_err(|failure| match self.args.condition {
-            Some(_) => failure.about("--where"),
-            None => failure,
-        })
-    }
-
-    fn print(&self, rows: &RecordBatch) -> Result<(), Failure> {
-        match self.args.format {
-            None if stdout().is_terminal() => print_lines(rows),
-            format => {
-                let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
-                output::print_unpaged(format.unwrap_or(Format::NDJSON), answer)
-            }
+    /// Prints the last rows of the batches, of which there is one for each table.
+    fn print(&mut self, found: &[RecordBatch], limit: usize) -> Result<(), Failure> {
+        if let ([rows], None) = (found, &self.lines) {
+            let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
+            return output::print_unpaged(self.format, answer);
         }
+        let entries = match &mut self.lines {
+            Some(lines) => lines.entries(found)?,
+            None => self.json_entries(found)?,
+        };
+        let mut text = String::new();
+        for entry in merged(entries, found.len() > 1, limit) {
+            text += &entry.text;
+            text.push('\n');
+        }
+        match self.lines {
+            Some(_) => output::print(&text),
+            None => output::print_all(|out| out.write_all(text.as_bytes())),
+        }
+    }
+
+    fn json_entries(&self, found: &[RecordBatch]) -> Result<Vec<Entry>, Failure> {
+        let mut entries = Vec::new();
+        for (rows, batch) in self.tables.iter().zip(found) {
+            entries.extend(rows.as_json(batch)?);
+        }
+        Ok(entries)
     }
 }
 
-/// Prints each row as a line truncated to the terminal: the id, the time, and the other values by name.
-fn print_lines(rows: &RecordBatch) -> Result<(), Failure> {
-    let terminal = Term::stdout();
-    let width = usize::from(terminal.size().1);
-    let rows = times_as_text(rows)?;
-    let options = FormatOptions::new();
-    let columns = rows.columns().iter().map(|column| ArrayFormatter::try_new(column, &options));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let schema = rows.schema();
-    let dim = Style::new().dim();
-    let mut text = String::new();
-    for row in 0..rows.num_rows() {
-        let mut line = String::new();
-        for (index, (field, column)) in schema.fields().iter().zip(&columns).enumerate() {
-            if rows.column(index).is_null(row) {
-                continue;
-            }
-            // Line breaks in a value would break the line.
-            let value = column.value(row).to_string().replace(char::is_control, " ");
-            let value = output::visible(&value);
-            let _ = match index {
-                0 => write!(line, "{value}"),
-                1 => write!(line, " {}", dim.apply_to(value)),
-                _ => write!(line, " {}{value}", dim.apply_to(format!("{}=", field.name()))),
-            };
-        }
-        let _ = writeln!(text, "{}", truncate_str(&line, width, "…"));
+/// The last of the entries, by time if they are of several tables.
+fn merged(mut entries: Vec<Entry>, by_time: bool, limit: usize) -> impl Iterator<Item = Entry> {
+    if by_time {
+        // Stable, so rows of the same time stay in the order of recording.
+        entries.sort_by_key(|entry| entry.time);
     }
-    output::print(&text)
+    let skipped = entries.len().saturating_sub(limit);
+    entries.into_iter().skip(skipped)
 }

@@ -1,6 +1,9 @@
 //! `netsky timeline`
 
-use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
 
 use crate::cli::Home;
 
@@ -51,4 +54,86 @@ fn a_timeline_ends_with_the_newest_of_all_tables() {
     );
     // A name is a value, not SQL.
     assert!(home.fails(1, &["timeline", "' OR true --"]).contains("there are: dev1, dev2"));
+}
+
+fn record_model_call(home: &Home, agent: &str) {
+    home.ok(&["record", "token_usage", &json!({"agent": agent, "model": "opus"}).to_string()]);
+}
+
+#[test]
+fn all_agents_share_a_timeline() {
+    let home = Home::new();
+    for agent in ["dev1", "dev2"] {
+        record_model_call(&home, agent);
+    }
+    let rows: Vec<Value> =
+        serde_json::from_str(&home.ok(&["timeline", "--format", "json"])).unwrap();
+    let agents: Vec<&Value> = rows.iter().map(|row| &row["agent"]).collect();
+    assert_eq!(agents, ["dev1", "dev2"]);
+    let table = home.ok(&["timeline"]);
+    assert!(table.contains("| agent | kind  | id | what"), "{table}");
+}
+
+#[test]
+fn new_events_are_followed() {
+    let home = Home::new();
+    record_model_call(&home, "dev1");
+    let mut child = home.command(&["timeline", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["agent"], "dev1");
+    home.ok(&["record", "ticks", r#"{"source":"x","detail_json":"{}"}"#]);
+    record_model_call(&home, "dev2");
+    let crash = r#"{"kind":"oom","agent":"dev3","detail_json":"{}"}"#;
+    home.ok(&["record", "crashes", crash]);
+    assert_eq!(next()["agent"], "dev2");
+    let event = next();
+    assert_eq!((&event["kind"], &event["what"]), (&json!("crash"), &json!("oom")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let terminal = home.terminal((80, 24), &["timeline", "-f", "dev2"]);
+    terminal.until_shown("dev2  model  opus");
+    record_model_call(&home, "dev2");
+    terminal.until(|screen| screen.matches("dev2  model").count() == 2);
+    assert!(home.fails(2, &["timeline", "-f", "--format", "csv"]).contains("ndjson"));
+}
+
+#[test]
+fn an_unknown_agent_is_answered_with_the_busiest() {
+    let home = Home::new();
+    let mut lines = String::new();
+    for clone in 0..30 {
+        lines += &format!(
+            "{{\"ts_utc_start\":\"2026-04-15T23:00:00Z\",\"agent_id\":\"{clone:07x}\"}}\n"
+        );
+    }
+    home.run_with_input(&["import", "clone_dispatches", "-"], &lines);
+    for agent in ["dev8", "dev1", "dev1"] {
+        record_model_call(&home, agent);
+    }
+    let error = home.fails(1, &["timeline", "nope"]);
+    assert!(
+        error.starts_with("netsky: no agent named 'nope'; there are: dev1, dev8, 0000000, "),
+        "{error}"
+    );
+    assert!(home.fails(1, &["timeline", "dev2"]).contains("did you mean 'dev1' or 'dev8'?"));
+    assert!(
+        home.fails(1, &["views", "nope"])
+            .starts_with("netsky: no view named 'nope'; there are: v_")
+    );
+}
+
+#[test]
+fn a_timeline_without_events_names_the_last() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", r#"{"source":"x","detail_json":"{}"}"#]);
+    assert_eq!(home.ok(&["timeline"]), "no events are recorded\n");
+    let old = r#"{"ts_utc":"2026-04-15T23:00:00Z","agent":"dev1"}"#;
+    home.ok(&["record", "token_usage", old]);
+    let told = home.ok(&["timeline", "dev1", "--since", "2026-05-01"]);
+    assert_eq!(
+        told,
+        "no events of dev1 since 2026-05-01 00:00; the last one is of 2026-04-15 23:00 (UTC)\n"
+    );
 }
