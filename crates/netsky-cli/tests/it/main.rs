@@ -7,6 +7,7 @@ mod limits;
 mod maintenance;
 mod opening;
 mod opens;
+mod package;
 mod replaced;
 mod sharing;
 mod terminal;
