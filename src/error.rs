@@ -178,8 +178,8 @@ pub enum Error {
         table: String,
     },
 
-    /// There is already a table or view with the name. Give the table another name.
-    #[error("a table named '{name}' already exists")]
+    /// There is already a table or view with the name. Choose another name.
+    #[error("a table or view named '{name}' already exists")]
     TableExists {
         /// The name.
         name: String,

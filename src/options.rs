@@ -101,7 +101,7 @@ impl OpenOptions {
 pub(crate) struct RepairListener(Option<Arc<dyn Fn(f64) + Send + Sync>>);
 
 impl RepairListener {
-    pub(crate) fn tell(&self, progress: f64) {
+    pub(crate) fn report(&self, progress: f64) {
         if let Some(listener) = &self.0 {
             listener(progress);
         }

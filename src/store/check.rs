@@ -13,6 +13,7 @@ use crate::store::block::Block;
 use crate::store::check_report::{CheckReport, Fault};
 use crate::store::checksum::{BlockMeta, Checksum};
 use crate::store::handle::Access;
+use crate::store::page_checksums::{self, PageReader};
 use crate::store::reopening_handle::ReopeningHandle;
 use crate::store::segment_check::SegmentCheck;
 use crate::store::snapshot::absent_as_none;
@@ -20,7 +21,7 @@ use crate::store::tables::IDS;
 use crate::store::times::{RowTimes, zone_of};
 use crate::store::watermark::{WATERMARKS, Watermark};
 use crate::store::zone::Zone;
-use crate::store::{Snapshot, Store, page_checksums};
+use crate::store::{Snapshot, Store};
 use crate::table::Table;
 
 impl Store {
@@ -59,7 +60,12 @@ impl Store {
     /// Returns what is wrong with the pages of the file, if anything.
     pub(super) fn damage(&self) -> Result<Option<String>> {
         let progress = self.maintenance_progress();
-        page_checksums::damage(self.path(), progress, || {
+        let handle = self.connection.ready_handle();
+        let pages = match handle.as_ref().and_then(|handle| handle.pages()) {
+            Some(pages) => pages.clone(),
+            None => PageReader::open(self.path())?,
+        };
+        page_checksums::damage(&pages, progress, || {
             let progress = progress.clone();
             let path = self.path().to_owned();
             let writer = match self.is_read_only() {
@@ -72,7 +78,8 @@ impl Store {
                 }
                 false => self.clone(),
             };
-            writer.write(move |_| page_checksums::look_for_damage(&path, &progress))
+            let pages = pages.clone();
+            writer.write(move |_| page_checksums::look_for_damage(&pages, &progress))
         })
     }
 }

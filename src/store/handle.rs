@@ -25,6 +25,7 @@ use crate::store::creation;
 use crate::store::file::{self, FileId};
 use crate::store::file_kind::FileKind;
 use crate::store::open_mode::open_shared_or_exclusive;
+use crate::store::page_checksums::PageReader;
 use crate::store::unwind::{Guarded, guard};
 use crate::store::writer::Writer;
 
@@ -75,6 +76,8 @@ pub(super) struct Handle {
     /// `None` if the handle was not opened by path, and must not be compared with the file at a
     /// path.
     file_id: Option<FileId>,
+    /// Reads the same open file. `None` if the handle was not opened by path.
+    pages: Option<PageReader>,
     /// Whether no other process can have the file open.
     exclusive: bool,
     /// Set when the disk fails or redb panics: the handle cannot be used any more.
@@ -146,8 +149,9 @@ impl Handle {
                     return Ok(Err(refused));
                 }
                 let id = FileId::of_open(&file, path)?;
+                let pages = PageReader::new(file.try_clone()?, path)?;
                 let db = open_read_only(path, file, builder.set_concurrency_mode(mode))?;
-                Ok(Ok((Kind::ReadOnly(Guarded::new(db)), id)))
+                Ok(Ok((Kind::ReadOnly(Guarded::new(db)), id, pages)))
             }
             Access::ReadWrite => {
                 let mut builder = builder(WRITE_CACHE_BYTES, options);
@@ -162,15 +166,22 @@ impl Handle {
                 }
                 creation::clear_unfinished(path, &file)?;
                 let id = FileId::of_open(&file, path)?;
+                let pages = PageReader::new(file.try_clone()?, path)?;
                 let backend = FileBackend::new(file)?;
                 let db = builder.set_concurrency_mode(mode).create_with_backend(backend)?;
-                Ok(Ok((Kind::ReadWrite(Writer::new(db, path)), id)))
+                Ok(Ok((Kind::ReadWrite(Writer::new(db, path)), id, pages)))
             }
         });
         let (opened, exclusive) = opened.map_err(|error| open_error(path.to_owned(), error))?;
-        let (kind, id) = opened?;
-        let (path, file_id) = (path.to_owned(), Some(id));
-        Ok(Self { kind, path, file_id, exclusive, failed: AtomicBool::new(false) })
+        let (kind, id, pages) = opened?;
+        Ok(Self {
+            kind,
+            path: path.to_owned(),
+            file_id: Some(id),
+            pages: Some(pages),
+            exclusive,
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Opens a file that an older redb wrote, and verifies every page. Errors name the store that
@@ -189,12 +200,24 @@ impl Handle {
 
     pub(super) fn of_writer(writer: Writer, path: &Path) -> Self {
         let (kind, path) = (Kind::ReadWrite(writer), path.to_owned());
-        Self { kind, path, file_id: None, exclusive: false, failed: AtomicBool::new(false) }
+        Self {
+            kind,
+            path,
+            file_id: None,
+            pages: None,
+            exclusive: false,
+            failed: AtomicBool::new(false),
+        }
     }
 
     /// Returns the id of the open file.
     pub(super) fn file_id(&self) -> Option<FileId> {
         self.file_id
+    }
+
+    /// Returns a reader of the open file's bytes.
+    pub(super) fn pages(&self) -> Option<&PageReader> {
+        self.pages.as_ref()
     }
 
     /// Returns the writer; `None` if the file is open read-only.
@@ -285,7 +308,7 @@ impl std::fmt::Debug for Handle {
 pub(super) fn builder(cache_bytes: usize, options: &OpenOptions) -> Builder {
     let mut builder = Builder::new();
     let listener = options.on_repair.clone();
-    builder.set_repair_callback(move |repair| listener.tell(repair.progress()));
+    builder.set_repair_callback(move |repair| listener.report(repair.progress()));
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter).set_cache_size(cache_bytes);
     builder
 }
@@ -356,7 +379,7 @@ fn begin_opening(
         // If every caller has timed out, nobody else holds the handle, and this closes it.
         for_thread.finish(opened);
     });
-    opener.map_err(Error::io("start a thread that opens", path))?;
+    opener.map_err(|error| Error::NoThread { reason: error.to_string() })?;
     slot.opening = Some(Arc::clone(&opening));
     Ok(Some(opening))
 }

@@ -8,20 +8,19 @@
 //! could have happened.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use redb::backends::FileBackend;
 use redb::{Builder, DatabaseError, StorageBackend, StorageError};
 
 use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
-use crate::store::file::first_bytes;
+use crate::store::file_kind::HEADER_BYTES;
 use crate::store::unwind;
 
-/// The header of a redb file, which every commit changes.
-const HEADER_BYTES: u64 = 320;
 /// The number of attempts while other processes commit. After that, writers are locked out.
 const TRIES: usize = 3;
 /// Each page is read once.
@@ -30,14 +29,14 @@ const CACHE_BYTES: usize = 1 << 20;
 /// Returns what is wrong with the pages of the file; `None` if every page that the last commit
 /// references matches its checksum. `look_alone` verifies while writers are locked out.
 pub(super) fn damage(
-    path: &Path,
+    pages: &PageReader,
     progress: &MaintenanceProgress,
     look_alone: impl FnOnce() -> Result<Option<String>>,
 ) -> Result<Option<String>> {
     for _ in 0..TRIES {
-        let before = first_bytes(path, HEADER_BYTES)?;
-        let found = look_for_damage(path, progress)?;
-        if found.is_none() || first_bytes(path, HEADER_BYTES)? == before {
+        let before = pages.header()?;
+        let found = look_for_damage(pages, progress)?;
+        if found.is_none() || pages.header()? == before {
             return Ok(found);
         }
     }
@@ -47,7 +46,7 @@ pub(super) fn damage(
 /// Returns what is wrong with the pages of the file, or appears to be because of a concurrent
 /// commit.
 pub(super) fn look_for_damage(
-    path: &Path,
+    pages: &PageReader,
     progress: &MaintenanceProgress,
 ) -> Result<Option<String>> {
     let intact = Arc::new(AtomicBool::new(false));
@@ -64,7 +63,7 @@ pub(super) fn look_for_damage(
             }
         },
     );
-    let view = View::new(path, progress.clone()).map_err(Error::io("read", path))?;
+    let view = View::new(pages, progress.clone())?;
     // Dropping the database also writes.
     let opened = unwind::caught(|| builder.create_with_backend(view).map(|_| ()));
     let reason = match opened.unwrap_or_else(|panic| {
@@ -79,7 +78,7 @@ pub(super) fn look_for_damage(
         Err(DatabaseError::Storage(StorageError::Io(error))) => match error.kind() {
             io::ErrorKind::UnexpectedEof => "the file is truncated".to_owned(),
             io::ErrorKind::InvalidData => error.to_string(),
-            _ => return Err(Error::io("read", path)(error)),
+            _ => return Err(pages.error(error)),
         },
         Err(DatabaseError::Storage(StorageError::Corrupted(reason))) => reason,
         Err(other) => return Err(Error::Storage(Box::new(redb::Error::from(other)))),
@@ -87,33 +86,59 @@ pub(super) fn look_for_damage(
     Ok(Some(reason))
 }
 
+/// Reads the bytes of the file as they are, beside redb.
+#[derive(Debug, Clone)]
+pub(super) struct PageReader {
+    file: Arc<FileBackend>,
+    path: Arc<Path>,
+}
+
+impl PageReader {
+    pub(super) fn new(file: File, path: &Path) -> Result<Self, DatabaseError> {
+        Ok(Self { file: Arc::new(FileBackend::new(file)?), path: path.into() })
+    }
+
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        Self::new(file, path).map_err(|error| Error::Storage(Box::new(redb::Error::from(error))))
+    }
+
+    /// Returns the bytes that every commit changes.
+    fn header(&self) -> Result<Vec<u8>> {
+        let read = || {
+            let bytes = self.file.len()?.min(HEADER_BYTES);
+            let mut header = vec![0; usize::try_from(bytes).unwrap_or_default()];
+            self.file.read(0, &mut header)?;
+            Ok(header)
+        };
+        read().map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        Error::io("read", self.path.as_ref())(error)
+    }
+}
+
 /// A read-only view of the file. It keeps in memory what redb writes into the header when it opens
 /// the file.
 #[derive(Debug)]
 struct View {
-    inner: Mutex<Inner>,
+    file: Arc<FileBackend>,
+    header: Mutex<Vec<u8>>,
     len: u64,
     progress: MaintenanceProgress,
 }
 
-#[derive(Debug)]
-struct Inner {
-    file: File,
-    header: Vec<u8>,
-}
-
 impl View {
-    fn new(path: &Path, progress: MaintenanceProgress) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let len = file.metadata()?.len();
+    fn new(pages: &PageReader, progress: MaintenanceProgress) -> Result<Self> {
+        let len = pages.file.len().map_err(|error| pages.error(error))?;
         progress.begin_pages(len);
-        let mut header = Vec::new();
-        file.by_ref().take(HEADER_BYTES).read_to_end(&mut header)?;
-        Ok(Self { inner: Mutex::new(Inner { file, header }), len, progress })
+        let (file, header) = (Arc::clone(&pages.file), Mutex::new(pages.header()?));
+        Ok(Self { file, header, len, progress })
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn header(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,11 +148,10 @@ impl StorageBackend for View {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut inner = self.inner();
-        inner.file.seek(SeekFrom::Start(offset))?;
-        inner.file.read_exact(out)?;
+        self.file.read(offset, out)?;
         self.progress.add_page(out.len());
-        if let Some(header) = usize::try_from(offset).ok().and_then(|at| inner.header.get(at..)) {
+        let header = self.header();
+        if let Some(header) = usize::try_from(offset).ok().and_then(|at| header.get(at..)) {
             let shared = header.len().min(out.len());
             out[..shared].copy_from_slice(&header[..shared]);
         }
@@ -135,9 +159,9 @@ impl StorageBackend for View {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut inner = self.inner();
+        let mut header = self.header();
         let at = usize::try_from(offset).ok();
-        match at.and_then(|at| inner.header.get_mut(at..at.checked_add(data.len())?)) {
+        match at.and_then(|at| header.get_mut(at..at.checked_add(data.len())?)) {
             Some(header) => {
                 header.copy_from_slice(data);
                 Ok(())

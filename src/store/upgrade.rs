@@ -121,7 +121,7 @@ fn upgrade_in_place(file: &Path, store: &Path, options: &OpenOptions) -> Result<
     let listener = options.on_repair.clone();
     let mut builder = redb2::Builder::new();
     builder.set_cache_size(CACHE_BYTES);
-    builder.set_repair_callback(move |repair| listener.tell(repair.progress()));
+    builder.set_repair_callback(move |repair| listener.report(repair.progress()));
     let opened = builder.open(file);
     let mut db = opened.map_err(|error| failed(error.into()))?;
     db.upgrade().map_err(|error| failed(error.into()))?;

@@ -203,7 +203,7 @@ impl Shared {
                     queue.phase = Phase::Writes;
                 }
                 Err(error) => {
-                    let error = Error::io("start the writer thread in", ".")(error);
+                    let error = Error::NoThread { reason: error.to_string() };
                     self.fail(queue.jobs.drain(..), error);
                 }
             }
@@ -337,6 +337,7 @@ impl Shared {
                 Error::Damaged { path, reason } => {
                     Error::Damaged { path: path.clone(), reason: reason.clone() }
                 }
+                Error::NoThread { reason } => Error::NoThread { reason: reason.clone() },
                 _ => Error::Storage(Box::new(SharedError(Arc::clone(&error)))),
             };
             job.finish(Err(error));

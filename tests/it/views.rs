@@ -80,7 +80,7 @@ fn tables_cannot_shadow_views() {
         }
     }
     let error = store().db.with_tables(TAKEN).unwrap_err();
-    assert_eq!(error.to_string(), "a table named 'v_timeline' already exists");
+    assert_eq!(error.to_string(), "a table or view named 'v_timeline' already exists");
 }
 
 static LOUDEST: View = View::new(

@@ -41,6 +41,7 @@ fn a_command_opens_its_store_once() {
     let row = r#"{"source":"cron","detail_json":"{}"}"#;
     home.ok(&["record", "ticks", row]);
     let dir = home.path("exported");
+    let backup = home.path("backup.db");
     let export = ["export", dir.to_str().unwrap()];
     for args in [
         &["query", "SELECT count(*) FROM ticks"][..],
@@ -50,6 +51,10 @@ fn a_command_opens_its_store_once() {
         &["migrate"],
         &["tables"],
         &["tail", "ticks"],
+        &["stats"],
+        &["check"],
+        &["check", "--repair"],
+        &["backup", backup.to_str().unwrap()],
         &export,
     ] {
         let Some((opens, _)) = traced(&home, args) else { return };
