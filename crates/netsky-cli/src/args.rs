@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, IsTerminal, stdin};
+use std::path::Path;
 use std::process;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
@@ -51,7 +53,7 @@ pub fn command() -> clap::Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}\nOptions:\n{{options}}{{after-help}}",
         list(&command)
     );
-    command.help_template(template)
+    command.help_template(template).override_usage(USAGE)
 }
 
 /// The commands in their groups, each with its description.
@@ -71,26 +73,61 @@ fn list(command: &clap::Command) -> String {
     list
 }
 
-/// Parses the arguments. `netsky` alone starts the shell if there is a terminal.
+/// Parses the arguments. Without a command, they are those of the shell.
 pub fn parse() -> Args {
-    let typed = || env::args_os().map(shield_comment);
-    let mut parsed = command().try_get_matches_from(typed());
+    let mut parsed = matches();
     if let Ok(Some(zone)) = parsed.as_ref().map(|found| found.get_one("tz")) {
         time_zone::set(*zone);
         // A date in an option is a day of that zone.
-        parsed = command().try_get_matches_from(typed());
+        parsed = matches();
     }
-    let lacks_command = parsed.as_ref().is_err_and(|error| {
-        matches!(
-            error.kind(),
-            ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        )
-    });
-    let parsed = match lacks_command && shell::is_possible() {
-        true => command().try_get_matches_from(typed().chain(["shell".into()])),
-        false => parsed,
-    };
     parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| exit(&error))
+}
+
+fn matches() -> clap::error::Result<ArgMatches> {
+    let typed: Vec<OsString> = env::args_os().map(shield_comment).collect();
+    command().try_get_matches_from(&typed).or_else(|error| match without_command(&error, typed) {
+        Some(found) => Ok(found),
+        None => Err(error),
+    })
+}
+
+/// The arguments of `netsky` without a command, which are those of the shell. `None` if they are not, so
+/// that the error is about a command.
+fn without_command(error: &clap::Error, typed: Vec<OsString>) -> Option<ArgMatches> {
+    let is_bare = match error.kind() {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => true,
+        ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => false,
+        _ => return None,
+    };
+    // Without input, the help is more useful.
+    let has_input = || stdin().lock().fill_buf().is_ok_and(|input| !input.is_empty());
+    if is_bare && !shell::is_possible() && (stdin().is_terminal() || !has_input()) {
+        return None;
+    }
+    let mut typed = typed.into_iter();
+    let name = typed.next();
+    let all = name.into_iter().chain(["shell".into()]).chain(typed.flat_map(format_by_name));
+    let found = command().try_get_matches_from(all).ok()?;
+    let mut words =
+        found.subcommand_matches("shell")?.get_many::<String>("words").into_iter().flatten();
+    let is_for_shell = words.next().is_none_or(|word| shell::is_sql(word) || is_file(word));
+    is_for_shell.then_some(found)
+}
+
+/// `-csv` of sqlite3 and duckdb is `--format csv`.
+fn format_by_name(arg: OsString) -> Vec<OsString> {
+    let name = arg.to_str().and_then(|arg| arg.strip_prefix('-')).filter(|name| name.len() > 2);
+    let format = name.and_then(|name| shell::format(name).ok());
+    match format {
+        Some(format) => vec!["--format".into(), format.name().into()],
+        None => vec![arg],
+    }
+}
+
+/// Whether a word that is no command is the name of a file.
+fn is_file(word: &str) -> bool {
+    word.contains(['.', '/']) || Path::new(word).is_file()
 }
 
 /// Prints clap's message and exits.
@@ -113,6 +150,8 @@ fn shield_comment(arg: OsString) -> OsString {
         false => arg,
     }
 }
+
+const USAGE: &str = "netsky [OPTIONS] COMMAND\n       netsky [OPTIONS] [FILE] [SQL]";
 
 const MORE: &str = "`netsky help COMMAND` shows examples, and `netsky --help` the exit codes.";
 

@@ -1,7 +1,7 @@
 //! Progress bars of long commands on a terminal.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +18,10 @@ use netsky_db::{MaintenanceCounts, MaintenanceProgress, QueryProgress};
 /// Shorter work shows no bar.
 const DELAY: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(200);
-/// The done part, its end, and the rest.
-const CHARS: &str = "█▌ ";
+/// The width of a bar.
+const CELLS: usize = 24;
+/// Shown in turn where the amount of work is not known.
+const SPINNER: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
 
 /// A bar on standard error, shown if that is a terminal and half a second has passed. Dropping it removes
 /// the bar.
@@ -32,51 +34,50 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar for a number of bytes, if that is known.
+    /// A bar for a number of bytes to import, if that is known.
     pub fn of_bytes(what: impl Into<Cow<'static, str>>, total: Option<u64>) -> Self {
-        match total {
-            Some(total) => {
-                let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-                Self::new(
-                    bar.with_prefix(what),
-                    "{prefix} {bar:24} {bytes}/{total_bytes}{rows} {eta}",
-                )
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let rows = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&rows);
+        set_line(&bar, "{prefix} ", "storing, ", move |state, out| {
+            write!(out, "{}", HumanBytes(state.pos()))?;
+            if let Some(total) = state.len() {
+                write!(out, "/{}", HumanBytes(total))?;
             }
-            None => {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-                Self::new(bar.with_prefix(what), "{prefix} {spinner} {bytes}{rows} {elapsed}")
+            match counted.load(Ordering::Relaxed) {
+                0 => write!(out, ", "),
+                rows => write!(out, ", {} rows, ", HumanCount(rows)),
             }
-        }
+        });
+        Self::refreshed_by(bar.with_prefix(what), rows, |_| {})
     }
 
     /// A bar for a number of rows.
     pub fn of_rows(what: impl Into<Cow<'static, str>>, total: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        Self::new(bar.with_prefix(what), "{prefix} {bar:24} {human_pos}/{human_len} rows {eta}")
+        set_line(&bar, "{prefix} ", "finishing, ", |state, out| {
+            let (done, total) = (HumanCount(state.pos()), HumanCount(state.len().unwrap_or(0)));
+            write!(out, "{done}/{total} rows, ")
+        });
+        Self::refreshed_by(bar.with_prefix(what), Arc::default(), |_| {})
     }
 
     /// The bar of a query: what its scans have read, and an estimate from the remaining blocks.
     pub fn of_query(query: QueryProgress) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let counts = query.clone();
-        let read = move |out: &mut dyn Write| {
+        set_line(&bar, "", "computing, ", move |_, out| {
             let counts = counts.counts();
             match counts.rows_read {
                 0 => Ok(()),
                 _ => write!(out, "{}, ", rows_and_bytes(counts.rows_read, counts.bytes_scanned)),
             }
-        };
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        set_style(&bar, "{spinner} {read}{left}", read.clone());
-        let mut is_known = false;
+        });
         Self::refreshed_by(bar, Arc::default(), move |bar| {
             let counts = query.counts();
             // Pruned blocks take no time, so they would distort the estimate.
             let blocks = counts.blocks_total.saturating_sub(counts.blocks_pruned);
             if blocks > 0 {
-                if !is_known {
-                    set_style(bar, "{bar:24} {read}{left}", read.clone());
-                    is_known = true;
-                }
                 bar.set_length(blocks);
                 bar.set_position(counts.blocks_read + counts.blocks_counted);
             }
@@ -107,21 +108,6 @@ impl Progress {
                 Stage::End => bar.unset_length(),
             }
         })
-    }
-
-    fn new(bar: ProgressBar, template: &str) -> Self {
-        let rows = Arc::<AtomicU64>::default();
-        let counted = Arc::clone(&rows);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            let rows = move |_: &ProgressState, out: &mut dyn Write| {
-                let rows = counted.load(Ordering::Relaxed);
-                if rows > 0 {
-                    let _ = write!(out, ", {} rows", HumanCount(rows));
-                }
-            };
-            bar.set_style(style.progress_chars(CHARS).with_key("rows", rows));
-        }
-        Self::refreshed_by(bar, rows, |_| {})
     }
 
     /// `refresh` updates the bar before it is drawn.
@@ -201,7 +187,12 @@ impl Stage {
 }
 
 fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, progress: MaintenanceProgress) {
-    let read = move |out: &mut dyn Write| {
+    bar.set_prefix(match stage {
+        Stage::Pages => "checking pages".to_owned(),
+        Stage::Rows => format!("{doing} rows"),
+        Stage::End => "finishing".to_owned(),
+    });
+    set_line(bar, "{prefix} ", "", move |_, out| {
         let counts = progress.counts();
         match stage {
             Stage::Pages => {
@@ -212,14 +203,7 @@ fn show_stage(bar: &ProgressBar, stage: Stage, doing: &str, progress: Maintenanc
                 write!(out, "{}, ", rows_and_bytes(counts.rows, counts.row_bytes))
             }
         }
-    };
-    let (doing, template) = match stage {
-        Stage::Pages => ("checking pages".to_owned(), "{prefix} {bar:24} {read}{left}"),
-        Stage::Rows => (format!("{doing} rows"), "{prefix} {bar:24} {read}{left}"),
-        Stage::End => ("finishing".to_owned(), "{prefix} {spinner} {read}{left}"),
-    };
-    bar.set_prefix(doing);
-    set_style(bar, template, read);
+    });
     // The speed of reading pages does not predict that of reading rows.
     bar.reset_eta();
 }
@@ -228,24 +212,58 @@ fn rows_and_bytes(rows: u64, bytes: u64) -> String {
     format!("{} rows, {}", HumanCount(rows), HumanBytes(bytes))
 }
 
-/// Sets the bar's template. `{read}` is what was read, and `{left}` the estimated remaining time, or
-/// the elapsed time if the total is unknown.
-fn set_style(
+/// Sets the line of a bar: the gauge, what is done (`done`), and the remaining time. `then` names the work
+/// after all of the input is read.
+fn set_line(
     bar: &ProgressBar,
-    template: &str,
-    read: impl Fn(&mut dyn Write) -> std::fmt::Result + Clone + Send + Sync + 'static,
+    before: &str,
+    then: &'static str,
+    done: impl Fn(&ProgressState, &mut dyn Write) -> fmt::Result + Clone + Send + Sync + 'static,
 ) {
-    let read = move |_: &ProgressState, out: &mut dyn Write| {
-        let _ = read(out);
+    let gauge = |state: &ProgressState, out: &mut dyn Write| {
+        let _ = out.write_str(&gauge(state.pos(), state.len(), state.elapsed()));
     };
-    let left = |state: &ProgressState, out: &mut dyn Write| {
-        let _ = match state.len() {
-            Some(_) => write!(out, "{:#} left", HumanDuration(state.eta())),
-            None => write!(out, "{:#}", HumanDuration(state.elapsed())),
-        };
+    let done = move |state: &ProgressState, out: &mut dyn Write| {
+        let _ = done(state, out);
     };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars(CHARS).with_key("read", read).with_key("left", left));
+    let left = move |state: &ProgressState, out: &mut dyn Write| {
+        let time = left(state.pos(), state.len(), state.eta(), state.elapsed());
+        let then = if is_full(state.pos(), state.len()) { then } else { "" };
+        let _ = write!(out, "{then}{time}");
+    };
+    if let Ok(style) = ProgressStyle::with_template(&format!("{before}{{gauge}} {{done}}{{left}}"))
+    {
+        bar.set_style(style.with_key("gauge", gauge).with_key("done", done).with_key("left", left));
+    }
+}
+
+fn is_full(position: u64, length: Option<u64>) -> bool {
+    length.is_some_and(|length| position >= length)
+}
+
+/// A bar, or a spinner if the amount is not known or all is read: a full bar would promise the end.
+fn gauge(position: u64, length: Option<u64>, elapsed: Duration) -> String {
+    match length {
+        Some(length) if position < length => {
+            let halves = (2.0 * CELLS as f64 * position as f64 / length as f64) as usize;
+            let bar = "█".repeat(halves / 2) + if halves % 2 == 1 { "▌" } else { "" };
+            format!("{bar:<CELLS$}")
+        }
+        _ => {
+            SPINNER[(elapsed.as_millis() / REDRAW.as_millis()) as usize % SPINNER.len()].to_string()
+        }
+    }
+}
+
+/// The remaining time. It is the elapsed time if the amount is not known, or if the rest takes less than
+/// a second: work that stops there would show "0s left" all the while.
+fn left(position: u64, length: Option<u64>, eta: Duration, elapsed: Duration) -> String {
+    const SECOND: Duration = Duration::from_secs(1);
+    match length {
+        Some(length) if position < length && eta >= SECOND => {
+            format!("{:#} left", HumanDuration(eta))
+        }
+        _ => format!("{:#}", HumanDuration(elapsed)),
     }
 }
 
@@ -257,5 +275,34 @@ impl Drop for Progress {
             let _ = drawer.join();
         }
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_says_that_no_time_is_left() {
+        let left = |position, length, eta: u64| {
+            left(position, length, Duration::from_millis(eta), Duration::from_secs(7))
+        };
+        assert_eq!(left(5, Some(10), 3_000), "3s left");
+        for (position, length, eta) in
+            [(9, Some(10), 400), (9, Some(10), 0), (10, Some(10), 0), (5, None, 0), (0, Some(0), 0)]
+        {
+            assert_eq!(left(position, length, eta), "7s");
+        }
+    }
+
+    #[test]
+    fn a_full_bar_becomes_a_spinner() {
+        let gauge = |position, length| gauge(position, length, Duration::ZERO);
+        assert_eq!(gauge(0, Some(48)), " ".repeat(CELLS));
+        assert_eq!(gauge(3, Some(48)).trim_end(), "█▌");
+        assert_eq!(gauge(47, Some(48)).trim_end(), "█".repeat(23) + "▌");
+        for full in [gauge(48, Some(48)), gauge(60, Some(48)), gauge(5, None), gauge(0, Some(0))] {
+            assert_eq!(full, "⠁");
+        }
     }
 }

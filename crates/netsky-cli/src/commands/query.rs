@@ -42,7 +42,10 @@ Examples:
 pub struct QueryArgs {
     /// The query; without it, or with -, the query is read from standard input
     pub sql: Option<String>,
-    /// Read the query from a file
+    /// What a shell has made of a query without quotes
+    #[arg(hide = true)]
+    pub rest: Vec<String>,
+    /// Read the query from a file; - is standard input
     #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
@@ -77,6 +80,9 @@ pub struct AnswerArgs {
     /// Skip rows that cannot be decoded, and print their number on standard error
     #[arg(long)]
     pub skip_corrupt: bool,
+    /// Whether the answer is appended to the output file instead of replacing it.
+    #[arg(skip)]
+    pub appends: bool,
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
@@ -102,7 +108,7 @@ pub fn answer_with(
     with_summary: bool,
 ) -> Result<(), Failure> {
     let picture = match args.format {
-        None => Picture::of(args.chart, args.output.as_ref())?,
+        None => Picture::of(args.chart, args.file())?,
         Some(_) => None,
     };
     let format = if picture.is_some() { Format::Table } else { args.format()? };
@@ -114,11 +120,12 @@ pub fn answer_with(
     let mut batches = BatchesWithBar::new(from_fn(|| next_batch(&mut stream)), &progress);
     // The bar must not be drawn while rows are printed.
     batches.hides_bar_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
-    batches.hides_bar_at_once &= args.output.is_none() && stdout().is_terminal();
+    batches.hides_bar_at_once &= args.file().is_none() && stdout().is_terminal();
     let answer = Answer { schema, batches: &mut batches };
-    let shown = match (&picture, &args.output) {
+    let shown = match (&picture, args.file()) {
         _ if args.json => print_envelope(sql, answer),
         (Some(picture), _) => picture.draw(answer),
+        (None, Some(path)) if args.appends => output::append_to_file(format, answer, path),
         (None, Some(path)) => output::write_file(format, answer, path),
         (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
     };
@@ -188,11 +195,16 @@ impl<B: output::Batches> Iterator for BatchesWithBar<B> {
 impl AnswerArgs {
     /// The format, as given by name or by the suffix of the output file.
     pub fn format(&self) -> Result<Format, Failure> {
-        match (self.format, &self.output) {
+        match (self.format, self.file()) {
             (Some(format), _) => Ok(format),
             (None, Some(path)) => Format::of_file(path),
             (None, None) => Ok(Format::Table),
         }
+    }
+
+    /// The output file; `-` is standard output.
+    fn file(&self) -> Option<&PathBuf> {
+        self.output.as_ref().filter(|path| path.as_os_str() != "-")
     }
 
     fn limits(&self) -> QueryOptions {
@@ -232,12 +244,18 @@ pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch,
 }
 
 fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
-    if let Some(path) = &args.file {
+    if !args.rest.is_empty() {
+        return Err(Failure::usage(
+            "a query is one argument, in quotes: netsky query 'SELECT ...'\n  without them, the shell \
+             would expand * and redirect at >",
+        ));
+    }
+    if let Some(path) = args.file.as_ref().filter(|path| path.as_os_str() != "-") {
         return fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error));
     }
     match args.sql.as_deref() {
         Some(sql) if sql != "-" => return Ok(sql.to_owned()),
-        None if stdin().is_terminal() => {
+        None if args.file.is_none() && stdin().is_terminal() => {
             return Err(Failure::input(
                 "no query; pass it as an argument, with --file, or on standard input",
             ));

@@ -70,6 +70,11 @@ pub struct SchemaArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
+    output::print_batch(args.format, list(store)?)
+}
+
+/// The tables with their row counts.
+pub fn list(store: &StoreArgs) -> Result<RecordBatch, Failure> {
     let db = store.open_read_only()?;
     let (summaries, unknown) = (db.summaries()?, db.unknown_tables()?);
     let names = summaries.iter().map(|summary| summary.table.name());
@@ -86,7 +91,7 @@ pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
         ("first", times(first)),
         ("last", times(last)),
     ];
-    output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
+    Ok(RecordBatch::try_from_iter(columns)?)
 }
 
 pub fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {

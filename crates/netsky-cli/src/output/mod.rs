@@ -12,6 +12,7 @@ mod vertical;
 mod visible;
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub use table_text::{screen_columns, table_text};
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
 use pager::Paged;
+pub use pager::unpaged;
 use rows::Rows;
 use screen::Screen;
 use table::Layout;
@@ -59,6 +61,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 pub fn print_line(line: &str) -> Result<(), Failure> {
     Ok(visible::print_line(line)?)
+}
+
+/// Prints a line beside the answers.
+pub fn print_dim(line: &str) -> Result<(), Failure> {
+    print(&format!("{}\n", table::dim(visible(line))))
 }
 
 /// Prints the result of something that is already done. If that fails, it is reported on standard error
@@ -245,6 +252,26 @@ fn in_zone(format: Format, answer: Answer<impl Batches>) -> Result<Answer<impl B
         None => batch,
     });
     Ok(Answer { schema, batches })
+}
+
+/// Appends an answer to a file.
+pub fn append_to_file(
+    format: Format,
+    answer: Answer<impl Batches>,
+    path: &Path,
+) -> Result<Shown, Failure> {
+    let unwritable =
+        |error: io::Error| Failure::input(format!("cannot write {}: {error}", path.display()));
+    let mut file = BufWriter::new(File::options().append(true).open(path).map_err(unwritable)?);
+    let mut rows = 0;
+    let batches = counting(answer.batches, &mut rows);
+    let answer = in_zone(format, Answer { schema: answer.schema, batches })?;
+    match format {
+        Format::File(format) => FileFormat::named(format, path).write(answer, &mut file)?,
+        Format::Table | Format::Vertical => write(format, answer, &mut file)?,
+    }
+    file.flush().map_err(unwritable)?;
+    Ok(Shown { rows, shown: rows })
 }
 
 /// Writes an answer to a file, which is renamed when complete. It is compressed if its name ends in `.gz`.

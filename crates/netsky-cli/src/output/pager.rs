@@ -6,6 +6,7 @@
 use std::env;
 use std::io::{self, Stdout, Write, stdout};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use console::measure_text_width;
 
@@ -15,6 +16,23 @@ use crate::terminal;
 
 /// Longer text than this does not fit any screen, even if it is one line.
 const MAX_HELD: usize = 1 << 18;
+
+static IS_OFF: AtomicBool = AtomicBool::new(false);
+
+/// Until this is dropped, nothing goes through the pager.
+#[derive(Debug)]
+pub struct Unpaged(());
+
+pub fn unpaged() -> Unpaged {
+    IS_OFF.store(true, Ordering::SeqCst);
+    Unpaged(())
+}
+
+impl Drop for Unpaged {
+    fn drop(&mut self) {
+        IS_OFF.store(false, Ordering::SeqCst);
+    }
+}
 
 /// Standard output on a terminal.
 pub struct Paged {
@@ -113,6 +131,9 @@ impl Drop for Paged {
 
 /// Starts the pager, if one is configured and installed.
 fn start() -> Option<(Child, ChildStdin, Lent)> {
+    if IS_OFF.load(Ordering::SeqCst) {
+        return None;
+    }
     let chosen = env::var("NETSKY_PAGER").or_else(|_| env::var("PAGER")).ok();
     let mut command = match chosen.as_deref().map(str::trim) {
         Some("" | "cat") => return None,

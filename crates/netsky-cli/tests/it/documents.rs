@@ -82,7 +82,7 @@ fn run_shell(home: &Home, shown: &str) -> String {
     let statement = shown.split_once("netsky> ").unwrap().1.split_inclusive('\n');
     for line in statement {
         // A prompt of a line that continues a statement.
-        let line = line.trim_end().trim_start_matches([' ', '.', '>']);
+        let line = line.trim_end().trim_start_matches([' ', '-', '>']);
         terminal.press(line);
         terminal.until_shown(line);
         terminal.press(Terminal::ENTER);

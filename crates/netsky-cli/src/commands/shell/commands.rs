@@ -5,6 +5,8 @@ use std::fmt::Write;
 use clap::ValueEnum;
 use netsky_db::{Nearest, nearest};
 
+use crate::chart::ChartKind;
+use crate::commands::shell::foreign::{self, MODES};
 use crate::failure::Failure;
 use crate::output::Format;
 
@@ -12,11 +14,22 @@ use crate::output::Format;
 pub enum Action {
     Tables,
     Views,
+    Relations,
     Schema,
     Mode,
+    Expanded,
+    Chart,
     All,
     Timer,
+    Zone,
+    Once,
+    Output,
+    Run,
+    RunExpanded,
+    Edit,
+    Watch,
     Read,
+    Keys,
     Help,
     Quit,
 }
@@ -26,15 +39,21 @@ pub enum Action {
 pub enum Argument {
     None,
     Table,
+    Pattern,
     Format,
+    Chart,
     Switch,
     File,
+    OptionalFile,
+    Keys,
+    Zone,
+    Seconds,
 }
 
 #[derive(Debug)]
 pub struct Command {
     pub action: Action,
-    /// The first is its main name; the others are those of psql and sqlite3.
+    /// The first is its main name; the others are those of psql, sqlite3 and duckdb.
     pub names: &'static [&'static str],
     pub argument: Argument,
     /// The argument as shown in the help.
@@ -42,12 +61,19 @@ pub struct Command {
     what: &'static str,
 }
 
-pub const COMMANDS: [Command; 9] = [
+pub const COMMANDS: [Command; 20] = [
+    Command {
+        action: Action::Relations,
+        names: &["\\d"],
+        argument: Argument::Table,
+        usage: "[TABLE]",
+        what: "list tables and views, or describe one; \\d+ counts rows",
+    },
     Command {
         action: Action::Tables,
         names: &[".tables", "\\dt"],
-        argument: Argument::None,
-        usage: "",
+        argument: Argument::Pattern,
+        usage: "[PATTERN]",
         what: "list the tables with their row counts",
     },
     Command {
@@ -59,7 +85,7 @@ pub const COMMANDS: [Command; 9] = [
     },
     Command {
         action: Action::Schema,
-        names: &[".schema", "\\d"],
+        names: &[".schema"],
         argument: Argument::Table,
         usage: "[TABLE]",
         what: "describe the columns of a table or view, or of all",
@@ -70,6 +96,20 @@ pub const COMMANDS: [Command; 9] = [
         argument: Argument::Format,
         usage: "[FORMAT]",
         what: "set or show the output format",
+    },
+    Command {
+        action: Action::Expanded,
+        names: &[".expanded", "\\x"],
+        argument: Argument::Switch,
+        usage: "[on|off]",
+        what: "show one line per value",
+    },
+    Command {
+        action: Action::Chart,
+        names: &[".chart"],
+        argument: Argument::Chart,
+        usage: "[KIND|off]",
+        what: "draw answers: bar, line, spark or heat",
     },
     Command {
         action: Action::All,
@@ -86,11 +126,67 @@ pub const COMMANDS: [Command; 9] = [
         what: "show rows and time after each answer",
     },
     Command {
+        action: Action::Zone,
+        names: &[".tz"],
+        argument: Argument::Zone,
+        usage: "[ZONE]",
+        what: "show times in a zone, such as Europe/Berlin",
+    },
+    Command {
+        action: Action::Once,
+        names: &[".once"],
+        argument: Argument::File,
+        usage: "FILE",
+        what: "write the next answer to a file",
+    },
+    Command {
+        action: Action::Output,
+        names: &[".output", "\\o"],
+        argument: Argument::OptionalFile,
+        usage: "[FILE]",
+        what: "write answers to a file, or to the screen again",
+    },
+    Command {
+        action: Action::Run,
+        names: &["\\g"],
+        argument: Argument::None,
+        usage: "",
+        what: "run the statement, or the last one again",
+    },
+    Command {
+        action: Action::RunExpanded,
+        names: &["\\gx"],
+        argument: Argument::None,
+        usage: "",
+        what: "the same, with one line per value",
+    },
+    Command {
+        action: Action::Watch,
+        names: &[".watch", "\\watch"],
+        argument: Argument::Seconds,
+        usage: "[SECONDS]",
+        what: "run the statement again and again",
+    },
+    Command {
+        action: Action::Edit,
+        names: &[".edit", "\\e"],
+        argument: Argument::None,
+        usage: "",
+        what: "edit the statement in $VISUAL or $EDITOR",
+    },
+    Command {
         action: Action::Read,
         names: &[".read", "\\i"],
         argument: Argument::File,
         usage: "FILE",
         what: "run the commands and queries in a file",
+    },
+    Command {
+        action: Action::Keys,
+        names: &[".keys"],
+        argument: Argument::Keys,
+        usage: "[vi|emacs]",
+        what: "choose the keys that edit a line",
     },
     Command {
         action: Action::Help,
@@ -109,35 +205,83 @@ pub const COMMANDS: [Command; 9] = [
 ];
 
 pub const SWITCHES: [&str; 2] = ["on", "off"];
+pub const KEYS: [&str; 2] = ["vi", "emacs"];
+
+/// The kinds of charts, and how to end them.
+pub fn chart_names() -> Vec<String> {
+    let kinds = ChartKind::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    kinds.map(|kind| kind.get_name().to_owned()).chain(["off".to_owned()]).collect()
+}
 
 /// The command in a line, and its argument.
 pub fn find(line: &str) -> Result<(&'static Command, Option<&str>), Failure> {
     let line = line.trim_end_matches([';', ' ']);
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
-    let Some(command) = named(name) else {
-        return Err(Failure::input(format!("no command named '{name}'{}", instead_of(name))));
-    };
-    let own = command.names[0];
+    let command = named(name)?;
     match (command.argument, argument) {
         (Argument::None, Some(argument)) => {
-            Err(Failure::input(format!("{own} takes no argument, found '{argument}'")))
+            Err(Failure::input(format!("{name} takes no argument, found '{argument}'")))
         }
         (Argument::File, None) => {
-            Err(Failure::input(format!("{own} requires a file, as in {own} report.sql")))
+            Err(Failure::input(format!("{name} requires a file, as in {name} report.sql")))
         }
         (_, argument) => Ok((command, argument)),
     }
 }
 
-pub fn named(name: &str) -> Option<&'static Command> {
-    COMMANDS.iter().find(|command| command.names.iter().any(|own| own.eq_ignore_ascii_case(name)))
+/// The command of a name, or of the only name that begins with it. A `+` asks for more, as in `\d+`.
+fn named(name: &str) -> Result<&'static Command, Failure> {
+    let bare = name.strip_suffix('+').unwrap_or(name);
+    let is = |own: &&str| own.eq_ignore_ascii_case(bare);
+    if let Some(command) = COMMANDS.iter().find(|command| command.names.iter().any(is)) {
+        return Ok(command);
+    }
+    if let Some(instead) = foreign::instead_of(bare) {
+        return Err(Failure::input(format!("there is no {name} here: {instead}")));
+    }
+    let begins = |own: &str| {
+        bare.len() > 1 && own.starts_with('.') && own.starts_with(&bare.to_ascii_lowercase())
+    };
+    let begun: Vec<&Command> = COMMANDS.iter().filter(|command| begins(command.names[0])).collect();
+    match begun[..] {
+        [command] => Ok(command),
+        [] => Err(Failure::input(format!("no command named '{name}'{}", instead_of(bare)))),
+        _ => {
+            let names: Vec<&str> = begun.iter().map(|command| command.names[0]).collect();
+            Err(Failure::input(format!("'{name}' could be {}", names.join(" or "))))
+        }
+    }
 }
+
+/// What a command takes, for completion.
+pub fn argument_of(name: &str) -> Argument {
+    named(name).map_or(Argument::None, |command| command.argument)
+}
+
+/// Whether a line inside an unfinished statement is meant as a command. SQL can begin a line with a dot,
+/// so only the names of commands are.
+pub fn is_meant(line: &str) -> bool {
+    let line = line.trim().trim_end_matches([';', ' ']);
+    let name = line.split_whitespace().next().unwrap_or_default();
+    match name.chars().next() {
+        Some('\\') => true,
+        Some('.') => COMMANDS
+            .iter()
+            .flat_map(|command| command.names)
+            .any(|own| own.eq_ignore_ascii_case(name)),
+        _ => BARE.iter().any(|own| own.eq_ignore_ascii_case(line)),
+    }
+}
+
+/// Commands that are also understood without a dot, if they are all of a line.
+pub const BARE: [&str; 3] = ["exit", "help", "quit"];
 
 /// Suggests a similar name, or points to the list.
 fn instead_of(name: &str) -> String {
     let bare = name.trim_start_matches(['.', '\\']);
-    match nearest(bare, COMMANDS.iter().map(|command| &command.names[0][1..])) {
+    let dotted = COMMANDS.iter().filter_map(|command| command.names[0].strip_prefix('.'));
+    match nearest(bare, dotted) {
         Nearest::Resembling(mut names) => {
             names.truncate(1);
             names[0].insert(0, '.');
@@ -147,9 +291,15 @@ fn instead_of(name: &str) -> String {
     }
 }
 
+/// The format of a name, which may be a name that sqlite3, duckdb or psql use.
 pub fn format(name: &str) -> Result<Format, Failure> {
-    Format::from_str(name, true).map_err(|_| {
-        Failure::input(format!("no format named '{name}'; valid: {}", format_names().join(", ")))
+    if let Ok(format) = Format::from_str(name, true) {
+        return Ok(format);
+    }
+    let known = MODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, format)| *format).ok_or_else(|| {
+        let formats = format_names().join(", ");
+        Failure::input(format!("no format named '{name}'; valid: {formats}"))
     })
 }
 
@@ -161,8 +311,8 @@ pub fn format_names() -> Vec<String> {
 pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
     match argument.map(str::to_ascii_lowercase).as_deref() {
         None => Ok(!was),
-        Some("on") => Ok(true),
-        Some("off") => Ok(false),
+        Some("on" | "1" | "yes" | "true") => Ok(true),
+        Some("off" | "0" | "no" | "false") => Ok(false),
         Some(other) => Err(Failure::input(format!("expected on or off, found '{other}'"))),
     }
 }
@@ -176,12 +326,13 @@ pub fn help() -> String {
             others => format!(" ({})", others.join(", ")),
         };
         let usage = format!("{own} {}", command.usage);
-        let _ = writeln!(text, "{usage:<17} {}{also}", command.what);
+        let _ = writeln!(text, "{usage:<19} {}{also}", command.what);
     }
     let _ = write!(
         text,
         "\nAnything else is SQL, up to a semicolon. TAB completes it, Ctrl-R searches the\n\
-         history, Ctrl-C cancels a query or clears the line, Ctrl-D exits the shell.\n\
+         history, and Up on an empty line edits the lines above it. Alt-. inserts the\n\
+         last word before. Ctrl-C cancels a query or clears a statement, Ctrl-D exits.\n\
          Formats: {}",
         format_names().join(", ")
     );
@@ -196,8 +347,14 @@ mod tests {
     fn commands_have_the_names_that_hands_know() {
         for (line, action) in [
             (".tables", Action::Tables),
-            ("\\d ticks;", Action::Schema),
+            ("\\d ticks;", Action::Relations),
+            ("\\d+", Action::Relations),
+            ("\\dt+", Action::Tables),
             (".MODE csv", Action::Mode),
+            ("\\x", Action::Expanded),
+            ("\\timing on", Action::Timer),
+            (".sch ticks", Action::Schema),
+            (".q", Action::Quit),
             ("\\q", Action::Quit),
             ("exit;", Action::Quit),
         ] {
@@ -205,6 +362,23 @@ mod tests {
         }
         assert_eq!(find("\\d  ticks ;").unwrap().1, Some("ticks"));
         assert_eq!(find(".mode").unwrap().1, None);
+    }
+
+    #[test]
+    fn formats_have_the_names_that_hands_know() {
+        for (name, format) in [
+            ("csv", "csv"),
+            ("LINE", "vertical"),
+            ("box", "table"),
+            ("column", "table"),
+            ("jsonlines", "ndjson"),
+            ("md", "markdown"),
+            ("tabs", "tsv"),
+        ] {
+            assert_eq!(super::format(name).unwrap().name(), format);
+        }
+        let told = super::format("html").unwrap_err().to_string();
+        assert!(told.starts_with("no format named 'html'; valid: table, vertical, json"), "{told}");
     }
 
     #[test]
@@ -222,7 +396,20 @@ mod tests {
         };
         assert_eq!(told(".tabels"), "no command named '.tabels'; did you mean '.tables'?");
         assert_eq!(told("\\xyz"), "no command named '\\xyz'; .help lists them");
+        assert_eq!(told(".t"), "'.t' could be .tables or .timer or .tz");
         assert!(told(".read").contains(".read report.sql"));
-        assert_eq!(told(".tables ticks"), ".tables takes no argument, found 'ticks'");
+        assert_eq!(told(".quit now"), ".quit takes no argument, found 'now'");
+        assert!(told(".headers on").starts_with("there is no .headers here: "));
+        assert!(told("\\copy ticks to x.csv").contains("netsky export"));
+    }
+
+    #[test]
+    fn only_names_of_commands_are_meant_inside_a_statement() {
+        for line in [".tables", " \\q", "help;", "QUIT", "\\d ticks", ".mode csv"] {
+            assert!(is_meant(line), "{line}");
+        }
+        for line in [".5 AS half", ".column", "help me", "exit_code", "FROM ticks", ""] {
+            assert!(!is_meant(line), "{line}");
+        }
     }
 }

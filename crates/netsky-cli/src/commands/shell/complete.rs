@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::commands::shell::commands::{self, Argument, COMMANDS, SWITCHES};
+use chrono_tz::TZ_VARIANTS;
+
+use crate::commands::shell::commands::{self, Argument, COMMANDS, KEYS, SWITCHES};
 use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
 use crate::commands::shell::lexer::{Kind, Token, continues_word, tokens};
 use crate::commands::shell::names::Names;
@@ -21,14 +23,17 @@ pub fn command(line: &str, names: &Names) -> Option<Offer> {
     };
     let typed = rest.trim_start();
     let start = line.len() - typed.len();
-    let offered = match commands::named(name).map_or(Argument::None, |command| command.argument) {
-        Argument::None => Vec::new(),
-        Argument::Table => beginning_with(typed, names.tables.keys().map(String::as_str)),
-        Argument::Format => {
-            beginning_with(typed, commands::format_names().iter().map(String::as_str))
+    let offered = match commands::argument_of(name) {
+        Argument::None | Argument::Seconds => Vec::new(),
+        Argument::Table | Argument::Pattern => {
+            beginning_with(typed, names.tables.keys().map(String::as_str))
         }
+        Argument::Format => beginning_with(typed, strs(&commands::format_names())),
+        Argument::Chart => beginning_with(typed, strs(&commands::chart_names())),
         Argument::Switch => beginning_with(typed, SWITCHES),
-        Argument::File => return None,
+        Argument::Keys => beginning_with(typed, KEYS),
+        Argument::Zone => beginning_with(typed, TZ_VARIANTS.iter().map(|zone| zone.name())),
+        Argument::File | Argument::OptionalFile => return None,
     };
     Some((start, offered))
 }
@@ -227,7 +232,10 @@ mod tests {
     #[test]
     fn commands_offer_what_they_take() {
         let offered = |line: &str| command(line, &names()).map(|(_, offered)| offered);
-        assert_eq!(offered(".t").unwrap(), [".tables", ".timer"]);
+        assert_eq!(offered(".t").unwrap(), [".tables", ".timer", ".tz"]);
+        assert_eq!(offered(".chart s").unwrap(), ["spark"]);
+        assert_eq!(offered(".tz europe/ber").unwrap(), ["Europe/Berlin"]);
+        assert_eq!(offered(".once x"), None);
         assert_eq!(offered(".timer o").unwrap(), ["on", "off"]);
         assert_eq!(offered("\\d mes").unwrap(), ["messages"]);
         assert!(offered(".mode ").unwrap().contains(&"csv".to_owned()));

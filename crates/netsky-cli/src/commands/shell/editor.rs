@@ -4,34 +4,40 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use netsky_db::Db;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::config::Configurer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{CompletionType, Config, Context, Helper};
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Context, EditMode, EventHandler, Helper};
 
 use crate::commands::shell::complete;
 use crate::commands::shell::highlight::highlight;
-use crate::commands::shell::lexer::{Piece, pieces};
+use crate::commands::shell::keys::{self, Shared};
+use crate::commands::shell::lexer::{Piece, backslash, pieces};
 use crate::commands::shell::names::Names;
+use crate::commands::shell::prompt;
 use crate::failure::Failure;
 use crate::store::StoreArgs;
 use crate::terminal;
 
-const PROMPT: &str = "netsky> ";
 /// In ~/.netsky. Only its owner can read it, as with the store.
 pub const HISTORY_FILE: &str = "history";
 const HISTORY_LENGTH: usize = 10_000;
 
 /// Input from the keyboard.
 pub enum Input {
-    /// Complete commands and statements.
+    /// A line, or several that were pasted or recalled.
     Text(String),
-    /// The line was cleared.
+    /// The lines of the unfinished statement are to be edited.
+    LinesAbove,
+    /// The line was cleared, and with it the unfinished statement.
     Cleared,
     /// End of input.
     End,
@@ -39,6 +45,7 @@ pub enum Input {
 
 pub struct Editor {
     editor: rustyline::Editor<Help, DefaultHistory>,
+    shared: Arc<Shared>,
     /// `None` if there is no home directory.
     history: Option<PathBuf>,
 }
@@ -59,6 +66,7 @@ impl Editor {
         let mut editor = rustyline::Editor::with_config(config).map_err(failed)?;
         editor.set_helper(Some(Help {
             store,
+            unfinished: String::new(),
             names: OnceCell::new(),
             files: FilenameCompleter::new(),
         }));
@@ -67,21 +75,36 @@ impl Editor {
             // The file does not exist the first time.
             let _ = editor.load_history(path);
         }
-        Ok(Self { editor, history })
+        let shared = Arc::<Shared>::default();
+        if let Some(last) = editor.history().iter().last() {
+            shared.set_line_before(last);
+        }
+        for (key, handler) in keys::bindings(&shared) {
+            editor.bind_sequence(key, EventHandler::Conditional(handler));
+        }
+        Ok(Self { editor, shared, history })
     }
 
-    pub fn read(&mut self) -> Result<Input, Failure> {
+    pub fn use_keys(&mut self, keys: EditMode) {
+        self.editor.set_edit_mode(keys);
+    }
+
+    /// Reads a line that continues a statement, if there is one. `initial` is what is in it already.
+    pub fn read(&mut self, unfinished: &str, initial: &str) -> Result<Input, Failure> {
+        let continues = !unfinished.is_empty();
         if let Some(help) = self.editor.helper_mut() {
+            unfinished.clone_into(&mut help.unfinished);
             // Other processes may have created the store or a table since.
             help.names = OnceCell::new();
         }
+        self.shared.continues.store(continues, Ordering::SeqCst);
+        self.shared.wants_lines_above.store(false, Ordering::SeqCst);
+        let prompt = if continues { prompt::continuation(unfinished) } else { prompt::FIRST };
         // The editor enables bracketed paste.
         let _remembered = terminal::remember("\x1b[?2004l\n");
-        match self.editor.readline(PROMPT) {
-            Ok(text) => {
-                self.keep(&text);
-                Ok(Input::Text(text))
-            }
+        match self.editor.readline_with_initial(prompt, (initial, "")) {
+            Ok(_) if self.shared.wants_lines_above.load(Ordering::SeqCst) => Ok(Input::LinesAbove),
+            Ok(text) => Ok(Input::Text(text)),
             Err(ReadlineError::Interrupted) => Ok(Input::Cleared),
             Err(ReadlineError::Eof) => Ok(Input::End),
             Err(error) => Err(Failure::input(format!("cannot read from the terminal: {error}"))),
@@ -90,9 +113,13 @@ impl Editor {
 
     /// Saves the input at once, so that a killed shell does not lose it. If it cannot be saved, the query
     /// still runs; `netsky doctor` reports why.
-    fn keep(&mut self, text: &str) {
+    pub fn keep(&mut self, text: &str) {
         let text = text.trim_end();
-        if text.is_empty() || !matches!(self.editor.add_history_entry(text), Ok(true)) {
+        if text.is_empty() {
+            return;
+        }
+        self.shared.set_line_before(text);
+        if !matches!(self.editor.add_history_entry(text), Ok(true)) {
             return;
         }
         if let Some(path) = &self.history {
@@ -113,6 +140,8 @@ fn make_private_dir(dir: &Path) {
 /// Answers the editor's requests while the user types.
 struct Help {
     store: StoreArgs,
+    /// The lines before, if the line continues a statement.
+    unfinished: String,
     names: OnceCell<Names>,
     files: FilenameCompleter,
 }
@@ -127,15 +156,8 @@ impl Help {
 
 impl Helper for Help {}
 
-impl Validator for Help {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let unfinished = |piece: Piece| matches!(piece, Piece::Unfinished(_));
-        Ok(match pieces(context.input()).any(unfinished) {
-            true => ValidationResult::Incomplete,
-            false => ValidationResult::Valid(None),
-        })
-    }
-}
+// Each line is read by itself, so that each has a prompt.
+impl Validator for Help {}
 
 impl Completer for Help {
     type Candidate = Pair;
@@ -146,18 +168,23 @@ impl Completer for Help {
         at: usize,
         context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        // A command extends to the end of its line.
-        let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let begun = pieces(&text[..at]).last();
-        let (start, offered) = match begun {
-            Some(Piece::Command(range)) if range.start >= line => {
-                match complete::command(&text[range.start..at], self.names()) {
-                    Some((start, offered)) => (range.start + start, offered),
-                    None => return self.files.complete(text, at, context),
-                }
-            }
-            _ => complete::sql(text, at, self.names()),
+        let before = self.unfinished.len();
+        let whole = format!("{}{text}", self.unfinished);
+        let typed = &whole[..before + at];
+        // A command extends to the end of its line, and may stand behind a statement.
+        let line = typed.rfind('\n').map_or(0, |newline| newline + 1);
+        let command = match pieces(typed).last() {
+            Some(Piece::Command(range)) => Some(range.start).filter(|start| *start >= line),
+            _ => backslash(typed).filter(|start| *start >= line),
         };
+        let (start, offered) = match command {
+            Some(command) => match complete::command(&typed[command..], self.names()) {
+                Some((start, offered)) => (command + start, offered),
+                None => return self.files.complete(text, at, context),
+            },
+            None => complete::sql(&whole, before + at, self.names()),
+        };
+        let start = start.saturating_sub(before);
         let pair = |name: String| Pair { display: name.clone(), replacement: name };
         Ok((start, offered.into_iter().map(pair).collect()))
     }
@@ -165,7 +192,7 @@ impl Completer for Help {
 
 impl Highlighter for Help {
     fn highlight<'l>(&self, text: &'l str, _: usize) -> Cow<'l, str> {
-        Cow::Owned(highlight(text))
+        Cow::Owned(highlight(&self.unfinished, text))
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::commands::shell::commands::is_meant;
 use crate::commands::shell::keywords::is_keyword;
 use crate::commands::shell::lexer::{Kind, Piece, piece, tokens};
 
@@ -10,15 +11,17 @@ const GREEN: &str = "32";
 const MAGENTA: &str = "35";
 const DIM: &str = "2";
 
-/// The input with escape sequences for colours. The width must not change, as the editor requires.
-pub fn highlight(text: &str) -> String {
+/// The line with escape sequences for colours. The width must not change, as the editor requires.
+/// `unfinished` is what comes before the line.
+pub fn highlight(unfinished: &str, line: &str) -> String {
+    let text = format!("{unfinished}{line}");
     // The argument of a command may be a path, which is not SQL.
-    if let Some((Piece::Command(_), _)) = piece(text, 0) {
-        return text.to_owned();
+    if is_meant(line) || matches!(piece(&text, 0), Some((Piece::Command(_), _))) {
+        return line.to_owned();
     }
-    let mut coloured = String::with_capacity(2 * text.len());
-    for token in tokens(text) {
-        let shown = &text[token.range.clone()];
+    let mut coloured = String::with_capacity(2 * line.len());
+    for token in tokens(&text).into_iter().filter(|token| token.range.end > unfinished.len()) {
+        let shown = &text[token.range.start.max(unfinished.len())..token.range.end];
         let colour = match token.kind {
             Kind::Word if is_keyword(shown) => BLUE,
             Kind::Text => GREEN,
@@ -42,8 +45,9 @@ mod tests {
     fn colours_change_nothing_but_colours() {
         for text in ["SELECT 1, 'ü' FROM t -- 日本", ".mode csv", "select 'open\n1", "/* a", ""]
         {
-            assert_eq!(console::strip_ansi_codes(&highlight(text)), text);
+            assert_eq!(console::strip_ansi_codes(&highlight("", text)), text);
         }
-        assert_eq!(highlight("select x"), "\x1b[34mselect\x1b[0m x");
+        assert_eq!(highlight("", "select x"), "\x1b[34mselect\x1b[0m x");
+        assert_eq!(highlight("select 'a\n", "b' from"), "\x1b[32mb'\x1b[0m \x1b[34mfrom\x1b[0m");
     }
 }

@@ -11,6 +11,8 @@ use datafusion::sql::sqlparser::tokenizer::{
     Location, Token as SqlToken, Tokenizer, TokenizerError, Whitespace,
 };
 
+use crate::commands::shell::commands;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Space,
@@ -112,6 +114,45 @@ impl Places<'_> {
     }
 }
 
+/// What a text leaves open at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    Text,
+    /// A quoted identifier.
+    Name,
+    Comment,
+    Parenthesis,
+}
+
+/// What a text leaves open at its end, if anything.
+pub fn open_at_end(text: &str) -> Option<Open> {
+    let tokens = tokens(text);
+    if let Some(last) = tokens.last().filter(|last| !last.finished) {
+        return Some(match last.kind {
+            Kind::Comment => Open::Comment,
+            Kind::Quoted => Open::Name,
+            _ => Open::Text,
+        });
+    }
+    let depth = tokens.iter().fold(0_usize, |depth, token| match &text[token.range.clone()] {
+        "(" => depth + 1,
+        ")" => depth.saturating_sub(1),
+        _ => depth,
+    });
+    (depth > 0).then_some(Open::Parenthesis)
+}
+
+/// The byte of the first backslash that is not in a string, a name or a comment. As in psql, a command
+/// begins there.
+pub fn backslash(text: &str) -> Option<usize> {
+    let tokens = tokens(text);
+    let found = tokens.iter().find(|token| match token.kind {
+        Kind::Other => text[token.range.clone()].starts_with('\\'),
+        _ => false,
+    });
+    found.map(|token| token.range.start)
+}
+
 pub fn continues_word(char: char) -> bool {
     GenericDialect.is_identifier_part(char)
 }
@@ -135,9 +176,6 @@ impl Piece {
     }
 }
 
-/// Commands that are also understood without a dot, if they are all of a line.
-const BARE_COMMANDS: [&str; 3] = ["exit", "help", "quit"];
-
 /// The first piece at or after a byte of the text, and where to look for the next. `None` if only blanks
 /// and comments are left.
 pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
@@ -148,7 +186,7 @@ pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
     if line.starts_with(['.', '\\']) {
         return Some((Piece::Command(start..start + line.len()), start + line.len()));
     }
-    if BARE_COMMANDS.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
+    if commands::BARE.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
         return Some((Piece::Command(start..start + bare.len()), start + line.len()));
     }
     Some(match end_of_statement(rest) {
@@ -284,6 +322,19 @@ mod tests {
                 [("statement", sql), ("statement", "SELECT 1")]
             );
             assert_eq!(cut(sql), [("unfinished", sql)]);
+        }
+    }
+
+    #[test]
+    fn a_backslash_in_quotes_begins_no_command() {
+        for (sql, at) in [
+            ("SELECT 1 \\gx", Some(9)),
+            ("SELECT '\\d' \\watch 2", Some(12)),
+            ("SELECT 'a\\d", None),
+            ("SELECT 1 -- \\d", None),
+            ("SELECT \"a\\b\"", None),
+        ] {
+            assert_eq!(backslash(sql), at, "{sql}");
         }
     }
 

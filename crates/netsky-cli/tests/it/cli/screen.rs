@@ -295,8 +295,12 @@ fn a_query_that_takes_long_tells_how_far_it_is_and_takes_that_back() {
     let endless = "SELECT count(*) FROM ticks, generate_series(1, 1000000000000) WHERE length(source) + value < 0";
     let mut terminal = home.terminal((80, 24), &["query", endless]);
     terminal.until_shown("5,000 rows, ");
+    // All is read, and the work goes on.
+    terminal.until_shown("computing, 2s");
     terminal.press(Terminal::CTRL_C);
     assert_ne!(terminal.end(), 0);
+    let printed = terminal.printed();
+    assert!(!printed.contains(" 0s left") && !printed.contains(&"█".repeat(24)), "{printed}");
 
     let mut terminal = home.terminal((80, 24), &["query", "--timeout", "1s", endless]);
     assert_eq!(terminal.end(), 124);

@@ -61,16 +61,232 @@ fn netsky_alone_on_a_terminal_is_the_shell_and_off_it_the_help() {
 }
 
 #[test]
-fn a_statement_goes_on_until_its_semicolon() {
+fn a_prompt_says_what_an_unfinished_statement_lacks() {
     let home = store();
     let mut terminal = shell(&home, &["shell"]);
-    for line in ["SELECT 'a;", "b' AS two -- ;", ", 40 + 2 AS answer"] {
+    for (line, prompt) in [
+        ("SELECT 'a;", "     '>"),
+        ("b' AS two -- ;", "     ->"),
+        (", (40", "     (>"),
+        ("+ 2) AS answer /* and", "    /*>"),
+        ("*/", "     ->"),
+    ] {
         terminal.press(line);
         terminal.press(Terminal::ENTER);
+        terminal.until(|screen| screen.trim_end().ends_with(&format!("\n{prompt}")));
     }
     let screen = terminal.enter("; SELECT 'second' || '!';");
     assert!(screen.contains("42") && screen.contains("second!"), "{screen}");
+    assert!(screen.contains("\n     -> , (40\n     (> + 2) AS answer"), "{screen}");
     assert_eq!(screen.matches("netsky>").count(), 2, "the answers come at once: {screen}");
+}
+
+#[test]
+fn a_command_inside_a_statement_does_what_is_meant() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.press("SELECT count(*) AS n\r");
+    terminal.until_shown("\n     ->");
+    for (command, shown) in [
+        ("help", "\\gx  "),
+        (".tables", "watchdog_events"),
+        ("\\d ticks", "detail_json"),
+        ("\\nonsense", "no command named '\\nonsense'"),
+    ] {
+        terminal.press("\x0c");
+        terminal.press(command);
+        terminal.press(Terminal::ENTER);
+        let screen =
+            terminal.until(|screen| screen.contains(shown) && screen.trim_end().ends_with("->"));
+        let is_known = !command.contains("nonsense");
+        assert_eq!(screen.contains("the statement above is unfinished"), is_known, "{screen}");
+    }
+    assert!(terminal.enter("FROM ticks;").contains("\nn\n─\n1\n"));
+
+    // In a string it is text, and somebody who did not mean that is told.
+    terminal.press("SELECT 'a\r");
+    terminal.until_shown("'>");
+    terminal.press("\\q\r");
+    terminal.until_shown("this line is inside a string; end it with ' or press Ctrl-C");
+    let screen = terminal.enter("' AS text;");
+    assert!(screen.contains("a\\n\\q\\n"), "{screen}");
+
+    terminal.press("SELECT 1\r");
+    terminal.until_shown("\n     ->");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn up_edits_the_lines_of_an_unfinished_statement() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.press("SELECT 'ab' ||\r");
+    terminal.until_shown("\n     ->");
+    terminal.press("'cd'\r");
+    terminal.until(|screen| screen.trim_end().ends_with("->"));
+    terminal.press(Terminal::UP);
+    terminal.until(|screen| screen.trim_end().ends_with("netsky> SELECT 'ab' ||\n'cd'"));
+    terminal.press(" || 'ef';\r");
+    terminal.until_shown("abcdef");
+    terminal.until_ready();
+    // It is one entry of the history.
+    terminal.press(Terminal::UP);
+    terminal.until(|screen| screen.trim_end().ends_with("netsky> SELECT 'ab' ||\n'cd' || 'ef';"));
+}
+
+#[test]
+fn ctrl_c_clears_an_unfinished_statement() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.press("SELECT wrong (\r");
+    terminal.until_shown("(>");
+    terminal.take_back();
+    assert!(terminal.enter("SELECT 'cl' || 'ear';").contains("clear"));
+}
+
+#[test]
+fn alt_dot_inserts_the_last_word_before() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.enter("SELECT 1 AS first;");
+    terminal.press("SELECT 3 AS \x1b.");
+    terminal.until_shown("SELECT 3 AS first");
+    assert!(terminal.enter("_again;").contains("\nfirst_again\n"));
+}
+
+#[test]
+fn vi_keys_are_those_of_readline_or_chosen() {
+    let home = store();
+    home.file(".inputrc", "set editing-mode vi\n");
+    let mut terminal = shell(&home, &[]);
+    // 0 goes to the beginning, and x deletes there.
+    terminal.press("xSELECT 'vi' || '!';");
+    terminal.until_shown("'!';");
+    terminal.press("\x1b");
+    thread::sleep(Duration::from_millis(600));
+    terminal.press("0x");
+    terminal.press(Terminal::ENTER);
+    assert!(terminal.until_ready().contains("vi!"));
+    assert!(terminal.enter(".keys emacs").contains("Keys are those of emacs."));
+    terminal.press("SELECT 'em' || 'acs';x\x7f");
+    assert!(terminal.enter("").contains("emacs\n"));
+}
+
+#[test]
+fn toggles_tell_their_state() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    for (command, state) in [
+        (".timer", "Timer is off."),
+        ("\\timing on", "Timer is on."),
+        (".all", "Every row is shown."),
+        (".all", "The first 40 rows are shown."),
+        ("\\x", "Expanded display is on."),
+        ("\\x off", "Expanded display is off."),
+        (".mode line", "Mode is vertical."),
+        (".mode box", "Mode is table."),
+        (".mode jsonlines", "Mode is ndjson."),
+        (".mode", "Mode is ndjson."),
+        (".chart bar", "Answers are bar charts."),
+        (".chart off", "Charts are off."),
+        (".tz berlin", "did you mean 'Europe/Berlin'?"),
+        (".tz Europe/Berlin", "Times are in Europe/Berlin."),
+        (".headers on", "there is no .headers here: names of columns are always shown"),
+        ("\\c other", "run `netsky FILE.db`"),
+    ] {
+        let screen = terminal.enter(command);
+        let (_, after) = screen.rsplit_once(&format!("netsky> {command}\n")).unwrap();
+        assert!(after.contains(state), "{command}: {screen}");
+    }
+    terminal.enter(".mode csv");
+    assert!(terminal.enter("SELECT ts_utc FROM ticks;").contains("+02:00"));
+    // A script prints nothing but answers.
+    let ran = home
+        .run_with_input(&["shell"], ".timer off\n.mode csv\n\\x off\n.mode csv\nSELECT 1 AS a;");
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("a\n1\n", ""));
+}
+
+#[test]
+fn answers_go_to_a_file_once_or_until_the_end() {
+    let home = store();
+    let (once, all) = (home.path("once.csv"), home.path("all.csv"));
+    let mut terminal = shell(&home, &[]);
+    terminal.enter(".once ~/once.csv");
+    assert!(terminal.enter("SELECT nothing;").contains("no column named"));
+    terminal.enter("SELECT 1 AS one;");
+    assert_eq!(fs::read_to_string(&once).unwrap(), "one\n1\n");
+    terminal.enter("\\o ~/all.csv");
+    terminal.enter("SELECT 2 AS two;");
+    terminal.enter("SELECT 3 AS three;");
+    assert_eq!(fs::read_to_string(&all).unwrap(), "two\n2\nthree\n3\n");
+    terminal.enter(".output");
+    assert!(terminal.enter("SELECT 'scr' || 'een';").contains("screen"));
+    assert_eq!(fs::read_to_string(&all).unwrap(), "two\n2\nthree\n3\n");
+    assert!(terminal.enter(".output ~/x.parquet").contains("write it with .once"));
+    assert!(terminal.enter(".output ~/.netsky/meta.db").contains("meta.db is a store"));
+    terminal.enter(".once ~/ticks.svg");
+    terminal.enter("SELECT source, count(*) FROM ticks GROUP BY source;");
+    assert!(fs::read_to_string(home.path("ticks.svg")).unwrap().contains("<svg"));
+}
+
+#[test]
+fn a_statement_is_edited_in_the_editor_and_then_runs() {
+    let home = store();
+    let editor = home.file("editor", "sed -i s/first/second/ \"$1\"");
+    let editor = format!("sh {editor}");
+    let with = [("NO_COLOR", "1"), ("EDITOR", editor.as_str())];
+    let mut terminal = home.terminal_with(&with, (80, 24), &[]);
+    terminal.until_ready();
+    assert!(terminal.enter("SELECT 'first' || '!';").contains("first!"));
+    let screen = terminal.enter("\\e");
+    assert!(screen.contains("SELECT 'second' || '!';") && screen.contains("second!"), "{screen}");
+    // Without its end, the statement waits for the rest.
+    terminal.press("SELECT 'first'\r");
+    terminal.until_shown("\n     ->");
+    terminal.press("\\e\r");
+    terminal.until(|screen| screen.trim_end().ends_with("netsky> SELECT 'second'"));
+    assert!(terminal.enter(" || '?';").contains("second?"));
+    assert!(!home.path(".netsky").join("netsky-").exists());
+
+    let with = [("NO_COLOR", "1"), ("EDITOR", "false")];
+    let mut terminal = home.terminal_with(&with, (80, 24), &[]);
+    terminal.until_ready();
+    terminal.enter("SELECT 1;");
+    assert!(terminal.enter("\\e").contains("the editor 'false' failed"));
+}
+
+#[test]
+fn a_statement_is_watched_until_ctrl_c() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.press("SELECT 'tick' || count(*) AS n FROM ticks \\watch 0.1\r");
+    terminal.until(|screen| screen.matches("tick1").count() > 1);
+    home.ok(&["record", "ticks", TICK]);
+    terminal.until_shown("tick2");
+    terminal.press(Terminal::CTRL_C);
+    terminal.until_ready();
+    let screen = terminal.enter("\\gx");
+    assert!(screen.contains("n  tick2"), "{screen}");
+    assert!(terminal.enter("\\watch soon").contains("expected seconds"));
+    assert!(terminal.enter("SELECT 1 \\gx").contains("─── row 1"));
+}
+
+#[test]
+fn relations_are_listed_and_described_as_in_psql() {
+    let home = store();
+    let mut terminal = home.terminal_with(&[("NO_COLOR", "1")], (80, 50), &[]);
+    terminal.until_ready();
+    let screen = terminal.enter("\\d v_cost*");
+    assert!(screen.contains("v_cost_daily  view"), "{screen}");
+    terminal.press("\x0c");
+    let screen = terminal.enter("\\d");
+    assert!(screen.contains("ticks") && !screen.contains("detail_json"), "{screen}");
+    terminal.press("\x0c");
+    assert!(terminal.enter("\\d+ tick*").contains("2026-04-15T23:00:00.000Z"));
+    assert!(
+        terminal.enter(".tables tick").contains("no table is named 'tick'; did you mean 'ticks'?")
+    );
 }
 
 /// Four lines that print what they do not contain.
@@ -175,7 +391,7 @@ fn tab_completes_what_there_is() {
     terminal.press("sel\t 1 from ticks where sour\t");
     terminal.until_shown("select 1 from ticks where source");
     terminal.take_back();
-    terminal.press(".mo\t csv");
+    terminal.press(".mod\t csv");
     terminal.until_shown(".mode csv");
     terminal.take_back();
     terminal.press("SELECT ti");
@@ -213,6 +429,7 @@ fn commands_describe_tables_and_change_how_answers_look() {
     assert!(screen.contains("one,two\n1,2\nnetsky>"), "{screen}");
     assert!(terminal.enter("\\d ticks").contains("detail_json,text,no"));
     assert!(terminal.enter(".tables").contains("ticks,1,2026-04-15"));
+    terminal.press("\x0c");
     assert!(terminal.enter(".help").contains(".schema [TABLE]"));
     let screen = terminal.enter(".tabels");
     assert!(screen.contains("no command named '.tabels'; did you mean '.tables'?"), "{screen}");
@@ -247,9 +464,94 @@ fn the_rc_file_is_run_first_and_its_faults_are_told_by_name() {
 #[test]
 fn a_store_that_is_not_there_is_told_before_anything_is_typed() {
     let home = Home::new();
-    let mut terminal = home.terminal((80, 24), &["shell"]);
+    let other = home.path("other.db").display().to_string();
+    for args in [&["shell", "--db", &other][..], &[&other]] {
+        let mut terminal = home.terminal((80, 24), args);
+        assert_eq!(terminal.end(), 3);
+        assert!(terminal.screen().contains("no store at"), "{}", terminal.screen());
+    }
+}
+
+#[test]
+fn somebody_without_a_store_is_told_how_to_begin() {
+    let home = Home::new();
+    let mut terminal = home.terminal((80, 24), &[]);
+    let screen = terminal.until_shown("[Y/n]");
+    for command in ["netsky demo", "netsky record", "netsky import", "netsky schema"] {
+        assert!(screen.contains(command), "{screen}");
+    }
+    terminal.press("n\r");
     assert_eq!(terminal.end(), 3);
-    assert!(terminal.screen().contains("no store at"), "{}", terminal.screen());
+    assert!(!home.path(".netsky").exists());
+
+    let with = [("NO_COLOR", "1"), ("NETSKY_PAGER", "cat")];
+    let mut terminal = home.terminal_with(&with, (80, 24), &[]);
+    terminal.until_shown("[Y/n]");
+    terminal.press(Terminal::ENTER);
+    terminal.until_ready();
+    assert!(terminal.enter("SELECT count(*) > 0 AS has_rows FROM ticks;").contains("true"));
+
+    // Nobody is asked off a terminal.
+    let empty = Home::new();
+    let ran = empty.run_with_input(&[], "SELECT 1;");
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    assert!(ran.err.contains("record, import and demo create a store"), "{}", ran.err);
+}
+
+#[test]
+fn sql_is_taken_as_an_argument_and_on_a_pipe() {
+    let home = store();
+    let csv = "a\n1\nb\n2\n";
+    let sql = "SELECT 1 AS a; SELECT 2 AS b";
+    assert_eq!(home.ok(&["--format", "csv", sql]), csv);
+    assert_eq!(home.ok(&["-csv", sql]), csv);
+    assert_eq!(home.ok(&["--format", "csv", "-c", "SELECT 1 AS a", "-c", "SELECT 2 AS b;"]), csv);
+    assert_eq!(home.ok(&["shell", "-c", sql, "--format", "csv"]), csv);
+    assert_eq!(home.run_with_input(&["--format", "csv"], sql).out, csv);
+    let db = home.path(".netsky/meta.db").display().to_string();
+    assert_eq!(home.ok(&[&db, "--format", "csv", sql]), csv);
+    assert_eq!(home.run_with_input(&[&db, "-csv"], sql).out, csv);
+    let file = home.file("script.sql", ".mode csv\nSELECT 1 AS a; SELECT 2 AS b");
+    assert_eq!(home.ok(&["-f", &file]), csv);
+    assert!(home.ok(&[".tables"]).contains("watchdog_events"));
+    assert!(home.ok(&["--", "-- a comment\nSELECT 1 AS a"]).contains("| a |"));
+
+    // The first failure ends it, and is the exit code.
+    for ran in [
+        home.run(&["-csv", "SELECT 1 AS a; SELECT sorce FROM ticks; SELECT 2"]),
+        home.run_with_input(&["-csv"], "SELECT 1 AS a; SELECT sorce FROM ticks; SELECT 2"),
+    ] {
+        assert_eq!((ran.code, ran.out.as_str()), (1, "a\n1\n"));
+        assert!(ran.err.contains("did you mean 'source'?"), "{}", ran.err);
+    }
+    assert!(home.fails(1, &["DELETE FROM ticks"]).contains("read-only"));
+}
+
+#[test]
+fn a_query_without_quotes_is_told_about_them() {
+    let home = store();
+    for args in
+        [&["select", "1"][..], &["SELECT", "id", "FROM", "ticks"], &["query", "select", "1"]]
+    {
+        let told = home.fails(2, args);
+        assert!(told.contains("a query is one argument, in quotes: netsky "), "{told}");
+    }
+    let db = home.path(".netsky/meta.db").display().to_string();
+    assert!(home.fails(2, &[&db, "tables"]).contains(&format!("netsky --db {db} tables")));
+    // What is neither SQL nor a file is a command with a typo.
+    assert!(home.fails(2, &["exprot"]).contains("a similar subcommand exists: 'export'"));
+    assert!(home.fails(2, &["--fromat", "csv"]).contains("--fromat"));
+}
+
+#[test]
+fn a_dash_is_standard_input_or_output() {
+    let home = store();
+    assert_eq!(home.ok(&["query", "--format", "csv", "-o", "-", "SELECT 1 AS a"]), "a\n1\n");
+    assert!(home.ok(&["query", "-o", "-", "SELECT 1 AS a"]).contains("| a |"));
+    for args in [&["query", "--format", "csv", "--file", "-"][..], &["-csv", "-f", "-"]] {
+        assert_eq!(home.run_with_input(args, "SELECT 1 AS a").out, "a\n1\n");
+    }
+    assert!(!std::path::Path::new("-").exists());
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! The keys that edit a line: emacs or vi, and those of the shell.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustyline::{
+    Cmd, ConditionalEventHandler, EditMode, Event, EventContext, KeyCode, KeyEvent, Modifiers,
+    RepeatCount,
+};
+
+/// The keys that the user has chosen for all programs that use readline: `set editing-mode vi` in
+/// `$INPUTRC` or `~/.inputrc`.
+pub fn mode_of_readline() -> EditMode {
+    let named = env::var_os("INPUTRC").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let path = named.or_else(|| env::home_dir().map(|home| home.join(".inputrc")));
+    let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    mode_of(&text)
+}
+
+fn mode_of(inputrc: &str) -> EditMode {
+    let mut settings = inputrc.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_mode = words.next()?.eq_ignore_ascii_case("set")
+            && words.next()?.eq_ignore_ascii_case("editing-mode");
+        words.next().filter(|_| is_mode)
+    });
+    match settings.next_back() {
+        Some(mode) if mode.eq_ignore_ascii_case("vi") => EditMode::Vi,
+        _ => EditMode::Emacs,
+    }
+}
+
+/// What the keys of the shell and its prompt tell each other.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Whether the line continues a statement.
+    pub continues: AtomicBool,
+    /// Whether Up ended the line, to edit the lines above.
+    pub wants_lines_above: AtomicBool,
+    /// The last word of the line before.
+    last_word: Mutex<String>,
+}
+
+impl Shared {
+    pub fn set_line_before(&self, line: &str) {
+        let word = line.trim_end_matches([';', ' ', '\n']).rsplit(char::is_whitespace).next();
+        let mut last = self.last_word.lock().unwrap_or_else(PoisonError::into_inner);
+        word.unwrap_or_default().clone_into(&mut last);
+    }
+}
+
+/// The keys, and what they do.
+pub fn bindings(shared: &Arc<Shared>) -> [(KeyEvent, Box<dyn ConditionalEventHandler>); 3] {
+    let up = || Box::new(LinesAbove(Arc::clone(shared)));
+    let last_word = LastWord(Arc::clone(shared));
+    [
+        (KeyEvent(KeyCode::Up, Modifiers::NONE), up()),
+        (KeyEvent::ctrl('P'), up()),
+        (KeyEvent::alt('.'), Box::new(last_word)),
+    ]
+}
+
+/// Up on an empty line of an unfinished statement edits all of the statement. Elsewhere it does what
+/// it always does.
+struct LinesAbove(Arc<Shared>);
+
+impl ConditionalEventHandler for LinesAbove {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
+        if !line.line().is_empty() || !self.0.continues.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.0.wants_lines_above.store(true, Ordering::SeqCst);
+        Some(Cmd::AcceptLine)
+    }
+}
+
+/// Alt-. inserts the last word of the line before. Unlike in readline, it cannot be replaced by that of
+/// an earlier line: rustyline has no command that replaces text and moves behind it.
+struct LastWord(Arc<Shared>);
+
+impl ConditionalEventHandler for LastWord {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        let word = self.0.last_word.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Cmd::Insert(1, word.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vi_keys_are_those_of_readline() {
+        assert_eq!(mode_of(""), EditMode::Emacs);
+        assert_eq!(mode_of("# set editing-mode vi\n"), EditMode::Emacs);
+        assert_eq!(mode_of("set bell-style none\n  set editing-mode vi\n"), EditMode::Vi);
+        assert_eq!(mode_of("set editing-mode vi\nset editing-mode emacs"), EditMode::Emacs);
+    }
+}

@@ -1,0 +1,134 @@
+//! The arguments of the shell: a store, a query, or both, as sqlite3 and duckdb take them.
+
+use std::path::{Path, PathBuf};
+
+use crate::commands::shell::commands;
+use crate::failure::Failure;
+
+#[derive(Debug, Default)]
+pub struct Words {
+    pub db: Option<PathBuf>,
+    pub sql: Option<String>,
+}
+
+/// The words that begin a statement. Those that write are among them, for a better error.
+const BEGINNINGS: [&str; 28] = [
+    "SELECT",
+    "WITH",
+    "VALUES",
+    "EXPLAIN",
+    "DESCRIBE",
+    "DESC",
+    "SHOW",
+    "FROM",
+    "TABLE",
+    "SUMMARIZE",
+    "PIVOT",
+    "UNPIVOT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "COPY",
+    "SET",
+    "PRAGMA",
+    "ATTACH",
+    "BEGIN",
+    "COMMIT",
+    "ANALYZE",
+    "VACUUM",
+    "TRUNCATE",
+    "CALL",
+];
+
+/// Whether an argument is SQL or a command of the shell, rather than a file or a command of netsky.
+pub fn is_sql(text: &str) -> bool {
+    let text = text.trim();
+    let word = text.split(|char: char| !char.is_alphanumeric() && char != '_').next();
+    let word = word.unwrap_or_default();
+    begins_statement(word)
+        || text.ends_with(';')
+        || text.starts_with(['(', '\\'])
+        || text.starts_with("--")
+        || text.starts_with("/*")
+        || commands::is_meant(text)
+}
+
+fn begins_statement(word: &str) -> bool {
+    BEGINNINGS.iter().any(|beginning| beginning.eq_ignore_ascii_case(word))
+}
+
+/// Whether an argument can only be a file.
+fn is_path(text: &str) -> bool {
+    text.contains(['/', '.', std::path::MAIN_SEPARATOR]) || Path::new(text).exists()
+}
+
+pub fn resolve(words: &[String]) -> Result<Words, Failure> {
+    let (db, sql) = match words {
+        [] => (None, &[][..]),
+        [first, rest @ ..] if !is_sql(first) && is_path(first) => {
+            (Some(PathBuf::from(first)), rest)
+        }
+        sql => (None, sql),
+    };
+    match sql {
+        [] => Ok(Words { db, sql: None }),
+        [sql] if is_sql(sql) => Ok(Words { db, sql: Some(sql.clone()) }),
+        [word, ..] if begins_statement(word) => Err(Failure::usage(
+            "a query is one argument, in quotes: netsky 'SELECT ...'\n  without them, the shell would \
+             expand * and redirect at >",
+        )),
+        [word, ..] => {
+            let next = match &db {
+                Some(db) => format!("netsky --db {} {word}", db.display()),
+                None => "netsky --help".to_owned(),
+            };
+            Err(Failure::usage(format!(
+                "'{word}' is neither a query nor a file; a command comes after the options: {next}"
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sql_and_files_are_told_apart() {
+        for sql in [
+            "SELECT 1",
+            "select 1;",
+            "with a as (select 1) table a",
+            "(SELECT 1)",
+            "-- note\nSELECT 1",
+            ".tables",
+            "\\d ticks",
+            "FROM ticks",
+            "DELETE FROM ticks",
+            "help",
+            "values(1)",
+        ] {
+            assert!(is_sql(sql), "{sql}");
+        }
+        for other in ["store.db", "./selection.db", "tables", "exprot", "selected", "./.tables"] {
+            assert!(!is_sql(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_store_can_come_before_a_query() {
+        let words = |words: &[&str]| {
+            resolve(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        };
+        let both = words(&["fleet.db", "SELECT 1"]).unwrap();
+        assert_eq!((both.db, both.sql), (Some("fleet.db".into()), Some("SELECT 1".to_owned())));
+        assert_eq!(words(&["SELECT 1"]).unwrap().sql, Some("SELECT 1".to_owned()));
+        let told = words(&["select", "1"]).unwrap_err().to_string();
+        assert!(told.contains("in quotes"), "{told}");
+        let told = words(&["fleet.db", "tables"]).unwrap_err().to_string();
+        assert!(told.contains("netsky --db fleet.db tables"), "{told}");
+    }
+}
