@@ -24,6 +24,7 @@ mod sharing;
 mod sorting;
 mod sql;
 mod time_zones;
+mod tpch;
 mod types;
 mod upgrade;
 mod views;

@@ -15,6 +15,7 @@ mod require;
 mod rows;
 mod sqlite;
 mod store;
+mod tpch;
 
 pub use answers::{Row, foreign_rows, foreign_session, foreign_value, rows, value};
 pub use damage::{change, damage, used_pages};
@@ -37,3 +38,4 @@ pub use store::{
     TestStore, at, message, record_messages, store, tick, ticks_by_second, with_large_texts,
     with_ticks,
 };
+pub use tpch::{TPCH_TABLES, record_tpch, register_tpch, tpch_query};
