@@ -2,6 +2,7 @@
 
 use crate::columnar::column::{ColumnValues, Values, bits};
 use crate::columnar::header::{ColumnEntry, Header, IdSet};
+use crate::columnar::order::float_order;
 use crate::columnar::segment::Segment;
 use crate::columnar::texts::{TextRun, Texts};
 use crate::row::{RowVisitor, Scalar, ValueReader, days_since_1970};
@@ -27,6 +28,15 @@ pub(crate) struct EncodedSegment {
     pub(crate) header: Header,
     /// The stored values of each column of the header.
     pub(crate) columns: Vec<Vec<u8>>,
+}
+
+/// The values of a column, and what a header says of them.
+#[derive(Debug)]
+pub(crate) struct BuiltColumn {
+    pub(crate) name: &'static str,
+    pub(crate) nulls: usize,
+    pub(crate) range: Option<(i64, i64)>,
+    pub(crate) values: ColumnValues,
 }
 
 struct ColumnBuilder {
@@ -72,11 +82,15 @@ impl SegmentEncoder {
         &self.ids
     }
 
-    /// The values of each column by its name, to compare a copy with the rows. `None` if there is too much
-    /// text.
-    pub(crate) fn values(self) -> Vec<(&'static str, Option<ColumnValues>)> {
-        let names = self.table.columns().iter().map(|column| column.name);
-        names.zip(self.columns.into_iter().map(|column| column.finish().map(|(_, v)| v))).collect()
+    /// What each column has, to compare a copy with the rows. A column with too much text is left out.
+    pub(crate) fn built_columns(self) -> Vec<BuiltColumn> {
+        let columns = self.table.columns().iter().zip(self.columns);
+        let built = columns.filter_map(|(column, built)| {
+            let range = built.range;
+            let (nulls, values) = built.finish()?;
+            Some(BuiltColumn { name: column.name, nulls, range, values })
+        });
+        built.collect()
     }
 
     /// The copy of the rows, whose checksums have the sum `checksum`; `None` if there are no rows, or too
@@ -126,19 +140,21 @@ impl ColumnBuilder {
 
     fn push(&mut self, value: Scalar<'_>) {
         self.valid.push(!matches!(value, Scalar::Null));
+        let ordered = match value {
+            Scalar::Int(value) | Scalar::Time(value) => Some(value),
+            Scalar::Date(date) => Some(i64::from(days_since_1970(date))),
+            Scalar::Float(value) => Some(float_order(value)),
+            Scalar::Bool(value) => Some(i64::from(value)),
+            Scalar::Text(_) | Scalar::Null => None,
+        };
+        if let Some(value) = ordered {
+            let (low, high) = self.range.unwrap_or((value, value));
+            self.range = Some((low.min(value), high.max(value)));
+        }
         match &mut self.values {
             BuiltValues::Ints(values) => {
-                let value = match value {
-                    Scalar::Int(value) | Scalar::Time(value) => Some(value),
-                    Scalar::Date(date) => Some(i64::from(days_since_1970(date))),
-                    _ => None,
-                };
-                if let Some(value) = value {
-                    let (low, high) = self.range.unwrap_or((value, value));
-                    self.range = Some((low.min(value), high.max(value)));
-                }
                 // The one before makes the narrowest difference.
-                values.push(value.or(values.last().copied()).unwrap_or(0));
+                values.push(ordered.or(values.last().copied()).unwrap_or(0));
             }
             BuiltValues::Floats(values) => {
                 values.push(if let Scalar::Float(value) = value { value } else { 0.0 });

@@ -45,7 +45,8 @@ pub(crate) struct ColumnEntry {
     pub(crate) bytes: usize,
     /// The rows that have no value.
     pub(crate) nulls: usize,
-    /// The smallest and the largest value, if it is an integer, a time or a date and not always null.
+    /// The smallest and the largest value: an integer, nanoseconds, days, 0 or 1 for false or true, or the
+    /// [place](crate::columnar::float_order) of a float. `None` if it is unknown, always null, or a text.
     pub(crate) range: Option<(i64, i64)>,
 }
 

@@ -20,6 +20,7 @@ mod fuzzed;
 mod header;
 mod input;
 mod integers;
+mod order;
 mod packed;
 mod pool;
 mod segment;
@@ -29,6 +30,10 @@ pub(crate) use column::ColumnValues;
 #[cfg(feature = "sql")]
 pub use fuzzed::{decode_copy, encode_copy};
 
-pub(crate) use encoder::{EncodedSegment, SegmentEncoder};
+pub(crate) use encoder::{BuiltColumn, EncodedSegment, SegmentEncoder};
+#[cfg(feature = "sql")]
+pub(crate) use header::ColumnEntry;
 pub(crate) use header::Header;
+#[cfg(feature = "sql")]
+pub(crate) use order::float_order;
 pub(crate) use segment::Segment;

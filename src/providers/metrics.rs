@@ -22,7 +22,7 @@ pub(super) struct ScanMetrics {
     pub(super) bytes_scanned: Count,
     /// Segments of which columns were read instead of rows.
     pub(super) segments_read: Count,
-    /// Segments whose dictionaries ruled out every row.
+    /// Segments of which the ranges or the dictionaries of their columns ruled out every row.
     pub(super) segments_pruned: Count,
     /// Segments whose columns are damaged, so that rows were read.
     pub(super) segments_damaged: Count,

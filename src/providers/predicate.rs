@@ -13,7 +13,9 @@ use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, IsNullExpr, Literal};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, CaseExpr, Column, InListExpr, IsNullExpr, Literal,
+};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 
@@ -147,6 +149,13 @@ impl Bounds<'_> {
         {
             return Ranges::of(key, RangeSet::none());
         }
+        // The filter of a join has a branch for each partition of its other side.
+        if let Some(case) = filter.downcast_ref::<CaseExpr>() {
+            let branches = case.when_then_expr().iter().map(|(_, then)| then);
+            let branches = branches.chain(case.else_expr()).map(|branch| self.of(branch));
+            let none = Ranges::of(Key::Id, RangeSet::none());
+            return branches.fold(none, |all, branch| all.or(&branch));
+        }
         match filter.downcast_ref::<Literal>().map(Literal::value) {
             Some(ScalarValue::Boolean(Some(false) | None)) => Ranges::of(Key::Id, RangeSet::none()),
             _ => Ranges::all(),
@@ -179,5 +188,35 @@ fn compare(op: Operator, literal: Option<i64>) -> RangeSet {
         Operator::LtEq => RangeSet::between(i64::MIN, value),
         Operator::Gt => RangeSet::between(i64::MIN, value).not(),
         _ => RangeSet::all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::physical_expr::expressions::{col, lit};
+
+    use super::*;
+    use crate::schema::TickRecord;
+    use crate::table::Record;
+
+    #[test]
+    fn a_case_is_as_wide_as_its_branches() {
+        let table = TickRecord::TABLE;
+        let schema = table.schema();
+        let id_is = |id: i64| -> Arc<dyn PhysicalExpr> {
+            let id_column = col("id", &schema).unwrap();
+            Arc::new(BinaryExpr::new(id_column, Operator::Eq, lit(id)))
+        };
+        let when = |index: i64| lit(index);
+        let of = |otherwise: Option<Arc<dyn PhysicalExpr>>| {
+            let branches = vec![(when(0), id_is(5)), (when(1), id_is(7))];
+            let case = CaseExpr::try_new(Some(lit(1_i64)), branches, otherwise).unwrap();
+            Bounds { table }.of(&(Arc::new(case) as _)).ids
+        };
+        let five_and_seven = RangeSet::of_values(vec![5, 7]);
+        assert_eq!(of(Some(lit(false))), five_and_seven);
+        assert_eq!(of(None), five_and_seven);
+        assert_eq!(of(Some(id_is(9))), RangeSet::of_values(vec![5, 7, 9]));
+        assert!(of(Some(lit(true))).is_all());
     }
 }

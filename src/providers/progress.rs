@@ -39,7 +39,7 @@ pub struct ScanCounts {
     /// Segments of 8 blocks of which columns were read instead of rows. Their blocks and rows count as
     /// read.
     pub segments_read: u64,
-    /// Segments that were ruled out by the texts of a column. Their blocks count as pruned.
+    /// Segments that were ruled out by the range or the texts of a column. Their blocks count as pruned.
     pub segments_pruned: u64,
     /// Segments whose columns are damaged, so that rows were read.
     pub segments_damaged: u64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::columnar::{Header, Segment, SegmentEncoder};
+use crate::columnar::{BuiltColumn, Header, Segment, SegmentEncoder};
 use crate::error::Result;
 use crate::store::Snapshot;
 use crate::store::check_report::{CheckReport, Fault};
@@ -78,15 +78,22 @@ impl<'a> SegmentCheck<'a> {
             add(report, self.table, header.segment, "it has other ids".to_owned());
             return Ok(());
         }
-        for (name, values) in encoder.values() {
+        for BuiltColumn { name, nulls, range, values } in encoder.built_columns() {
             let Some(place) = header.columns.iter().position(|column| column.name == name) else {
                 continue;
             };
+            let entry = &header.columns[place];
             let stored = self.snapshot.segment_column(self.table, &header, place)?;
-            let reason = match (&stored, values) {
-                (Some(stored), Some(values)) if stored.equals(&values, header.rows) => continue,
-                (Some(_), _) => format!("the values of {name} differ"),
-                (None, _) => format!("the values of {name} are damaged"),
+            let reason = match stored {
+                None => format!("the values of {name} are damaged"),
+                Some(stored) if !stored.equals(&values, header.rows) => {
+                    format!("the values of {name} differ")
+                }
+                // Earlier copies have no ranges of floats and booleans.
+                _ if entry.nulls != nulls || entry.range.is_some() && entry.range != range => {
+                    format!("the range of {name} differs")
+                }
+                _ => continue,
             };
             add(report, self.table, header.segment, reason);
         }

@@ -63,7 +63,7 @@ pub fn without_copies(path: &Path, copy: &Path) {
 }
 
 /// Returns what the scans of a query have read.
-fn counts(db: &Db, sql: &str) -> ScanCounts {
+pub fn counts(db: &Db, sql: &str) -> ScanCounts {
     let stream = block_on(db.query_stream(sql)).unwrap();
     let progress = stream.progress();
     block_on(stream.try_for_each(|_| ready(Ok(())))).unwrap();

@@ -20,6 +20,7 @@ mod recorder;
 mod replaced;
 mod rows;
 mod sealing;
+mod segment_pruning;
 mod sharing;
 mod sorting;
 mod sql;

@@ -14,6 +14,7 @@ use crate::providers::order::Order;
 use crate::providers::predicate::Predicate;
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::dictionary_filter::DictionaryFilter;
+use crate::providers::reader::range_filter::RangeFilter;
 use crate::providers::reader::texts::release_other_texts;
 use crate::providers::scan_config::ScanConfig;
 use crate::row::Decoder;
@@ -26,6 +27,7 @@ pub(super) struct ColumnarReader {
     table: &'static Table,
     snapshot: Arc<Snapshot>,
     descending: bool,
+    ranges: RangeFilter,
     filter: DictionaryFilter,
     first: Vec<usize>,
     late: Vec<usize>,
@@ -85,6 +87,7 @@ impl ColumnarReader {
         let schema = config.table.schema();
         let first_schema = Arc::new(schema.project(&columns.first)?);
         Ok(Self {
+            ranges: RangeFilter::new(config.table, &config.predicate),
             filter: DictionaryFilter::new(predicate, &first_schema)?,
             table: config.table,
             snapshot: Arc::clone(&config.snapshot),
@@ -104,6 +107,9 @@ impl ColumnarReader {
         header: Header,
         ranges: impl Iterator<Item = &'a RangeInclusive<i64>>,
     ) -> Opening {
+        if self.ranges.excludes(&header) {
+            return Opening::Excluded;
+        }
         let first = match self.decode(&header, &self.first, &self.first_schema, Some(&self.filter))
         {
             Decoded::Columns(first) => first,

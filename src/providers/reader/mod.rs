@@ -12,6 +12,7 @@ mod columnar;
 mod columns;
 mod dictionary_filter;
 mod json;
+mod range_filter;
 mod row_filter;
 mod row_validator;
 mod scan_reader;
