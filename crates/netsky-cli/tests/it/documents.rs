@@ -102,20 +102,24 @@ fn run_shell(home: &Home, shown: &str) -> String {
     lines.collect()
 }
 
-/// The first line of the last table, which has the names of columns, and the first column of the others.
-fn headers(printed: &str) -> (Vec<&str>, BTreeSet<&str>) {
-    let table = printed.rsplit("\n\n").next().unwrap_or_default();
-    let names = table.lines().next().unwrap_or_default().split_whitespace().collect();
-    (names, table.lines().skip(2).filter_map(|line| line.split("  ").next()).collect())
+/// The labels of the lines above the table of `netsky top`, and the names of its columns.
+fn labels(screen: &str) -> Vec<&str> {
+    let (summary, table) = screen.split_once("\n\n").unwrap();
+    let labels = summary.lines().filter_map(|line| line.split("  ").next());
+    labels.chain(table.lines().next().unwrap().split_whitespace()).collect()
 }
 
-/// Checks an answer that is relative to the current time: a document has the columns of the program,
-/// and in its first column nothing that the program does not print for a history that ends now.
-fn check_current(command: &str, shown: &str, printed: &str) {
-    let (names, states) = headers(printed);
-    let (shown_names, shown_states) = headers(shown);
-    assert_eq!(shown_names, names, "{command}");
-    assert!(shown_states.len() > 1 && shown_states.is_subset(&states), "{command}\n{printed}");
+/// The first column of the table of `netsky top`.
+fn states(screen: &str) -> BTreeSet<&str> {
+    let (_, table) = screen.split_once("\n\n").unwrap();
+    table.lines().skip(2).filter_map(|line| line.split("  ").next()).collect()
+}
+
+/// Checks the screen of `netsky top`, which is relative to the current time: it has the same labels
+/// and columns as the one that the program prints for a history that ends now, and a state of it.
+fn check_top(shown: &str, printed: &str) {
+    assert_eq!(labels(shown), labels(printed));
+    assert!(!states(shown).is_disjoint(&states(printed)), "{printed}");
 }
 
 #[test]
@@ -132,18 +136,17 @@ fn screens_in_the_docs_are_what_commands_print() {
             let end = begin + text[begin..].find(END).unwrap() + 1;
             let mut screen = String::new();
             for (command, shown) in commands(&text[begin..end]) {
-                // Ages are relative to now.
-                let is_current = command.starts_with("$ netsky top");
+                let is_top = command.starts_with("$ netsky top");
                 let printed = match command.as_str() {
                     "$ netsky\n" => run_shell(&home, &shown),
-                    _ if is_current => run(&current, &command),
+                    _ if is_top => run(&current, &command),
                     _ => run(&home, &command),
                 };
-                if is_current && !is_update {
-                    check_current(&command, &shown, &printed);
+                if is_top && !is_update {
+                    check_top(&shown, &printed);
                 }
                 // Its rows are others at each time.
-                let printed = if is_current && !is_update { shown } else { printed };
+                let printed = if is_top && !is_update { shown } else { printed };
                 screen += &format!("{command}{printed}");
                 checked += 1;
             }
