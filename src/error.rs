@@ -214,22 +214,23 @@ pub enum Error {
         position: Option<Position>,
     },
 
-    /// The query has a different number of parameters than were given. Pass one for each of `$1`, `$2`
-    /// and so on.
+    /// The query has a different number of parameters than were given. Pass one for each of
+    /// `PreparedQuery::parameter_names`.
     #[error(
         "the query takes {wanted} parameter{}, but {given} {} given",
         if *wanted == 1 { "" } else { "s" },
         if *given == 1 { "was" } else { "were" }
     )]
     ParameterCount {
-        /// The highest number in the query.
+        /// The highest number in the query, plus the number of names.
         wanted: usize,
         /// The number of given parameters.
         given: usize,
     },
 
-    /// The name of a parameter is not a number. Parameters are `$1`, `$2` and so on.
-    #[error("invalid parameter '{name}'; use $1, $2, ...")]
+    /// The name of a parameter is invalid. Parameters are `$1` to `$65535`, or a `$` and a name, as in
+    /// `$since`.
+    #[error("invalid parameter '{name}'; use $1, $2, ... or a name, as in $since")]
     ParameterName {
         /// The name in the query.
         name: String,
@@ -238,10 +239,10 @@ pub enum Error {
     /// A parameter cannot be cast to the type that the query requires. Pass another value, or cast it
     /// in the query, as in `$1::text`.
     #[cfg(feature = "sql")]
-    #[error("parameter ${number}: '{value}' is not {}", described(.wanted))]
+    #[error("parameter ${name}: '{value}' is not {}", described(.wanted))]
     InvalidParameter {
-        /// The number of the parameter, counted from 1.
-        number: usize,
+        /// The name of the parameter without its `$`: a number counted from 1, or a name.
+        name: String,
         /// The value, formatted.
         value: String,
         /// The required type.

@@ -6,9 +6,11 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use crate::error::Error;
+use crate::names::names;
 
 /// What a caller can do about an [`Error`]. A program that maps errors to exit codes, HTTP statuses or
-/// retries can match on this instead of on each [`Error`].
+/// retries can match on this instead of on each [`Error`]. [`name`](Self::name) is the same in every
+/// release, so that programs in other languages can match on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -36,6 +38,23 @@ pub enum ErrorKind {
     Io,
     /// A bug in this crate. Report it.
     Internal,
+}
+
+names! {
+    /// The kind's name for programs, such as `invalid_input`.
+    ErrorKind {
+        InvalidInput = "invalid_input",
+        NotFound = "not_found",
+        AlreadyExists = "already_exists",
+        Busy = "busy",
+        Timeout = "timeout",
+        ResourceLimit = "resource_limit",
+        Unsupported = "unsupported",
+        Damaged = "damaged",
+        Uncertain = "uncertain",
+        Io = "io",
+        Internal = "internal",
+    }
 }
 
 impl Error {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// No variant has the name. The `FromStr` of [`Direction`](crate::Direction),
-/// [`SessionEvent`](crate::SessionEvent) and [`ColumnType`](crate::ColumnType) returns it.
+/// [`SessionEvent`](crate::SessionEvent), [`ColumnType`](crate::ColumnType) and
+/// [`ErrorKind`](crate::ErrorKind) returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseNameError {
     pub(crate) found: String,
@@ -57,7 +58,7 @@ pub(crate) use names;
 
 #[cfg(test)]
 mod tests {
-    use crate::{ColumnType, Direction, SessionEvent};
+    use crate::{ColumnType, Direction, ErrorKind, SessionEvent};
 
     #[test]
     fn every_name_parses_to_its_variant() {
@@ -67,6 +68,7 @@ mod tests {
         for direction in [Direction::Inbound, Direction::Outbound] {
             assert_eq!(direction.name().parse(), Ok(direction));
         }
+        assert_eq!("busy".parse(), Ok(ErrorKind::Busy));
         assert_eq!(format!("{:>6}|", ColumnType::Date), "  date|");
         let error = "sent".parse::<Direction>().unwrap_err();
         assert_eq!(error.to_string(), "'sent' is not one of inbound, outbound");

@@ -64,7 +64,8 @@ impl Db {
         self.query_stream_with(sql, &[]).await
     }
 
-    /// Starts a query with parameters: `$1` stands for the first, `$2` for the second, and so on.
+    /// Starts a query with parameters: `$1` stands for the first, `$2` for the second, and so on. For
+    /// named parameters, such as `$since`, [`prepare`](Self::prepare) the query.
     ///
     /// A parameter is a value and never parsed as SQL. It is cast to the type of the expression that it
     /// is compared with, so text is accepted for a time or a number if it has the form of SQL.

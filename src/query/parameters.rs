@@ -1,11 +1,11 @@
-//! The parameters of a query: `$1`, `$2` and so on, bound as values.
+//! The parameters of a query, `$1` or `$name`, bound as values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::datatypes::DataType;
 use chrono::DateTime;
-use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use crate::error::{Error, Result};
@@ -35,34 +35,54 @@ pub(crate) fn scalar(value: &Value<'_>) -> ScalarValue {
 /// number.
 const MAX_PARAMETERS: usize = 65_535;
 
-/// The types of a query's parameters, starting with `$1`.
+/// The parameters of a query: the numbered ones, starting with `$1`, then the named ones in alphabetical
+/// order.
 #[derive(Debug)]
-pub(super) struct Parameters(Vec<Option<DataType>>);
+pub(super) struct Parameters {
+    /// Without their `$`.
+    names: Vec<String>,
+    types: Vec<Option<DataType>>,
+}
 
 impl Parameters {
     /// Returns the parameters of a plan.
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterName`] if a name is not a number from 1 to 65,535.
+    /// [`Error::ParameterName`] if a parameter is neither a number from 1 to 65,535 nor a name.
     pub(super) fn of(plan: &LogicalPlan) -> Result<Self> {
-        let mut named = plan.get_parameter_types()?;
-        correct(&mut named, plan)?;
-        let mut types = Vec::new();
-        for (name, ty) in named {
-            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-            let number = number.filter(|number| (1..=MAX_PARAMETERS).contains(number));
-            let number = number.ok_or(Error::ParameterName { name })?;
-            if number > types.len() {
-                types.resize(number, None);
+        let mut found = types(plan)?;
+        correct(&mut found, plan)?;
+        let (mut types, mut named) = (Vec::new(), BTreeMap::new());
+        for (name, ty) in found {
+            let number = name.strip_prefix('$').map(str::parse::<usize>);
+            match (number, name.strip_prefix('$').and_then(|name| name.chars().next())) {
+                (Some(Ok(number @ 1..=MAX_PARAMETERS)), _) => {
+                    if number > types.len() {
+                        types.resize(number, None);
+                    }
+                    types[number - 1] = ty;
+                }
+                (_, Some(first)) if first.is_alphabetic() || first == '_' => {
+                    named.insert(name[1..].to_owned(), ty);
+                }
+                _ => return Err(Error::ParameterName { name }),
             }
-            types[number - 1] = ty;
         }
-        Ok(Self(types))
+        let mut names: Vec<String> = (1..=types.len()).map(|number| number.to_string()).collect();
+        for (name, ty) in named {
+            names.push(name);
+            types.push(ty);
+        }
+        Ok(Self { names, types })
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     pub(super) fn types(&self) -> &[Option<DataType>] {
-        &self.0
+        &self.types
     }
 
     /// Casts each value to the type of its parameter.
@@ -71,13 +91,14 @@ impl Parameters {
     ///
     /// [`Error::ParameterCount`] and [`Error::InvalidParameter`].
     pub(super) fn cast(&self, values: Vec<ScalarValue>) -> Result<Vec<ScalarValue>> {
-        if self.0.len() != values.len() {
-            return Err(Error::ParameterCount { wanted: self.0.len(), given: values.len() });
+        if self.types.len() != values.len() {
+            return Err(Error::ParameterCount { wanted: self.types.len(), given: values.len() });
         }
-        let typed = values.into_iter().zip(&self.0).enumerate().map(|(index, (value, wanted))| {
+        let typed = values.into_iter().zip(&self.types).zip(&self.names);
+        let typed = typed.map(|((value, wanted), name)| {
             let Some(wanted) = wanted else { return Ok(value) };
             value.cast_to(wanted).map_err(|_| Error::InvalidParameter {
-                number: index + 1,
+                name: name.clone(),
                 value: value.to_string(),
                 wanted: wanted.clone(),
             })
@@ -91,8 +112,55 @@ impl Parameters {
             Some(ty) => Ok(ScalarValue::try_from(ty)?),
             None => Ok(ScalarValue::Null),
         };
-        self.0.iter().map(null).collect()
+        self.types.iter().map(null).collect()
     }
+
+    /// Returns the plan with values in place of the parameters, in the order of [`names`](Self::names).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cast`](Self::cast).
+    pub(super) fn bind(&self, plan: LogicalPlan, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
+        let values = self.cast(values)?;
+        if values.is_empty() {
+            return Ok(plan);
+        }
+        let values: Vec<(&str, ScalarValue)> =
+            self.names.iter().map(String::as_str).zip(values).collect();
+        Ok(plan.with_param_values(values)?)
+    }
+}
+
+/// The types that DataFusion derives for parameters, by their names with `$`. Its own list of them refuses a
+/// parameter that stands in one place with a type and in another without, as in `id > $1 AND id < $1 + 5`.
+fn types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
+    let mut types: HashMap<String, Option<DataType>> = HashMap::new();
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                let Expr::Placeholder(placeholder) = expr else {
+                    return Ok(TreeNodeRecursion::Continue);
+                };
+                let found = placeholder.field.as_ref().map(|field| field.data_type().clone());
+                let found = found.filter(|ty| *ty != DataType::Null);
+                let known = types.entry(placeholder.id.clone()).or_default();
+                match (&known, &found) {
+                    (Some(one), Some(other)) if one != other => plan_err!(
+                        "the parameter {} is {one} in one place and {other} in another; cast it, as in \
+                         {}::text",
+                        placeholder.id,
+                        placeholder.id
+                    ),
+                    (None, _) => {
+                        *known = found;
+                        Ok(TreeNodeRecursion::Continue)
+                    }
+                    (Some(_), _) => Ok(TreeNodeRecursion::Continue),
+                }
+            })
+        })
+    })?;
+    Ok(types)
 }
 
 /// Corrects the types that DataFusion derives for parameters. It gives a parameter the type of the

@@ -28,14 +28,14 @@ impl Planned {
 
     /// Replaces the parameters by values.
     pub(super) fn bind(self, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
-        bind(self.plan, &self.parameters, values)
+        self.parameters.bind(self.plan, values)
     }
 
     /// Returns the schema of the answer. Types are final only after type coercion, which fails for open
     /// parameters. So NULLs of the parameters' types take their place.
     pub(super) fn schema(&self, session: &SessionContext) -> Result<SchemaRef> {
         let nulls = self.parameters.nulls()?;
-        let plan = bind(self.plan.clone(), &self.parameters, nulls)?;
+        let plan = self.parameters.bind(self.plan.clone(), nulls)?;
         let state = session.state();
         let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
         match analyzed {
@@ -49,18 +49,6 @@ impl Planned {
     }
 }
 
-fn bind(
-    plan: LogicalPlan,
-    parameters: &Parameters,
-    values: Vec<ScalarValue>,
-) -> Result<LogicalPlan> {
-    let values = parameters.cast(values)?;
-    match values.is_empty() {
-        true => Ok(plan),
-        false => Ok(plan.with_param_values(values)?),
-    }
-}
-
 /// A plan that is freed on a thread of ours, not on the thread that drops it. A plan is freed by
 /// recursion, which overflows the stack of other threads (see
 /// [`STACK_BYTES`](thread_pool::STACK_BYTES)).
@@ -70,7 +58,7 @@ impl DropOnPoolThread {
     /// Returns a plan with values in place of the parameters. Only a thread of ours may call this and
     /// free the plan.
     pub(super) fn bind(&self, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
-        bind(self.0.plan.clone(), &self.0.parameters, values)
+        self.0.parameters.bind(self.0.plan.clone(), values)
     }
 }
 

@@ -76,14 +76,29 @@ impl PreparedQuery {
         Arc::clone(&self.schema)
     }
 
-    /// The types of the parameters, starting with `$1`. A parameter next to a column has the column's
-    /// type. `None` if the query accepts a value of any type.
+    /// The names of the parameters without their `$`, in the order in which [`bind`](Self::bind) takes
+    /// their values: numbers from 1 to the highest in the query, then names in alphabetical order.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
+    /// let query = db.prepare("SELECT id FROM ticks WHERE ts_utc >= $since AND source = $1")?;
+    /// assert_eq!(query.parameter_names(), ["1", "since"]);
+    /// # Ok::<(), netsky_db::Error>(())
+    /// ```
+    pub fn parameter_names(&self) -> &[String] {
+        self.planned.0.parameters.names()
+    }
+
+    /// The types of the parameters, in the order of [`parameter_names`](Self::parameter_names). A
+    /// parameter next to a column has the column's type. `None` if the query accepts a value of any
+    /// type.
     pub fn parameter_types(&self) -> &[Option<DataType>] {
         self.planned.0.parameters.types()
     }
 
-    /// Returns the same query with these values for its parameters, instead of any bound before. The
-    /// query is not planned again.
+    /// Returns the same query with these values for its parameters, instead of any bound before, in the
+    /// order of [`parameter_names`](Self::parameter_names). The query is not planned again.
     ///
     /// A parameter is a value and never parsed as SQL. It is cast to the type that the query requires,
     /// so text is accepted for a time or a number if it has the form of SQL.

@@ -56,15 +56,29 @@ fn parameters_are_bound_without_planning_again() {
     }
     let values = [text("yesterday"), text("x"), Value::Int(1), Value::Null];
     let wrong = query.bind(&values).unwrap_err();
-    assert!(matches!(wrong, Error::InvalidParameter { number: 1, .. }), "{wrong}");
+    assert!(matches!(wrong, Error::InvalidParameter { ref name, .. } if name == "1"), "{wrong}");
     for wrong in [query.bind(&values[..2]).unwrap_err(), query.batches().unwrap_err()] {
         assert!(matches!(wrong, Error::ParameterCount { wanted: 4, .. }), "{wrong}");
     }
-    for sql in ["SELECT $x", "SELECT $70000"] {
+    for sql in ["SELECT ?", "SELECT $70000"] {
         let error = store.db.prepare(sql).unwrap_err();
         assert!(matches!(error, Error::ParameterName { .. }), "{sql}: {error}");
     }
     assert_eq!(store.db.prepare("SELECT $2").unwrap().parameter_types(), [None, None]);
+}
+
+#[test]
+fn parameters_can_have_names() {
+    let store = with_ticks(10);
+    let sql = "SELECT id FROM ticks WHERE id > $from AND source = $1 AND id <= $from + $count";
+    let query = store.db.prepare(sql).unwrap();
+    assert_eq!(query.parameter_names(), ["1", "count", "from"]);
+    let answer = query.bind(&[text("x"), Value::Int(2), text("3")]).unwrap().batches().unwrap();
+    assert_eq!(count(&answer), 2);
+    assert_eq!(answer[0].column(0).as_primitive::<Int64Type>().values(), &[4, 5]);
+    let wrong = query.bind(&[text("x"), Value::Int(2), text("three")]).unwrap_err();
+    assert_eq!(wrong.to_string(), "parameter $from: 'three' is not an integer");
+    assert_eq!(query.bind(&[text("x")]).unwrap_err().kind(), netsky_db::ErrorKind::InvalidInput);
 }
 
 #[test]

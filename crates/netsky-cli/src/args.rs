@@ -7,7 +7,7 @@ use std::io::{BufRead, IsTerminal, stdin};
 use std::path::Path;
 use std::process;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
@@ -35,6 +35,9 @@ pub struct Args {
     pub tz: Option<Zone>,
     #[command(subcommand)]
     pub command: Command,
+    /// Whether a failure is printed as JSON, too, because the command's result is.
+    #[arg(skip)]
+    pub json: bool,
 }
 
 /// The commands as the help lists them, by purpose.
@@ -81,7 +84,11 @@ pub fn parse() -> Args {
         // A date in an option is a day of that zone.
         parsed = matches();
     }
-    parsed.and_then(|found| Args::from_arg_matches(&found)).unwrap_or_else(|error| exit(&error))
+    let args = parsed.and_then(|found| {
+        let args = Args::from_arg_matches(&found)?;
+        Ok(Args { json: has_json(&found), ..args })
+    });
+    args.unwrap_or_else(|error| exit(&error))
 }
 
 fn matches() -> clap::error::Result<ArgMatches> {
@@ -130,8 +137,20 @@ fn is_file(word: &str) -> bool {
     word.contains(['.', '/']) || Path::new(word).is_file()
 }
 
-/// Prints clap's message and exits.
+/// Whether the command was called with `--json`.
+fn has_json(found: &ArgMatches) -> bool {
+    let command = found.subcommand().map(|(_, arguments)| arguments);
+    let json = command.and_then(|arguments| arguments.try_get_one::<bool>("json").ok().flatten());
+    json == Some(&true)
+}
+
+/// Prints clap's message and exits. The arguments did not parse, so `--json` can be anywhere in them.
 fn exit(error: &clap::Error) -> ! {
+    let mut before_operands = env::args_os().skip(1).take_while(|arg| arg != "--");
+    if error.use_stderr() && before_operands.any(|arg| arg == "--json") {
+        let _ = Failure::of_usage(&error.render().to_string(), suggested(error)).report_json();
+        process::exit(error.exit_code())
+    }
     // clap inserts the arguments into its coloured message unescaped.
     let is_plain =
         |arg: OsString| matches!(visible_lines(&arg.to_string_lossy()), Cow::Borrowed(_));
@@ -140,6 +159,19 @@ fn exit(error: &clap::Error) -> ! {
     }
     warn_plain(error.render().to_string().trim_end());
     process::exit(error.exit_code())
+}
+
+/// What clap suggests instead of an unknown argument, command or value.
+fn suggested(error: &clap::Error) -> Vec<String> {
+    let kinds =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let names = kinds.into_iter().filter_map(|kind| error.get(kind));
+    let names = names.flat_map(|names| match names {
+        ContextValue::String(name) => vec![name.clone()],
+        ContextValue::Strings(names) => names.clone(),
+        _ => Vec::new(),
+    });
+    names.collect()
 }
 
 /// SQL may start with a comment, which looks like an option. clap does not take it for one after a space.

@@ -1,6 +1,5 @@
-//! How a command fails: its message and exit code.
+//! How a command fails: the exit code, and the parts of its message, which are printed as text or as JSON.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -8,8 +7,10 @@ use std::process::ExitCode;
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use netsky_db::{Error, ErrorKind, Nearest};
+use netsky_db::{Error, ErrorKind, Nearest, Position};
 use netsky_formats::FormatError;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::caret::Excerpt;
 use crate::output;
@@ -17,50 +18,119 @@ use crate::output;
 /// The exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
+/// The kind of a command line that is invalid. Other kinds are those of [`ErrorKind`].
+const USAGE: &str = "usage";
+
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
+    kind: &'static str,
+    /// Empty if there is nothing to print as text.
     message: String,
+    /// Boxed, because every result of the program is as large as its failure.
+    details: Box<Details>,
+}
+
+#[derive(Debug, Default)]
+struct Details {
+    /// What to do next.
+    hint: String,
+    /// Names that resemble an unknown one.
+    nearest: Vec<String>,
     /// The place in the SQL that the failure is about.
+    position: Option<Position>,
+    /// The line of SQL with that place.
     excerpt: Option<Excerpt>,
-    /// What to do next, if the message does not already say it.
-    hint: Cow<'static, str>,
+    /// What the command did or found, for JSON. As text it is already printed.
+    report: Map<String, Value>,
 }
 
 impl Failure {
-    fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), excerpt: None, hint: Cow::Borrowed("") }
+    fn new(code: u8, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { code, kind, message: message.into(), details: Box::default() }
     }
 
-    /// The query or the input is invalid.
-    pub fn input(message: impl Into<String>) -> Self {
-        Self::new(1, message)
+    /// A text of the program's own: the message, and on a second line, indented by two spaces, the hint.
+    fn of_text(code: u8, kind: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        match text.split_once("\n  ") {
+            Some((message, hint)) => Self::new(code, kind, message).with_hint(hint),
+            None => Self::new(code, kind, text),
+        }
     }
 
-    /// The command line is invalid.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(2, message)
+    /// The query or the input is invalid. A second line, indented by two spaces, is the hint.
+    pub fn input(text: impl Into<String>) -> Self {
+        Self::of_text(1, ErrorKind::InvalidInput.name(), text)
     }
 
-    /// The store cannot be used.
-    pub fn store(message: impl Into<String>) -> Self {
-        Self::new(3, message)
+    /// The command line is invalid. A second line, indented by two spaces, is the hint.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self::of_text(2, USAGE, text)
     }
 
-    /// Ctrl-C was pressed. Nothing is printed.
+    /// The command line is invalid, with clap's message: paragraphs of the error, tips and the usage.
+    pub fn of_usage(text: &str, nearest: Vec<String>) -> Self {
+        let mut paragraphs = text.split("\n\n").map(|lines| {
+            let words: Vec<&str> = lines.split_whitespace().collect();
+            words.join(" ")
+        });
+        let message = paragraphs.next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        let hints: Vec<String> = paragraphs.collect();
+        let tip = hints.iter().find_map(|hint| hint.strip_prefix("tip: "));
+        let usage = hints.iter().find(|hint| hint.starts_with("Usage: ")).map(String::as_str);
+        let hint = tip.or(usage).unwrap_or("`netsky --help` lists the commands and exit codes");
+        let mut failure = Self::new(2, USAGE, message).with_hint(hint);
+        failure.details.nearest = nearest;
+        failure
+    }
+
+    /// The store cannot be used. A second line, indented by two spaces, is the hint.
+    pub fn store(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self::of_text(3, kind.name(), text)
+    }
+
+    /// Ctrl-C was pressed. As text, nothing is printed.
     pub fn interrupted() -> Self {
-        Self::new(INTERRUPTED, "")
+        Self::new(INTERRUPTED, "interrupted", "")
     }
 
     /// A named file cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::input(format!("cannot read {}: {error}", path.display()))
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        Self::new(1, kind.name(), format!("cannot read {}: {error}", path.display()))
+    }
+
+    /// Adds what to do next, in one line.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.details.hint = hint.into();
+        self
+    }
+
+    /// Adds the names that resemble the unknown one. The message already contains them.
+    pub fn with_nearest(mut self, nearest: &Nearest) -> Self {
+        self.details.nearest = resembling(nearest);
+        self
+    }
+
+    /// Adds what the command did or found before it failed.
+    pub fn with_report(mut self, report: &impl Serialize) -> Self {
+        if let Ok(Value::Object(report)) = serde_json::to_value(report) {
+            self.details.report = report;
+        }
+        self
     }
 
     /// The query failed. Shows the place in the SQL if it is known.
     pub fn of_query(error: Error, sql: &str) -> Self {
         let excerpt = error.position().and_then(|position| Excerpt::new(sql, position));
-        Self { excerpt, ..Self::from(error) }
+        let mut failure = Self::from(error);
+        failure.details.excerpt = excerpt;
+        failure
     }
 
     pub fn is_interrupt(&self) -> bool {
@@ -72,7 +142,7 @@ impl Failure {
         self.message.is_empty()
     }
 
-    /// Prints the message, unless the reader of the output has closed it.
+    /// Prints the message on standard error, unless the reader of the output has closed it.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {
             return ExitCode::SUCCESS;
@@ -81,6 +151,35 @@ impl Failure {
             output::warn(&self);
         }
         ExitCode::from(self.code)
+    }
+
+    /// Prints the failure as one JSON object on standard output, with the report of the command.
+    pub fn report_json(self) -> ExitCode {
+        if self.code == 0 {
+            return ExitCode::SUCCESS;
+        }
+        let mut object = self.details.report.clone();
+        object.insert("error".to_owned(), self.error());
+        match output::print_json(&object) {
+            Ok(()) => ExitCode::from(self.code),
+            // Standard output is closed or full, so standard error has to do.
+            Err(_) => self.report(),
+        }
+    }
+
+    fn error(&self) -> Value {
+        let message = if self.message.is_empty() { self.kind } else { self.message.as_str() };
+        let hint = Some(self.details.hint.as_str()).filter(|hint| !hint.is_empty());
+        let position = self.details.position;
+        let position = position.map(|at| json!({"line": at.line, "column": at.column}));
+        json!({
+            "code": self.code,
+            "kind": self.kind,
+            "message": message,
+            "hint": hint,
+            "position": position,
+            "nearest": self.details.nearest,
+        })
     }
 
     /// Puts the subject before the message.
@@ -93,28 +192,32 @@ impl Failure {
 
     /// Puts the line of the failure before the message, counted in the file that contains the statement.
     pub fn in_statement_at(mut self, first_line: usize) -> Self {
+        if let Some(position) = &mut self.details.position {
+            position.line += first_line as u64 - 1;
+        }
         let line = first_line + self.take_line().unwrap_or(1) - 1;
         self.about(format_args!("line {line}"))
     }
 
     /// The line of the failure in its statement, if it is not yet part of the message.
     fn take_line(&mut self) -> Option<usize> {
-        self.excerpt.as_mut()?.line.take()
+        self.details.excerpt.as_mut()?.line.take()
     }
 }
 
 impl fmt::Display for Failure {
     /// The message, then on further lines the place in the SQL and what to do next.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.excerpt.as_ref().and_then(|excerpt| excerpt.line) {
+        let details = &self.details;
+        if let Some(line) = details.excerpt.as_ref().and_then(|excerpt| excerpt.line) {
             write!(f, "line {line}: ")?;
         }
         f.write_str(&self.message)?;
-        if let Some(excerpt) = &self.excerpt {
+        if let Some(excerpt) = &details.excerpt {
             write!(f, "\n{excerpt}")?;
         }
-        if !self.hint.is_empty() {
-            write!(f, "\n  {}", self.hint)?;
+        if !details.hint.is_empty() {
+            write!(f, "\n  {}", details.hint)?;
         }
         Ok(())
     }
@@ -122,11 +225,23 @@ impl fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = match error.hint() {
-            Some(hint) => Cow::Owned(hint.to_owned()),
-            None => Cow::Borrowed(next_step(&error)),
-        };
-        Self { hint, ..Self::new(code(&error), error.to_string()) }
+        let failure = Self::new(code(&error), error.kind().name(), error.to_string());
+        let mut failure = failure.with_hint(error.hint().unwrap_or_else(|| next_step(&error)));
+        failure.details.position = error.position();
+        match &error {
+            Error::UnknownTable { nearest, .. } | Error::UnknownColumn { nearest, .. } => {
+                failure.with_nearest(nearest)
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// The names that a program can try instead. A message also lists all names if none is similar.
+fn resembling(nearest: &Nearest) -> Vec<String> {
+    match nearest {
+        Nearest::Resembling(names) => names.clone(),
+        _ => Vec::new(),
     }
 }
 
@@ -181,9 +296,15 @@ fn next_step(error: &Error) -> &'static str {
         Error::Syntax { .. } => {
             "the dialect is described at https://datafusion.apache.org/user-guide/sql/"
         }
-        Error::ParameterCount { .. } => "pass one value per parameter: netsky q NAME VALUE...",
+        Error::ParameterCount { .. } => {
+            "pass one value per parameter: netsky q NAME VALUE..., or netsky query -p VALUE for $1 and \
+             --param NAME=VALUE for $NAME"
+        }
         Error::InvalidParameter { .. } => {
             "pass another value, or cast it in the query, as in $1::text"
+        }
+        Error::InvalidRow { reason, .. } if reason.starts_with("invalid JSON") => {
+            "nothing was stored; pass one JSON object, for example written by `jq -c`"
         }
         Error::InvalidValue { .. } | Error::InvalidRow { .. } => {
             "nothing was stored; `netsky schema TABLE` lists the columns and their types"
@@ -224,8 +345,8 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // The reader, such as `head`, has closed the pipe.
-            io::ErrorKind::BrokenPipe => Self::new(0, ""),
-            _ => Self::new(1, format!("cannot write the output: {error}")),
+            io::ErrorKind::BrokenPipe => Self::new(0, "", ""),
+            _ => Self::new(1, ErrorKind::Io.name(), format!("cannot write the output: {error}")),
         }
     }
 }
@@ -290,7 +411,11 @@ mod tests {
             Error::UnsupportedSql { message: text(), hint: text(), position: None },
             Error::ParameterCount { wanted: 2, given: 1 },
             Error::ParameterName { name: text() },
-            Error::InvalidParameter { number: 1, value: text(), wanted: DataType::Int64 },
+            Error::InvalidParameter {
+                name: "1".to_owned(),
+                value: text(),
+                wanted: DataType::Int64,
+            },
             Error::ReadOnlySql { statement: text() },
             Error::CorruptRow { table: text(), id: 1, reason: text() },
             Error::InvalidValue { table: text(), column: text(), reason: text() },

@@ -29,7 +29,6 @@ mod time_zone;
 use std::panic;
 use std::process::ExitCode;
 
-use failure::Failure;
 use netsky_db::internal;
 
 fn main() -> ExitCode {
@@ -44,7 +43,11 @@ fn main() -> ExitCode {
     interrupt::handle();
     let result = args.command.run(&args.store);
     interrupt::wait_for_end();
-    let code = result.map_or_else(Failure::report, |()| ExitCode::SUCCESS);
+    let code = match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if args.json => failure.report_json(),
+        Err(failure) => failure.report(),
+    };
     // A cancelled query can still have temporary files.
     netsky_db::remove_temp_files();
     code

@@ -19,6 +19,9 @@ pub enum FormatError {
     /// The output cannot be written.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// A temporary file cannot be used.
+    #[error("cannot use a temporary file: {0}")]
+    TempFile(#[source] io::Error),
     /// Arrow cannot convert a value.
     #[error("{0}")]
     Arrow(ArrowError),

@@ -1,9 +1,10 @@
 //! The formats that netsky-db's programs write answers in and read rows from.
 //!
-//! [`Format`] names them, [`FileFormat`] adds the compression that the name of a file selects, and
-//! [`Format::write`] writes an [`Answer`] to a file, a pipe or a socket. [`columnar::open`] reads Arrow and
-//! Parquet, [`csv::Records`] reads CSV. What only a terminal shows, such as tables that fit its width, is
-//! in the command line.
+//! [`Format`] names them, and [`FileFormat`] adds the compression that the name of a file selects.
+//! [`Format::write`] writes an [`Answer`] to a file, a pipe or a socket, and [`write_object`] writes it as
+//! one JSON object with its columns and counts. [`columnar::open`] reads Arrow and Parquet,
+//! [`csv::Records`] reads CSV. What only a terminal shows, such as tables that fit its width, is in the
+//! command line.
 //!
 //! ```
 //! use netsky_db::{Db, TickRecord};
@@ -30,10 +31,14 @@ pub mod csv;
 mod error;
 mod format;
 mod json;
+mod object;
+mod sql_type;
 mod text;
 mod values;
 
 pub use answer::{Answer, Batches};
 pub use error::{FormatError, Result};
 pub use format::{FileFormat, Format};
+pub use object::write_object;
+pub use sql_type::sql_type;
 pub use values::{ValueStyle, is_null};

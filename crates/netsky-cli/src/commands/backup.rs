@@ -4,10 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use netsky_db::{Copied, MaintenanceProgress};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::human;
-use crate::output::{self, counted, print_line};
+use crate::output::{self, ReportOutput, counted, print_line};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
@@ -31,6 +32,8 @@ pub struct BackupArgs {
     /// Replace the file if it exists
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 /// Create the store from a backup
@@ -52,6 +55,8 @@ pub struct RestoreArgs {
     /// Replace the store if it exists, and keep it under another name
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
@@ -60,7 +65,7 @@ pub fn run(store: &StoreArgs, args: &BackupArgs) -> Result<(), Failure> {
     let progress = Progress::of_care("copying", care);
     let copied = if args.force { db.backup_replacing(&args.file) } else { db.backup(&args.file) }?;
     drop(progress);
-    print_copied(&copied, &args.file)
+    print_copied(&copied, &args.file, args.output)
 }
 
 pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
@@ -76,13 +81,21 @@ pub fn restore(store: &StoreArgs, args: &RestoreArgs) -> Result<(), Failure> {
         options.restore(&args.file, &path)
     }?;
     drop(progress);
-    if let Some(kept) = &copied.kept {
+    if let (Some(kept), false) = (&copied.kept, args.output.json) {
         output::warn(format_args!("the previous store was kept as {}", kept.display()));
     }
-    print_copied(&copied, &path)
+    print_copied(&copied, &path, args.output)
 }
 
-fn print_copied(copied: &Copied, path: &Path) -> Result<(), Failure> {
+fn print_copied(copied: &Copied, path: &Path, output: ReportOutput) -> Result<(), Failure> {
+    if output.json {
+        return output::print_json(&json!({
+            "path": path.display().to_string(),
+            "rows": copied.rows,
+            "bytes": copied.file_bytes,
+            "kept": copied.kept.as_ref().map(|path| path.display().to_string()),
+        }));
+    }
     print_line(&format!(
         "{} in {}, {}",
         counted(copied.rows, "row"),

@@ -1,8 +1,10 @@
 //! `netsky compact`
 
+use serde_json::json;
+
 use crate::failure::Failure;
 use crate::human;
-use crate::output::print_line;
+use crate::output::{ReportOutput, print_json, print_line};
 use crate::store::StoreArgs;
 
 /// Shrink the store's file, and complete its columnar copy
@@ -25,6 +27,8 @@ pub struct CompactArgs {
     /// Whether to keep the columnar copy, from now on
     #[arg(long, value_enum, value_name = "WHAT")]
     pub columns: Option<Columns>,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -42,6 +46,9 @@ pub fn run(store: &StoreArgs, args: &CompactArgs) -> Result<(), Failure> {
     }
     let compacted = db.compact()?;
     let (before, after) = (compacted.bytes_before, compacted.bytes_after);
+    if args.output.json {
+        return print_json(&json!({"bytes_before": before, "bytes_after": after}));
+    }
     print_line(&format!(
         "released {}: from {} to {}",
         human::bytes(before.saturating_sub(after)),

@@ -8,12 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use console::{Term, style};
-use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION};
+use netsky_db::{Db, Error, ErrorKind, QueryOptions, SCHEMA_VERSION};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
 use crate::failure::Failure;
 use crate::human;
-use crate::output::{counted, print, visible};
+use crate::output::{ReportOutput, counted, print, print_json, visible};
 use crate::store::StoreArgs;
 
 /// Check netsky's environment, and say how to fix what is wrong
@@ -29,19 +31,23 @@ Examples:
   netsky doctor
   netsky doctor --db copy.db"
 )]
-pub struct DoctorArgs {}
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub output: ReportOutput,
+}
 
 /// With less free space, recording soon fails.
 const MIN_FREE_BYTES: u64 = 64 << 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Verdict {
     Ok,
     Warn,
     Fail,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 struct Finding {
     verdict: Verdict,
     about: &'static str,
@@ -65,7 +71,7 @@ impl Findings {
     }
 }
 
-pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
+pub fn run(store: &StoreArgs, args: &DoctorArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     let mut found = Findings::default();
     found.ok("version", format!("netsky {}", env!("CARGO_PKG_VERSION")));
@@ -76,21 +82,29 @@ pub fn run(store: &StoreArgs, _: &DoctorArgs) -> Result<(), Failure> {
     check_memory(&mut found);
     check_terminal(&mut found);
 
+    for finding in &mut found.0 {
+        // An error can have a second line.
+        finding.what = finding.what.replace("\n  ", "; ");
+    }
+    let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
+    let failure =
+        || Failure::store(ErrorKind::Io, format!("{} found", counted(failed as u64, "problem")));
+    if args.output.json {
+        let report = json!({"path": path.display().to_string(), "findings": found.0});
+        return match failed {
+            0 => print_json(&report),
+            _ => Err(failure().with_report(&report)),
+        };
+    }
     for finding in &found.0 {
         let verdict = match finding.verdict {
             Verdict::Ok => style("ok  ").green(),
             Verdict::Warn => style("warn").yellow(),
             Verdict::Fail => style("fail").red(),
         };
-        // An error can have a second line.
-        let what = finding.what.replace("\n  ", "; ");
-        print(&format!("{verdict}  {:<11}  {}\n", finding.about, visible(&what)))?;
+        print(&format!("{verdict}  {:<11}  {}\n", finding.about, visible(&finding.what)))?;
     }
-    let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
-    match failed {
-        0 => Ok(()),
-        _ => Err(Failure::store(format!("{} found", counted(failed as u64, "problem")))),
-    }
+    if failed > 0 { Err(failure()) } else { Ok(()) }
 }
 
 fn check_store(store: &StoreArgs, path: &Path, found: &mut Findings) {

@@ -1,7 +1,9 @@
 //! `netsky migrate`
 
+use serde_json::json;
+
 use crate::failure::Failure;
-use crate::output::print_line;
+use crate::output::{ReportOutput, print_json, print_line};
 use crate::store::StoreArgs;
 
 /// Upgrade a store of netsky-db 0.1.6
@@ -17,13 +19,20 @@ Examples:
   netsky migrate
   netsky migrate --db old.db"
 )]
-pub struct MigrateArgs {}
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub output: ReportOutput,
+}
 
-pub fn run(store: &StoreArgs, _: &MigrateArgs) -> Result<(), Failure> {
+pub fn run(store: &StoreArgs, args: &MigrateArgs) -> Result<(), Failure> {
     let db = store.open_existing()?;
-    print_line(&format!(
-        "{} is up to date: schema version {}",
-        db.path().display(),
-        db.schema_version()?
-    ))
+    let version = db.schema_version()?;
+    if args.output.json {
+        return print_json(&json!({
+            "path": db.path().display().to_string(),
+            "schema_version": version,
+            "kept": db.upgraded_from().or(db.archived()).map(|path| path.display().to_string()),
+        }));
+    }
+    print_line(&format!("{} is up to date: schema version {version}", db.path().display()))
 }

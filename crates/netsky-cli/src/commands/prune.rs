@@ -1,9 +1,10 @@
 //! `netsky prune`
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::{self, counted, print_line};
+use crate::output::{self, ReportOutput, counted, print_line};
 use crate::store::StoreArgs;
 
 /// Delete rows older than a time
@@ -31,6 +32,8 @@ pub struct PruneArgs {
     /// Only count the rows that would be deleted
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
@@ -40,6 +43,17 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     } else {
         store.open_existing()?.prune(args.before, table)?
     };
+    let rows = pruned.iter().map(|pruned| pruned.rows).sum();
+    let before = args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    if args.output.json {
+        let tables = pruned.iter().map(|pruned| {
+            json!({"table": pruned.table.name(), "rows": pruned.rows, "undated": pruned.undated})
+        });
+        let tables: Vec<_> = tables.collect();
+        return output::print_json(&json!({
+            "before": before, "dry_run": args.dry_run, "rows": rows, "tables": tables,
+        }));
+    }
     for pruned in &pruned {
         let name = pruned.table.name();
         if pruned.rows > 0 {
@@ -54,8 +68,8 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     }
     print_line(&format!(
         "{} older than {} {}",
-        counted(pruned.iter().map(|pruned| pruned.rows).sum(), "row"),
-        args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        counted(rows, "row"),
+        before,
         if args.dry_run { "would be deleted" } else { "deleted" }
     ))
 }

@@ -1,27 +1,30 @@
 //! `netsky query`
 
+use std::cell::{Cell, RefCell};
 use std::fs;
-use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write, stderr, stdin, stdout};
+use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::iter::from_fn;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::DataType;
+use arrow::datatypes::SchemaRef;
 use bytesize::ByteSize;
 use console::Style;
 use futures::StreamExt;
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, QueryOptions, QueryProgress, QueryStream, Value, internal};
+use netsky_db::{Db, QueryOptions, QueryProgress, QueryStream, ScanCounts, Value};
+use netsky_formats::write_object;
+use serde::Serialize;
 
 use crate::chart::{ChartKind, Picture};
+use crate::commands::parameters::{Parameters, parse_named};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{self, Answer, Format, Shown, Summary};
+use crate::output::{self, Answer, CountingSink, Format, Limited, Limits, Shown, Summary};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
-use crate::time_or_age::parse_time_or_age;
 
 /// Run one SQL query and print its answer
 ///
@@ -36,6 +39,7 @@ Examples:
   netsky query 'SELECT source, max(ts_utc) FROM ticks GROUP BY source'
   netsky query --file report.sql --output report.parquet
   netsky query --chart bar 'SELECT agent, count(*) FROM mcp_tool_calls GROUP BY agent'
+  netsky query 'SELECT * FROM ticks WHERE ts_utc > $since' --param since=7d --max-rows 100 --json
   netsky query --output calls.svg 'SELECT day, sum(calls) FROM v_tool_latency GROUP BY day'
   echo 'SELECT count(*) FROM messages' | netsky query --format ndjson"
 )]
@@ -48,6 +52,12 @@ pub struct QueryArgs {
     /// Read the query from a file; - is standard input
     #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
     pub file: Option<PathBuf>,
+    /// The value of a named parameter, such as since=7d for $since
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_named)]
+    pub named: Vec<(String, String)>,
+    /// The values of $1, $2, ..., one -p for each
+    #[arg(short = 'p', value_name = "VALUE", allow_negative_numbers = true)]
+    pub numbered: Vec<String>,
     #[command(flatten)]
     pub answer: AnswerArgs,
 }
@@ -68,9 +78,15 @@ pub struct AnswerArgs {
     /// Show every row on a terminal, not only the first 40
     #[arg(long, conflicts_with = "output")]
     pub all: bool,
-    /// Print one JSON object with the rows and their count
+    /// Print one JSON object with columns, counts and rows, or with the error
     #[arg(long, conflicts_with_all = ["format", "output", "all"])]
     pub json: bool,
+    /// Print at most this many rows, and say if there are more
+    #[arg(long, value_name = "N")]
+    pub max_rows: Option<u64>,
+    /// Print at most this many bytes, in whole rows, and say if there are more; such as 20000 or 64KiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<ByteSize>,
     /// Cancel the query after this time, such as 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
@@ -86,14 +102,15 @@ pub struct AnswerArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &QueryArgs) -> Result<(), Failure> {
-    answer(store, &read_sql(args)?, &[], &args.answer)
+    let parameters = Parameters { numbered: &args.numbered, named: &args.named };
+    answer(store, &read_sql(args)?, &parameters, &args.answer)
 }
 
 /// Runs a query and prints its answer, followed by a summary if standard error is a terminal.
 pub fn answer(
     store: &StoreArgs,
     sql: &str,
-    parameters: &[Value<'_>],
+    parameters: &Parameters<'_>,
     args: &AnswerArgs,
 ) -> Result<(), Failure> {
     answer_with(store, sql, parameters, args, stderr().is_terminal())
@@ -103,7 +120,7 @@ pub fn answer(
 pub fn answer_with(
     store: &StoreArgs,
     sql: &str,
-    parameters: &[Value<'_>],
+    parameters: &Parameters<'_>,
     args: &AnswerArgs,
     with_summary: bool,
 ) -> Result<(), Failure> {
@@ -114,20 +131,29 @@ pub fn answer_with(
     let format = if picture.is_some() { Format::Table } else { args.format()? };
     let db = store.open_read_only()?.with_query_options(args.limits());
     let started = Instant::now();
-    let started_query = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))?;
-    let mut stream = started_query.map_err(|error| Failure::of_query(error, sql))?;
+    let stream = block_on(interrupt::unless_pressed(start(&db, sql, parameters)))??;
     let (schema, progress) = (stream.schema(), stream.progress());
-    let mut batches = BatchesWithBar::new(from_fn(|| next_batch(&mut stream)), &progress);
+    let (stream, is_truncated) = (RefCell::new(stream), Cell::new(false));
+    let batches = from_fn(|| next_batch(&mut stream.borrow_mut()));
+    let mut batches = BatchesWithBar::new(batches, &progress);
     // The bar must not be drawn while rows are printed.
     batches.hides_bar_at_once = args.all || !matches!(format, Format::Table | Format::Vertical);
     batches.hides_bar_at_once &= args.file().is_none() && stdout().is_terminal();
-    let answer = Answer { schema, batches: &mut batches };
+    let answer = args.limited(Answer { schema, batches: &mut batches }, format, &is_truncated)?;
+    let facts = || Facts {
+        truncated: is_truncated.get(),
+        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        skipped_rows: stream.borrow().skipped_rows(),
+        ..Facts::of(progress.counts())
+    };
     let shown = match (&picture, args.file()) {
-        _ if args.json => print_envelope(sql, answer),
+        _ if args.json => {
+            output::print_object(answer, facts).map(|rows| Shown { rows, shown: rows })
+        }
         (Some(picture), _) => picture.draw(answer),
         (None, Some(path)) if args.appends => output::append_to_file(format, answer, path),
         (None, Some(path)) => output::write_file(format, answer, path),
-        (None, None) => output::show(format, answer, (!args.all).then_some(output::ROWS_SHOWN)),
+        (None, None) => output::show(format, answer, args.rows_shown()),
     };
     let took = batches.ended.unwrap_or_else(Instant::now) - started;
     drop(batches);
@@ -141,7 +167,13 @@ pub fn answer_with(
         let line = format!("{}\n", Style::new().for_stderr().dim().apply_to(summary));
         let _ = stderr().write_all(line.as_bytes());
     }
-    match stream.skipped_rows() {
+    if is_truncated.get() && !args.json {
+        let limit = if args.max_rows == Some(shown.rows) { "--max-rows" } else { "--max-bytes" };
+        let rows = output::counted(shown.rows, "row");
+        output::warn(format_args!("{limit} ended the answer after {rows}; it has more"));
+    }
+    let skipped_rows = stream.borrow().skipped_rows();
+    match skipped_rows {
         0 => {}
         rows => {
             output::warn(format_args!(
@@ -207,6 +239,27 @@ impl AnswerArgs {
         self.output.as_ref().filter(|path| path.as_os_str() != "-")
     }
 
+    /// How many rows a terminal shows.
+    fn rows_shown(&self) -> Option<u64> {
+        (!self.all && self.max_rows.is_none()).then_some(output::ROWS_SHOWN)
+    }
+
+    /// The answer up to the limits of what is printed.
+    fn limited<'a, B: output::Batches>(
+        &self,
+        answer: Answer<B>,
+        format: Format,
+        is_truncated: &'a Cell<bool>,
+    ) -> Result<Answer<Limited<'a, B>>, Failure> {
+        let max_bytes = self.max_bytes.map(|size| size.as_u64());
+        let limits = Limits { max_rows: self.max_rows, max_bytes };
+        let (format, around) = match self.json {
+            true => (Format::JSON, Facts::size(&answer.schema)?),
+            false => (format, 0),
+        };
+        Limited::new(answer, limits, format, around, is_truncated)
+    }
+
     fn limits(&self) -> QueryOptions {
         let bytes = self.memory_limit.map(|limit| usize::try_from(limit.as_u64()));
         QueryOptions::new()
@@ -216,23 +269,14 @@ impl AnswerArgs {
     }
 }
 
-/// Starts a query. If a parameter has the type of a time, an age such as `7d` means the time that long
-/// ago.
-async fn start(db: &Db, sql: &str, parameters: &[Value<'_>]) -> netsky_db::Result<QueryStream> {
+async fn start(db: &Db, sql: &str, parameters: &Parameters<'_>) -> Result<QueryStream, Failure> {
+    let failure = |error| Failure::of_query(error, sql);
     if parameters.is_empty() {
-        return db.query_stream(sql).await;
+        return db.query_stream(sql).await.map_err(failure);
     }
-    let query = db.prepare_async(sql).await?;
-    let mut parameters = parameters.to_vec();
-    for (parameter, ty) in parameters.iter_mut().zip(query.parameter_types()) {
-        if let (Value::Text(text), Some(DataType::Timestamp(..))) = (&*parameter, ty)
-            && humantime::parse_duration(text).is_ok()
-            && let Ok(time) = parse_time_or_age(text)
-        {
-            *parameter = Value::Time(time);
-        }
-    }
-    query.bind(&parameters)?.stream().await
+    let query = db.prepare_async(sql).await.map_err(failure)?;
+    let values = parameters.values_for(&query)?;
+    query.bind(&values)?.stream().await.map_err(failure)
 }
 
 /// Returns the whole answer of a query that a command runs for itself.
@@ -269,31 +313,36 @@ fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
     }
 }
 
-/// Prints a JSON object in the format of `netsky query --json` of netsky 0.2.0.
-///
-/// The row count comes before the rows, and nothing is printed if the query fails. So the rows are
-/// first written to a temporary file, which keeps memory bounded.
-fn print_envelope(sql: &str, answer: Answer<impl output::Batches>) -> Result<Shown, Failure> {
-    let unusable = |error| Failure::input(format!("cannot use a temporary file: {error}"));
-    let mut rows = tempfile::tempfile().map_err(unusable)?;
-    let mut buffer = BufWriter::new(&mut rows);
-    let row_count = output::write_counted(Format::JSON, answer, &mut buffer)?;
-    buffer.flush().map_err(unusable)?;
-    drop(buffer);
-    // Without the line break at the end.
-    let bytes = rows.stream_position().map_err(unusable)?.saturating_sub(1);
-    rows.rewind().map_err(unusable)?;
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    output::print_all(|out| {
-        write!(
-            out,
-            "{{\"command\":\"query\",\"status\":\"green\",\"summary\":\"{row_count} row(s)\",\
-             \"generated_at\":{},\"data\":{{\"sql\":{},\"row_count\":{row_count},\"rows\":",
-            text(&internal::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()),
-            text(sql),
-        )?;
-        io::copy(&mut rows.take(bytes), out)?;
-        writeln!(out, "}}}}")
-    })?;
-    Ok(Shown { rows: row_count, shown: row_count })
+/// What `--json` says of an answer besides its columns and rows.
+#[derive(Debug, Default, Serialize)]
+struct Facts {
+    /// Whether a limit ended the answer.
+    truncated: bool,
+    elapsed_ms: u64,
+    rows_read: u64,
+    bytes_read: u64,
+    skipped_rows: u64,
+}
+
+impl Facts {
+    fn of(read: ScanCounts) -> Self {
+        let ScanCounts { rows_read, bytes_scanned: bytes_read, .. } = read;
+        Self { rows_read, bytes_read, ..Self::default() }
+    }
+
+    /// The bytes of an answer's JSON object besides its rows, at most.
+    fn size(schema: &SchemaRef) -> Result<u64, Failure> {
+        const LARGEST: u64 = u64::MAX;
+        let facts = || Self {
+            truncated: false,
+            elapsed_ms: LARGEST,
+            rows_read: LARGEST,
+            bytes_read: LARGEST,
+            skipped_rows: LARGEST,
+        };
+        let mut out = CountingSink(0);
+        let answer = Answer { schema: schema.clone(), batches: std::iter::empty() };
+        write_object(answer, facts, &mut out)?;
+        Ok(out.0 + LARGEST.to_string().len() as u64)
+    }
 }

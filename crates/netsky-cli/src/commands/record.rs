@@ -2,8 +2,10 @@
 
 use std::io::{Read, stdin};
 
+use serde_json::json;
+
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, ReportOutput};
 use crate::store::StoreArgs;
 
 /// Record one row and print its id
@@ -25,11 +27,14 @@ pub struct RecordArgs {
     /// The table
     pub table: String,
     /// The row as a JSON object; - reads it from standard input
-    pub json: String,
+    #[arg(value_name = "JSON")]
+    pub row: String,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 pub fn run(store: &StoreArgs, args: &RecordArgs) -> Result<(), Failure> {
-    let mut json = args.json.clone();
+    let mut json = args.row.clone();
     if json == "-" {
         json.clear();
         stdin()
@@ -37,6 +42,10 @@ pub fn run(store: &StoreArgs, args: &RecordArgs) -> Result<(), Failure> {
             .map_err(|error| Failure::unreadable("standard input".as_ref(), &error))?;
     }
     let id = store.open()?.record_json(&args.table, &json)?;
-    output::print_done(&id.to_string(), format_args!("the row is stored with id {id}"));
+    let line = match args.output.json {
+        true => output::json_line(&json!({"table": args.table, "id": id}))?,
+        false => id.to_string(),
+    };
+    output::print_done(&line, format_args!("the row is stored with id {id}"));
     Ok(())
 }

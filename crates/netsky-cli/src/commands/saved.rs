@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use netsky_db::{Db, Value, nearest};
+use netsky_db::{Db, nearest};
 
+use crate::commands::parameters::{Parameters, parse_named};
 use crate::commands::query::{self, AnswerArgs};
 use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::output::{self, Format, TableOutput};
 use crate::store::StoreArgs;
 
 /// Run a saved query from ~/.netsky/queries/NAME.sql
 ///
-/// The query can use the parameters $1, $2, ... A parameter is bound as a value and never parsed as SQL.
+/// The query can use the parameters $1, $2, ... and $name. A parameter is a value and never parsed as SQL.
 /// Its type follows from the expression around it: ts_utc >= $1 takes a time, a date or an age such as 7d,
 /// and now() - $1::interval takes '7 days'. Without NAME, the command lists the saved queries with their
 /// first line if that is a comment.
@@ -32,17 +33,22 @@ pub struct SavedArgs {
     pub name: Option<String>,
     /// The values of $1, $2, ...
     #[arg(value_name = "PARAM", allow_negative_numbers = true)]
-    pub parameters: Vec<String>,
+    pub numbered: Vec<String>,
+    /// The value of a named parameter, such as since=7d for $since
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_named)]
+    pub named: Vec<(String, String)>,
     #[command(flatten)]
     pub answer: AnswerArgs,
 }
 
 pub fn run(store: &StoreArgs, args: &SavedArgs) -> Result<(), Failure> {
     let dir = Db::default_path()?.with_file_name("queries");
-    let Some(name) = &args.name else { return list(&dir, args.answer.format()?) };
+    let Some(name) = &args.name else {
+        let output = TableOutput { format: args.answer.format()?, json: args.answer.json };
+        return list(&dir, output);
+    };
     let sql = read(&dir, name)?;
-    let parameters: Vec<Value<'_>> =
-        args.parameters.iter().map(|text| Value::Text(text.as_str().into())).collect();
+    let parameters = Parameters { numbered: &args.numbered, named: &args.named };
     query::answer(store, &sql, &parameters, &args.answer).map_err(|failure| failure.about(name))
 }
 
@@ -67,7 +73,8 @@ fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
     let near = nearest(name, names.iter().map(String::as_str));
     let path = dir.join(format!("{name}.sql"));
     let hint = format!("\n  to create it, write its SQL to {}", path.display());
-    Ok(Failure::input(format!("no query named '{name}'{near}{hint}")))
+    let message = format!("no query named '{name}'{near}{hint}");
+    Ok(Failure::input(message).with_nearest(&near))
 }
 
 /// The names of all queries, sorted.
@@ -86,9 +93,9 @@ fn names(dir: &Path) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-fn list(dir: &Path, format: Format) -> Result<(), Failure> {
+fn list(dir: &Path, output: TableOutput) -> Result<(), Failure> {
     let names = names(dir)?;
-    if names.is_empty() && format == Format::Table {
+    if names.is_empty() && output.format == Format::Table && !output.json {
         output::warn(format_args!(
             "no saved queries; write one to {}",
             dir.join("NAME.sql").display()
@@ -106,5 +113,5 @@ fn list(dir: &Path, format: Format) -> Result<(), Failure> {
         ("query", Arc::new(StringArray::from_iter_values(&names))),
         ("what", Arc::new(StringArray::from_iter(what))),
     ];
-    output::print_batch(format, RecordBatch::try_from_iter(columns)?)
+    output.print(RecordBatch::try_from_iter(columns)?)
 }

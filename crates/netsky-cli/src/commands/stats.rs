@@ -11,7 +11,7 @@ use crate::commands::tables::times;
 use crate::failure::Failure;
 use crate::human;
 use crate::human_table;
-use crate::output::{self, Format};
+use crate::output::{self, TableOutput};
 use crate::store::StoreArgs;
 use crate::time_zone;
 
@@ -30,9 +30,8 @@ Examples:
   netsky stats --format csv"
 )]
 pub struct StatsArgs {
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: TableOutput,
 }
 
 /// The name of the line for the whole file, which is the last. No table can have this name.
@@ -58,10 +57,10 @@ pub fn run(store: &StoreArgs, args: &StatsArgs) -> Result<(), Failure> {
     };
     lines.push(whole);
     let batch = match output::screen_columns() {
-        Some(columns) if args.format == Format::Table => readable(&lines, columns)?,
+        Some(columns) if args.output.is_table() => readable(&lines, columns)?,
         _ => exact(&lines)?,
     };
-    output::print_batch(args.format, batch)
+    args.output.print(batch)
 }
 
 /// The lines with sizes and dates as people read them, as many columns as fit.

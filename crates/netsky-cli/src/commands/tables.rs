@@ -1,13 +1,18 @@
 //! `netsky tables`, `netsky views` and `netsky schema`
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array};
 use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use netsky_db::{TABLES, Table, VIEWS, View, nearest};
+use serde_json::json;
 
+use crate::commands::ddl;
 use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::output::{self, Format, TableOutput};
 use crate::store::StoreArgs;
 
 /// List the tables with their row counts
@@ -24,9 +29,8 @@ Examples:
   netsky tables --format json"
 )]
 pub struct TablesArgs {
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: TableOutput,
 }
 
 /// List the views, or print the SQL of one
@@ -46,12 +50,15 @@ pub struct ViewsArgs {
     /// The view to print the SQL of
     #[arg(conflicts_with = "format")]
     pub view: Option<String>,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: TableOutput,
 }
 
 /// Describe the columns of one table or view, or of all
+///
+/// --format ddl prints a line for each table and view, such as
+/// ticks(ts_utc time, source, detail_json), after five lines of notes. All of it takes less than 3 KB, so it
+/// suits the prompt of a language model.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -59,18 +66,63 @@ pub struct ViewsArgs {
 Examples:
   netsky schema
   netsky schema messages
-  netsky schema messages --format markdown"
+  netsky schema messages --format markdown
+  netsky schema --format ddl"
 )]
 pub struct SchemaArgs {
     /// The table or view
     pub table: Option<String>,
     /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Listed(Format::Table))]
+    pub format: SchemaFormat,
+    /// Print one JSON object with the columns and the rows, or with the error
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// The formats of `netsky schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaFormat {
+    /// A row for each column.
+    Listed(Format),
+    Ddl,
+}
+
+impl ValueEnum for SchemaFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        static VARIANTS: LazyLock<Vec<SchemaFormat>> = LazyLock::new(|| {
+            let listed =
+                Format::value_variants().iter().map(|format| SchemaFormat::Listed(*format));
+            listed.chain([SchemaFormat::Ddl]).collect()
+        });
+        &VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Listed(format) => format.to_possible_value(),
+            Self::Ddl => Some(PossibleValue::new("ddl").help("A line for each table, for prompts")),
+        }
+    }
+}
+
+impl From<Format> for SchemaFormat {
+    fn from(format: Format) -> Self {
+        Self::Listed(format)
+    }
+}
+
+impl fmt::Display for SchemaFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listed(format) => format.fmt(f),
+            Self::Ddl => f.write_str("ddl"),
+        }
+    }
 }
 
 pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
-    output::print_batch(args.format, list(store)?)
+    args.output.print(list(store)?)
 }
 
 /// The tables with their row counts.
@@ -108,8 +160,13 @@ pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
         }
         let view = View::find(name).map_err(|_| {
             let near = nearest(name, VIEWS.iter().map(View::name));
-            Failure::input(format!("no view named '{name}'{near}"))
+            Failure::input(format!("no view named '{name}'{near}")).with_nearest(&near)
         })?;
+        if args.output.json {
+            return output::print_json(&json!({
+                "view": name, "doc": view.doc(), "note": view.note(), "sql": view.sql().trim(),
+            }));
+        }
         let comments = [view.doc(), view.note()].into_iter().filter(|text| !text.is_empty());
         let comments: String = comments.map(|text| format!("-- {text}\n")).collect();
         return output::print_line(&format!("{comments}{}", view.sql().trim()));
@@ -117,11 +174,15 @@ pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
     let column = |cell: fn(&View) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(VIEWS.iter().map(cell)))
     };
-    let columns = [("view", column(View::name)), ("rows are", column(View::doc))];
-    output::print_batch(args.format, RecordBatch::try_from_iter(columns)?)
+    let columns = [("view", column(View::name)), ("what", column(View::doc))];
+    args.output.print(RecordBatch::try_from_iter(columns)?)
 }
 
 pub fn schema(args: &SchemaArgs) -> Result<(), Failure> {
+    let output = match args.format {
+        SchemaFormat::Listed(format) => TableOutput { format, json: args.json },
+        SchemaFormat::Ddl => return print_ddl(args.table.as_deref()),
+    };
     let columns = match &args.table {
         Some(name) => match Table::find(name, TABLES) {
             Ok(table) => columns_of(table),
@@ -144,7 +205,23 @@ pub fn schema(args: &SchemaArgs) -> Result<(), Failure> {
     if args.table.is_none() {
         batch.insert(0, ("table", column(|line| line.table)));
     }
-    output::print_batch(args.format, RecordBatch::try_from_iter(batch)?)
+    output.print(RecordBatch::try_from_iter(batch)?)
+}
+
+fn print_ddl(name: Option<&str>) -> Result<(), Failure> {
+    let line = match name {
+        Some(name) => match Table::find(name, TABLES) {
+            Ok(table) => ddl::table_line(table),
+            Err(_) => ddl::view_line(View::find(name)?),
+        },
+        None => {
+            let tables = TABLES.iter().map(|table| ddl::table_line(table));
+            let views = VIEWS.iter().map(ddl::view_line);
+            let lines: Vec<String> = tables.chain(views).collect();
+            format!("{}{}", ddl::NOTES, lines.join("\n"))
+        }
+    };
+    output::print_line(&line)
 }
 
 struct ColumnLine {

@@ -39,7 +39,8 @@ impl Format {
         }
         FileFormat::of(path).map(|file| Self::File(file.format)).ok_or_else(|| {
             Failure::usage(format!(
-                "the suffix of {} does not select a format\n  use --format, or one of .txt, {}",
+                "the suffix of {} does not select a format\n  use --format, or one of .txt, {}; .svg or .png \
+                 for a plot",
                 path.display(),
                 FileFormat::suffixes(|_| true)
             ))

@@ -1,12 +1,15 @@
 //! Writes answers in each format, to a terminal, a pipe or a file.
 
+mod ascii_table;
 mod atomic_file;
 mod format;
+mod limited;
 mod pager;
 mod rows;
 mod screen;
 mod summary;
 mod table;
+mod table_output;
 mod table_text;
 mod vertical;
 mod visible;
@@ -19,7 +22,8 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use indicatif::HumanCount;
-use netsky_formats::FileFormat;
+use netsky_formats::{FileFormat, write_object};
+use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::time_zone;
@@ -27,12 +31,15 @@ use crate::time_zone;
 pub use crate::human::counted;
 pub use atomic_file::{AtomicFile, FinishedFile, create_dir};
 pub use format::Format;
+pub use limited::{CountingSink, Limited, Limits};
 pub use netsky_formats::{Answer, Batches};
 pub use rows::Shown;
 pub use summary::Summary;
+pub use table_output::{ReportOutput, TableOutput, json_line, print_json};
 pub use table_text::{screen_columns, table_text};
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
+use ascii_table::AsciiTable;
 use pager::Paged;
 pub use pager::unpaged;
 use rows::Rows;
@@ -152,10 +159,9 @@ fn show_table(
         held += batch.num_rows();
         first.push(batch);
     }
-    // A plan is text of many lines, which a table would truncate.
-    let layout = match schema.column_with_name("plan") {
-        Some(_) if schema.column_with_name("plan_type").is_some() => None,
-        _ => Layout::fit(schema, &first, null, screen.columns)?,
+    let layout = match is_plan(schema) {
+        true => None,
+        false => Layout::fit(schema, &first, null, screen.columns)?,
     };
     let Some(layout) = layout else {
         let mut vertical = Vertical::new(schema, null, Some(screen.columns));
@@ -175,6 +181,12 @@ fn show_table(
         layout.write_rows(&[batch], out)?;
     }
     Ok(())
+}
+
+/// Whether it is the answer of EXPLAIN. A plan is text of many lines, which a table would truncate on a
+/// terminal, and pad to the longest line elsewhere.
+fn is_plan(schema: &Schema) -> bool {
+    ["plan_type", "plan"].iter().all(|name| schema.column_with_name(name).is_some())
 }
 
 /// As [`write()`], and returns the number of rows.
@@ -203,6 +215,19 @@ pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result
     Ok(out.flush()?)
 }
 
+/// Prints an answer as one JSON object, as [`write_object`] does, and returns the number of rows.
+pub fn print_object<T: Serialize>(
+    answer: Answer<impl Batches>,
+    facts: impl FnOnce() -> T,
+) -> Result<u64, Failure> {
+    let answer = in_zone(Format::JSON, answer)?;
+    let mut out = BufWriter::new(stdout());
+    Ok(match stdout().is_terminal() {
+        true => write_object(answer, facts, &mut Guarded::new(&mut out))?,
+        false => write_object(answer, facts, &mut out)?,
+    })
+}
+
 /// Prints an answer on standard output without a pager, because more may follow.
 pub fn print_unpaged(format: Format, answer: Answer<impl Batches>) -> Result<(), Failure> {
     match stdout().is_terminal() {
@@ -219,9 +244,21 @@ pub fn write(
 ) -> Result<(), Failure> {
     let answer = in_zone(format, answer)?;
     match format {
+        Format::Table if is_plan(&answer.schema) => {
+            // With the widest screen, values keep their line breaks.
+            let mut vertical = Vertical::new(&answer.schema, "NULL", Some(usize::MAX));
+            for batch in answer.batches {
+                vertical.write(&batch?, &mut out)?;
+            }
+            Ok(())
+        }
         Format::Table => {
             let batches = answer.batches.collect::<netsky_db::Result<Vec<_>>>()?;
-            Ok(writeln!(out, "{}", netsky_db::format_table(&answer.schema, &batches)?)?)
+            let mut table = AsciiTable::new(&answer.schema);
+            batches.iter().try_for_each(|batch| table.fit(batch))?;
+            table.write_header(&mut out)?;
+            batches.iter().try_for_each(|batch| table.write_rows(batch, &mut out))?;
+            table.write_rule(&mut out)
         }
         Format::Vertical => {
             let mut vertical = Vertical::new(&answer.schema, "NULL", None);

@@ -9,6 +9,7 @@ mod export;
 mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
+mod json;
 mod output;
 mod saved;
 mod screen;
@@ -106,7 +107,7 @@ fn a_row_is_recorded_and_asked_for_in_every_format() {
 
     let table = home.ok(&["query", sql]);
     assert!(
-        table.contains("| 1  | 2026-04-15T23:00:00.000Z | {\"a\":\"x|y\"} |      | 0.25    |"),
+        table.contains("|  1 | 2026-04-15T23:00:00.000Z | {\"a\":\"x|y\"} |      |    0.25 |"),
         "{table}"
     );
 
@@ -131,12 +132,19 @@ fn a_row_is_recorded_and_asked_for_in_every_format() {
     );
 
     let envelope: Value = serde_json::from_str(&home.ok(&["query", "--json", sql])).unwrap();
-    assert_eq!((&envelope["command"], &envelope["status"]), (&json!("query"), &json!("green")));
-    assert_eq!(envelope["summary"], "2 row(s)");
-    assert_eq!(envelope["data"], json!({"sql": sql, "row_count": 2, "rows": array}));
-    assert!(
-        chrono::DateTime::parse_from_rfc3339(envelope["generated_at"].as_str().unwrap()).is_ok()
+    assert_eq!((&envelope["rows"], &envelope["row_count"]), (&array, &json!(2)));
+    assert_eq!(
+        envelope["columns"],
+        json!([
+            {"name": "id", "type": "BIGINT"},
+            {"name": "ts_utc", "type": "TIMESTAMP WITH TIME ZONE"},
+            {"name": "detail_json", "type": "VARCHAR"},
+            {"name": "none", "type": "NULL"},
+            {"name": "quarter", "type": "DOUBLE"},
+        ])
     );
+    assert_eq!((&envelope["truncated"], &envelope["rows_read"]), (&json!(false), &json!(2)));
+    assert!(envelope["elapsed_ms"].is_u64() && envelope["bytes_read"].is_u64(), "{envelope}");
 }
 
 #[test]
@@ -152,7 +160,7 @@ fn an_answer_without_rows_is_well_formed_in_every_format() {
         "| id | source |\n| ---: | --- |\n"
     );
     assert!(home.ok(&["query", sql]).contains("| id | source |"));
-    assert!(home.ok(&["query", "--json", sql]).contains("\"row_count\":0,\"rows\":[]"));
+    assert!(home.ok(&["query", "--json", sql]).contains("\"rows\":[]"));
 }
 
 #[test]

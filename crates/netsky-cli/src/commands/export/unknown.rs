@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use indicatif::HumanBytes;
-use netsky_db::{Db, TABLES, Table, UnknownTable};
+use netsky_db::{Db, ErrorKind, TABLES, Table, UnknownTable};
 use netsky_formats::Format;
 use serde::de::IgnoredAny;
 
@@ -89,7 +89,7 @@ fn write_rows(db: &Db, table: &str, mut out: impl Write) -> Result<u64, Failure>
             ControlFlow::Continue(())
         }
         Ok(false) => {
-            failed = Some(Failure::store(format!(
+            failed = Some(Failure::store(ErrorKind::Damaged, format!(
                 "row {id} of {table} is not a JSON object, so it cannot be exported\n  `netsky backup` \
                  copies the row as it is"
             )));

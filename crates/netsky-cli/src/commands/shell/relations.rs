@@ -19,9 +19,11 @@ pub fn describe(
     format: Format,
 ) -> Result<(), Failure> {
     match name {
-        Some(name) if !is_pattern(name) => {
-            tables::schema(&SchemaArgs { table: Some(name.to_owned()), format })
-        }
+        Some(name) if !is_pattern(name) => tables::schema(&SchemaArgs {
+            table: Some(name.to_owned()),
+            format: format.into(),
+            json: false,
+        }),
         _ if more => list_tables(store, name, format),
         _ => list_relations(name, format),
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustyline::EditMode;
 
+use crate::commands::parameters::Parameters;
 use crate::commands::query;
 use crate::commands::shell::commands::{self, Action};
 use crate::commands::shell::lexer::{Piece, pieces};
@@ -100,7 +101,7 @@ impl Session {
     fn run_statement(&mut self, sql: &str) -> Result<Next, Failure> {
         sql.clone_into(&mut self.last);
         let answer = self.settings.next_answer()?;
-        query::answer_with(&self.store, sql, &[], &answer, self.settings.timer)?;
+        query::answer_with(&self.store, sql, &Parameters::default(), &answer, self.settings.timer)?;
         // A query that failed has written nothing, so the file is still waited for.
         self.settings.once = None;
         Ok(Next::Go)
@@ -122,12 +123,12 @@ impl Session {
             }
             Action::Views => {
                 let view = argument.map(str::to_owned);
-                tables::views(&ViewsArgs { view, format })?;
+                tables::views(&ViewsArgs { view, output: format.into() })?;
                 None
             }
             Action::Schema => {
                 let table = argument.map(str::to_owned);
-                tables::schema(&SchemaArgs { table, format })?;
+                tables::schema(&SchemaArgs { table, format: format.into(), json: false })?;
                 None
             }
             Action::Mode => set(self.settings.set_mode(argument))?,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
+use crate::commands::parameters::Parameters;
 use crate::commands::query::{self, AnswerArgs};
 use crate::failure::Failure;
 use crate::interrupt;
@@ -44,7 +45,7 @@ pub fn run(
         let now = time_zone::shown()?.local(Utc::now());
         let seconds = interval.as_secs_f64();
         output::print_dim(&format!("{}, every {seconds} s; Ctrl-C ends", now.format("%H:%M:%S")))?;
-        match query::answer_with(store, sql, &[], answer, false) {
+        match query::answer_with(store, sql, &Parameters::default(), answer, false) {
             Err(failure) if failure.is_interrupt() => return Ok(()),
             done => done?,
         }

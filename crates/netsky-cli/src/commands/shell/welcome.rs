@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Parser;
 use console::Style;
-use netsky_db::Db;
+use netsky_db::{Db, ErrorKind};
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -34,7 +34,7 @@ pub fn offer(missing: &Path) -> Result<StoreArgs, Failure> {
         writeln!(stdout())?;
     }
     if read == 0 || !matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes") {
-        return Err(Failure::store("no store was created"));
+        return Err(Failure::store(ErrorKind::NotFound, "no store was created"));
     }
     let demo = Db::default_path()?.with_file_name("demo.db");
     let args = Args::try_parse_from(["netsky", "demo"])

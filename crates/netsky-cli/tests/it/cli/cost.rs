@@ -35,8 +35,8 @@ day         calls  unpriced  input        usd
     assert_eq!(terminal.screen().trim(), by_day);
     // Programs that read a table get digits.
     let piped = home.ok(&["cost"]);
-    assert!(piped.contains("| 2026-04-15 | 1     | 0        | 1500         |"), "{piped}");
-    assert!(piped.contains("| (all)      | 3     | 1        | 4500         |"), "{piped}");
+    assert!(piped.contains("| 2026-04-15 |     1 |        0 |         1500 |"), "{piped}");
+    assert!(piped.contains("| (all)      |     3 |        1 |         4500 |"), "{piped}");
     assert!(piped.contains("| 1234.564 |"), "{piped}");
     for (by, first) in [("model", "opus"), ("agent", "agent0"), ("session", "s-1")] {
         let rows = home.ok(&["cost", "--by", by, "--format", "json"]);
@@ -102,7 +102,10 @@ fn periods_are_those_of_the_zone() {
         ["2026-04-16T05:00:00+05:30,2"]
     );
     let table = home.ok(&["cost", "--by", "hour", "--tz", "Asia/Kolkata"]);
-    assert!(table.contains("| 2026-04-16 05:00 | 2 ") && table.contains("| 2026-04-16 06:00 | 1 "));
+    assert!(
+        table.contains("| 2026-04-16 05:00 |     2 ")
+            && table.contains("| 2026-04-16 06:00 |     1 ")
+    );
 }
 
 /// Records rows of a table, each with the columns that it needs besides.
@@ -172,7 +175,10 @@ fn tools_projects_and_runtimes_share_the_cost_of_their_calls() {
         [(json!("codex"), 1, 3.0), (unknown, 1, 0.5), (json!("claude-code"), 1, 0.1)]
     );
     let table = home.ok(&["cost", "--by", "tool"]);
-    assert!(table.contains("| (no tool) | 1 ") && table.contains("| (all)     | 3 "), "{table}");
+    assert!(
+        table.contains("| (no tool) |     1 ") && table.contains("| (all)     |     3 "),
+        "{table}"
+    );
     let writes = home.ok(&["cost", "--by", "session", "--format", "csv"]);
     assert!(writes.contains(",700,0.5") && writes.contains(",34,0.1"), "{writes}");
     assert!(writes.starts_with("session,agent,model,begin,duration_ms,calls,"), "{writes}");

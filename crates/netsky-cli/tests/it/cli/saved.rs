@@ -80,7 +80,11 @@ fn parameters_that_do_not_fit_are_named() {
     }
     save(&home, "named", "SELECT id FROM ticks WHERE source = $who");
     let error = home.fails(1, &["q", "named", "cron"]);
-    assert_eq!(error, "netsky: named: invalid parameter '$who'; use $1, $2, ...\n");
+    let missing =
+        "netsky: named: no value for the parameter $who\n  pass one with --param who=VALUE\n";
+    assert_eq!(error, missing);
+    let answer = home.ok(&["q", "named", "--param", "who=cron", "--format", "csv"]);
+    assert_eq!(answer, "id\n1\n");
     let error = home.fails(1, &["query", "SELECT id FROM ticks WHERE id = $1"]);
     assert!(
         error

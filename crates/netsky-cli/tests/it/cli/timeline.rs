@@ -43,7 +43,7 @@ fn a_timeline_ends_with_the_newest_of_all_tables() {
         [event("session", "up, session 4"), received.clone(), event("crash", "oom")]
     );
     let table = home.ok(&["timeline", "dev1"]);
-    assert!(table.contains("| 2026-04-15 23:02:00 | crash    | 1  | oom "), "{table}");
+    assert!(table.contains("| 2026-04-15 23:02:00 | crash    |  1 | oom "), "{table}");
     assert_eq!(events(&["dev1", "--limit", "2"]), [received, event("crash", "oom")]);
     assert_eq!(events(&["dev1", "--since", "2026-04-15T23:02:00Z"]), [event("crash", "oom")]);
     assert_eq!(events(&["dev1", "--since", "1m"]), []);

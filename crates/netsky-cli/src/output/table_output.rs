@@ -1,0 +1,62 @@
+//! How commands print their own tables and reports.
+
+use std::iter::once;
+
+use arrow::array::RecordBatch;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{self, Answer, Format};
+
+/// The options of a command that prints a table.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct TableOutput {
+    /// The output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Print one JSON object with the columns and the rows, or with the error
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// The option of a command that prints what it did or found.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ReportOutput {
+    /// Print one JSON object with the result, or with the error
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl TableOutput {
+    /// Whether the output is a table, which only people read.
+    pub fn is_table(&self) -> bool {
+        !self.json && self.format == Format::Table
+    }
+
+    /// Prints all of a batch that the command built itself.
+    pub fn print(&self, batch: RecordBatch) -> Result<(), Failure> {
+        if !self.json {
+            return output::print_batch(self.format, batch);
+        }
+        let answer = Answer { schema: batch.schema(), batches: once(Ok(batch)) };
+        output::print_object(answer, || json!({"truncated": false})).map(|_| ())
+    }
+}
+
+impl From<Format> for TableOutput {
+    fn from(format: Format) -> Self {
+        Self { format, json: false }
+    }
+}
+
+/// Prints a report as one JSON object in a line.
+pub fn print_json(report: &impl Serialize) -> Result<(), Failure> {
+    output::print_line(&json_line(report)?)
+}
+
+/// A report as one JSON object in a line.
+pub fn json_line(report: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(report)
+        .map_err(|error| Failure::input(format!("the result has no JSON: {error}")))
+}
