@@ -261,7 +261,7 @@ impl Command {
             Self::Demo(args) => demo::run(store, args),
             Self::Migrate(args) => migrate::run(store, args),
             Self::Doctor(args) => doctor::run(store, args),
-            Self::Completions(args) => completions::run(args, command()),
+            Self::Completions(args) => completions::run(args),
             Self::Man(args) => man::run(args, command()),
         }
     }

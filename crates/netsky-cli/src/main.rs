@@ -11,6 +11,7 @@ mod args;
 mod caret;
 mod chart;
 mod commands;
+mod completion;
 mod failure;
 mod files;
 mod human;
@@ -33,6 +34,7 @@ use netsky_db::internal;
 
 fn main() -> ExitCode {
     print_only_uncaught_panics();
+    completion::answer(args::command);
     let args = args::parse();
     if args.command.limits_memory() {
         process::give_back_memory();

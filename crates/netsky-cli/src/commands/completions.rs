@@ -2,14 +2,17 @@
 
 use std::io::{Write, stdout};
 
-use clap::Command;
-use clap_complete::{Shell, generate};
+use clap_complete::Shell;
+use clap_complete::env::Shells;
 
+use crate::completion::VARIABLE;
 use crate::failure::Failure;
 
 /// Print a completion script for a shell
 ///
-/// Write it to the directory where the shell looks for completions, which differs between systems.
+/// Write it to the directory where the shell looks for completions, which differs between systems. It asks
+/// `netsky` at each TAB, so it completes the names of tables, agents and saved queries, too, and need not
+/// be renewed for a new version.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -24,10 +27,23 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// `netsky` is the definition of the whole command line.
-pub fn run(args: &CompletionsArgs, mut netsky: Command) -> Result<(), Failure> {
-    // clap's writer panics if a write fails, for example on a closed pipe, so it writes to memory.
+/// zsh runs the file as a function at the first TAB, which then would only define what completes.
+const ZSH_FIRST_TAB: &str = r#"
+if [[ $funcstack[1] == _netsky ]]; then
+    _clap_dynamic_completer_netsky "$@"
+fi
+"#;
+
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    let shells = Shells::builtins();
+    let name = args.shell.to_string();
+    let shell = shells
+        .completer(&name)
+        .ok_or_else(|| Failure::usage(format!("there are no completions for {name}")))?;
     let mut script = Vec::new();
-    generate(args.shell, &mut netsky, "netsky", &mut script);
+    shell.write_registration(VARIABLE, "netsky", "netsky", "netsky", &mut script)?;
+    if args.shell == Shell::Zsh {
+        script.extend_from_slice(ZSH_FIRST_TAB.as_bytes());
+    }
     Ok(stdout().lock().write_all(&script)?)
 }

@@ -41,8 +41,17 @@ pub struct SavedArgs {
     pub answer: AnswerArgs,
 }
 
+fn dir() -> Result<PathBuf, Failure> {
+    Ok(Db::default_path()?.with_file_name("queries"))
+}
+
+/// The names of all queries, sorted.
+pub fn names() -> Result<Vec<String>, Failure> {
+    names_in(&dir()?)
+}
+
 pub fn run(store: &StoreArgs, args: &SavedArgs) -> Result<(), Failure> {
-    let dir = Db::default_path()?.with_file_name("queries");
+    let dir = dir()?;
     let Some(name) = &args.name else {
         let output = TableOutput { format: args.answer.format()?, json: args.answer.json };
         return list(&dir, output);
@@ -69,7 +78,7 @@ fn path(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
-    let names = names(dir)?;
+    let names = names_in(dir)?;
     let near = nearest(name, names.iter().map(String::as_str));
     let path = dir.join(format!("{name}.sql"));
     let hint = format!("\n  to create it, write its SQL to {}", path.display());
@@ -77,8 +86,7 @@ fn unknown(dir: &Path, name: &str) -> Result<Failure, Failure> {
     Ok(Failure::input(message).with_nearest(&near))
 }
 
-/// The names of all queries, sorted.
-fn names(dir: &Path) -> Result<Vec<String>, Failure> {
+fn names_in(dir: &Path) -> Result<Vec<String>, Failure> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| Failure::unreadable(dir, &error))?,
@@ -94,7 +102,7 @@ fn names(dir: &Path) -> Result<Vec<String>, Failure> {
 }
 
 fn list(dir: &Path, output: TableOutput) -> Result<(), Failure> {
-    let names = names(dir)?;
+    let names = names_in(dir)?;
     if names.is_empty() && output.format == Format::Table && !output.json {
         output::warn(format_args!(
             "no saved queries; write one to {}",

@@ -1,8 +1,11 @@
 //! What people expect of any command line: completions, pages, help, and quiet where nobody reads.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use netsky_testing::has_program;
+use serde_json::json;
 
 use super::{Home, ran};
 
@@ -11,7 +14,7 @@ fn completions_are_scripts_that_their_shells_take() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.ok(&["completions", shell]);
-        assert!(script.contains("netsky") && script.contains("doctor"), "{shell}: {script}");
+        assert!(script.contains("NETSKY_COMPLETE"), "{shell}: {script}");
         let file = home.file(shell, &script);
         if matches!(shell, "bash" | "zsh" | "fish") && has_program(shell) {
             let checked = Command::new(shell).args(["-n", &file]).output().unwrap();
@@ -19,21 +22,57 @@ fn completions_are_scripts_that_their_shells_take() {
         }
     }
     home.fails(2, &["completions", "cmd"]);
+    // What zsh calls at the first TAB is what the script defines.
+    let zsh = home.ok(&["completions", "zsh"]);
+    assert!(zsh.starts_with("#compdef netsky\n"), "{zsh}");
+    assert!(zsh.contains("function _clap_dynamic_completer_netsky()"), "{zsh}");
+    assert!(zsh.contains("\n    _clap_dynamic_completer_netsky \"$@\"\n"), "{zsh}");
+}
+
+/// What bash offers at the end of a line, in its order.
+fn offered(home: &Home, line: &str) -> String {
+    let file = home.file("netsky.bash", home.ok(&["completions", "bash"]));
+    let words: Vec<&str> = line.split(' ').collect();
+    let (last, word) = (words.len() - 1, words[words.len() - 1]);
+    let netsky = Path::new(env!("CARGO_BIN_EXE_netsky")).parent().unwrap().display();
+    let script = format!(
+        "PATH={netsky}:$PATH; source {file}; COMP_WORDS=({} '{word}'); COMP_CWORD={last}; \
+         _clap_complete_netsky netsky '{word}' ''; echo \"${{COMPREPLY[@]}}\"",
+        words[..last].join(" ")
+    );
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &script]).env("HOME", home.path("")).env_remove("NETSKY_DB");
+    let completed = ran(bash.output().unwrap());
+    assert_eq!(completed.err, "", "{line}");
+    completed.out.trim_end().to_owned()
 }
 
 #[test]
-fn bash_completes_commands_and_options_with_them() {
+fn bash_completes_commands_options_and_names() {
     if !has_program("bash") {
         return;
     }
     let home = Home::new();
-    let file = home.file("netsky.bash", home.ok(&["completions", "bash"]));
-    let script = format!(
-        "source {file}; COMP_WORDS=(netsky query --form); COMP_CWORD=2; \
-         _netsky netsky --form query; echo \"${{COMPREPLY[@]}}\""
-    );
-    let completed = ran(Command::new("bash").args(["-c", &script]).output().unwrap());
-    assert_eq!(completed.out, "--format\n", "{}", completed.err);
+    assert_eq!(offered(&home, "netsky timel"), "timeline");
+    assert_eq!(offered(&home, "netsky query --form"), "--format");
+    assert_eq!(offered(&home, "netsky query --format mark"), "markdown");
+    assert_eq!(offered(&home, "netsky schema to"), "token_usage");
+    assert_eq!(offered(&home, "netsky schema v_co"), "v_cost_daily");
+    assert_eq!(offered(&home, "netsky import tick"), "ticks");
+    assert_eq!(offered(&home, "netsky cost --tz Europe/Ber"), "Europe/Berlin");
+    // Without a store, there are no agents, and no error in the line.
+    assert_eq!(offered(&home, "netsky timeline ag"), "");
+    fs::create_dir_all(home.path(".netsky/queries")).unwrap();
+    home.file(".netsky/queries/slow.sql", "SELECT 1");
+    assert_eq!(offered(&home, "netsky q s"), "slow");
+
+    let db = home.path("other.db").display().to_string();
+    for agent in ["agent1", "agent2", "other"] {
+        let row = json!({"agent": agent, "session_num": 1, "event": "up"}).to_string();
+        home.ok(&["--db", &db, "record", "sessions", &row]);
+    }
+    assert_eq!(offered(&home, &format!("netsky --db {db} timeline ag")), "agent1 agent2");
+    assert_eq!(offered(&home, &format!("netsky cost --db={db} --agent oth")), "other");
 }
 
 #[test]
