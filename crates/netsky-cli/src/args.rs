@@ -93,15 +93,19 @@ pub fn parse() -> Args {
 
 fn matches() -> clap::error::Result<ArgMatches> {
     let typed: Vec<OsString> = env::args_os().map(shield_comment).collect();
-    command().try_get_matches_from(&typed).or_else(|error| match without_command(&error, typed) {
-        Some(found) => Ok(found),
-        None => Err(error),
-    })
+    let parsed = command().try_get_matches_from(&typed);
+    match &parsed {
+        Err(error) => without_command(error, typed).unwrap_or(parsed),
+        Ok(_) => parsed,
+    }
 }
 
 /// The arguments of `netsky` without a command, which are those of the shell. `None` if they are not, so
 /// that the error is about a command.
-fn without_command(error: &clap::Error, typed: Vec<OsString>) -> Option<ArgMatches> {
+fn without_command(
+    error: &clap::Error,
+    typed: Vec<OsString>,
+) -> Option<clap::error::Result<ArgMatches>> {
     let is_bare = match error.kind() {
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => true,
         ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => false,
@@ -115,11 +119,20 @@ fn without_command(error: &clap::Error, typed: Vec<OsString>) -> Option<ArgMatch
     let mut typed = typed.into_iter();
     let name = typed.next();
     let all = name.into_iter().chain(["shell".into()]).chain(typed.flat_map(format_by_name));
-    let found = command().try_get_matches_from(all).ok()?;
-    let mut words =
-        found.subcommand_matches("shell")?.get_many::<String>("words").into_iter().flatten();
-    let is_for_shell = words.next().is_none_or(|word| shell::is_sql(word) || is_file(word));
-    is_for_shell.then_some(found)
+    let parsed = command().try_get_matches_from(all);
+    let is_for_shell = match &parsed {
+        Ok(found) => {
+            let words = found.subcommand_matches("shell")?.get_many::<String>("words");
+            words
+                .into_iter()
+                .flatten()
+                .next()
+                .is_none_or(|word| shell::is_sql(word) || is_file(word))
+        }
+        // Such as an option that lacks its value.
+        Err(error) => error.kind() != ErrorKind::UnknownArgument,
+    };
+    is_for_shell.then_some(parsed)
 }
 
 /// `-csv` of sqlite3 and duckdb is `--format csv`.
@@ -183,7 +196,7 @@ fn shield_comment(arg: OsString) -> OsString {
     }
 }
 
-const USAGE: &str = "netsky [OPTIONS] COMMAND\n       netsky [OPTIONS] [FILE] [SQL]";
+const USAGE: &str = "netsky [OPTIONS] COMMAND | [FILE] [SQL]";
 
 const MORE: &str = "`netsky help COMMAND` shows examples, and `netsky --help` the exit codes.";
 

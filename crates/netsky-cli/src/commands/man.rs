@@ -9,7 +9,7 @@ use clap_mangen::{Man, generate_to};
 
 use crate::failure::Failure;
 
-/// Print the manual page of netsky or of a command, or write all pages
+/// Print the manual page of a command, or write all pages
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -7,6 +7,7 @@ use netsky_db::{Nearest, nearest};
 
 use crate::chart::ChartKind;
 use crate::commands::shell::foreign::{self, MODES};
+use crate::commands::shell::words::begins_statement;
 use crate::failure::Failure;
 use crate::output::Format;
 
@@ -277,6 +278,23 @@ pub fn is_meant(line: &str) -> bool {
 /// Commands that are also understood without a dot, if they are all of a line.
 pub const BARE: [&str; 3] = ["exit", "help", "quit"];
 
+/// What is wrong with the first line of a statement, if no statement begins so: it would otherwise
+/// wait for a semicolon.
+pub fn check_first_line(line: &str) -> Result<(), Failure> {
+    let line = line.trim();
+    let word = line.split(|char: char| !char.is_alphanumeric()).next().unwrap_or_default();
+    if word.is_empty() || begins_statement(word) || line.contains(';') {
+        return Ok(());
+    }
+    Err(Failure::input(match word {
+        "netsky" => {
+            "netsky is a command of your system's shell\n  leave this shell with Ctrl-D first"
+                .to_owned()
+        }
+        word => format!("no query begins with '{word}'{}", instead_of(word)),
+    }))
+}
+
 /// Suggests a similar name, or points to the list.
 fn instead_of(name: &str) -> String {
     let bare = name.trim_start_matches(['.', '\\']);
@@ -287,7 +305,7 @@ fn instead_of(name: &str) -> String {
             names[0].insert(0, '.');
             Nearest::Resembling(names).to_string()
         }
-        _ => "; .help lists them".to_owned(),
+        _ => "; .help lists the commands".to_owned(),
     }
 }
 
@@ -395,12 +413,23 @@ mod tests {
             Ok((command, _)) => panic!("{line} is {command:?}"),
         };
         assert_eq!(told(".tabels"), "no command named '.tabels'; did you mean '.tables'?");
-        assert_eq!(told("\\xyz"), "no command named '\\xyz'; .help lists them");
+        assert_eq!(told("\\xyz"), "no command named '\\xyz'; .help lists the commands");
         assert_eq!(told(".t"), "'.t' could be .tables or .timer or .tz");
         assert!(told(".read").contains(".read report.sql"));
         assert_eq!(told(".quit now"), ".quit takes no argument, found 'now'");
         assert!(told(".headers on").starts_with("there is no .headers here: "));
         assert!(told("\\copy ticks to x.csv").contains("netsky export"));
+    }
+
+    #[test]
+    fn a_line_that_begins_no_statement_is_not_waited_for() {
+        let told = |line: &str| check_first_line(line).unwrap_err().to_string();
+        assert_eq!(told("tables"), "no query begins with 'tables'; did you mean '.tables'?");
+        assert_eq!(told("ls -l"), "no query begins with 'ls'; .help lists the commands");
+        assert!(told("netsky demo").contains("Ctrl-D"));
+        for line in ["SELECT", "with a as (", "(SELECT 1)", "-- note", "ls;", "/* note", ""] {
+            assert!(check_first_line(line).is_ok(), "{line}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono_tz::TZ_VARIANTS;
+use netsky_db::TABLES;
 
 use crate::commands::shell::commands::{self, Argument, COMMANDS, KEYS, SWITCHES};
 use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
@@ -43,6 +44,10 @@ pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     let start = text[..at].trim_end_matches(continues_word).len();
     let typed = &text[start..at];
     let before = tokens(&text[..start]);
+    if let Some(string) = before.last().filter(|token| token.kind == Kind::Text && !token.finished)
+    {
+        return value(text, at, &before[..before.len() - 1], string.range.start + 1);
+    }
     let inside = |kind| matches!(kind, Kind::Text | Kind::Comment | Kind::Quoted);
     if before.last().is_some_and(|token| inside(token.kind) && !token.finished)
         || before.last().is_some_and(|token| is_open_line(token, text))
@@ -85,6 +90,25 @@ pub fn sql(text: &str, at: usize, names: &Names) -> Offer {
     let mut seen = BTreeSet::new();
     offered.retain(|offer| seen.insert(offer.clone()));
     (start, offered)
+}
+
+/// Completes a string that begins at a byte of the text, if it is compared with a column that has only
+/// some values, as in `direction = 'in`.
+fn value(text: &str, at: usize, before: &[Token], start: usize) -> Offer {
+    let spoken = before.iter().filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment));
+    let mut words = spoken.rev().map(|token| (token.kind, &text[token.range.clone()]));
+    let mut words = words.by_ref().skip_while(|(kind, word)| {
+        let is_word = |name: &&str| word.eq_ignore_ascii_case(name);
+        *kind == Kind::Text || ["=", "<>", "!=", "(", ",", "IN", "NOT"].iter().any(is_word)
+    });
+    let column = words.next().map_or("", |(_, word)| word);
+    let columns = TABLES.iter().flat_map(|table| table.columns());
+    let known = columns.filter(|known| known.name.eq_ignore_ascii_case(column));
+    let values: BTreeSet<&str> = known.flat_map(|column| column.allowed).copied().collect();
+    let end = if text[at..].starts_with('\'') { "" } else { "'" };
+    let offered =
+        text.get(start..at).map(|typed| beginning_with(typed, values)).unwrap_or_default();
+    (start.min(at), offered.into_iter().map(|value| value + end).collect())
 }
 
 /// Whether the token is a line comment that more text would continue.
@@ -227,6 +251,18 @@ mod tests {
         ] {
             assert!(offered(text).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn strings_offer_the_values_of_their_column() {
+        assert_eq!(offered("SELECT 1 FROM messages WHERE direction = 'in|"), ["inbound'"]);
+        assert_eq!(
+            offered("SELECT 1 FROM messages WHERE direction = '|'"),
+            ["inbound", "outbound"]
+        );
+        assert_eq!(offered("SELECT 1 FROM sessions WHERE event IN ('up', 'd|"), ["down'"]);
+        assert!(offered("SELECT 1 FROM messages WHERE body = 'in|").is_empty());
+        assert!(offered("SELECT 'in|").is_empty());
     }
 
     #[test]

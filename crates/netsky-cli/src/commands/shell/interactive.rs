@@ -126,6 +126,9 @@ impl Typed {
             }
             if let Piece::Unfinished(_) = piece {
                 self.unfinished.drain(..range.start);
+                if self.unfinished.lines().count() == 1 {
+                    commands::check_first_line(&self.unfinished)?;
+                }
                 return Ok(Next::Go);
             }
             let rest = self.unfinished.split_off(end);

@@ -79,11 +79,11 @@ pub fn is_possible() -> bool {
 
 pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
     let Words { db, sql } = words::resolve(&args.words)?;
-    let mut store = match db {
+    let mut store = match &db {
         Some(_) if store.db.is_some() => {
             return Err(Failure::usage("name the store either as an argument or with --db"));
         }
-        Some(path) => StoreArgs { db: Some(path), ..store.clone() },
+        Some(path) => StoreArgs { db: Some(path.clone()), ..store.clone() },
         None => store.clone(),
     };
     let given: Vec<&str> = args.command.iter().chain(&sql).map(String::as_str).collect();
@@ -93,7 +93,9 @@ pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
         store = welcome::offer(&path)?;
     }
     // Report a store that cannot be opened before the user types a query.
-    store.open_read_only()?;
+    store
+        .open_read_only()
+        .map_err(|failure| db.as_deref().and_then(words::instead_of_opening).unwrap_or(failure))?;
     let settings = Settings {
         answer: args.answer.clone(),
         timer: stderr().is_terminal(),

@@ -118,6 +118,16 @@ fn a_command_inside_a_statement_does_what_is_meant() {
 }
 
 #[test]
+fn a_line_that_begins_no_statement_is_not_waited_for() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    let screen = terminal.enter("tables");
+    assert!(screen.contains("no query begins with 'tables'; did you mean '.tables'?"), "{screen}");
+    assert!(terminal.enter("netsky demo").contains("leave this shell with Ctrl-D first"));
+    assert!(terminal.enter("selec 1;").contains("found: selec"));
+}
+
+#[test]
 fn up_edits_the_lines_of_an_unfinished_statement() {
     let home = store();
     let mut terminal = shell(&home, &[]);
@@ -538,6 +548,14 @@ fn a_query_without_quotes_is_told_about_them() {
     }
     let db = home.path(".netsky/meta.db").display().to_string();
     assert!(home.fails(2, &[&db, "tables"]).contains(&format!("netsky --db {db} tables")));
+    let told = home.fails(1, &["selec 1"]);
+    assert!(told.contains("found: selec"), "{told}");
+    assert!(home.fails(1, &[".tabels"]).contains("did you mean '.tables'?"));
+    let script = home.file("script.sql", "SELECT 1");
+    assert!(home.fails(2, &[&script]).contains(&format!("to run it: netsky -f {script}")));
+    let rows = home.file("rows.ndjson", "{}");
+    assert!(home.fails(2, &[&rows]).contains("to import it: netsky import TABLE "));
+    assert!(home.fails(2, &["-c"]).contains("a value is required for '--command <SQL>'"));
     // What is neither SQL nor a file is a command with a typo.
     assert!(home.fails(2, &["exprot"]).contains("a similar subcommand exists: 'export'"));
     assert!(home.fails(2, &["--fromat", "csv"]).contains("--fromat"));
