@@ -61,7 +61,8 @@ fn with_names(netsky: Command) -> Command {
         }
         false => arg,
     };
-    netsky.mut_args(with_zones).mut_subcommands(|command| {
+    let store = Arg::new("store").add(ArgValueCompleter::new(path_that_begins));
+    netsky.mut_args(with_zones).arg(store).mut_subcommands(|command| {
         let name = command.get_name().to_owned();
         // Not `mut_arg`, which moves the argument behind the others.
         command.mut_args(|arg| {
@@ -80,6 +81,14 @@ fn with_names(netsky: Command) -> Command {
 
 fn candidates(names: Names) -> ArgValueCandidates {
     ArgValueCandidates::new(move || names().into_iter().map(CompletionCandidate::new).collect())
+}
+
+/// In place of a command, files are offered only if something of their name is typed.
+fn path_that_begins(typed: &OsStr) -> Vec<CompletionCandidate> {
+    match typed.is_empty() {
+        true => Vec::new(),
+        false => PathCompleter::any().complete(typed),
+    }
 }
 
 fn table_or_path(typed: &OsStr) -> Vec<CompletionCandidate> {

@@ -20,7 +20,7 @@ use rustyline::{CompletionType, Config, Context, EditMode, EventHandler, Helper}
 use crate::commands::shell::complete;
 use crate::commands::shell::highlight::highlight;
 use crate::commands::shell::keys::{self, Shared};
-use crate::commands::shell::lexer::{Piece, backslash, pieces};
+use crate::commands::shell::lexer::{Open, Piece, backslash, open_at_end, pieces};
 use crate::commands::shell::names::Names;
 use crate::commands::shell::prompt;
 use crate::failure::Failure;
@@ -67,6 +67,7 @@ impl Editor {
         editor.set_helper(Some(Help {
             store,
             unfinished: String::new(),
+            is_inside_token: false,
             names: OnceCell::new(),
             files: FilenameCompleter::new(),
         }));
@@ -92,14 +93,16 @@ impl Editor {
     /// Reads a line that continues a statement, if there is one. `initial` is what is in it already.
     pub fn read(&mut self, unfinished: &str, initial: &str) -> Result<Input, Failure> {
         let continues = !unfinished.is_empty();
+        let open = open_at_end(unfinished);
         if let Some(help) = self.editor.helper_mut() {
             unfinished.clone_into(&mut help.unfinished);
+            help.is_inside_token = !matches!(open, None | Some(Open::Parenthesis));
             // Other processes may have created the store or a table since.
             help.names = OnceCell::new();
         }
         self.shared.continues.store(continues, Ordering::SeqCst);
         self.shared.wants_lines_above.store(false, Ordering::SeqCst);
-        let prompt = if continues { prompt::continuation(unfinished) } else { prompt::FIRST };
+        let prompt = if continues { prompt::continuation(open) } else { prompt::FIRST };
         // The editor enables bracketed paste.
         let _remembered = terminal::remember("\x1b[?2004l\n");
         match self.editor.readline_with_initial(prompt, (initial, "")) {
@@ -142,6 +145,8 @@ struct Help {
     store: StoreArgs,
     /// The lines before, if the line continues a statement.
     unfinished: String,
+    /// Whether a string, a quoted name or a comment of them is open.
+    is_inside_token: bool,
     names: OnceCell<Names>,
     files: FilenameCompleter,
 }
@@ -192,7 +197,9 @@ impl Completer for Help {
 
 impl Highlighter for Help {
     fn highlight<'l>(&self, text: &'l str, _: usize) -> Cow<'l, str> {
-        Cow::Owned(highlight(&self.unfinished, text))
+        // Otherwise each key would take longer in a longer statement.
+        let before = if self.is_inside_token { self.unfinished.as_str() } else { "" };
+        Cow::Owned(highlight(before, text))
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {

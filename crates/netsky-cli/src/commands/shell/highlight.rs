@@ -12,16 +12,16 @@ const MAGENTA: &str = "35";
 const DIM: &str = "2";
 
 /// The line with escape sequences for colours. The width must not change, as the editor requires.
-/// `unfinished` is what comes before the line.
-pub fn highlight(unfinished: &str, line: &str) -> String {
-    let text = format!("{unfinished}{line}");
+/// `before` is what comes before the line, if a string or comment that begins there is open.
+pub fn highlight(before: &str, line: &str) -> String {
+    let text = format!("{before}{line}");
     // The argument of a command may be a path, which is not SQL.
     if is_meant(line) || matches!(piece(&text, 0), Some((Piece::Command(_), _))) {
         return line.to_owned();
     }
     let mut coloured = String::with_capacity(2 * line.len());
-    for token in tokens(&text).into_iter().filter(|token| token.range.end > unfinished.len()) {
-        let shown = &text[token.range.start.max(unfinished.len())..token.range.end];
+    for token in tokens(&text).into_iter().filter(|token| token.range.end > before.len()) {
+        let shown = &text[token.range.start.max(before.len())..token.range.end];
         let colour = match token.kind {
             Kind::Word if is_keyword(shown) => BLUE,
             Kind::Text => GREEN,

@@ -77,8 +77,7 @@ impl Typed {
         self.lines += &text;
         self.lines.push('\n');
         // Before it runs, so that a shell that is killed meanwhile has saved it.
-        let whole = format!("{}{text}\n", self.unfinished);
-        if !pieces(&whole).any(|piece| matches!(piece, Piece::Unfinished(_))) {
+        if self.is_complete_with(&text) {
             editor.keep(&std::mem::take(&mut self.lines));
         }
         for line in text.split('\n') {
@@ -100,6 +99,15 @@ impl Typed {
         Ok(Next::Go)
     }
 
+    /// Whether nothing is unfinished after the text.
+    fn is_complete_with(&self, text: &str) -> bool {
+        if !self.unfinished.is_empty() && !may_end_statement(text) {
+            return false;
+        }
+        let whole = format!("{}{text}\n", self.unfinished);
+        !pieces(&whole).any(|piece| matches!(piece, Piece::Unfinished(_)))
+    }
+
     fn take_line(&mut self, line: &str, session: &mut Session) -> Result<Next, Failure> {
         if !self.unfinished.is_empty() && commands::is_meant(line) {
             match prompt::why_not_a_command(&self.unfinished) {
@@ -107,8 +115,12 @@ impl Typed {
                 None => return self.run_command(line.trim(), session),
             }
         }
+        let ends_nothing = !self.unfinished.is_empty() && !may_end_statement(line);
         self.unfinished += line;
         self.unfinished.push('\n');
+        if ends_nothing {
+            return Ok(Next::Go);
+        }
         loop {
             let Some((piece, end)) = piece(&self.unfinished, 0) else {
                 self.unfinished.clear();
@@ -168,6 +180,12 @@ impl Typed {
             done => done,
         }
     }
+}
+
+/// Whether text can end a statement that began before it. Otherwise the statement is not cut into tokens
+/// again: with each line that would take longer.
+fn may_end_statement(text: &str) -> bool {
+    text.contains([';', '\\'])
 }
 
 fn run_rc_file(session: &mut Session) -> Result<Next, Failure> {

@@ -5,8 +5,8 @@ use crate::commands::shell::lexer::{Open, open_at_end};
 pub const FIRST: &str = "netsky> ";
 
 /// The prompt of a line that continues a statement. It is as wide as the first, so that lines align.
-pub fn continuation(unfinished: &str) -> &'static str {
-    match open_at_end(unfinished) {
+pub fn continuation(open: Option<Open>) -> &'static str {
+    match open {
         None => "     -> ",
         Some(Open::Text) => "     '> ",
         Some(Open::Name) => "     \"> ",
@@ -44,7 +44,7 @@ mod tests {
             ("SELECT ('a)\n", "     '> "),
             ("SELECT ')' -- (\n", "     -> "),
         ] {
-            assert_eq!(continuation(text), prompt, "{text}");
+            assert_eq!(continuation(open_at_end(text)), prompt, "{text}");
             assert_eq!(prompt.len(), FIRST.len());
         }
     }

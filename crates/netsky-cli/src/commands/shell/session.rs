@@ -139,7 +139,10 @@ impl Session {
             Action::Zone => set(settings::set_zone(argument))?,
             Action::Keys => set(self.set_keys(argument))?,
             Action::Once => set(self.settings.set_once(path_of(argument.unwrap_or_default())))?,
-            Action::Output => set(self.settings.set_output(argument.map(path_of)))?,
+            Action::Output => {
+                let file = argument.filter(|file| !["stdout", "-"].contains(file));
+                set(self.settings.set_output(file.map(path_of)))?
+            }
             Action::Run => return self.run_statement(&self.current(unfinished)?),
             Action::RunExpanded => return self.run_expanded(unfinished),
             Action::Watch => {

@@ -71,6 +71,7 @@ fn bash_completes_commands_options_and_names() {
         let row = json!({"agent": agent, "session_num": 1, "event": "up"}).to_string();
         home.ok(&["--db", &db, "record", "sessions", &row]);
     }
+    assert_eq!(offered(&home, &format!("netsky {}", &db[..db.len() - 4])), db);
     assert_eq!(offered(&home, &format!("netsky --db {db} timeline ag")), "agent1 agent2");
     assert_eq!(offered(&home, &format!("netsky cost --db={db} --agent oth")), "other");
 }

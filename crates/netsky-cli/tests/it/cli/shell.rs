@@ -313,6 +313,15 @@ fn pasted_lines_all_run() {
     }
 }
 
+#[test]
+fn a_long_statement_can_be_pasted() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    let columns: String = (0..300).map(|n| format!("{n} AS c{n},\r")).collect();
+    terminal.press(&format!("SELECT 'the f' || 'irst' AS first,\r{columns}1 AS last \\gx\r"));
+    terminal.until_shown("the first");
+}
+
 /// A server of tmux that runs `netsky`, and ends with the test.
 struct Tmux<'a>(&'a Home);
 
