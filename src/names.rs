@@ -13,11 +13,19 @@ pub struct ParseNameError {
 
 impl fmt::Display for ParseNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is not one of {}", self.found, self.names.join(", "))
+        write!(f, "'{}' must be {}", self.found, alternatives(self.names))
     }
 }
 
 impl std::error::Error for ParseNameError {}
+
+/// Lists names as text: `up, down or note`.
+pub(crate) fn alternatives(names: &[&str]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} or {last}", names.join(", ")),
+        names => names.concat(),
+    }
+}
 
 /// Generates `name()`, `Display` and `FromStr` of an enum from one list.
 macro_rules! names {
@@ -71,6 +79,6 @@ mod tests {
         assert_eq!("busy".parse(), Ok(ErrorKind::Busy));
         assert_eq!(format!("{:>6}|", ColumnType::Date), "  date|");
         let error = "sent".parse::<Direction>().unwrap_err();
-        assert_eq!(error.to_string(), "'sent' is not one of inbound, outbound");
+        assert_eq!(error.to_string(), "'sent' must be inbound or outbound");
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::error::Error;
+use crate::names::alternatives;
 use crate::row::{date, time};
 use crate::table::{Column, Table, Value};
 
@@ -98,7 +99,7 @@ fn encode_value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<
         }
         Value::Text(text) => {
             if !column.allowed.is_empty() && !column.allowed.contains(&&*text) {
-                return Err(format!("'{text}' is not one of {}", column.allowed.join(", ")));
+                return Err(format!("'{text}' must be {}", alternatives(column.allowed)));
             }
             let text = cut(&text, column.max_chars);
             serde_json::to_writer(out, text).map_err(|error| error.to_string())?;

@@ -429,7 +429,7 @@ fn imports_assign_ids_and_refuse_unknown_keys() {
     }
     match store.db.import("sessions", &b"{\"ts_utc\":\"2026-04-15T23:00:00Z\",\"agent\":\"a\",\"session_num\":1,\"event\":\"Up\"}"[..]) {
         Err(Error::InvalidLine { reason, .. }) => {
-            assert_eq!(reason, "event: 'Up' is not one of up, down, note");
+            assert_eq!(reason, "event: 'Up' must be up, down or note");
         }
         other => panic!("{other:?}"),
     }

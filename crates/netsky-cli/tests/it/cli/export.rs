@@ -390,7 +390,7 @@ fn a_wrong_row_of_any_format_is_named_by_file_row_and_column_and_nothing_is_impo
         ("2026-04-15T23:00:00Z,a,,up\n", "row 2: session_num should be int, found null"),
         ("2026-04-15T23:00:00Z,a,1.5,up\n", "row 2: session_num should be int, found a string"),
         ("soon,a,1,up\n", "row 2: ts_utc: 'soon' is not an RFC 3339 time"),
-        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' is not one of up, down, note"),
+        ("2026-04-15T23:00:00Z,a,1,left\n", "row 2: event: 'left' must be up, down or note"),
         ("\n2026-04-15T23:00:00Z,a\n", "cannot be read: line 4: 2 cells under a header of 4"),
         ("2026-04-15T23:00:00Z,\"a,1,up\n", "cannot be read: line 3: unterminated quote"),
     ] {
