@@ -5,6 +5,7 @@ mod conventions;
 mod cost;
 #[cfg(unix)]
 mod doctor;
+mod entry;
 mod export;
 mod import;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono_tz::TZ_VARIANTS;
 use netsky_db::TABLES;
 
-use crate::commands::shell::commands::{self, Argument, COMMANDS, KEYS, SWITCHES};
+use crate::commands::shell::commands::{Argument, COMMANDS};
+use crate::commands::shell::find::{self, KEYS, SWITCHES};
 use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
 use crate::commands::shell::lexer::{Kind, Token, continues_word, tokens};
 use crate::commands::shell::names::Names;
@@ -24,13 +25,13 @@ pub fn command(line: &str, names: &Names) -> Option<Offer> {
     };
     let typed = rest.trim_start();
     let start = line.len() - typed.len();
-    let offered = match commands::argument_of(name) {
-        Argument::None | Argument::Seconds => Vec::new(),
+    let offered = match find::argument_of(name) {
+        Argument::None | Argument::Seconds | Argument::Word => Vec::new(),
         Argument::Table | Argument::Pattern => {
             beginning_with(typed, names.tables.keys().map(String::as_str))
         }
-        Argument::Format => beginning_with(typed, strs(&commands::format_names())),
-        Argument::Chart => beginning_with(typed, strs(&commands::chart_names())),
+        Argument::Format => beginning_with(typed, strs(&find::format_names())),
+        Argument::Chart => beginning_with(typed, strs(&find::chart_names())),
         Argument::Switch => beginning_with(typed, SWITCHES),
         Argument::Keys => beginning_with(typed, KEYS),
         Argument::Zone => beginning_with(typed, TZ_VARIANTS.iter().map(|zone| zone.name())),

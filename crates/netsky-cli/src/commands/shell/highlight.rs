@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commands::shell::commands::is_meant;
+use crate::commands::shell::find::is_meant;
 use crate::commands::shell::keywords::is_keyword;
 use crate::commands::shell::lexer::{Kind, Piece, piece, tokens};
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 
 use crate::commands::shell::RC_FILE;
-use crate::commands::shell::commands;
+use crate::commands::shell::commands::Action;
 use crate::commands::shell::editor::{Editor, Input};
+use crate::commands::shell::find;
 use crate::commands::shell::lexer::{Piece, backslash, piece, pieces};
 use crate::commands::shell::prompt;
 use crate::commands::shell::script::Script;
@@ -109,7 +110,7 @@ impl Typed {
     }
 
     fn take_line(&mut self, line: &str, session: &mut Session) -> Result<Next, Failure> {
-        if !self.unfinished.is_empty() && commands::is_meant(line) {
+        if !self.unfinished.is_empty() && find::is_meant(line) {
             match prompt::why_not_a_command(&self.unfinished) {
                 Some(reason) => warn_plain(reason),
                 None => return self.run_command(line.trim(), session),
@@ -139,7 +140,7 @@ impl Typed {
             if let Piece::Unfinished(_) = piece {
                 self.unfinished.drain(..range.start);
                 if self.unfinished.lines().count() == 1 {
-                    commands::check_first_line(&self.unfinished)?;
+                    find::check_first_line(&self.unfinished)?;
                 }
                 return Ok(Next::Go);
             }
@@ -157,9 +158,9 @@ impl Typed {
 
     /// Runs a command that was typed in a statement, which stays unfinished unless the command has run it.
     fn run_command(&mut self, line: &str, session: &mut Session) -> Result<Next, Failure> {
-        use commands::Action::{Edit, Run, RunExpanded, Watch};
+        use Action::{Edit, Run, RunExpanded, Watch};
 
-        let takes_it = commands::find(line)
+        let takes_it = find::find(line)
             .is_ok_and(|(command, _)| matches!(command.action, Run | RunExpanded | Watch | Edit));
         let unfinished = self.unfinished.trim_end().to_owned();
         if takes_it {

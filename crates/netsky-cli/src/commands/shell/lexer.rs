@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{
     Location, Token as SqlToken, Tokenizer, TokenizerError, Whitespace,
 };
 
-use crate::commands::shell::commands;
+use crate::commands::shell::find::BARE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -186,7 +186,7 @@ pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
     if line.starts_with(['.', '\\']) {
         return Some((Piece::Command(start..start + line.len()), start + line.len()));
     }
-    if commands::BARE.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
+    if BARE.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
         return Some((Piece::Command(start..start + bare.len()), start + line.len()));
     }
     Some(match end_of_statement(rest) {

@@ -10,6 +10,7 @@ use rustyline::EditMode;
 use crate::commands::parameters::Parameters;
 use crate::commands::query;
 use crate::commands::shell::commands::{self, Action};
+use crate::commands::shell::find;
 use crate::commands::shell::lexer::{Piece, pieces};
 use crate::commands::shell::relations;
 use crate::commands::shell::script::Script;
@@ -109,7 +110,7 @@ impl Session {
 
     /// Runs a command. `unfinished` is the statement that it is typed in, if any.
     pub fn run_command(&mut self, line: &str, unfinished: &str) -> Result<Next, Failure> {
-        let (command, argument) = commands::find(line)?;
+        let (command, argument) = find::find(line)?;
         let format = self.settings.format();
         let set = |state: Result<String, Failure>| state.map(Some);
         let state = match command.action {
@@ -143,7 +144,11 @@ impl Session {
                 let file = argument.filter(|file| !["stdout", "-"].contains(file));
                 set(self.settings.set_output(file.map(path_of)))?
             }
-            Action::Run => return self.run_statement(&self.current(unfinished)?),
+            Action::Run => {
+                let sql = self.current(unfinished)?;
+                self.settings.once = argument.map(path_of).or(self.settings.once.take());
+                return self.run_statement(&sql);
+            }
             Action::RunExpanded => return self.run_expanded(unfinished),
             Action::Watch => {
                 let sql = self.current(unfinished)?;
@@ -161,7 +166,7 @@ impl Session {
             }
             Action::Read => return self.read(argument.unwrap_or_default()),
             Action::Help => {
-                print_line(&commands::help())?;
+                print_line(&commands::help(argument))?;
                 None
             }
             Action::Quit => return Ok(Next::Quit),

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::chart::{ChartKind, Picture};
 use crate::commands::query::AnswerArgs;
-use crate::commands::shell::commands::{self, switched};
+use crate::commands::shell::find::{self, switched};
 use crate::failure::Failure;
 use crate::output::{Format, ROWS_SHOWN};
 use crate::time_zone;
@@ -36,7 +36,7 @@ impl Settings {
 
     pub fn set_mode(&mut self, name: Option<&str>) -> Result<String, Failure> {
         if let Some(name) = name {
-            self.set_format(commands::format(name)?);
+            self.set_format(find::format(name)?);
         }
         Ok(match self.answer.chart {
             Some(_) => self.chart_state(),
@@ -45,6 +45,8 @@ impl Settings {
     }
 
     pub fn set_expanded(&mut self, argument: Option<&str>) -> Result<String, Failure> {
+        // A table that is too wide is expanded anyway, as with `\x auto` of psql.
+        let argument = argument.map(|state| if state == "auto" { "off" } else { state });
         let is_on = switched(self.format() == Format::Vertical, argument)?;
         self.set_format(if is_on { Format::Vertical } else { Format::Table });
         Ok(state("Expanded display", is_on))
@@ -56,7 +58,7 @@ impl Settings {
             Some(name) if name.eq_ignore_ascii_case("off") => self.answer.chart = None,
             Some(name) => {
                 let kind = ChartKind::from_str(name, true).map_err(|_| {
-                    let kinds = commands::chart_names().join(", ");
+                    let kinds = find::chart_names().join(", ");
                     Failure::input(format!("no chart named '{name}'; valid: {kinds}"))
                 })?;
                 self.set_format(Format::Table);

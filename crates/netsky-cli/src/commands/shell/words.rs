@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use netsky_db::Db;
 use netsky_formats::FileFormat;
 
-use crate::commands::shell::commands;
+use crate::commands::shell::find;
 use crate::failure::Failure;
 
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub fn is_sql(text: &str) -> bool {
     // Not at a dot, as in table.db.
     let ends_word = |char: char| char.is_whitespace() || "(*'\";".contains(char);
     let word = text.split(ends_word).next().unwrap_or_default();
-    if begins_statement(word) || commands::is_meant(text) {
+    if begins_statement(word) || find::is_meant(text) {
         return true;
     }
     let is_command = text.strip_prefix('.').is_some_and(|name| {
