@@ -28,6 +28,13 @@ pub enum Action {
     Quit,
 }
 
+impl Action {
+    /// Whether it runs or edits the statement that it stands behind.
+    pub fn takes_statement(self) -> bool {
+        matches!(self, Self::Run | Self::RunExpanded | Self::Watch | Self::Edit)
+    }
+}
+
 /// The argument that a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {

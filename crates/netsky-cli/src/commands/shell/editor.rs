@@ -20,7 +20,7 @@ use rustyline::{CompletionType, Config, Context, EditMode, EventHandler, Helper}
 use crate::commands::shell::complete;
 use crate::commands::shell::highlight::highlight;
 use crate::commands::shell::keys::{self, Shared};
-use crate::commands::shell::lexer::{Open, Piece, backslash, open_at_end, pieces};
+use crate::commands::shell::lexer::{Open, Piece, open_at_end, pieces};
 use crate::commands::shell::names::Names;
 use crate::commands::shell::prompt;
 use crate::failure::Failure;
@@ -179,8 +179,10 @@ impl Completer for Help {
         // A command extends to the end of its line, and may stand behind a statement.
         let line = typed.rfind('\n').map_or(0, |newline| newline + 1);
         let command = match pieces(typed).last() {
-            Some(Piece::Command(range)) => Some(range.start).filter(|start| *start >= line),
-            _ => backslash(typed).filter(|start| *start >= line),
+            Some(Piece::Command(command) | Piece::WithCommand { command, .. }) => {
+                Some(command.start).filter(|start| *start >= line)
+            }
+            _ => None,
         };
         let (start, offered) = match command {
             Some(command) => match complete::command(&typed[command..], self.names()) {

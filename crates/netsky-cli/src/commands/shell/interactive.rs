@@ -5,10 +5,9 @@ use std::fs;
 use std::io;
 
 use crate::commands::shell::RC_FILE;
-use crate::commands::shell::commands::Action;
 use crate::commands::shell::editor::{Editor, Input};
 use crate::commands::shell::find;
-use crate::commands::shell::lexer::{Piece, backslash, piece, pieces};
+use crate::commands::shell::lexer::{Piece, piece, pieces};
 use crate::commands::shell::prompt;
 use crate::commands::shell::script::Script;
 use crate::commands::shell::session::{Next, Session, report};
@@ -127,17 +126,12 @@ impl Typed {
                 self.unfinished.clear();
                 return Ok(Next::Go);
             };
-            let range = piece.range().clone();
-            if !matches!(piece, Piece::Command(_))
-                && let Some(at) = backslash(&self.unfinished[range.clone()])
-            {
-                // As in psql, a command may stand behind a statement.
-                let command = self.unfinished[range.start + at..].trim().to_owned();
-                self.unfinished.truncate(range.start + at);
-                self.unfinished.drain(..range.start);
+            if let Piece::WithCommand { statement, command } = piece {
+                let command = self.unfinished[command].to_owned();
+                self.unfinished = self.unfinished[statement].to_owned() + "\n";
                 return self.run_command(&command, session);
             }
-            if let Piece::Unfinished(_) = piece {
+            if let Piece::Unfinished(range) = piece {
                 self.unfinished.drain(..range.start);
                 if self.unfinished.lines().count() == 1 {
                     find::check_first_line(&self.unfinished)?;
@@ -158,10 +152,7 @@ impl Typed {
 
     /// Runs a command that was typed in a statement, which stays unfinished unless the command has run it.
     fn run_command(&mut self, line: &str, session: &mut Session) -> Result<Next, Failure> {
-        use Action::{Edit, Run, RunExpanded, Watch};
-
-        let takes_it = find::find(line)
-            .is_ok_and(|(command, _)| matches!(command.action, Run | RunExpanded | Watch | Edit));
+        let takes_it = find::find(line).is_ok_and(|(command, _)| command.action.takes_statement());
         let unfinished = self.unfinished.trim_end().to_owned();
         if takes_it {
             self.unfinished.clear();

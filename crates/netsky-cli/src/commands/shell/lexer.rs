@@ -25,6 +25,8 @@ pub enum Kind {
     Text,
     Number,
     Semicolon,
+    /// As in psql, a command begins there.
+    Backslash,
     Other,
     /// The rest of a text from where the parser will report an error.
     Invalid,
@@ -84,6 +86,7 @@ fn kind_of(token: &SqlToken, text: &str) -> Kind {
         SqlToken::Word(_) => Kind::Word,
         SqlToken::Number(..) => Kind::Number,
         SqlToken::SemiColon => Kind::Semicolon,
+        SqlToken::Backslash => Kind::Backslash,
         SqlToken::DollarQuotedString(_) => Kind::Text,
         // The other strings, such as E'..' and X'..'; no operator ends with a quote.
         _ if text.ends_with('\'') => Kind::Text,
@@ -142,17 +145,6 @@ pub fn open_at_end(text: &str) -> Option<Open> {
     (depth > 0).then_some(Open::Parenthesis)
 }
 
-/// The byte of the first backslash that is not in a string, a name or a comment. As in psql, a command
-/// begins there.
-pub fn backslash(text: &str) -> Option<usize> {
-    let tokens = tokens(text);
-    let found = tokens.iter().find(|token| match token.kind {
-        Kind::Other => text[token.range.clone()].starts_with('\\'),
-        _ => false,
-    });
-    found.map(|token| token.range.start)
-}
-
 pub fn continues_word(char: char) -> bool {
     GenericDialect.is_identifier_part(char)
 }
@@ -164,6 +156,8 @@ pub enum Piece {
     Command(Range<usize>),
     /// A statement, without its semicolon.
     Statement(Range<usize>),
+    /// A statement, and a command behind it, which decides what becomes of the statement.
+    WithCommand { statement: Range<usize>, command: Range<usize> },
     /// The beginning of a statement.
     Unfinished(Range<usize>),
 }
@@ -172,6 +166,7 @@ impl Piece {
     pub fn range(&self) -> &Range<usize> {
         match self {
             Self::Command(range) | Self::Statement(range) | Self::Unfinished(range) => range,
+            Self::WithCommand { statement, .. } => statement,
         }
     }
 }
@@ -189,8 +184,21 @@ pub fn piece(text: &str, from: usize) -> Option<(Piece, usize)> {
     if BARE.iter().any(|command| bare.eq_ignore_ascii_case(command)) {
         return Some((Piece::Command(start..start + bare.len()), start + line.len()));
     }
-    Some(match end_of_statement(rest) {
-        Some(end) => (Piece::Statement(start..start + end), start + end + 1),
+    let last = tokens_of_statement(rest).pop()?;
+    let at = start + last.range.start;
+    let end = match last.kind {
+        Kind::Semicolon => Some(at),
+        // The parser reports the error, if the statement ends at all.
+        Kind::Invalid => text[at..].find(';').map(|end| at + end),
+        Kind::Backslash => {
+            let command = at..at + text[at..].lines().next().unwrap_or_default().trim_end().len();
+            let (statement, end) = (start..text[..at].trim_end().len(), command.end);
+            return Some((Piece::WithCommand { statement, command }, end));
+        }
+        _ => None,
+    };
+    Some(match end {
+        Some(end) => (Piece::Statement(start..end), end + 1),
         None => (Piece::Unfinished(start..text.trim_end().len()), text.len()),
     })
 }
@@ -208,18 +216,8 @@ fn start_of_piece(text: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// The byte of the semicolon that ends the statement.
-fn end_of_statement(text: &str) -> Option<usize> {
-    let last = tokens_of_statement(text).pop()?;
-    match last.kind {
-        Kind::Semicolon => Some(last.range.start),
-        // The parser reports the error, if the statement ends at all.
-        Kind::Invalid => Some(last.range.start + text[last.range].find(';')?),
-        _ => None,
-    }
-}
-
-/// The tokens up to the first semicolon that is not in a string or a comment, or all of them.
+/// The tokens up to the first semicolon or backslash that is not in a string or a comment, or all of
+/// them.
 ///
 /// The tokenizer has no way to stop there, and a text may hold many statements. So it gets the text up to
 /// the first semicolon, and if that is in a string, more; at least twice as much, so that the work
@@ -231,7 +229,8 @@ fn tokens_of_statement(text: &str) -> Vec<Token> {
         let semicolon = text.bytes().skip(from).position(|byte| byte == b';');
         end = semicolon.map_or(text.len(), |at| from + at + 1);
         let mut found = tokens(&text[..end]);
-        let ends = |token: &Token| matches!(token.kind, Kind::Semicolon | Kind::Invalid);
+        let ends =
+            |token: &Token| matches!(token.kind, Kind::Semicolon | Kind::Backslash | Kind::Invalid);
         if let Some(last) = found.iter().position(ends) {
             found.truncate(last + 1);
             return found;
@@ -256,12 +255,15 @@ pub fn pieces(text: &str) -> impl Iterator<Item = Piece> {
 mod tests {
     use super::*;
 
-    fn cut(text: &str) -> Vec<(&'static str, &str)> {
+    fn cut(text: &str) -> Vec<(&str, &str)> {
         let cut = |piece: Piece| {
             let kind = match piece {
                 Piece::Command(_) => "command",
                 Piece::Statement(_) => "statement",
                 Piece::Unfinished(_) => "unfinished",
+                Piece::WithCommand { statement, command } => {
+                    return (&text[statement.clone()], &text[command.clone()]);
+                }
             };
             (kind, &text[piece.range().clone()])
         };
@@ -326,15 +328,13 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_in_quotes_begins_no_command() {
-        for (sql, at) in [
-            ("SELECT 1 \\gx", Some(9)),
-            ("SELECT '\\d' \\watch 2", Some(12)),
-            ("SELECT 'a\\d", None),
-            ("SELECT 1 -- \\d", None),
-            ("SELECT \"a\\b\"", None),
-        ] {
-            assert_eq!(backslash(sql), at, "{sql}");
+    fn a_command_can_stand_behind_a_statement() {
+        assert_eq!(
+            cut("SELECT 1\n \\gx\nSELECT '\\d' \\watch 2;\n"),
+            [("SELECT 1", "\\gx"), ("SELECT '\\d'", "\\watch 2;")]
+        );
+        for sql in ["SELECT 'a\\d", "SELECT 1 -- \\d", "SELECT \"a\\b\""] {
+            assert_eq!(cut(sql), [("unfinished", sql)]);
         }
     }
 

@@ -34,8 +34,8 @@ impl<R: BufRead> Script<R> {
             let read = self.text.len();
             let more = self.lines.read_line(&mut self.text);
             let more = more.map_err(|error| Failure::input(format!("cannot read: {error}")))?;
-            // Tokenizing again is useful only after a semicolon or at the end of the input.
-            if more == 0 || found.is_none() || self.text[read..].contains(';') {
+            // Tokenizing again is useful only after the end of a statement or of the input.
+            if more == 0 || found.is_none() || self.text[read..].contains([';', '\\']) {
                 found = piece(&self.text, 0);
             }
             if more == 0 {

@@ -92,10 +92,20 @@ impl Session {
     }
 
     pub fn run_piece(&mut self, piece: &Piece, text: &str) -> Result<Next, Failure> {
-        let text = &text[piece.range().clone()];
         match piece {
-            Piece::Command(_) => self.run_command(text, ""),
-            Piece::Statement(_) | Piece::Unfinished(_) => self.run_statement(text),
+            Piece::Command(command) => self.run_command(&text[command.clone()], ""),
+            Piece::Statement(statement) | Piece::Unfinished(statement) => {
+                self.run_statement(&text[statement.clone()])
+            }
+            Piece::WithCommand { statement, command } => {
+                let line = &text[command.clone()];
+                if !find::find(line)?.0.action.takes_statement() {
+                    return Err(Failure::input(format!(
+                        "{line} is behind a statement that has no end\n  put a semicolon between them"
+                    )));
+                }
+                self.run_command(line, &text[statement.clone()])
+            }
         }
     }
 

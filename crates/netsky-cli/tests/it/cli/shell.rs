@@ -490,6 +490,19 @@ fn off_a_terminal_statements_are_run_up_to_the_first_that_fails() {
 }
 
 #[test]
+fn a_script_can_end_a_statement_with_a_command() {
+    let home = store();
+    let ran =
+        home.run_with_input(&["-csv"], "SELECT 1\n AS a \\g\nSELECT 2 AS b \\gx\nSELECT 3 AS c;");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("a\n1\n─── row 1"), "{}", ran.out);
+    assert!(ran.out.ends_with("b  2\nc\n3\n"), "{}", ran.out);
+    let ran = home.run_with_input(&[], "SELECT 1 AS a \\x\n");
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("line 1: \\x is behind a statement that has no end"), "{}", ran.err);
+}
+
+#[test]
 fn files_are_read_and_their_faults_told_by_name_and_line() {
     let home = store();
     let inner = home.file("inner.sql", "SELECT 1 AS a;\n\nSELECT sorce FROM ticks;\n");
