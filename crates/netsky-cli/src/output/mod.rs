@@ -220,7 +220,9 @@ pub fn print_object<T: Serialize>(
     answer: Answer<impl Batches>,
     facts: impl FnOnce() -> T,
 ) -> Result<u64, Failure> {
-    let answer = in_zone(Format::JSON, answer)?;
+    // The times are text in a zone, but the columns are still those of the query.
+    let schema = answer.schema.clone();
+    let answer = Answer { schema, batches: in_zone(Format::JSON, answer)?.batches };
     let mut out = BufWriter::new(stdout());
     Ok(match stdout().is_terminal() {
         true => write_object(answer, facts, &mut Guarded::new(&mut out))?,

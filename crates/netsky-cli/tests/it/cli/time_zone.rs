@@ -46,6 +46,8 @@ fn programs_read_utc_unless_the_zone_is_an_argument() {
         let given = home.ok(&["query", "--tz", "Europe/Berlin", "--format", format, ALL]);
         assert!(given.contains(BERLIN), "{format}: {given}");
     }
+    let object = home.ok(&["query", "--json", "--tz", "Europe/Berlin", ALL]);
+    assert!(object.contains(BERLIN) && object.contains("TIMESTAMP WITH TIME ZONE"), "{object}");
     let file = home.path("ticks.csv").display().to_string();
     home.ok(&["query", "--tz", "Europe/Berlin", "--output", &file, "SELECT * FROM ticks"]);
     // The text has its offset, so it is the same time when it comes back.
