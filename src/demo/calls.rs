@@ -1,6 +1,9 @@
 //! Generators of the tables of calls: tools, models, commands.
 
-use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
+use chrono::{DateTime, Utc};
+
+use crate::demo::code::REPOS;
+use crate::demo::event_context::{AGENTS, EventContext, Generator, STUCK, Texts, keep, move_end};
 use crate::demo::vocabulary::{TO_OWNER, json};
 use crate::schema::{CliInvocationRecord, McpToolCallRecord, TokenUsageRecord};
 
@@ -64,7 +67,30 @@ impl Tool {
 /// Calls that take longer have probably timed out.
 const TIMEOUT_MS: i64 = 30_000;
 
-pub(super) struct ToolCalls;
+/// The number of tool calls that run at the end.
+const RUNNING_AT_END: u64 = 2;
+
+/// Generates tool calls. One is stuck at the end, and some run.
+pub(super) struct ToolCalls {
+    rows_left: u64,
+    /// The numbers of the requests to models that the calls belong to.
+    requests: Box<dyn Iterator<Item = u64>>,
+    has_stuck: bool,
+}
+
+impl ToolCalls {
+    /// So many calls of so many requests.
+    pub(super) fn new(rows: u64, requests: u64) -> Self {
+        let number = move |row| (u128::from(requests) * u128::from(row) / u128::from(rows)) as u64;
+        Self { rows_left: rows, requests: Box::new((0..rows).map(number)), has_stuck: false }
+    }
+
+    /// A call of a request, after the end of the history.
+    pub(super) fn after_end(request: u64) -> Self {
+        let requests = Box::new(std::iter::repeat(request));
+        Self { rows_left: u64::MAX, requests, has_stuck: true }
+    }
+}
 
 impl Generator for ToolCalls {
     type Row<'t> = McpToolCallRecord<'t>;
@@ -75,10 +101,15 @@ impl Generator for ToolCalls {
         texts: &'t mut Texts,
     ) -> McpToolCallRecord<'t> {
         let [error, request, response, ..] = texts;
-        let agent = context.agent();
+        let number = self.requests.next().unwrap_or_default();
+        let is_stuck = context.at >= context.history.call_stuck && !self.has_stuck;
+        let is_running = self.rows_left <= RUNNING_AT_END;
+        self.has_stuck |= is_stuck;
+        self.rows_left = self.rows_left.saturating_sub(1);
+        let agent = if is_stuck { STUCK } else { context.agent_of_request(number) };
         let session = context.session_id(agent);
         let rng = &mut context.rng;
-        let tool = rng.weighted(&TOOLS);
+        let tool = if is_stuck || is_running { TOOLS[0].1 } else { rng.weighted(&TOOLS) };
         let duration = rng.skewed(tool.median_ms, tool.octaves).max(1);
         let race = duration >= TIMEOUT_MS && rng.in_thousand(600);
         let failure = match race {
@@ -89,6 +120,7 @@ impl Generator for ToolCalls {
         let value = json(&rng.say(values));
         let bytes = rng.skewed(1_800, 6);
         let never_ends = tool.octaves >= 5 && rng.one_in(2_500);
+        let never_ends = never_ends || is_stuck || is_running;
         let end = context.after_ms(duration).filter(|_| !never_ends);
         let failure = failure.filter(|_| end.is_some());
         McpToolCallRecord {
@@ -103,10 +135,16 @@ impl Generator for ToolCalls {
             timeout_race: race && end.is_some(),
             request_json: Some(keep(
                 request,
-                format!(r#"{{"session_id":"{session}","{key}":{value}}}"#),
+                format!(
+                    r#"{{"session_id":"{session}","request_id":"{number:08x}","{key}":{value}}}"#
+                ),
             )),
             response_json: end.map(|_| keep(response, format!(r#"{{"bytes":{bytes}}}"#))),
         }
+    }
+
+    fn end_at(row: &mut McpToolCallRecord<'_>, time: DateTime<Utc>) {
+        move_end(&mut row.ts_utc_start, &mut row.ts_utc_end, time);
     }
 }
 
@@ -117,17 +155,35 @@ struct Model {
     input: i64,
     output: i64,
     cached: i64,
+    cache_write: i64,
     /// The median number of cached tokens that a call reads.
     context: i64,
 }
 
-const OPUS: Model =
-    Model { name: "opus-4", input: 1_500, output: 7_500, cached: 150, context: 48_000 };
-const SONNET: Model =
-    Model { name: "sonnet-4", input: 300, output: 1_500, cached: 30, context: 31_000 };
-const HAIKU: Model = Model { name: "haiku-4", input: 80, output: 400, cached: 8, context: 6_000 };
+const OPUS: Model = Model {
+    name: "opus-4",
+    input: 1_500,
+    output: 7_500,
+    cached: 150,
+    cache_write: 1_875,
+    context: 48_000,
+};
+const SONNET: Model = Model {
+    name: "sonnet-4",
+    input: 300,
+    output: 1_500,
+    cached: 30,
+    cache_write: 375,
+    context: 31_000,
+};
+const HAIKU: Model =
+    Model { name: "haiku-4", input: 80, output: 400, cached: 8, cache_write: 100, context: 6_000 };
 
-pub(super) struct TokenUsage;
+/// Generates the requests to models, and numbers them.
+#[derive(Default)]
+pub(super) struct TokenUsage {
+    pub(super) requests: u64,
+}
 
 impl Generator for TokenUsage {
     type Row<'t> = TokenUsageRecord<'t>;
@@ -138,7 +194,9 @@ impl Generator for TokenUsage {
         texts: &'t mut Texts,
     ) -> TokenUsageRecord<'t> {
         let [session, detail, ..] = texts;
-        let agent = context.agent();
+        let request = self.requests;
+        self.requests += 1;
+        let agent = context.agent_of_request(request);
         let session = keep(session, context.session_id(agent));
         let rng = &mut context.rng;
         let model = match agent {
@@ -148,8 +206,16 @@ impl Generator for TokenUsage {
         let input = rng.skewed(900, 5);
         let output = rng.skewed(260, 5);
         let cached = if rng.one_in(12) { 0 } else { rng.skewed(model.context, 3) };
-        let cost = (input * model.input + output * model.output + cached * model.cached) / 100;
         let ms = rng.skewed(3_200, 3);
+        let written = rng.skewed(450, 4);
+        let prices = [
+            (input, model.input),
+            (output, model.output),
+            (cached, model.cached),
+            (written, model.cache_write),
+        ];
+        let cost = prices.iter().map(|(tokens, price)| tokens * price).sum::<i64>() / 100;
+        let directory = REPOS[agent % REPOS.len()];
         TokenUsageRecord {
             ts_utc: context.at,
             session_id: Some(session),
@@ -159,7 +225,12 @@ impl Generator for TokenUsage {
             output_tokens: Some(output),
             cached_input_tokens: Some(cached),
             cost_usd_micros: Some(cost),
-            detail_json: Some(keep(detail, format!(r#"{{"duration_ms":{ms}}}"#))),
+            detail_json: Some(keep(
+                detail,
+                format!(
+                    r#"{{"runtime":"claude","request_id":"{request:08x}","cwd":"/src/{directory}","cache_creation":{written},"duration_ms":{ms}}}"#
+                ),
+            )),
         }
     }
 }

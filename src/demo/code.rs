@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep};
+use chrono::{DateTime, Utc};
+
+use crate::demo::event_context::{AGENTS, EventContext, Generator, Texts, keep, move_end};
 use crate::demo::rng::DemoRng;
 use crate::demo::vocabulary::{BRIEFS, json};
 use crate::schema::{CloneDispatchRecord, GitOperationRecord, HarvestEventRecord, WorkspaceRecord};
 
-const REPOS: [&str; 3] = ["fleet/store", "fleet/channels", "fleet/web"];
+pub(super) const REPOS: [&str; 3] = ["fleet/store", "fleet/channels", "fleet/web"];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Moves {
@@ -111,10 +113,11 @@ fn workspace(rng: &mut DemoRng) -> String {
     format!("ws-{}", rng.hex(8))
 }
 
-/// Generates clone dispatches, numbered through the history.
+/// Generates clone dispatches, numbered through the history. One is stuck at the end.
 #[derive(Default)]
 pub(super) struct CloneDispatches {
     dispatched: u64,
+    has_stuck: bool,
 }
 
 impl Generator for CloneDispatches {
@@ -135,7 +138,9 @@ impl Generator for CloneDispatches {
         let brief_path = format!("briefs/{}.md", rng.ticket());
         let (tokens, tool_uses) = (rng.skewed(60_000, 3), rng.skewed(14, 3));
         let duration_ms = rng.skewed(22 * 60 * 1_000, 3);
-        let never_ends = rng.one_in(60);
+        let is_stuck = context.at >= context.history.clone_stuck && !self.has_stuck;
+        self.has_stuck |= is_stuck;
+        let never_ends = rng.one_in(60) || is_stuck;
         let brief = keep(brief, rng.say(BRIEFS));
         let place = keep(place, workspace(rng));
         let branch = keep(branch, rng.branch());
@@ -151,13 +156,20 @@ impl Generator for CloneDispatches {
             branch: Some(branch),
             status: Some(if end.is_some() { status } else { "running" }),
             exit_code: end.map(|_| exit_code),
-            detail_json: end.map(|_| {
-                keep(
-                    detail,
-                    format!(r#"{{"parent":"{parent}","tokens":{tokens},"tool_uses":{tool_uses}}}"#),
-                )
-            }),
+            detail_json: Some(keep(
+                detail,
+                match end {
+                    Some(_) => format!(
+                        r#"{{"parent":"{parent}","tokens":{tokens},"tool_uses":{tool_uses}}}"#
+                    ),
+                    None => format!(r#"{{"parent":"{parent}"}}"#),
+                },
+            )),
         }
+    }
+
+    fn end_at(row: &mut CloneDispatchRecord<'_>, time: DateTime<Utc>) {
+        move_end(&mut row.ts_utc_start, &mut row.ts_utc_end, time);
     }
 }
 

@@ -15,10 +15,26 @@ pub(super) const AGENTS: [&str; 10] = [
 const BUSY: [(u32, usize); 10] =
     [(22, 0), (18, 1), (14, 2), (12, 3), (9, 4), (8, 5), (6, 6), (5, 7), (4, 8), (2, 9)];
 
-/// The agent that crashes in a loop, and loses its session in it.
+/// The agent of which a tool call is stuck.
+pub(super) const STUCK: usize = 2;
+/// The agent that crashes in a loop, and does nothing after it.
 pub(super) const LOOPING: usize = 5;
 /// The agent that falls silent before the end.
 pub(super) const SILENT: usize = 8;
+/// The agent that has no session at the end.
+pub(super) const RESTING: usize = 9;
+
+/// 2026-04-30T18:00:00Z, a Thursday, while the fleet is at work.
+pub(super) const DEFAULT_END: DateTime<Utc> =
+    DateTime::from_timestamp_nanos(1_777_572_000_000_000_000);
+
+/// How long before the end the last hours begin to be as they always are. Every agent but `RESTING` has a
+/// session from then on.
+const SESSIONS_OPEN_MS: i64 = 5 * 60 * 60 * 1_000;
+const SILENT_MS: i64 = 4 * 60 * 60 * 1_000;
+const CLONE_STUCK_MS: i64 = 3 * 60 * 60 * 1_000;
+const CALL_STUCK_MS: i64 = 35 * 60 * 1_000;
+const LOOP_BEGAN_MS: i64 = 25 * 60 * 1_000;
 
 /// The fleet's activity in each hour of a working day, in UTC.
 const BUSY_HOURS: [u32; 24] =
@@ -29,31 +45,61 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// The time range of a fleet's rows and how activity varies over it: days and nights, weekends, and
 /// bursts of some minutes, which are the same in all tables.
+#[derive(Debug, Clone)]
 pub(super) struct History {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
+    /// How much later the history is than one with the default end. Its days begin that much later, so
+    /// that the fleet is at work at every end.
+    shift: TimeDelta,
     /// For each time slot, the share of the work done by its end.
     done: Vec<f64>,
-    /// When `LOOPING` begins to crash.
-    pub(super) loop_start: DateTime<Utc>,
+    /// From when on sessions are open until the end.
+    pub(super) sessions_open: DateTime<Utc>,
     /// The time after which there are no rows of `SILENT`.
     pub(super) silent_from: DateTime<Utc>,
+    /// The first clone from then on is stuck.
+    pub(super) clone_stuck: DateTime<Utc>,
+    /// The first tool call from then on is stuck.
+    pub(super) call_stuck: DateTime<Utc>,
+    /// When `LOOPING` begins to crash.
+    pub(super) loop_start: DateTime<Utc>,
 }
 
 impl History {
     pub(super) fn new(days: i64, end: DateTime<Utc>, rng: &mut DemoRng) -> Self {
         let span = TimeDelta::milliseconds(days * DAY_MS);
         let start = end.checked_sub_signed(span).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let before_end = |ms: i64| add_ms(end, -ms).max(start);
+        let mut history = Self {
+            start,
+            end,
+            shift: end.signed_duration_since(DEFAULT_END),
+            done: Vec::new(),
+            sessions_open: before_end(SESSIONS_OPEN_MS),
+            silent_from: before_end(SILENT_MS),
+            clone_stuck: before_end(CLONE_STUCK_MS),
+            call_stuck: before_end(CALL_STUCK_MS),
+            loop_start: before_end(LOOP_BEGAN_MS),
+        };
         let mut total = 0.0;
         let work_by_slot = (0..days * DAY_MS / SLOT_MS).map(|slot| {
-            total += work_at(add_ms(start, slot * SLOT_MS)) * (0.3 + 1.4 * rng.share());
+            let time = history.unshifted(add_ms(start, slot * SLOT_MS));
+            total += work_at(time) * (0.3 + 1.4 * rng.share());
             total
         });
-        let done = work_by_slot.collect();
-        let mut history = Self { start, end, done, loop_start: end, silent_from: end };
-        history.loop_start = history.at(0.55);
-        history.silent_from = history.at(0.9);
+        history.done = work_by_slot.collect();
         history
+    }
+
+    /// Returns the history for rows that come after its end: everything ends in it.
+    pub(super) fn without_end(self) -> Self {
+        Self { end: DateTime::<Utc>::MAX_UTC, ..self }
+    }
+
+    /// Returns the time in a history with the default end.
+    fn unshifted(&self, time: DateTime<Utc>) -> DateTime<Utc> {
+        time.checked_sub_signed(self.shift).unwrap_or(time)
     }
 
     /// Returns the time by which this share of the work, from 0 to 1, is done.
@@ -81,6 +127,7 @@ pub(super) struct EventContext<'h> {
     pub(super) at: DateTime<Utc>,
     pub(super) history: &'h History,
     pub(super) rng: DemoRng,
+    pub(super) seed: u64,
 }
 
 impl EventContext<'_> {
@@ -92,8 +139,22 @@ impl EventContext<'_> {
 
     /// Picks an agent that is active at this time.
     pub(super) fn agent(&mut self) -> usize {
-        match self.rng.weighted(&BUSY) {
+        let agent = self.rng.weighted(&BUSY);
+        self.if_active(agent)
+    }
+
+    /// Returns the agent that makes a request to a model, and the tool calls of it.
+    pub(super) fn agent_of_request(&self, request: u64) -> usize {
+        let mut rng = DemoRng::new(self.seed ^ request.rotate_left(32), "request");
+        self.if_active(rng.weighted(&BUSY))
+    }
+
+    /// The agent, or the coordinator in place of one that does nothing at this time.
+    fn if_active(&self, agent: usize) -> usize {
+        match agent {
+            RESTING if self.at >= self.history.sessions_open => 0,
             SILENT if self.at >= self.history.silent_from => 0,
+            LOOPING if self.at >= self.history.loop_start => 0,
             agent => agent,
         }
     }
@@ -101,7 +162,8 @@ impl EventContext<'_> {
     /// Returns the id of the agent's current session, which is the same in every table.
     pub(super) fn session_id(&self, agent: usize) -> String {
         const FOUR_HOURS_S: i64 = 4 * 60 * 60;
-        let shift = self.at.timestamp().div_euclid(FOUR_HOURS_S) as u64;
+        let time = self.history.unshifted(self.at);
+        let shift = time.timestamp().div_euclid(FOUR_HOURS_S) as u64;
         let mixed = (shift * 16 + agent as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         format!("{:08x}", mixed >> 32)
     }
@@ -123,6 +185,23 @@ pub(super) trait Generator {
 
     /// Generates the row of an event. Events come in time order.
     fn row<'t>(&mut self, context: &mut EventContext<'_>, texts: &'t mut Texts) -> Self::Row<'t>;
+
+    /// Moves a row that was generated as the beginning of something so that it is the end of it, at this
+    /// time. Other rows stay as they are.
+    fn end_at(_row: &mut Self::Row<'_>, _time: DateTime<Utc>) {}
+}
+
+/// Moves a start and an end so that the end is at a time.
+pub(super) fn move_end(
+    start: &mut DateTime<Utc>,
+    end: &mut Option<DateTime<Utc>>,
+    to: DateTime<Utc>,
+) {
+    if let Some(end) = end {
+        let took = end.signed_duration_since(*start);
+        *start = to.checked_sub_signed(took).unwrap_or(to);
+        *end = to;
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +229,16 @@ mod tests {
         let hours = (0..1_000).map(|i| history.at(f64::from(i) / 1_000.0).hour());
         let (day, night): (Vec<_>, Vec<_>) = hours.partition(|hour| (8..20).contains(hour));
         assert!(day.len() > 4 * night.len(), "{} {}", day.len(), night.len());
+    }
+
+    #[test]
+    fn the_fleet_is_at_work_at_every_end() {
+        let work = |end: &str| {
+            let end = end.parse::<DateTime<Utc>>().unwrap();
+            let history = History::new(14, end, &mut DemoRng::new(7, "test"));
+            (0..100).map(|i| history.end - history.at(f64::from(i) / 100.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(work("2026-04-30T18:00:00Z"), work("2027-01-03T03:33:33Z"));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use crate::db::Db;
 use crate::demo::calls::{CliInvocations, TokenUsage, ToolCalls};
 use crate::demo::code::{CloneDispatches, GitOperations, HarvestEvents, Workspaces};
 use crate::demo::conversations::{CommunicationEvents, Messages, OwnerDirectives};
-use crate::demo::event_context::{EventContext, Generator, History, Texts};
+use crate::demo::event_context::{DEFAULT_END, EventContext, Generator, History, Texts};
 use crate::demo::health::{Crashes, Sessions, Ticks, WatchdogEvents};
+use crate::demo::live::LiveFleet;
 use crate::demo::rng::DemoRng;
 use crate::error::Result;
 use crate::table::Record;
@@ -16,17 +17,14 @@ use crate::table::Record;
 /// into memory.
 const ROWS_AT_ONCE: u64 = 10_000;
 
-/// 2026-04-30T18:00:00Z, a Thursday, while the fleet is at work.
-const DEFAULT_END: DateTime<Utc> = DateTime::from_timestamp_nanos(1_777_572_000_000_000_000);
-
 /// The proportions of the tables' rows, in the order of the catalogue. They are those of the
 /// histories of real fleets.
-const WEIGHTS: [u64; 14] = [125, 60, 1, 330, 1, 6, 3, 8, 16, 205, 9, 20, 190, 26];
+pub(super) const WEIGHTS: [u64; 14] = [125, 60, 1, 330, 1, 6, 3, 8, 16, 205, 9, 20, 190, 26];
 
 /// A synthetic fleet: ten agents and their owner, over several days of work.
 ///
-/// Most of the work succeeds. One agent crashes in a loop and one falls silent; a few clones and
-/// tool calls never end.
+/// Most of the work succeeds. At the end, one agent has crashed in a loop and one has fallen silent, a
+/// clone and a tool call are stuck, and the others are at work. [`live`](Self::live) lets them go on.
 ///
 /// ```
 /// use netsky_db::Db;
@@ -49,8 +47,9 @@ pub struct Fleet {
     pub rows: u64,
     /// The seed of the random numbers. Another seed gives another history.
     pub seed: u64,
-    /// The end of the history. Its length depends on `rows`: two weeks for 100,000, six for a
-    /// million.
+    /// The end of the history, 2026-04-30T18:00:00Z unless it is changed. Whatever the end, the history
+    /// is the same, and all of its times are as much earlier. Its length depends on `rows`: two weeks for
+    /// 100,000, six for a million.
     pub end: DateTime<Utc>,
 }
 
@@ -89,17 +88,18 @@ impl Fleet {
         let history = self.history();
         self.record_table(db, &history, messages, Messages)?;
         self.record_table(db, &history, cli_invocations, CliInvocations)?;
-        self.record_table(db, &history, crashes, Crashes::default())?;
+        self.record_table(db, &history, crashes, Crashes::new(crashes))?;
         self.record_table(db, &history, ticks, Ticks::default())?;
         self.record_table(db, &history, workspaces, Workspaces)?;
         self.record_table(db, &history, sessions, Sessions::new(sessions))?;
         self.record_table(db, &history, clone_dispatches, CloneDispatches::default())?;
         self.record_table(db, &history, harvest_events, HarvestEvents)?;
         self.record_table(db, &history, communication_events, CommunicationEvents)?;
-        self.record_table(db, &history, tool_calls, ToolCalls)?;
+        let tools = ToolCalls::new(tool_calls, token_usage);
+        self.record_table(db, &history, tool_calls, tools)?;
         self.record_table(db, &history, git_operations, GitOperations::default())?;
         self.record_table(db, &history, owner_directives, OwnerDirectives)?;
-        self.record_table(db, &history, token_usage, TokenUsage)?;
+        self.record_table(db, &history, token_usage, TokenUsage::default())?;
         self.record_table(db, &history, watchdog_events, WatchdogEvents::default())?;
         Ok(self.rows)
     }
@@ -115,6 +115,12 @@ impl Fleet {
         Ok(self.rows)
     }
 
+    /// Returns what goes on after the history.
+    pub fn live(&self) -> LiveFleet {
+        let [.., token_usage, _] = split(self.rows);
+        LiveFleet::new(self.seed, self.history(), token_usage)
+    }
+
     fn history(&self) -> History {
         History::new(days(self.rows), self.end, &mut DemoRng::new(self.seed, "history"))
     }
@@ -127,7 +133,7 @@ impl Fleet {
         mut generator: G,
     ) -> Result<()> {
         let rng = DemoRng::new(self.seed, G::Row::TABLE.name());
-        let mut context = EventContext { at: self.end, history, rng };
+        let mut context = EventContext { at: self.end, history, rng, seed: self.seed };
         let mut texts = vec![Texts::default(); count.min(ROWS_AT_ONCE) as usize];
         let mut begun = 0;
         while begun < count {
@@ -297,16 +303,78 @@ mod tests {
     }
 
     #[test]
-    fn two_sessions_never_end() {
+    fn the_same_history_ends_at_any_time() {
+        let mut other = Fleet::new(3_000);
+        other.end = "2027-01-03T03:33:33Z".parse().unwrap();
+        let ages = |fleet: Fleet| -> Vec<String> {
+            let (_dir, db) = empty_store();
+            fleet.record(&db).unwrap();
+            let end = fleet.end.to_rfc3339();
+            let age = |table: &&crate::table::Table| {
+                let (name, time) = (table.name(), table.time_column().unwrap().name);
+                let sql =
+                    format!("SELECT id, TIMESTAMP '{end}' - {time} AS age FROM {name} ORDER BY id");
+                db.query(&sql).unwrap()
+            };
+            TABLES
+                .iter()
+                .map(age)
+                .chain([db.query("SELECT * EXCLUDE (ts_utc) FROM token_usage").unwrap()])
+                .collect()
+        };
+        assert_eq!(ages(Fleet::new(3_000)), ages(other));
+    }
+
+    #[test]
+    fn every_agent_but_one_has_a_session_at_the_end() {
+        for rows in [3_000, 20_000, 100_000] {
+            let (_dir, db) = empty_store();
+            Fleet::new(rows).record(&db).unwrap();
+            let answer = db.query("SELECT agent FROM v_open_sessions ORDER BY agent").unwrap();
+            let agents: Vec<&str> = answer.split("| ").skip(2).map(|cell| &cell[..6]).collect();
+            let expected: Vec<String> = (0..9).map(|agent| format!("agent{agent}")).collect();
+            assert_eq!(agents, expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn one_call_is_stuck_and_some_run_at_the_end() {
         let (_dir, db) = empty_store();
-        Fleet::new(20_000).record(&db).unwrap();
-        let answer = db
-            .query(
-                "SELECT agent FROM sessions GROUP BY agent, session_num \
-                 HAVING count(*) FILTER (WHERE event = 'down') = 0 ORDER BY agent",
-            )
-            .unwrap();
-        assert!(answer.contains("agent5") && answer.contains("agent8"), "{answer}");
-        assert_eq!(answer.lines().count(), 6, "{answer}");
+        let fleet = Fleet::new(20_000);
+        fleet.record(&db).unwrap();
+        let of_last_hour = format!(
+            "SELECT agent, TIMESTAMP '{0}' - ts_utc_start > INTERVAL '10 minutes' AS stuck FROM v_open_calls \
+             WHERE ts_utc_start > TIMESTAMP '{0}' - INTERVAL '1 hour' ORDER BY ts_utc_start",
+            fleet.end.to_rfc3339()
+        );
+        let answer = db.query(&of_last_hour).unwrap();
+        assert_eq!(answer.matches("| true ").count(), 1, "{answer}");
+        assert!(answer.contains("| agent2 | true") && answer.contains("| false "), "{answer}");
+    }
+
+    #[test]
+    fn a_fleet_goes_on_after_its_history() {
+        let (_dir, db) = empty_store();
+        let fleet = Fleet::new(1_000);
+        fleet.record(&db).unwrap();
+        let mut live = fleet.live();
+        let mut recorded = 0;
+        for second in 0..400 {
+            recorded += live.record(&db, fleet.end + chrono::TimeDelta::seconds(second)).unwrap();
+        }
+        assert!((200..1_000).contains(&recorded), "{recorded}");
+        assert_eq!(rows_by_table(&db).iter().sum::<u64>(), 1_000 + recorded);
+        let after = format!("ts_utc > TIMESTAMP '{}'", fleet.end.to_rfc3339());
+        for table in ["messages", "ticks", "token_usage"] {
+            let sql = format!("SELECT 1 FROM {table} WHERE {after} LIMIT 1");
+            assert_eq!(db.query_batches(&sql).unwrap().len(), 1, "{table}");
+        }
+        // Nothing ends in the future.
+        let end = fleet.end + chrono::TimeDelta::seconds(400);
+        let sql = format!(
+            "SELECT 1 FROM mcp_tool_calls WHERE ts_utc_end > TIMESTAMP '{}'",
+            end.to_rfc3339()
+        );
+        assert_eq!(db.query_batches(&sql).unwrap().len(), 0);
     }
 }

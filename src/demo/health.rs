@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::demo::event_context::{
-    AGENTS, EventContext, Generator, LOOPING, SILENT, Texts, add_ms, keep,
+    AGENTS, EventContext, Generator, LOOPING, RESTING, SILENT, Texts, add_ms, keep,
 };
 use crate::schema::{CrashRecord, SessionEvent, SessionRecord, TickRecord, WatchdogEventRecord};
 
@@ -65,57 +65,50 @@ impl Generator for Ticks {
     }
 }
 
-/// How long before an agent's crash loop or silence its session is chosen as the one that never
-/// ends.
-const LOST_BEFORE_MS: i64 = 2 * 60 * 60 * 1_000;
+/// Between the starts of the sessions that are open at the end.
+const STARTS_STEP_MS: i64 = 60_000;
 
-/// Generates sessions. All of them end but two: one is lost in a crash loop, and one falls silent.
+/// Generates sessions. At the end every agent but one has a session.
 pub(super) struct Sessions {
-    rows_left: u64,
+    rows_left: usize,
     /// The number of each agent's latest session.
     numbers: [i64; AGENTS.len()],
     up: [bool; AGENTS.len()],
-    lost: [bool; AGENTS.len()],
+    /// How many sessions began or ended so that all is as it is at the end.
+    last_changes: i64,
+    latest: Option<DateTime<Utc>>,
 }
 
 impl Sessions {
     pub(super) fn new(rows: u64) -> Self {
-        Self { rows_left: rows, numbers: Default::default(), up: [false; 10], lost: [false; 10] }
+        Self {
+            rows_left: usize::try_from(rows).unwrap_or(usize::MAX),
+            numbers: Default::default(),
+            up: [false; AGENTS.len()],
+            last_changes: 0,
+            latest: None,
+        }
     }
 
     fn next(&mut self, context: &mut EventContext<'_>) -> (usize, SessionEvent) {
-        let up = self.up.iter().filter(|up| **up).count() as u64;
-        // The number of remaining rows equals the number of running sessions: from here on they
-        // end.
-        if up >= self.rows_left
-            && let Some(agent) = self.up.iter().position(|up| *up)
+        let is_last_phase = context.at >= context.history.sessions_open;
+        let to_change = |agent: &usize| self.up[*agent] == (*agent == RESTING);
+        let changes: Vec<usize> = (0..AGENTS.len()).filter(to_change).collect();
+        if (is_last_phase || self.rows_left <= changes.len())
+            && let Some(&agent) = changes.first()
         {
-            return (agent, SessionEvent::Down);
-        }
-        if let Some(agent) = self.lose(context) {
-            return (agent, SessionEvent::Up);
+            let due = add_ms(context.history.sessions_open, self.last_changes * STARTS_STEP_MS);
+            context.at = context.at.min(due);
+            self.last_changes += 1;
+            let event = if agent == RESTING { SessionEvent::Down } else { SessionEvent::Up };
+            return (agent, event);
         }
         let agent = context.agent();
-        let room_for_one_more = up + 2 <= self.rows_left;
         match self.up[agent] {
-            true if context.rng.in_thousand(880) => (agent, SessionEvent::Down),
+            true if !is_last_phase && context.rng.in_thousand(880) => (agent, SessionEvent::Down),
             true => (agent, SessionEvent::Note),
-            false if room_for_one_more || up == 0 => (agent, SessionEvent::Up),
-            false => (self.up.iter().position(|up| *up).unwrap_or(agent), SessionEvent::Note),
+            false => (agent, SessionEvent::Up),
         }
-    }
-
-    /// Shortly before an agent's crash loop or silence, removes its session, so that the session never
-    /// ends. Returns the agent if it has no session and must begin one first.
-    fn lose(&mut self, context: &EventContext<'_>) -> Option<usize> {
-        let losing_agents =
-            [(LOOPING, context.history.loop_start), (SILENT, context.history.silent_from)];
-        let (agent, _) = losing_agents.into_iter().find(|&(agent, due)| {
-            context.at >= add_ms(due, -LOST_BEFORE_MS) && !self.lost[agent]
-        })?;
-        self.lost[agent] = self.up[agent];
-        self.up[agent] = false;
-        (!self.lost[agent]).then_some(agent)
     }
 }
 
@@ -129,12 +122,9 @@ impl Generator for Sessions {
             self.numbers[agent] += 1;
         }
         self.up[agent] = event != SessionEvent::Down;
-        SessionRecord {
-            ts_utc: context.at,
-            agent: AGENTS[agent],
-            session_num: self.numbers[agent],
-            event,
-        }
+        let at = self.latest.map_or(context.at, |latest| latest.max(context.at));
+        self.latest = Some(at);
+        SessionRecord { ts_utc: at, agent: AGENTS[agent], session_num: self.numbers[agent], event }
     }
 }
 
@@ -142,11 +132,16 @@ impl Generator for Sessions {
 const LOOP_CRASHES: i64 = 5;
 const LOOP_STEP_MS: i64 = 90_000;
 
-/// Generates crashes, most of them single.
-#[derive(Default)]
+/// Generates crashes. The last ones are the loop.
 pub(super) struct Crashes {
+    rows_left: u64,
     in_loop: i64,
-    latest: Option<DateTime<Utc>>,
+}
+
+impl Crashes {
+    pub(super) fn new(rows: u64) -> Self {
+        Self { rows_left: rows, in_loop: 0 }
+    }
 }
 
 impl Generator for Crashes {
@@ -158,18 +153,22 @@ impl Generator for Crashes {
         let mut agent = context.agent();
         let (mut kind, mut exit_code) = context.rng.weighted(&kinds);
         let loop_start = context.history.loop_start;
-        if context.at >= loop_start && self.in_loop < LOOP_CRASHES {
+        context.at = context.at.min(loop_start);
+        if self.rows_left <= LOOP_CRASHES.unsigned_abs() {
             let late_ms = context.rng.within(0..LOOP_STEP_MS / 2);
             context.at = add_ms(loop_start, self.in_loop * LOOP_STEP_MS + late_ms);
             self.in_loop += 1;
             (agent, kind, exit_code) = (LOOPING, "panic", 101);
         }
-        // In a long history, other crashes happen during the loop.
-        let at = self.latest.map_or(context.at, |latest| latest.max(context.at));
-        self.latest = Some(at);
+        self.rows_left = self.rows_left.saturating_sub(1);
         let session = context.session_id(agent);
         let what = format!(r#"{{"session_id":"{session}","exit_code":{exit_code}}}"#);
-        CrashRecord { ts_utc: at, kind, agent: AGENTS[agent], detail_json: keep(detail, what) }
+        CrashRecord {
+            ts_utc: context.at,
+            kind,
+            agent: AGENTS[agent],
+            detail_json: keep(detail, what),
+        }
     }
 }
 

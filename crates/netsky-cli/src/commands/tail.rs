@@ -9,7 +9,8 @@ use std::iter::once;
 use std::thread;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use netsky_db::internal::check_condition;
 use netsky_db::{Db, Table, View};
 
@@ -19,7 +20,7 @@ use crate::output::{self, Answer, Format};
 use crate::store::StoreArgs;
 
 use line::Lines;
-use rows_of::{Entry, RowsOf};
+use rows_of::{Entry, RowsOf, times};
 
 /// The interval between checks for new rows.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -89,7 +90,7 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
         .zip(&last)
         .map(|(rows, &last)| rows.newest(last, args.lines))
         .collect::<Result<_, _>>()?;
-    tail.print(&first, args.lines as usize)?;
+    tail.print(&newest_of_all(&tables, first, args.lines as usize)?)?;
     if !args.follow {
         return Ok(());
     }
@@ -103,7 +104,7 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
                 found.push(rows.between(*last, to)?);
                 *last = to;
             }
-            tail.print(&found, usize::MAX)?;
+            tail.print(&found)?;
         }
     }
 }
@@ -135,21 +136,21 @@ impl<'a> Tail<'a> {
         }
     }
 
-    /// Prints the last rows of the batches, of which there is one for each table.
-    fn print(&mut self, found: &[RecordBatch], limit: usize) -> Result<(), Failure> {
+    /// Prints the rows of the batches, of which there is one for each table.
+    fn print(&mut self, found: &[RecordBatch]) -> Result<(), Failure> {
         if let ([rows], None) = (found, &self.lines) {
             let answer = Answer { schema: rows.schema(), batches: once(Ok(rows.clone())) };
             return output::print_unpaged(self.format, answer);
         }
-        let entries = match &mut self.lines {
+        let mut entries = match &mut self.lines {
             Some(lines) => lines.entries(found)?,
             None => self.json_entries(found)?,
         };
-        let mut text = String::new();
-        for entry in merged(entries, found.len() > 1, limit) {
-            text += &entry.text;
-            text.push('\n');
+        if found.len() > 1 {
+            // Stable, so rows of the same time stay in the order of recording.
+            entries.sort_by_key(|entry| entry.time);
         }
+        let text: String = entries.iter().map(|entry| format!("{}\n", entry.text)).collect();
         match self.lines {
             Some(_) => output::print(&text),
             None => output::print_all(|out| out.write_all(text.as_bytes())),
@@ -165,12 +166,29 @@ impl<'a> Tail<'a> {
     }
 }
 
-/// The last of the entries, by time if they are of several tables.
-fn merged(mut entries: Vec<Entry>, by_time: bool, limit: usize) -> impl Iterator<Item = Entry> {
-    if by_time {
-        // Stable, so rows of the same time stay in the order of recording.
-        entries.sort_by_key(|entry| entry.time);
+/// The batches with only the newest rows over all tables, at most `limit`. Rows of one table are those
+/// recorded last.
+fn newest_of_all(
+    tables: &[&Table],
+    found: Vec<RecordBatch>,
+    limit: usize,
+) -> Result<Vec<RecordBatch>, Failure> {
+    if found.len() == 1 {
+        return Ok(found);
     }
-    let skipped = entries.len().saturating_sub(limit);
-    entries.into_iter().skip(skipped)
+    let mut places = Vec::new();
+    for (index, (table, rows)) in tables.iter().zip(&found).enumerate() {
+        places.extend(
+            times(table, rows).into_iter().enumerate().map(|(row, time)| (time, index, row)),
+        );
+    }
+    places.sort();
+    let mut is_kept: Vec<Vec<bool>> =
+        found.iter().map(|rows| vec![false; rows.num_rows()]).collect();
+    for &(_, index, row) in &places[places.len().saturating_sub(limit)..] {
+        is_kept[index][row] = true;
+    }
+    let kept = found.iter().zip(is_kept);
+    kept.map(|(rows, is_kept)| Ok(filter_record_batch(rows, &BooleanArray::from(is_kept))?))
+        .collect()
 }

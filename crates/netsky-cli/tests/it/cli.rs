@@ -3,6 +3,7 @@
 mod chart;
 mod conventions;
 mod cost;
+mod demo;
 #[cfg(unix)]
 mod doctor;
 mod entry;
@@ -412,21 +413,6 @@ fn views_are_listed_and_their_sql_runs_as_a_query() {
         assert_eq!((rows.code, rows.err.as_str()), (0, ""), "{sql}");
     }
     assert!(home.fails(1, &["views", "ticks"]).contains("ticks is a table"));
-}
-
-#[test]
-fn the_demo_answers_questions_in_an_empty_home_and_touches_no_other_store() {
-    let home = Home::new();
-    let first = home.ok(&["demo", "--rows", "3000"]);
-    assert!(first.starts_with("3,000 rows of a synthetic fleet in "), "{first}");
-    assert!(first.contains("SELECT") && first.contains("+----"), "{first}");
-    assert!(!home.path(".netsky/meta.db").exists());
-    assert_eq!(home.ok(&["demo", "--rows", "3000"]), first, "the same rows give the same fleet");
-
-    home.ok(&["record", "ticks", TICK]);
-    let store = home.path(".netsky/meta.db").display().to_string();
-    let error = home.fails(1, &["demo", "--db", &store]);
-    assert!(error.contains("already has rows"), "{error}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Overview {
         })
     }
 
-    /// Three lines. Agents' names are escaped.
+    /// Three or four lines. Agents' names are escaped.
     pub fn text(&self) -> String {
         let label = |text: &str| Style::new().dim().apply_to(format!("{text:<11}")).to_string();
         let unpriced = match self.today.unpriced {
@@ -70,12 +70,19 @@ impl Overview {
             calls => format!(", {} without a price", count(calls as i64)),
         };
         let per_minute = |tokens: i64| count(tokens / RATE_OVER.num_minutes());
-        let mut agents = format!("{} running{}", self.running.len(), names(&self.running));
-        if !self.idle.is_empty() {
-            agents += &format!("; {} idle{}", self.idle.len(), names(&self.idle));
-        }
+        let idle = match self.idle.is_empty() {
+            true => String::new(),
+            false => format!(
+                "{}{}{}\n",
+                label("idle"),
+                counted(self.idle.len() as u64, "agent"),
+                names(&self.idle)
+            ),
+        };
         format!(
-            "{}{} in {}{unpriced}\n{}{} per hour; {} tokens per minute, and {} from the cache\n{}{agents}\n",
+            "{}{} in {}{unpriced}\n\
+             {}{} per hour; {} tokens per minute, and {} from the cache\n\
+             {}{}{}\n{idle}",
             label("today"),
             money(self.today.usd),
             counted(self.today.calls, "model call"),
@@ -83,7 +90,9 @@ impl Overview {
             money(self.last_hour.usd),
             per_minute(self.last_hour.tokens),
             per_minute(self.last_hour.cached_tokens),
-            label("agents"),
+            label("running"),
+            counted(self.running.len() as u64, "agent"),
+            names(&self.running),
         )
     }
 }

@@ -157,7 +157,10 @@ fn nothing_wrong_is_said_in_words() {
     home.ok(&["record", "ticks", r#"{"source":"cron","detail_json":"{}"}"#]);
     let told = home.ok(&["top"]);
     assert!(told.ends_with("\n\nAll is well: nothing is open, stuck or silent.\n"), "{told}");
-    assert!(told.contains("$0.00 in 0 model calls") && told.contains("0 running\n"), "{told}");
+    assert!(
+        told.contains("$0.00 in 0 model calls") && told.contains("running    0 agents\n"),
+        "{told}"
+    );
     assert_eq!(home.ok(&["top", "--format", "json"]), "[]\n");
 }
 
@@ -181,7 +184,7 @@ fn costs_rates_and_agents_at_work_come_first() {
     // Four calls in the last hour.
     let rate = "last hour  $6.00 per hour; 400 tokens per minute, and 4,000 from the cache\n";
     assert!(told.contains(rate), "{told}");
-    assert!(told.contains("agents     2 running: dev1, dev4; 1 idle: dev2\n"), "{told}");
+    assert!(told.contains("running    2 agents: dev1, dev4\nidle       1 agent: dev2\n"), "{told}");
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn a_watch_follows_the_size_of_the_terminal() {
     watch.until_shown("open session");
     watch.resize((40, 12));
     let screen = watch.until_shown("1 wit…");
-    assert!(screen.contains("crash loop") && screen.contains("sleepy"), "{screen}");
+    assert!(screen.contains("crash loop") && screen.contains("works"), "{screen}");
     assert!(!screen.contains("since"), "columns give way: {screen}");
     watch.press("q");
     assert_eq!(watch.end(), 0);
