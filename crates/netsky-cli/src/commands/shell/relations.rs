@@ -8,7 +8,7 @@ use netsky_db::{TABLES, VIEWS, nearest};
 
 use crate::commands::tables::{self, SchemaArgs};
 use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::output::TableOutput;
 use crate::store::StoreArgs;
 
 /// Lists the tables and views, or describes the columns of one. `more` adds the rows of tables.
@@ -16,20 +16,20 @@ pub fn describe(
     store: &StoreArgs,
     name: Option<&str>,
     more: bool,
-    format: Format,
+    output: TableOutput,
 ) -> Result<(), Failure> {
     match name {
         Some(name) if !is_pattern(name) => tables::schema(&SchemaArgs {
             table: Some(name.to_owned()),
-            format: format.into(),
-            json: false,
+            format: output.format.into(),
+            json: output.json,
         }),
-        _ if more => list_tables(store, name, format),
-        _ => list_relations(name, format),
+        _ if more => list_tables(store, name, output),
+        _ => list_relations(name, output),
     }
 }
 
-fn list_relations(pattern: Option<&str>, format: Format) -> Result<(), Failure> {
+fn list_relations(pattern: Option<&str>, output: TableOutput) -> Result<(), Failure> {
     let tables = TABLES.iter().map(|table| (table.name(), "table", table.doc()));
     let views = VIEWS.iter().map(|view| (view.name(), "view", view.doc()));
     let all: Vec<_> = tables.chain(views).collect();
@@ -41,16 +41,16 @@ fn list_relations(pattern: Option<&str>, format: Format) -> Result<(), Failure> 
         ("kind", column(|row| row.1)),
         ("rows are", column(|row| row.2)),
     ])?;
-    output::print_batch(format, matching(&batch, pattern)?)
+    output.print(matching(&batch, pattern)?)
 }
 
 /// Lists the tables whose names match a pattern, with their row counts.
 pub fn list_tables(
     store: &StoreArgs,
     pattern: Option<&str>,
-    format: Format,
+    output: TableOutput,
 ) -> Result<(), Failure> {
-    output::print_batch(format, matching(&tables::list(store)?, pattern)?)
+    output.print(matching(&tables::list(store)?, pattern)?)
 }
 
 /// The rows whose first column matches the pattern.

@@ -121,25 +121,29 @@ impl Session {
     /// Runs a command. `unfinished` is the statement that it is typed in, if any.
     pub fn run_command(&mut self, line: &str, unfinished: &str) -> Result<Next, Failure> {
         let (command, argument) = find::find(line)?;
-        let format = self.settings.format();
+        let output = self.settings.table_output();
         let set = |state: Result<String, Failure>| state.map(Some);
         let state = match command.action {
             Action::Relations => {
-                relations::describe(&self.store, argument, asks_for_more(line), format)?;
+                relations::describe(&self.store, argument, asks_for_more(line), output)?;
                 None
             }
             Action::Tables => {
-                relations::list_tables(&self.store, argument, format)?;
+                relations::list_tables(&self.store, argument, output)?;
                 None
             }
             Action::Views => {
                 let view = argument.map(str::to_owned);
-                tables::views(&ViewsArgs { view, output: format.into() })?;
+                tables::views(&ViewsArgs { view, output })?;
                 None
             }
             Action::Schema => {
                 let table = argument.map(str::to_owned);
-                tables::schema(&SchemaArgs { table, format: format.into(), json: false })?;
+                tables::schema(&SchemaArgs {
+                    table,
+                    format: output.format.into(),
+                    json: output.json,
+                })?;
                 None
             }
             Action::Mode => set(self.settings.set_mode(argument))?,
@@ -184,7 +188,7 @@ impl Session {
         if let Some(state) = state.filter(|_| self.is_interactive && self.depth == 0) {
             print_line(&state)?;
         } else if command.action == Action::Mode && argument.is_none() {
-            print_line(format.name())?;
+            print_line(output.format.name())?;
         }
         Ok(Next::Go)
     }

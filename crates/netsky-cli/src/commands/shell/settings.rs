@@ -8,7 +8,7 @@ use crate::chart::{ChartKind, Picture};
 use crate::commands::query::AnswerArgs;
 use crate::commands::shell::find::{self, switched};
 use crate::failure::Failure;
-use crate::output::{Format, ROWS_SHOWN};
+use crate::output::{Format, ROWS_SHOWN, TableOutput};
 use crate::time_zone;
 
 #[derive(Debug)]
@@ -26,6 +26,11 @@ pub struct Settings {
 impl Settings {
     pub fn format(&self) -> Format {
         self.answer.format.unwrap_or(Format::Table)
+    }
+
+    /// How commands print their tables.
+    pub fn table_output(&self) -> TableOutput {
+        TableOutput { format: self.format(), json: self.answer.json }
     }
 
     fn set_format(&mut self, format: Format) {

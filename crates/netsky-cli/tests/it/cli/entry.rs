@@ -46,6 +46,7 @@ fn sql_is_taken_as_an_argument_and_on_a_pipe() {
     let file = home.file("script.sql", ".mode csv\nSELECT 1 AS a; SELECT 2 AS b");
     assert_eq!(home.ok(&["-f", &file]), csv);
     assert!(home.ok(&[".tables"]).contains("watchdog_events"));
+    assert!(home.ok(&["--json", "\\d ticks"]).contains(r#"{"column":"ts_utc","#));
     assert!(home.ok(&["--", "-- a comment\nSELECT 1 AS a"]).contains("| a |"));
 
     // The first failure ends it, and is the exit code.
