@@ -18,8 +18,9 @@ use crate::output;
 /// The exit code after Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
-/// The kind of a command line that is invalid. Other kinds are those of [`ErrorKind`].
+/// Kinds of failures that are no errors of the library. Other kinds are those of [`ErrorKind`].
 const USAGE: &str = "usage";
+const FOUND: &str = "found";
 
 #[derive(Debug)]
 pub struct Failure {
@@ -62,6 +63,11 @@ impl Failure {
     /// The query or the input is invalid. A second line, indented by two spaces, is the hint.
     pub fn input(text: impl Into<String>) -> Self {
         Self::of_text(1, ErrorKind::InvalidInput.name(), text)
+    }
+
+    /// The command found what it was told to fail for.
+    pub fn found(message: impl Into<String>) -> Self {
+        Self::new(1, FOUND, message)
     }
 
     /// The command line is invalid. A second line, indented by two spaces, is the hint.

@@ -9,7 +9,7 @@ use netsky_db::Db;
 
 use crate::commands::query::rows;
 use crate::failure::Failure;
-use crate::output::{self, Format};
+use crate::output::{self, Format, TableOutput};
 use crate::store::StoreArgs;
 use crate::time_zone::{self, Zone};
 
@@ -44,15 +44,15 @@ pub struct CostArgs {
     pub by: By,
     #[command(flatten)]
     pub filters: Filters,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: TableOutput,
 }
 
 pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
-    let for_people = matches!(args.format, Format::Table | Format::MARKDOWN);
-    let zone = match for_people || args.format == Format::Vertical {
+    let TableOutput { format, json } = args.output;
+    let for_people = args.output.is_for_people();
+    let zone = match for_people || format == Format::Vertical && !json {
         true => time_zone::shown()?,
         false => time_zone::given()
             .map_or_else(|| time_zone::parse("UTC"), Ok)
@@ -65,12 +65,12 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
             return output::print_line(&args.filters.nothing_found(&db, zone)?);
         }
     }
-    let batch = match args.format {
-        Format::Table => table::for_people(args.by, zone, &costs)?,
-        Format::MARKDOWN => table::plain(args.by, &costs)?,
+    let batch = match format {
+        Format::Table if for_people => table::for_people(args.by, zone, &costs)?,
+        Format::MARKDOWN if for_people => table::plain(args.by, &costs)?,
         _ => costs.clone(),
     };
-    output::print_batch(args.format, batch)?;
+    args.output.print(batch)?;
     if let Some(origin) = args.by.origin()
         && costs.num_rows() > 0
         && costs.column(0).null_count() == costs.num_rows()

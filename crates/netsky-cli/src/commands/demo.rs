@@ -6,9 +6,10 @@ use std::{fs, io, thread};
 
 use netsky_db::demo::{Fleet, QUESTIONS, is_demo};
 use netsky_db::{Db, OpenOptions, internal};
+use serde_json::json;
 
 use crate::failure::Failure;
-use crate::output::{counted, print_line};
+use crate::output::{ReportOutput, counted, print_json, print_line};
 use crate::store::{StoreArgs, open_path};
 
 /// Create a store with a synthetic fleet, and run queries on it
@@ -32,8 +33,10 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     pub rows: u64,
     /// Go on recording what the fleet does, until interrupted
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "json")]
     pub follow: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 /// Between two moments that are recorded with --follow.
@@ -55,6 +58,9 @@ pub fn run(store: &StoreArgs, args: &DemoArgs) -> Result<(), Failure> {
     let mut fleet = Fleet::new(args.rows);
     fleet.end = internal::now();
     let rows = fleet.record(&db)?;
+    if args.output.json {
+        return print_json(&json!({"path": path.display().to_string(), "rows": rows}));
+    }
     print_line(&format!("{} of a synthetic fleet in {}", counted(rows, "row"), path.display()))?;
     for question in QUESTIONS {
         print_line(&format!("\n-- {}\n{}\n", question.title, question.sql.trim()))?;

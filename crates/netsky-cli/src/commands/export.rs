@@ -1,5 +1,6 @@
 //! `netsky export`
 
+mod exported;
 mod unknown;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,16 +13,18 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use futures::executor::{block_on, block_on_stream};
-use indicatif::HumanBytes;
 use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION, TABLES, Table};
 use netsky_formats::{FileFormat, Format};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::files::days::Days;
 use crate::files::table_format::{TableFormat, table_file, table_suffixes};
-use crate::output::{self, Answer, AtomicFile, FinishedFile};
+use crate::output::{self, Answer, AtomicFile, FinishedFile, ReportOutput};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
+
+use exported::Exported;
 
 /// Export tables to NDJSON, CSV, Arrow or Parquet
 ///
@@ -68,6 +71,8 @@ pub struct ExportArgs {
     /// Replace existing files; with --by-day, remove the files of days that have no rows any more
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 /// What does not fit is sorted in temporary files. But some batches of rows must fit, and with long texts
@@ -75,6 +80,13 @@ pub struct ExportArgs {
 const SORT_BYTES: [usize; 4] = [32 << 20, 128 << 20, 512 << 20, usize::MAX];
 
 pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
+    let to_stdout = args.file.as_deref().is_some_and(|file| file.as_os_str() == "-");
+    if args.output.json && to_stdout {
+        return Err(Failure::usage(
+            "--json prints the result on standard output, where the rows would be\n  name a file, or use \
+             --format ndjson without --json",
+        ));
+    }
     // Without a store there is no table in it, but first of all the arguments must be right.
     let db = store.open_read_only();
     let request = unknown::Request {
@@ -85,9 +97,15 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         force: args.force,
     };
     if let Ok(db) = &db
-        && unknown::run(db, &request)?
+        && let Some(exported) = unknown::run(db, &request)?
     {
-        return Ok(());
+        return match exported {
+            Some(exported) if args.output.json => {
+                output::print_json(&json!({"exports": [exported], "skipped": []}))
+            }
+            Some(exported) => output::print_line(&exported.to_string()),
+            None => Ok(()),
+        };
     }
     let exports = exports(args)?;
     if !args.force {
@@ -99,15 +117,25 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         }
     }
     let db = db?;
-    exports.iter().try_for_each(|export| export.run(&db, args))?;
-    if args.file.is_none() {
-        for table in db.unknown_tables()? {
-            output::warn(format_args!(
-                "skipped {0}, {1}, because its columns are unknown; use netsky export {0} FILE.ndjson",
-                table.name,
-                output::counted(table.rows, "row")
-            ));
+    let mut done: Vec<Exported> = Vec::new();
+    for export in &exports {
+        let exported = export.run(&db, args);
+        done.extend(exported.map_err(|failure| failure.with_report(&json!({"exports": done})))?);
+        if let (Some(exported), false) = (done.last(), args.output.json) {
+            output::print_line(&exported.to_string())?;
         }
+    }
+    let skipped = if args.file.is_none() { db.unknown_tables()? } else { Vec::new() };
+    if args.output.json {
+        let skipped: Vec<&str> = skipped.iter().map(|table| table.name.as_str()).collect();
+        return output::print_json(&json!({"exports": done, "skipped": skipped}));
+    }
+    for table in skipped {
+        output::warn(format_args!(
+            "skipped {0}, {1}, because its columns are unknown; use netsky export {0} FILE.ndjson",
+            table.name,
+            output::counted(table.rows, "row")
+        ));
     }
     Ok(())
 }
@@ -230,7 +258,8 @@ fn dir_format(args: &ExportArgs) -> FileFormat {
 }
 
 impl Export {
-    fn run(&self, db: &Db, args: &ExportArgs) -> Result<(), Failure> {
+    /// `None` if the rows were printed.
+    fn run(&self, db: &Db, args: &ExportArgs) -> Result<Option<Exported>, Failure> {
         let name = self.table.name();
         let condition = condition(self.table, args)?;
         let order = match self.table.time_column() {
@@ -243,7 +272,7 @@ impl Export {
         if let Place::Stdout = self.place {
             let answer = Answer { schema, batches: sorted.batches };
             return output::show(output::Format::File(self.format.format), answer, None)
-                .map(|_| ());
+                .map(|_| None);
         }
         let total = count(db, name, &condition)?;
         let progress = Progress::of_rows(format!("{name}:"), total);
@@ -275,18 +304,16 @@ impl Export {
             _ => 0,
         };
         drop(progress);
-        let rows = output::counted(rows, "row");
-        let place = match &self.place {
-            Place::Days(dir) => format!("{} in {}", output::counted(count, "file"), dir.display()),
-            Place::Stdout | Place::File(_) => {
-                self.place.file().unwrap_or(Path::new("-")).display().to_string()
-            }
-        };
-        let removed = match removed {
-            0 => String::new(),
-            days => format!("; removed {} of days without rows", output::counted(days, "file")),
-        };
-        output::print_line(&format!("{name}: {rows} to {place}, {}{removed}", HumanBytes(bytes)))
+        Ok(Some(match &self.place {
+            Place::Stdout => return Ok(None),
+            Place::File(path) => Exported::file(name, path, rows, bytes),
+            Place::Days(dir) => Exported {
+                files: count,
+                removed_files: removed,
+                is_by_day: true,
+                ..Exported::file(name, dir, rows, bytes)
+            },
+        }))
     }
 
     /// The file of a day's rows in a directory of days.

@@ -1,15 +1,18 @@
 //! `netsky import`
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use netsky_db::{Db, Error, RowLocation, TABLES, Table};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::files::source::{AppendError, OnInvalid, append_file};
 use crate::files::table_format::table_file;
-use crate::output;
+use crate::output::{self, ReportOutput};
 use crate::progress::Progress;
 use crate::store::StoreArgs;
 
@@ -43,6 +46,8 @@ pub struct ImportArgs {
     /// Skip lines that do not fit the table, and count them
     #[arg(long)]
     pub skip_invalid: bool,
+    #[command(flatten)]
+    pub output: ReportOutput,
 }
 
 /// With `--skip-invalid`, this many lines are named; the others are counted.
@@ -58,7 +63,48 @@ struct Import {
 pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
     let imports = imports(args)?;
     let db = store.open()?;
-    imports.iter().try_for_each(|import| import.run(&db, args.skip_invalid))
+    let mut done: Vec<Imported> = Vec::new();
+    for import in &imports {
+        let imported = import.run(&db, args.skip_invalid);
+        let imported =
+            imported.map_err(|failure| failure.with_report(&json!({"imports": done})))?;
+        if !args.output.json {
+            let line = imported.to_string();
+            output::print_done(&line, &line);
+        }
+        done.push(imported);
+    }
+    if args.output.json {
+        let rows: u64 = done.iter().map(|imported| imported.rows).sum();
+        let object = output::json_line(&json!({"imports": done}))?;
+        output::print_done(&object, format_args!("{} imported", output::counted(rows, "row")));
+    }
+    Ok(())
+}
+
+/// Files that were imported. Its text is the line that the command prints.
+#[derive(Debug, Serialize)]
+struct Imported {
+    table: &'static str,
+    path: String,
+    rows: u64,
+    skipped_invalid: u64,
+    skipped_existing: u64,
+}
+
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = output::counted(self.rows, "row");
+        write!(f, "{}: {rows} from {}", self.table, self.path)?;
+        for (count, what) in
+            [(self.skipped_invalid, "invalid line"), (self.skipped_existing, "existing row")]
+        {
+            if count > 0 {
+                write!(f, ", skipped {}", output::counted(count, what))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn imports(args: &ImportArgs) -> Result<Vec<Import>, Failure> {
@@ -170,7 +216,7 @@ impl Import {
         Ok(Self { table, path, files })
     }
 
-    fn run(&self, db: &Db, skip_invalid: bool) -> Result<(), Failure> {
+    fn run(&self, db: &Db, skip_invalid: bool) -> Result<Imported, Failure> {
         let (table, path) = (self.table.name(), self.path.display());
         let sizes = self.files.iter().map(|file| fs::metadata(file).ok().filter(|f| f.is_file()));
         let size = sizes.map(|file| file.map(|file| file.len())).sum();
@@ -190,14 +236,13 @@ impl Import {
         }
         drop(progress);
         let ids = appender.commit().map_err(|error| Failure::from(error).about(&path))?;
-        let rows = output::counted((ids.end - ids.start).unsigned_abs(), "row");
-        let left_out = match skipped {
-            0 => String::new(),
-            lines => format!(", skipped {}", output::counted(lines, "invalid line")),
-        };
-        let done = format!("{table}: {rows} from {path}{left_out}");
-        output::print_done(&done, &done);
-        Ok(())
+        Ok(Imported {
+            table,
+            path: path.to_string(),
+            rows: (ids.end - ids.start).unsigned_abs(),
+            skipped_invalid: skipped,
+            skipped_existing: 0,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use netsky_db::{Db, Table, View};
 
 use crate::failure::Failure;
 use crate::last_ids::last_ids;
-use crate::output::{self, Answer, Format};
+use crate::output::{self, Answer, Format, TableOutput};
 use crate::store::StoreArgs;
 
 use line::Lines;
@@ -59,6 +59,9 @@ pub struct TailArgs {
     /// The output format [default: lines on a terminal, else ndjson; -f and all tables allow only ndjson]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Print one JSON object with the columns and the rows, or with the error
+    #[arg(long, conflicts_with_all = ["format", "follow"])]
+    pub json: bool,
 }
 
 pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
@@ -90,7 +93,11 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
         .zip(&last)
         .map(|(rows, &last)| rows.newest(last, args.lines))
         .collect::<Result<_, _>>()?;
-    tail.print(&newest_of_all(&tables, first, args.lines as usize)?)?;
+    let first = newest_of_all(&tables, first, args.lines as usize)?;
+    if args.json {
+        return tail.print_object(&first);
+    }
+    tail.print(&first)?;
     if !args.follow {
         return Ok(());
     }
@@ -155,6 +162,22 @@ impl<'a> Tail<'a> {
             Some(_) => output::print(&text),
             None => output::print_all(|out| out.write_all(text.as_bytes())),
         }
+    }
+
+    /// Prints the rows of the batches as one JSON object. Rows of several tables share no columns.
+    fn print_object(&self, found: &[RecordBatch]) -> Result<(), Failure> {
+        if let [rows] = found {
+            return TableOutput { format: self.format, json: true }.print(rows.clone());
+        }
+        let mut entries = self.json_entries(found)?;
+        // Stable, so rows of the same time stay in the order of recording.
+        entries.sort_by_key(|entry| entry.time);
+        let rows: Vec<String> = entries.into_iter().map(|entry| entry.text).collect();
+        output::print_line(&format!(
+            "{{\"columns\":[],\"row_count\":{},\"truncated\":false,\"rows\":[{}]}}",
+            rows.len(),
+            rows.join(",")
+        ))
     }
 
     fn json_entries(&self, found: &[RecordBatch]) -> Result<Vec<Entry>, Failure> {

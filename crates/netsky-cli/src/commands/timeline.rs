@@ -15,7 +15,7 @@ use netsky_db::{Db, Table, Value, internal, nearest};
 use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::last_ids::last_ids;
-use crate::output::{self, Answer, Format};
+use crate::output::{self, Answer, Format, TableOutput};
 use crate::row::Row;
 use crate::store::StoreArgs;
 use crate::time_zone::{self, Zone};
@@ -51,6 +51,9 @@ pub struct TimelineArgs {
     /// The output format [default: table; with -f, lines on a terminal, else ndjson]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Print one JSON object with the columns and the rows, or with the error
+    #[arg(long, conflicts_with_all = ["format", "follow"])]
+    pub json: bool,
 }
 
 pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
@@ -58,9 +61,9 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     if args.follow {
         return follow(&db, args);
     }
-    let format = args.format.unwrap_or(Format::Table);
+    let output = TableOutput { format: args.format.unwrap_or(Format::Table), json: args.json };
     let zone = time_zone::shown()?;
-    let for_people = matches!(format, Format::Table | Format::MARKDOWN);
+    let for_people = output.is_for_people();
     let columns = match (for_people, &args.agent) {
         (true, Some(_)) => format!("{}, kind, id, what", time_column(zone)),
         (true, None) => format!("{}, agent, kind, id, what", time_column(zone)),
@@ -71,11 +74,11 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     let found = events.num_rows();
     if found == 0 && args.limit > 0 {
         check_agent(&db, args)?;
-        if format == Format::Table {
+        if output.is_table() {
             return output::print_line(&nothing_found(&db, args, zone)?);
         }
     }
-    output::print_batch(format, events)?;
+    output.print(events)?;
     if found == args.limit as usize && stdout().is_terminal() {
         output::warn(format_args!(
             "there may be more events; --limit {} shows up to twice as many",
@@ -131,7 +134,8 @@ fn check_agent(db: &Db, args: &TimelineArgs) -> Result<(), Failure> {
     if agents.contains(&agent.as_str()) {
         return Ok(());
     }
-    Err(Failure::input(format!("no agent named '{agent}'{}", nearest(agent, agents))))
+    let near = nearest(agent, agents);
+    Err(Failure::input(format!("no agent named '{agent}'{near}")).with_nearest(&near))
 }
 
 /// What to say if there are no events.

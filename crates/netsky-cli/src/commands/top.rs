@@ -14,7 +14,7 @@ use netsky_db::internal;
 
 use crate::failure::Failure;
 use crate::human;
-use crate::output::{self, Format};
+use crate::output::{self, Format, TableOutput};
 use crate::store::StoreArgs;
 
 use issues::{Issue, Kind};
@@ -39,7 +39,7 @@ Examples:
 )]
 pub struct TopArgs {
     /// Refresh every 2 seconds, until q or Ctrl-C
-    #[arg(long, short, conflicts_with = "format")]
+    #[arg(long, short, conflicts_with_all = ["format", "json"])]
     pub watch: bool,
     /// Leave out what began before a time (RFC 3339), a date (midnight UTC), or an age: 90s, 15m, 6h, 7d, 4w
     #[arg(long, value_name = "TIME|AGE", default_value = "24h",
@@ -48,9 +48,8 @@ pub struct TopArgs {
     /// Exit with 1 if the list has one of these
     #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', conflicts_with = "watch")]
     pub fail_if: Vec<FailIf>,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[command(flatten)]
+    pub output: TableOutput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,16 +80,22 @@ pub fn run(store: &StoreArgs, args: &TopArgs) -> Result<(), Failure> {
         return watch::run(|| Snapshot::read(&db, internal::now(), length));
     }
     let snapshot = Snapshot::read(&db, internal::now(), length)?;
-    match args.format {
-        Format::Table => output::print(&snapshot.text(output::screen_columns())?)?,
-        Format::MARKDOWN => output::print_batch(args.format, snapshot.table()?)?,
-        format => output::print_batch(format, all(&snapshot.issues)?)?,
-    }
     let failing = |issue: &&Issue| args.fail_if.iter().any(|fail_if| fail_if.covers(issue.kind));
-    match snapshot.issues.iter().filter(failing).count() as u64 {
-        0 => Ok(()),
-        found => Err(Failure::input(format!("found {}", human::counted(found, "problem")))),
+    let mut failure = match snapshot.issues.iter().filter(failing).count() as u64 {
+        0 => None,
+        found => Some(Failure::found(format!("found {}", human::counted(found, "problem")))),
+    };
+    if let Some(failure) = failure.take_if(|_| args.output.json) {
+        return Err(failure.with_report(&output::batch_object(all(&snapshot.issues)?)?));
     }
+    match args.output.format {
+        Format::Table if args.output.is_table() => {
+            output::print(&snapshot.text(output::screen_columns())?)?;
+        }
+        Format::MARKDOWN => args.output.print(snapshot.table()?)?,
+        _ => args.output.print(all(&snapshot.issues)?)?,
+    }
+    failure.map_or(Ok(()), Err)
 }
 
 fn all(issues: &[Issue]) -> Result<RecordBatch, Failure> {

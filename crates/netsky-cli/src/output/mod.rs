@@ -35,7 +35,7 @@ pub use limited::{CountingSink, Limited, Limits};
 pub use netsky_formats::{Answer, Batches};
 pub use rows::Shown;
 pub use summary::Summary;
-pub use table_output::{ReportOutput, TableOutput, json_line, print_json};
+pub use table_output::{ReportOutput, TableOutput, batch_object, json_line, print_json};
 pub use table_text::{screen_columns, table_text};
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 

@@ -1,10 +1,12 @@
 //! How commands print their own tables and reports.
 
+use std::io;
 use std::iter::once;
 
 use arrow::array::RecordBatch;
+use netsky_formats::write_object;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::output::{self, Answer, Format};
@@ -29,6 +31,11 @@ pub struct ReportOutput {
 }
 
 impl TableOutput {
+    /// Whether a person reads the table, so that numbers and times can be shortened.
+    pub fn is_for_people(&self) -> bool {
+        !self.json && matches!(self.format, Format::Table | Format::MARKDOWN)
+    }
+
     /// Whether the output is a table, which only people read.
     pub fn is_table(&self) -> bool {
         !self.json && self.format == Format::Table
@@ -42,6 +49,14 @@ impl TableOutput {
         let answer = Answer { schema: batch.schema(), batches: once(Ok(batch)) };
         output::print_object(answer, || json!({"truncated": false})).map(|_| ())
     }
+}
+
+/// A batch as the object that `--json` prints, for a command that fails after it has read its rows.
+pub fn batch_object(batch: RecordBatch) -> Result<Value, Failure> {
+    let mut object = Vec::new();
+    let answer = Answer { schema: batch.schema(), batches: once(Ok(batch)) };
+    write_object(answer, || json!({"truncated": false}), &mut object)?;
+    serde_json::from_slice(&object).map_err(|error| Failure::from(io::Error::from(error)))
 }
 
 impl From<Format> for TableOutput {

@@ -12,6 +12,7 @@ mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
 mod json;
+mod json_schema;
 mod output;
 mod saved;
 mod screen;

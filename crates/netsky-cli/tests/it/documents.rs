@@ -242,3 +242,18 @@ fn the_hooks_in_readme_record_rows() {
     let row = home.ok(&["query", "--format", "csv", sql]);
     assert_eq!(row, "tool,command,usd,open\nBash,ls,0.07725,0\n");
 }
+
+#[test]
+fn every_query_of_the_skill_file_finds_rows() {
+    let home = fleet(Utc::now());
+    let skill = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/SKILL.md");
+    let text = fs::read_to_string(skill).unwrap();
+    assert!(text.lines().count() <= 66, "{} lines", text.lines().count());
+    let block = text.split("```sql\n").nth(1).unwrap().split(END).next().unwrap();
+    let queries: Vec<&str> = block.trim_end_matches(';').split(";\n").collect();
+    assert!(queries.len() >= 12, "{}", queries.len());
+    for sql in queries {
+        let rows = home.ok(&["query", "--format", "ndjson", sql]);
+        assert!(rows.lines().count() > 0, "{sql}");
+    }
+}

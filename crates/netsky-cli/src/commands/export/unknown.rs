@@ -7,14 +7,14 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use indicatif::HumanBytes;
 use netsky_db::{Db, ErrorKind, TABLES, Table, UnknownTable};
 use netsky_formats::Format;
 use serde::de::IgnoredAny;
 
+use crate::commands::export::exported::Exported;
 use crate::failure::Failure;
 use crate::files::table_format::{TableFormat, table_file};
-use crate::output::{self, AtomicFile, Guarded};
+use crate::output::{AtomicFile, Guarded};
 
 /// What `netsky export` was called with, as far as a table of unknown columns needs it.
 pub struct Request<'a> {
@@ -26,20 +26,24 @@ pub struct Request<'a> {
     pub force: bool,
 }
 
-/// Exports the table that is asked for if its columns are not known. `false` if it is another table, or
-/// none at all.
-pub fn run(db: &Db, request: &Request<'_>) -> Result<bool, Failure> {
+/// Exports the table that is asked for if its columns are not known. `None` if it is another table, or
+/// none at all; `Some(None)` if its rows were printed.
+pub fn run(db: &Db, request: &Request<'_>) -> Result<Option<Option<Exported>>, Failure> {
     let name = request.target.to_string_lossy();
     if Table::find(&name, TABLES).is_ok() {
-        return Ok(false);
+        return Ok(None);
     }
     let Some(table) = db.unknown_tables()?.into_iter().find(|table| table.name == name) else {
-        return Ok(false);
+        return Ok(None);
     };
-    export(db, &table, request).map(|()| true)
+    export(db, &table, request).map(Some)
 }
 
-fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Failure> {
+fn export(
+    db: &Db,
+    table: &UnknownTable,
+    request: &Request<'_>,
+) -> Result<Option<Exported>, Failure> {
     let name = &table.name;
     let Some(file) = request.file else {
         return Err(Failure::input(format!(
@@ -61,7 +65,7 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
             true => write_rows(db, name, Guarded::new(out)),
             false => write_rows(db, name, out),
         }
-        .map(|_| ());
+        .map(|_| None);
     }
     let mut file_out = AtomicFile::create_private(file, request.force)?;
     let rows = match named.is_some_and(|named| named.gzipped) {
@@ -74,10 +78,9 @@ fn export(db: &Db, table: &UnknownTable, request: &Request<'_>) -> Result<(), Fa
         false => write_rows(db, name, &mut file_out)?,
     };
     let finished = file_out.close()?;
-    let bytes = HumanBytes(finished.bytes);
+    let bytes = finished.bytes;
     finished.rename()?;
-    let rows = output::counted(rows, "row");
-    output::print_line(&format!("{name}: {rows} to {}, {bytes}", file.display()))
+    Ok(Some(Exported::file(name, file, rows, bytes)))
 }
 
 /// Returns how many there are.
