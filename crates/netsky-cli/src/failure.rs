@@ -166,7 +166,7 @@ impl Failure {
         }
         let mut object = self.details.report.clone();
         object.insert("error".to_owned(), self.error());
-        match output::print_json(&object) {
+        match output::json::print_json(&object) {
             Ok(()) => ExitCode::from(self.code),
             // Standard output is closed or full, so standard error has to do.
             Err(_) => self.report(),

@@ -3,6 +3,7 @@
 mod ascii_table;
 mod atomic_file;
 mod format;
+pub mod json;
 mod limited;
 mod pager;
 mod rows;
@@ -31,11 +32,12 @@ use crate::time_zone;
 pub use crate::human::counted;
 pub use atomic_file::{AtomicFile, FinishedFile, create_dir};
 pub use format::Format;
+pub use json::json_line;
 pub use limited::{CountingSink, Limited, Limits};
 pub use netsky_formats::{Answer, Batches};
 pub use rows::Shown;
 pub use summary::Summary;
-pub use table_output::{ReportOutput, TableOutput, batch_object, json_line, print_json};
+pub use table_output::{ReportOutput, TableOutput, batch_object};
 pub use table_text::{screen_columns, table_text};
 pub use visible::{Guarded, visible, visible_lines, warn, warn_plain};
 
@@ -73,6 +75,11 @@ pub fn print_line(line: &str) -> Result<(), Failure> {
 /// Prints a line beside the answers.
 pub fn print_dim(line: &str) -> Result<(), Failure> {
     print(&format!("{}\n", table::dim(visible(line))))
+}
+
+/// Prints a report as one JSON object in a line.
+pub fn print_json(report: &impl Serialize) -> Result<(), Failure> {
+    Ok(json::print_json(report)?)
 }
 
 /// Prints the result of something that is already done. If that fails, it is reported on standard error

@@ -5,7 +5,6 @@ use std::iter::once;
 
 use arrow::array::RecordBatch;
 use netsky_formats::write_object;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -63,15 +62,4 @@ impl From<Format> for TableOutput {
     fn from(format: Format) -> Self {
         Self { format, json: false }
     }
-}
-
-/// Prints a report as one JSON object in a line.
-pub fn print_json(report: &impl Serialize) -> Result<(), Failure> {
-    output::print_line(&json_line(report)?)
-}
-
-/// A report as one JSON object in a line.
-pub fn json_line(report: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(report)
-        .map_err(|error| Failure::input(format!("the result has no JSON: {error}")))
 }
