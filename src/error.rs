@@ -10,6 +10,8 @@ use arrow::datatypes::DataType;
 #[cfg(feature = "sql")]
 use datafusion::error::DataFusionError;
 
+#[cfg(feature = "sql")]
+use crate::datafusion_message;
 use crate::nearest::Nearest;
 use crate::position::Position;
 use crate::row_location::RowLocation;
@@ -374,7 +376,7 @@ pub enum Error {
 
     /// DataFusion could not plan or run the query. The message says why.
     #[cfg(feature = "sql")]
-    #[error("{}", plain_message(.0))]
+    #[error("{}", datafusion_message::message(.0))]
     Query(#[source] Box<DataFusionError>),
 
     /// The system refused a thread that the call needs. Run fewer threads at the same time, or raise
@@ -444,6 +446,9 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::UnsupportedSql { hint, .. } => Some(hint),
+            Self::UnknownTable { name, .. } => foreign_table_hint(name),
+            #[cfg(feature = "sql")]
+            Self::Query(error) => datafusion_message::hint(error),
             _ => None,
         }
     }
@@ -483,8 +488,26 @@ pub(crate) fn position_of(error: &DataFusionError) -> Option<Position> {
     Some(Position::new(start.line, start.column))
 }
 
-/// DataFusion's message without the prefixes of its layers.
-#[cfg(feature = "sql")]
-fn plain_message(error: &DataFusionError) -> String {
-    error.find_root().strip_backtrace()
+/// What to do instead of reading a table that other systems have.
+fn foreign_table_hint(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    Some(match name.as_str() {
+        "sqlite_master" | "sqlite_schema" | "sqlite_temp_master" | "duckdb_tables"
+        | "duckdb_views" | "pg_tables" | "pg_class" => {
+            "SHOW TABLES lists the tables; information_schema.tables has them as rows"
+        }
+        "pragma_table_info" | "duckdb_columns" | "pg_attribute" => {
+            "DESCRIBE ticks lists the columns of a table; information_schema.columns has all"
+        }
+        "duckdb_functions" | "pg_proc" => "SHOW FUNCTIONS lists the functions",
+        "dual" => "leave out the FROM clause",
+        _ if name.starts_with("read_")
+            || [".csv", ".parquet", ".json", ".ndjson", ".arrow"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix)) =>
+        {
+            "SQL reads no files; `netsky import` stores the rows of a file in a table"
+        }
+        _ => return None,
+    })
 }

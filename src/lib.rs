@@ -49,6 +49,7 @@
 //! | `nearest.rs` | "did you mean" |
 //! | `position.rs` | a place in SQL |
 //! | `row_location.rs` | the place of a row in its source |
+//! | `datafusion_message.rs` | DataFusion's messages in words of SQL (`sql`) |
 //! | `error.rs` | [`Error`]: each variant says what to do next |
 //! | `names.rs` | enums whose variants have names |
 //! | `datafusion_error.rs` | errors that pass through DataFusion (`sql`) |
@@ -91,6 +92,8 @@ mod clock;
 mod columnar;
 #[cfg(feature = "sql")]
 mod datafusion_error;
+#[cfg(feature = "sql")]
+mod datafusion_message;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;

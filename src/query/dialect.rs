@@ -2,18 +2,21 @@
 
 use std::any::TypeId;
 
-use datafusion::sql::sqlparser::ast::Expr;
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::ast::{Expr, UnaryOperator};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use crate::query::syntax::glob;
+
 /// Just below `::` and above all other operators.
 const ARROW_PRECEDENCE: u8 = 45;
 
-/// DataFusion's default dialect with two differences. `->` and `->>` bind tightly, so that
+/// DataFusion's default dialect with some differences. `->` and `->>` bind tightly, so that
 /// `detail_json->>'hook' = 'x'` compares the arrow's result, as in PostgreSQL. By default it would
-/// look up the key `'hook' = 'x'`. And `IS DISTINCT FROM` binds like other comparisons.
+/// look up the key `'hook' = 'x'`. `IS DISTINCT FROM` binds like other comparisons. There is `GLOB`, and
+/// `#` is no part of a name, so that `#>>` is an operator.
 /// PostgreSQL's dialect would do, but lacks `SELECT * EXCLUDE` and other syntax that analysts use.
 #[derive(Debug)]
 pub(super) struct SqlDialect;
@@ -35,8 +38,25 @@ impl Dialect for SqlDialect {
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
         match parser.peek_token_ref().token {
             Token::Arrow | Token::LongArrow => Some(Ok(ARROW_PRECEDENCE)),
+            _ if glob_operator(parser).is_some() => Some(Ok(self.prec_value(Precedence::Like))),
             _ => None,
         }
+    }
+
+    /// Reads `-1` in `x->-1->>'a'`, where the parser would take `1->>'a'` for the operand of the minus.
+    fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        let is_index = parser.peek_token_ref().token == Token::Minus
+            && matches!(parser.peek_nth_token_ref(1).token, Token::Number(..))
+            && matches!(parser.peek_nth_token_ref(2).token, Token::Arrow | Token::LongArrow);
+        if !is_index {
+            return None;
+        }
+        parser.next_token();
+        let index = parser.parse_value();
+        Some(index.map(|index| Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: Box::new(Expr::Value(index)),
+        }))
     }
 
     /// sqlparser 0.62 parses everything that follows as the right side, so that `a IS DISTINCT FROM
@@ -47,6 +67,13 @@ impl Dialect for SqlDialect {
         left: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
+        if let Some(Glob { tokens, is_negated }) = glob_operator(parser) {
+            for _ in 0..tokens {
+                parser.next_token();
+            }
+            let pattern = parser.parse_subexpr(precedence);
+            return Some(pattern.map(|pattern| glob(left.clone(), is_negated, pattern)));
+        }
         let distinct = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
             Expr::IsDistinctFrom
         } else if parser.parse_keywords(&[
@@ -72,7 +99,7 @@ impl Dialect for SqlDialect {
     }
 
     fn is_identifier_part(&self, ch: char) -> bool {
-        GenericDialect.is_identifier_part(ch)
+        ch != '#' && GenericDialect.is_identifier_part(ch)
     }
 
     as_the_generic_dialect! {
@@ -145,6 +172,31 @@ impl Dialect for SqlDialect {
         supports_select_item_multi_column_alias
         supports_xml_expressions
     }
+}
+
+/// `GLOB` or `NOT GLOB` before an operand.
+struct Glob {
+    tokens: usize,
+    is_negated: bool,
+}
+
+/// Returns the operator if it is next. `glob` can also be a name, as in `SELECT path glob FROM t`.
+fn glob_operator(parser: &Parser<'_>) -> Option<Glob> {
+    let word = |index: usize| match &parser.peek_nth_token_ref(index).token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.clone()),
+        _ => None,
+    };
+    let is_negated = word(0)?.keyword == Keyword::NOT;
+    let tokens = if is_negated { 2 } else { 1 };
+    if !word(tokens - 1)?.value.eq_ignore_ascii_case("glob") {
+        return None;
+    }
+    let is_operand = match &parser.peek_nth_token_ref(tokens).token {
+        Token::Word(word) => word.keyword == Keyword::NoKeyword,
+        Token::SingleQuotedString(_) | Token::Placeholder(_) | Token::LParen => true,
+        _ => false,
+    };
+    is_operand.then_some(Glob { tokens, is_negated })
 }
 
 #[cfg(test)]

@@ -1,29 +1,29 @@
 //! A parsed and planned query.
 
-use std::mem::{self, ManuallyDrop};
-use std::sync::Arc;
-
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
+use std::mem::{self, ManuallyDrop};
 
 use crate::error::Result;
 use crate::query::parameters::Parameters;
-use crate::query::statement;
+use crate::query::statement::{self, PlannedStatement};
+use crate::query::syntax::ColumnNames;
 use crate::thread_pool;
 
-/// A plan before optimization, and its parameters.
+/// A plan before optimization, its parameters, and the names of its columns.
 pub(super) struct Planned {
     plan: LogicalPlan,
     pub(super) parameters: Parameters,
+    pub(super) names: ColumnNames,
 }
 
 impl Planned {
     pub(super) async fn new(session: &SessionContext, sql: &str) -> Result<Self> {
-        let plan = statement::plan(session, sql).await?;
+        let PlannedStatement { plan, names } = statement::plan(session, sql).await?;
         let parameters = Parameters::of(&plan)?;
-        Ok(Self { plan, parameters })
+        Ok(Self { plan, parameters, names })
     }
 
     /// Replaces the parameters by values.
@@ -39,10 +39,10 @@ impl Planned {
         let state = session.state();
         let analyzed = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {});
         match analyzed {
-            Ok(plan) => Ok(Arc::clone(plan.schema().inner())),
+            Ok(plan) => Ok(self.names.apply(plan.schema().inner())),
             // A NULL without a type may not fit where a value of the right type would.
             Err(_) if self.parameters.types().contains(&None) => {
-                Ok(Arc::clone(self.plan.schema().inner()))
+                Ok(self.names.apply(self.plan.schema().inner()))
             }
             Err(error) => Err(error.into()),
         }
@@ -59,6 +59,10 @@ impl DropOnPoolThread {
     /// free the plan.
     pub(super) fn bind(&self, values: Vec<ScalarValue>) -> Result<LogicalPlan> {
         self.0.parameters.bind(self.0.plan.clone(), values)
+    }
+
+    pub(super) fn names(&self) -> ColumnNames {
+        self.0.names.clone()
     }
 }
 

@@ -17,8 +17,10 @@ use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::function_memory;
 use crate::query::functions;
 use crate::query::json_arrows;
+use crate::query::lenient_comparison;
 use crate::query::memory::{self, QueryMemory};
 use crate::query::options::QueryOptions;
+use crate::query::pattern;
 use crate::query::planner::Planner;
 use crate::query::rules;
 use crate::query::spill::Spills;
@@ -184,7 +186,9 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
     }
     // The first planner that returns a plan is used, and DataFusion's own plans `substr`.
     builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
-    let mut state = json_arrows::register(builder.build())?;
+    let state = json_arrows::register(builder.build())?;
+    let mut state = lenient_comparison::register(state)?;
+    pattern::register(&mut state)?;
     functions::register(&mut state)?;
     function_memory::register(&mut state)?;
     time_text::register(&mut state)?;

@@ -13,22 +13,61 @@ use crate::nearest::nearest;
 use crate::position::Position;
 use crate::query::dialect::SqlDialect;
 use crate::query::statement_size;
+use crate::query::syntax::{
+    ColumnNames, Leading, leading_word, mark_asof_joins, refuse_tokens, rename_repeated_columns,
+    rewrite, summarized, summary_sql,
+};
+
+/// A planned query, and the names of its columns.
+pub(super) struct PlannedStatement {
+    pub(super) plan: LogicalPlan,
+    pub(super) names: ColumnNames,
+}
 
 /// Plans `sql`, which must be one statement.
 ///
 /// # Errors
 ///
-/// [`Error::Syntax`], [`Error::ReadOnlySql`], [`Error::UnknownTable`], [`Error::UnknownColumn`], or
-/// [`Error::Query`] for other errors of the planner.
-pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalPlan> {
-    let statement = parse(sql)?;
+/// [`Error::Syntax`], [`Error::UnsupportedSql`], [`Error::ReadOnlySql`], [`Error::UnknownTable`],
+/// [`Error::UnknownColumn`], or [`Error::Query`] for other errors of the planner.
+pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<PlannedStatement> {
+    let tokens = tokens(sql)?;
+    match leading_word(&tokens)? {
+        Leading::Other => plan_tokens(session, sql, tokens).await,
+        Leading::Summarize => {
+            let query = summarized(sql, &tokens);
+            let planned = plan_tokens(session, &query, self::tokens(&query)?).await?;
+            let schema = planned.names.apply(planned.plan.schema().inner());
+            let summary = summary_sql(&query, &schema);
+            let tokens = self::tokens(&summary)?;
+            plan_tokens(session, &summary, tokens).await
+        }
+    }
+}
+
+async fn plan_tokens(
+    session: &SessionContext,
+    sql: &str,
+    tokens: Vec<TokenWithSpan>,
+) -> Result<PlannedStatement> {
+    let (mut statement, mut names) = parse_tokens(sql, tokens)?;
     if let Some(statement) = forbidden_statement(&statement) {
         return Err(Error::ReadOnlySql { statement });
     }
-    let plan = match session.state().statement_to_plan(statement).await {
+    // Parsing again after an error costs less than copying every statement.
+    let again = || Ok::<_, Error>(parse_tokens(sql, self::tokens(sql)?)?.0);
+    let state = session.state();
+    let plan = match state.statement_to_plan(statement).await {
         Ok(plan) => plan,
-        // Parsing again after an error costs less than copying every statement.
-        Err(error) => return Err(explain(session, &parse(sql)?, error).await),
+        Err(error) if repeats_a_column(&error) => {
+            statement = again()?;
+            rename_repeated_columns(&mut statement, &mut names);
+            match state.statement_to_plan(statement).await {
+                Ok(plan) => plan,
+                Err(error) => return Err(explain(session, &again()?, error).await),
+            }
+        }
+        Err(error) => return Err(explain(session, &again()?, error).await),
     };
     // A query can contain something else, such as SELECT INTO.
     let options =
@@ -36,29 +75,50 @@ pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalP
     options
         .verify_plan(&plan)
         .map_err(|_| Error::ReadOnlySql { statement: "SELECT INTO".to_owned() })?;
-    Ok(plan)
+    Ok(PlannedStatement { plan, names })
 }
 
-pub(super) fn parse(sql: &str) -> Result<Statement> {
-    statement_size::check_length(sql)?;
-    let tokens = tokens(sql)?;
-    let parser = DFParserBuilder::new(tokens).with_dialect(&SqlDialect).build();
-    let mut statements = parser?.parse_statements()?;
-    match (statements.pop_front(), statements.len()) {
-        (Some(statement), 0) => Ok(statement),
-        (None, _) => Err(Error::Syntax {
-            message: "expected a statement, found nothing".to_owned(),
-            position: None,
-        }),
-        (Some(_), more) => Err(Error::Syntax {
-            message: format!("expected one statement, found {}", more + 1),
-            position: None,
-        }),
+fn repeats_a_column(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::Plan(message) => message.starts_with("Projections require unique"),
+        DataFusionError::SchemaError(error, _) => matches!(
+            error.as_ref(),
+            SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. }
+        ),
+        _ => false,
     }
 }
 
-/// Returns the tokens, if their tree would not be too deep.
+/// Parses one statement.
+///
+/// # Errors
+///
+/// [`Error::Syntax`] and [`Error::UnsupportedSql`].
+pub(super) fn parse(sql: &str) -> Result<Statement> {
+    Ok(parse_tokens(sql, tokens(sql)?)?.0)
+}
+
+fn parse_tokens(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<(Statement, ColumnNames)> {
+    refuse_tokens(&tokens)?;
+    let tokens = mark_asof_joins(tokens);
+    let parser = DFParserBuilder::new(tokens.clone()).with_dialect(&SqlDialect).build();
+    let mut statements = parser?.parse_statements()?;
+    let message = match (statements.pop_front(), statements.len()) {
+        (Some(mut statement), 0) => {
+            let names = ColumnNames::new(&statement, sql, &tokens, &SqlDialect);
+            rewrite(&mut statement)?;
+            return Ok((statement, names));
+        }
+        (None, _) => "expected a statement, found nothing".to_owned(),
+        (Some(_), more) => format!("expected one statement, found {}", more + 1),
+    };
+    Err(Error::Syntax { message, position: None })
+}
+
+/// Returns the tokens, if the statement is not too long and its tree would not be too deep.
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    statement_size::check_length(sql)?;
     let tokens = Tokenizer::new(&SqlDialect, sql).tokenize_with_location();
     let tokens = tokens.map_err(|TokenizerError { message, location }| Error::Syntax {
         message,
@@ -75,7 +135,6 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
 ///
 /// [`Error::Syntax`], and [`Error::Query`] if it is too deep.
 pub fn check_condition(condition: &str) -> Result<()> {
-    statement_size::check_length(condition)?;
     let tokens = tokens(condition)?;
     let mut parser = Parser::new(&SqlDialect).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().and_then(|_| parser.expect_token(&Token::EOF));

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ use crate::query::parameters;
 use crate::query::planned::{DropOnPoolThread, Planned};
 use crate::query::queries::Queries;
 use crate::query::session::SessionFactory;
+use crate::query::syntax::ColumnNames;
 use crate::query::task::{Task, block_on};
 use crate::table::Value;
 
@@ -149,11 +151,13 @@ impl Run {
     ) -> Result<(SendableRecordBatchStream, QueryProgress)> {
         let Self { sessions, options, source, values, skipped } = self;
         let snapshot = Arc::new(sessions.store().snapshot()?);
-        let plan = match source {
+        let (plan, names) = match source {
             Source::Sql(sql) => {
-                Planned::new(&sessions.for_planning()?, &sql).await?.bind(values)?
+                let planned = Planned::new(&sessions.for_planning()?, &sql).await?;
+                let names = planned.names.clone();
+                (planned.bind(values)?, names)
             }
-            Source::Prepared(planned) => planned.bind(values)?,
+            Source::Prepared(planned) => (planned.bind(values)?, planned.names()),
         };
         cancellation.check()?;
         let skipped = options.skip_corrupt.then_some(skipped);
@@ -164,8 +168,21 @@ impl Run {
         cancellation.check()?;
         let progress = QueryProgress::of(&plan);
         let plan = interruptible(plan, cancellation)?;
-        Ok((execute_stream(plan, Arc::new(context))?, progress))
+        let answer = execute_stream(plan, Arc::new(context))?;
+        Ok((renamed(answer, &names), progress))
     }
+}
+
+/// Returns the same batches with other names of columns.
+fn renamed(answer: SendableRecordBatchStream, names: &ColumnNames) -> SendableRecordBatchStream {
+    let schema = names.apply(&answer.schema());
+    let renamed = Arc::clone(&schema);
+    let batches = answer.map(move |batch| {
+        let (_, columns, rows) = batch?.into_parts();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&renamed), columns, &options)?)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod appender;
 mod async_recording;
 mod columnar;
 mod contract;
+mod correlation;
+mod dialect;
 mod fleet;
 mod foreign;
 mod format;

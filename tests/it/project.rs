@@ -12,11 +12,12 @@ use std::process::Command;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 32] = [
+const LAYERS: [&str; 33] = [
     "clock",
     "nearest",
     "position",
     "row_location",
+    "datafusion_message",
     "error",
     "names",
     "datafusion_error",

@@ -54,7 +54,8 @@ fn text_operations_see_times_in_stored_form() {
         ("ts_utc LIKE '2026-04-03%'", &[2, 3][..]),
         ("ts_utc NOT LIKE '%.000Z'", &[1, 3]),
         ("ts_utc ILIKE '%t00:00:00.5%'", &[3]),
-        ("ts_utc SIMILAR TO '2026-04-02T.*'", &[1]),
+        ("ts_utc SIMILAR TO '2026-04-02T%'", &[1]),
+        ("ts_utc GLOB '*:59.???Z'", &[1]),
         ("ts_utc ~ 'T23:[0-9]{2}'", &[1]),
         ("substr(ts_utc, 1, 10) = '2026-04-03'", &[2, 3]),
         ("SUBSTRING(ts_utc FROM 12 FOR 2) = '23'", &[1]),
@@ -385,7 +386,7 @@ fn comparisons_work_in_either_order() {
         assert_eq!(value(&store.db, &sql), *right, "{condition}");
     }
     let named = rows(&store.db, "SELECT 1 < id FROM ticks LIMIT 1");
-    assert_eq!(named[0].keys().next().unwrap(), "Int64(1) < ticks.id");
+    assert_eq!(named[0].keys().next().unwrap(), "1 < id");
 }
 
 #[test]
@@ -508,7 +509,7 @@ fn chained_arrows_become_one_path() {
     }
     // The name of the whole expression is unchanged.
     let plan = store.db.query(&format!("SELECT j->'a'->>'b' FROM (VALUES ('{json}')) t(j)"));
-    assert!(plan.unwrap().contains("j -> 'a' ->> 'b'"));
+    assert!(plan.unwrap().contains("j->'a'->>'b'"));
     let deep = store.db.query_batches(&format!("SELECT '{{}}'{}", "->>'a'".repeat(60)));
     assert_eq!(deep.unwrap()[0].num_rows(), 1);
 }

@@ -1,6 +1,7 @@
 //! The rules that sessions of the store use in addition to DataFusion's.
 //!
 //! - [`push_limit_to_scan`] and [`unique_sort_key`] let scans stop early;
+//! - [`correlated_subqueries`] runs subqueries that DataFusion refuses;
 //! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
 //! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
 //!   can be removed.
@@ -8,6 +9,7 @@
 mod aggregate_statistics;
 mod common_subexpressions;
 mod comparisons;
+mod correlated_subqueries;
 mod empty_inputs;
 mod except;
 mod filter_pushdown;
@@ -40,6 +42,7 @@ use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 
 use aggregate_statistics::OwnStatistics;
 use comparisons::CanonicalComparisons;
+use correlated_subqueries::CorrelatedSubqueries;
 use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
@@ -53,8 +56,13 @@ use topk_keys::COMPLETE_TOPK_KEYS;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
-pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 3] {
-    [Arc::new(SeparateInLists), Arc::new(DROP_REPEATED_KEYS), Arc::new(CanonicalComparisons)]
+pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 4] {
+    [
+        Arc::new(CorrelatedSubqueries),
+        Arc::new(SeparateInLists),
+        Arc::new(DROP_REPEATED_KEYS),
+        Arc::new(CanonicalComparisons),
+    ]
 }
 
 /// Returns the rules for logical plans: DataFusion's and ours.
