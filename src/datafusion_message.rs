@@ -61,6 +61,12 @@ pub(crate) fn hint(error: &DataFusionError) -> Option<&'static str> {
     })
 }
 
+/// Returns the name of the function that does not take its arguments.
+pub(crate) fn refused_function(error: &DataFusionError) -> Option<String> {
+    let text = signature(&without_boilerplate(&error.find_root().strip_backtrace()))?;
+    text.split_once(' ').map(|(name, _)| name.to_owned())
+}
+
 /// Removes the names of layers and the request for a bug report.
 fn without_boilerplate(text: &str) -> String {
     const LAYERS: [&str; 9] = [

@@ -1,6 +1,6 @@
 //! Parses and plans SQL, and refuses statements that do not only read.
 
-use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
+use datafusion::common::{Column, DataFusionError, Diagnostic, SchemaError, Span, TableReference};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -8,14 +8,15 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError};
 
+use crate::datafusion_message::refused_function;
 use crate::error::{Error, Result, position_of};
 use crate::nearest::nearest;
 use crate::position::Position;
 use crate::query::dialect::SqlDialect;
 use crate::query::statement_size;
 use crate::query::syntax::{
-    ColumnNames, Leading, leading_word, mark_asof_joins, refuse_tokens, rename_repeated_columns,
-    rewrite, summarized, summary_sql,
+    ColumnNames, Leading, expand_alias, leading_word, mark_asof_joins, refuse_tokens,
+    rename_repeated_columns, rewrite, summarized, summary_sql,
 };
 
 /// A planned query, and the names of its columns.
@@ -54,20 +55,28 @@ async fn plan_tokens(
     if let Some(statement) = forbidden_statement(&statement) {
         return Err(Error::ReadOnlySql { statement });
     }
-    // Parsing again after an error costs less than copying every statement.
-    let again = || Ok::<_, Error>(parse_tokens(sql, self::tokens(sql)?)?.0);
     let state = session.state();
-    let plan = match state.statement_to_plan(statement).await {
-        Ok(plan) => plan,
-        Err(error) if repeats_a_column(&error) => {
-            statement = again()?;
-            rename_repeated_columns(&mut statement, &mut names);
-            match state.statement_to_plan(statement).await {
-                Ok(plan) => plan,
-                Err(error) => return Err(explain(session, &again()?, error).await),
-            }
+    let mut corrections: Vec<Correction> = Vec::new();
+    let plan = loop {
+        let error = match state.statement_to_plan(statement).await {
+            Ok(plan) => break plan,
+            Err(error) => error,
+        };
+        // Parsing again after an error costs less than copying every statement.
+        (statement, names) = parse_tokens(sql, self::tokens(sql)?)?;
+        for correction in &corrections {
+            correction.apply(&mut statement, &mut names)?;
         }
-        Err(error) => return Err(explain(session, &again()?, error).await),
+        let correction = Correction::of(&error);
+        let is_corrected = match &correction {
+            Some(_) if corrections.len() == MAX_CORRECTIONS => false,
+            Some(correction) => correction.apply(&mut statement, &mut names)?,
+            None => false,
+        };
+        if !is_corrected {
+            return Err(explain(session, &statement, sql, error).await);
+        }
+        corrections.extend(correction);
     };
     // A query can contain something else, such as SELECT INTO.
     let options =
@@ -78,16 +87,52 @@ async fn plan_tokens(
     Ok(PlannedStatement { plan, names })
 }
 
-fn repeats_a_column(error: &DataFusionError) -> bool {
-    match error.find_root() {
-        DataFusionError::Plan(message) => message.starts_with("Projections require unique"),
-        DataFusionError::SchemaError(error, _) => matches!(
-            error.as_ref(),
-            SchemaError::DuplicateQualifiedField { .. }
-                | SchemaError::DuplicateUnqualifiedField { .. }
-        ),
-        _ => false,
+/// The maximum number of corrections of one statement. Each one plans it again.
+const MAX_CORRECTIONS: usize = 8;
+
+/// A change of a statement that the planner refused, to one with the same meaning.
+#[derive(Debug)]
+enum Correction {
+    /// Columns with the same name get different ones in the plan.
+    RenameRepeated,
+    /// The name at the place may be one of the select list.
+    ExpandAlias(Position),
+}
+
+impl Correction {
+    fn of(error: &DataFusionError) -> Option<Self> {
+        match error.find_root() {
+            DataFusionError::Plan(message) if message.starts_with("Projections require unique") => {
+                Some(Self::RenameRepeated)
+            }
+            DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
+                SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. } => Some(Self::RenameRepeated),
+                SchemaError::FieldNotFound { field, .. } if field.relation.is_none() => {
+                    position_of_column(error, field).map(Self::ExpandAlias)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
+
+    /// Returns whether it changed the statement.
+    fn apply(&self, statement: &mut Statement, names: &mut ColumnNames) -> Result<bool> {
+        match self {
+            Self::RenameRepeated => Ok(rename_repeated_columns(statement, names)),
+            Self::ExpandAlias(at) => expand_alias(statement, *at),
+        }
+    }
+}
+
+/// The place of an unknown column.
+fn position_of_column(error: &DataFusionError, column: &Column) -> Option<Position> {
+    let noted = || {
+        let start = column.spans().first()?.start;
+        Some(Position::new(start.line, start.column))
+    };
+    position_of(error).or_else(noted)
 }
 
 /// Parses one statement.
@@ -164,18 +209,43 @@ fn forbidden_statement(statement: &Statement) -> Option<String> {
 }
 
 /// Adds the nearest names to the planner's error if it did not find a name.
-async fn explain(session: &SessionContext, statement: &Statement, error: DataFusionError) -> Error {
+async fn explain(
+    session: &SessionContext,
+    statement: &Statement,
+    sql: &str,
+    error: DataFusionError,
+) -> Error {
     let position = position_of(&error);
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
-        let noted = field.spans().first().map(|span| span.start);
-        let noted = noted.map(|start| Position::new(start.line, start.column));
-        return unknown_column(field, valid_fields, position.or(noted));
+        return unknown_column(field, valid_fields, position_of_column(&error, field));
     }
     match unknown_table(session, statement, position).await {
         Some(unknown) => unknown,
-        None => error.into(),
+        None => with_place_of_function(sql, error).into(),
+    }
+}
+
+/// Adds the place of the function whose arguments are wrong, if it is called once.
+fn with_place_of_function(sql: &str, error: DataFusionError) -> DataFusionError {
+    let name = match error.diagnostic() {
+        None => refused_function(&error),
+        Some(_) => None,
+    };
+    let Some(name) = name else { return error };
+    let Ok(tokens) = tokens(sql) else { return error };
+    let is_call = |pair: &&[TokenWithSpan]| match (&pair[0].token, &pair[1].token) {
+        (Token::Word(word), Token::LParen) => word.value.eq_ignore_ascii_case(&name),
+        _ => false,
+    };
+    let mut calls = tokens.windows(2).filter(is_call);
+    match (calls.next(), calls.next()) {
+        (Some([word, ..]), None) => {
+            let note = Diagnostic::new_error(name, Span::try_from_sqlparser_span(word.span));
+            error.with_diagnostic(note)
+        }
+        _ => error,
     }
 }
 

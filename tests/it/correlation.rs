@@ -243,6 +243,31 @@ fn correlated_subqueries_answer_as_in_duckdb() {
 }
 
 #[test]
+fn lists_of_outer_rows_become_rows() {
+    let store = store();
+    let db = store.db.with_tables(TABLES).unwrap();
+    let lists = "(VALUES (1, [1, 2]), (2, []), (3, NULL), (4, [NULL, 3])) l(id, list)";
+    for (join, right) in [
+        (", unnest(l.list) AS x(v)", &["1|1", "1|2", "4|3", "4|NULL"][..]),
+        ("CROSS JOIN unnest(l.list) AS x(v)", &["1|1", "1|2", "4|3", "4|NULL"]),
+        ("JOIN unnest(l.list) AS x(v) ON v > 1", &["1|2", "4|3"]),
+        (
+            "LEFT JOIN unnest(l.list) AS x(v) ON true",
+            &["1|1", "1|2", "2|NULL", "3|NULL", "4|3", "4|NULL"],
+        ),
+        (
+            ", unnest(l.list) AS y(w), unnest(l.list) AS x(v)",
+            &["1|1", "1|1", "1|2", "1|2", "4|3", "4|3", "4|NULL", "4|NULL"],
+        ),
+    ] {
+        assert_eq!(lines(&db, &format!("SELECT l.id, x.v FROM {lists} {join}")), right, "{join}");
+    }
+    let json = "SELECT l.id, x.v::bigint FROM (VALUES (1, '[7,8]'), (2, '{}')) l(id, j), \
+                unnest(json_get_array(l.j)) AS x(v)";
+    assert_eq!(lines(&db, json), ["1|7", "1|8"]);
+}
+
+#[test]
 fn asof_joins_that_are_unclear_say_what_to_write() {
     let store = store();
     let db = store.db.with_tables(TABLES).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! - [`push_limit_to_scan`] and [`unique_sort_key`] let scans stop early;
 //! - [`correlated_subqueries`] runs subqueries that DataFusion refuses;
+//! - [`dotted_keys`] reads paths into JSON;
 //! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
 //! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
 //!   can be removed.
@@ -10,6 +11,7 @@ mod aggregate_statistics;
 mod common_subexpressions;
 mod comparisons;
 mod correlated_subqueries;
+mod dotted_keys;
 mod empty_inputs;
 mod except;
 mod filter_pushdown;
@@ -43,6 +45,7 @@ use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use aggregate_statistics::OwnStatistics;
 use comparisons::CanonicalComparisons;
 use correlated_subqueries::CorrelatedSubqueries;
+use dotted_keys::DottedKeys;
 use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
@@ -56,9 +59,10 @@ use topk_keys::COMPLETE_TOPK_KEYS;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
-pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 4] {
+pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 5] {
     [
         Arc::new(CorrelatedSubqueries),
+        Arc::new(DottedKeys),
         Arc::new(SeparateInLists),
         Arc::new(DROP_REPEATED_KEYS),
         Arc::new(CanonicalComparisons),

@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use crate::error::{Error, Result};
-use crate::query::syntax::ast::take;
+use crate::query::syntax::ast::{normalized, take};
 use crate::query::syntax::unsupported;
 
 /// The condition that stands for an `ASOF LEFT JOIN` of DuckDB. The parser reads only Snowflake's form,
@@ -283,7 +283,7 @@ fn side(expr: &Expr, alias: &Ident) -> Side {
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let found = match expr {
                 Expr::CompoundIdentifier(names) => match names.as_slice() {
-                    [.., table, _] if is_same(table, self.0) => Side::Joined,
+                    [.., table, _] if normalized(table) == normalized(self.0) => Side::Joined,
                     _ => Side::Other,
                 },
                 Expr::Identifier(_) | Expr::Subquery(_) | Expr::Exists { .. } => Side::Unknown,
@@ -299,14 +299,6 @@ fn side(expr: &Expr, alias: &Ident) -> Side {
     let mut sides = Sides(alias, None);
     let _ = expr.visit(&mut sides);
     sides.1.unwrap_or(Side::Unknown)
-}
-
-fn is_same(a: &Ident, b: &Ident) -> bool {
-    let normalized = |ident: &Ident| match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
-    };
-    normalized(a) == normalized(b)
 }
 
 /// Refuses `USING (k, t)`, which in DuckDB means `a.k = b.k AND a.t >= b.t` with merged columns.

@@ -29,3 +29,11 @@ pub(super) fn call(function: &str, args: Vec<Expr>) -> Expr {
 pub(super) fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, Expr::value(Value::Null))
 }
+
+/// The name that the planner knows an identifier by.
+pub(super) fn normalized(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
+    }
+}

@@ -10,6 +10,7 @@ mod refused;
 mod select_list;
 mod spelling;
 mod summarize;
+mod where_alias;
 
 pub(super) use asof::mark_asof_joins;
 pub(super) use leading_word::{Leading, leading_word};
@@ -17,6 +18,7 @@ pub(super) use refused::refuse_tokens;
 pub(super) use select_list::{ColumnNames, rename_repeated_columns};
 pub(super) use spelling::{glob, rewrite};
 pub(super) use summarize::{summarized, summary_sql};
+pub(super) use where_alias::expand_alias;
 
 use datafusion::sql::sqlparser::tokenizer::Span;
 

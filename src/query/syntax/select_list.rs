@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use crate::query::syntax::ast::take;
+use crate::query::syntax::ast::{normalized, take};
 
 /// The name of each item of a select list. `None` for one that keeps the plan's name.
 #[derive(Debug, Clone, Default)]
@@ -107,13 +107,13 @@ impl ColumnNames {
 }
 
 /// Gives columns that repeat a name another one in the plan, which refuses repeated names, and
-/// notes the name for the answer.
+/// notes the name for the answer. Returns whether there were any.
 pub(in crate::query) fn rename_repeated_columns(
     statement: &mut Statement,
     names: &mut ColumnNames,
-) {
-    let Some(body) = query_body_mut(statement) else { return };
-    let mut is_first = true;
+) -> bool {
+    let Some(body) = query_body_mut(statement) else { return false };
+    let (mut is_first, mut is_changed) = (true, false);
     for_each_select(body, &mut |select| {
         let mut seen = HashSet::new();
         for (index, item) in select.projection.iter_mut().enumerate() {
@@ -139,12 +139,14 @@ pub(in crate::query) fn rename_repeated_columns(
             {
                 *noted = Item::Column(Some(name));
             }
+            is_changed = true;
             let expr = take(expr);
             let alias = Ident::with_quote('"', format!("__column_{index}"));
             *item = SelectItem::ExprWithAlias { expr, alias };
         }
         is_first = false;
     });
+    is_changed
 }
 
 fn query_body(statement: &Statement) -> Option<&SetExpr> {
@@ -203,13 +205,6 @@ fn plain_name(mut expr: &Expr) -> Option<&Ident> {
         Expr::Identifier(ident) => Some(ident),
         Expr::CompoundIdentifier(idents) => idents.last(),
         _ => None,
-    }
-}
-
-fn normalized(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, Result, ScalarValue, UnnestOptions, internal_err};
+use datafusion::functions_nested;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when,
+    Expr, ExprFunctionExt, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when,
 };
 
 use crate::query::rules::correlated_subqueries::shape::{Rows, Shape};
@@ -38,6 +39,13 @@ pub(super) fn apply(
 ) -> Result<Applied> {
     let Shape { input, conditions, rows, outputs } = shape;
     let outer_columns = outer.schema().columns();
+    let rows = match rows {
+        Rows::Unnested { lists, elements, options } => {
+            let lists = Lists { lists, elements, options };
+            return lists.unnest(outer, outputs, keep, number);
+        }
+        rows => rows,
+    };
     let row = Column::new_unqualified(format!("__outer_{number}_row"));
     let outer = LogicalPlanBuilder::from(outer).window([row_number().alias(&row.name)])?;
 
@@ -65,6 +73,7 @@ pub(super) fn apply(
     let joined = outer.join_on(inner, join_type, conditions)?;
 
     match rows {
+        Rows::Unnested { .. } => internal_err!("lists are not joined"),
         Rows::Ranked { keys, limit } => {
             let mut joined = joined;
             if let Some(limit) = limit {
@@ -107,6 +116,48 @@ pub(super) fn apply(
             let outputs = outputs.into_iter().map(|output| renamed(output, &results));
             finish(aggregated, outer_columns, outputs.collect::<Result<Vec<_>>>()?, number)
         }
+    }
+}
+
+/// The lists of an outer row, which become rows.
+struct Lists {
+    lists: Vec<Expr>,
+    elements: Vec<Column>,
+    options: UnnestOptions,
+}
+
+impl Lists {
+    fn unnest(
+        self,
+        outer: LogicalPlan,
+        outputs: Vec<Expr>,
+        keep: Keep,
+        number: usize,
+    ) -> Result<Applied> {
+        let Self { lists, elements, options } = self;
+        let outer_columns = outer.schema().columns();
+        let mut columns: Vec<_> = outer_columns.iter().cloned().map(Expr::Column).collect();
+        let mut names = Vec::with_capacity(lists.len());
+        for (index, list) in lists.into_iter().enumerate() {
+            let mut list = renamed(list, &HashMap::new())?;
+            if keep == Keep::All {
+                // A NULL in place of a list stays as a row.
+                let null = ScalarValue::try_from(&list.get_type(outer.schema())?)?;
+                let is_empty = functions_nested::expr_fn::array_empty(list.clone());
+                list = when(is_empty, lit(null)).otherwise(list)?;
+            }
+            let name = format!("__list_{number}_{index}");
+            columns.push(list.alias(&name));
+            names.push(Column::new_unqualified(name));
+        }
+        let options = options.with_preserve_nulls(keep == Keep::All);
+        let unnested = LogicalPlanBuilder::from(outer).project(columns)?;
+        let unnested = unnested.unnest_columns_with_options(names, options)?;
+        let found = unnested.schema().columns().into_iter().skip(outer_columns.len());
+        let found = elements.into_iter().zip(found).collect();
+        let outputs = outputs.into_iter().map(|output| renamed(output, &found));
+        let outputs = outputs.collect::<Result<Vec<_>>>()?;
+        finish(unnested, outer_columns, outputs, number)
     }
 }
 

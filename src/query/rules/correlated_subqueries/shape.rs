@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result, UnnestOptions};
 use datafusion::logical_expr::expr::Sort as SortKey;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Expr, FetchType, Filter, LogicalPlan, LogicalPlanBuilder, Operator,
-    Projection, SkipType, Sort, SubqueryAlias,
+    Projection, SkipType, Sort, SubqueryAlias, Unnest,
 };
 
 /// A subquery as one plan without outer columns, and what is done with its rows for each outer row.
@@ -30,6 +30,9 @@ pub(super) enum Rows {
     Aggregated(Vec<(Column, Expr)>),
     /// The first ones in an order are returned, or all.
     Ranked { keys: Vec<SortKey>, limit: Option<usize> },
+    /// They are the elements of lists, which are computed from the outer row. With the lists, and the
+    /// columns of the elements, in the order of the lists.
+    Unnested { lists: Vec<Expr>, elements: Vec<Column>, options: UnnestOptions },
 }
 
 impl Shape {
@@ -40,6 +43,7 @@ impl Shape {
         let Some(below) = top.peel(subquery)? else { return Ok(None) };
         let aggregate = match below {
             LogicalPlan::Aggregate(aggregate) if has_outer_columns(below)? => aggregate,
+            LogicalPlan::Unnest(unnest) if has_outer_columns(below)? => return top.unnest(unnest),
             _ => {
                 // An aggregation has one row, of which the outputs compute something.
                 let has_one_row = below.max_rows() == Some(1) && top.conditions.is_empty();
@@ -59,7 +63,9 @@ impl Shape {
         let exprs = aggr_expr.iter().map(|aggregate| aggregate.clone().unalias()).collect();
         let mut bottom = Peeled { exprs, ..Peeled::default() };
         let Some(below) = bottom.peel(input)? else { return Ok(None) };
-        if bottom.limit.is_some() || matches!(below, LogicalPlan::Aggregate(_)) {
+        if bottom.limit.is_some()
+            || matches!(below, LogicalPlan::Aggregate(_) | LogicalPlan::Unnest(_))
+        {
             return Ok(None);
         }
         let columns = schema.columns();
@@ -83,6 +89,7 @@ impl Shape {
         match &self.rows {
             Rows::Aggregated(_) => self.is_decorrelated_by_datafusion(),
             Rows::Ranked { limit, .. } => limit.is_none(),
+            Rows::Unnested { .. } => false,
         }
     }
 
@@ -91,6 +98,7 @@ impl Shape {
         match self.rows {
             Rows::Aggregated(_) => true,
             Rows::Ranked { limit, .. } => limit == Some(1),
+            Rows::Unnested { .. } => false,
         }
     }
 
@@ -107,6 +115,7 @@ impl Shape {
         let of_rows = match &self.rows {
             Rows::Aggregated(aggregates) => aggregates.iter().all(|(_, expr)| fits(expr)),
             Rows::Ranked { keys, .. } => keys.iter().all(|key| fits(&key.expr)),
+            Rows::Unnested { lists, .. } => lists.iter().all(fits),
         };
         of_rows && self.outputs.iter().chain(&self.conditions).all(fits)
     }
@@ -165,7 +174,7 @@ impl Peeled {
                     self.limit = Some(fetch);
                     &limit.input
                 }
-                LogicalPlan::Aggregate(_) => return Ok(Some(plan)),
+                LogicalPlan::Aggregate(_) | LogicalPlan::Unnest(_) => return Ok(Some(plan)),
                 _ => return Ok(None),
             };
         }
@@ -194,6 +203,30 @@ impl Peeled {
         Ok(())
     }
 
+    /// Returns the shape of `unnest(..)` in `FROM`.
+    fn unnest(self, unnest: &Unnest) -> Result<Option<Shape>> {
+        let LogicalPlan::Projection(Projection { expr, input, schema, .. }) = unnest.input.as_ref()
+        else {
+            return Ok(None);
+        };
+        // There are only lists, and each has elements of one column.
+        let columns = schema.columns();
+        let elements = unnest.schema.columns();
+        let is_plain = matches!(input.as_ref(), LogicalPlan::EmptyRelation(_))
+            && unnest.struct_type_columns.is_empty()
+            && unnest.exec_columns == columns
+            && elements.len() == columns.len();
+        let is_changed =
+            !self.conditions.is_empty() || !self.keys.is_empty() || self.limit.is_some();
+        if !is_plain || is_changed || self.exprs.iter().chain(expr).any(has_subquery) {
+            return Ok(None);
+        }
+        let lists = expr.iter().map(|list| list.clone().unalias()).collect();
+        let rows = Rows::Unnested { lists, elements, options: unnest.options.clone() };
+        let (input, conditions) = (input.as_ref().clone(), Vec::new());
+        Ok(Some(Shape { input, conditions, rows, outputs: self.exprs }))
+    }
+
     /// Returns the shape with the plan below. Conditions without outer columns become part of it.
     fn finish(
         mut self,
@@ -206,6 +239,7 @@ impl Peeled {
         let computed = match &rows {
             Rows::Aggregated(aggregates) => aggregates.iter().map(|(_, expr)| expr).collect(),
             Rows::Ranked { keys, .. } => keys.iter().map(|key| &key.expr).collect::<Vec<_>>(),
+            Rows::Unnested { lists, .. } => lists.iter().collect(),
         };
         if computed.into_iter().chain(&outputs).chain(&conditions).any(has_subquery)
             || local.iter().any(has_correlated_subquery)
