@@ -61,7 +61,7 @@ impl VisitorMut for Selects {
         if expr.to_string().len() > MAX_EXPANDED {
             return ControlFlow::Break(());
         }
-        let wanted = Wanted::Replace(name, Expr::Nested(Box::new(expr)));
+        let wanted = Wanted::Replace(name, Box::new(Expr::Nested(Box::new(expr))));
         let mut names = Names { wanted, depth: 0, name: None, left: MAX_NAMES };
         let _ = condition.visit(&mut names);
         self.found = Ok(names.left > 0);
@@ -82,7 +82,7 @@ enum Wanted {
     /// Find the name at the place.
     At(Position),
     /// Replace the name.
-    Replace(Ident, Expr),
+    Replace(Ident, Box<Expr>),
 }
 
 impl VisitorMut for Names {
@@ -114,7 +114,7 @@ impl VisitorMut for Names {
             }
             Wanted::Replace(name, replacement) => {
                 if normalized(ident) == normalized(name) {
-                    *expr = replacement.clone();
+                    *expr = Expr::clone(replacement);
                     self.left = self.left.saturating_sub(1);
                     if self.left == 0 {
                         return ControlFlow::Break(());
