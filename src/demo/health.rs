@@ -199,6 +199,13 @@ pub(super) struct WatchdogEvents {
     saw_silence: bool,
 }
 
+impl WatchdogEvents {
+    /// Events after the end of the history, in which both were reported.
+    pub(super) fn after_end() -> Self {
+        Self { saw_loop: true, saw_silence: true }
+    }
+}
+
 impl Generator for WatchdogEvents {
     type Row<'t> = WatchdogEventRecord<'t>;
 

@@ -69,7 +69,7 @@ impl LiveFleet {
             ticks: Ticks::default(),
             git_operations: GitOperations::default(),
             token_usage: TokenUsage { requests },
-            watchdog_events: WatchdogEvents::default(),
+            watchdog_events: WatchdogEvents::after_end(),
         }
     }
 

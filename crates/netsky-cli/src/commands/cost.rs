@@ -61,7 +61,7 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     let costs = read(&db, args, zone, for_people)?;
     if is_empty(&costs, for_people) {
         args.filters.check_names(&db)?;
-        if for_people {
+        if for_people && format == Format::Table {
             return output::print_line(&args.filters.nothing_found(&db, zone)?);
         }
     }

@@ -97,6 +97,9 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
     if args.json {
         return tail.print_object(&first);
     }
+    if tail.lines.is_some() && !args.follow && first.iter().all(|rows| rows.num_rows() == 0) {
+        return output::print_line("no rows");
+    }
     tail.print(&first)?;
     if !args.follow {
         return Ok(());

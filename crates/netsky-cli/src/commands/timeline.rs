@@ -79,7 +79,7 @@ pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
         }
     }
     output.print(events)?;
-    if found == args.limit as usize && stdout().is_terminal() {
+    if found > 0 && found == args.limit as usize && stdout().is_terminal() {
         output::warn(format_args!(
             "there may be more events; --limit {} shows up to twice as many",
             args.limit.saturating_mul(2)

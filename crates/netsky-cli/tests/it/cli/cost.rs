@@ -74,6 +74,11 @@ fn an_empty_period_names_the_last_call() {
         "no calls of agent0 since 2026-05-01 00:00; the last call is of 2026-04-16 00:00 (UTC)\n"
     );
     assert_eq!(home.ok(&["cost", "--since", "2026-05-01", "--format", "json"]), "[]\n");
+    let markdown = home.ok(&["cost", "--since", "2026-05-01", "--format", "markdown"]);
+    assert!(
+        markdown.starts_with("| day | calls |") && markdown.contains("| (all) | 0 |"),
+        "{markdown}"
+    );
     assert_eq!(
         home.fails(1, &["cost", "--agent", "agnet1"]),
         "netsky: no model call has the agent 'agnet1'; did you mean 'agent1' or 'agent0'?\n"

@@ -201,6 +201,7 @@ fn rows_of_all_tables_are_merged_by_time() {
     let empty = Home::new();
     empty.ok(&["record", "ticks", r#"{"source":"x","detail_json":"{}"}"#]);
     assert_eq!(empty.ok(&["tail", "crashes"]), "");
+    assert_eq!(self::lines(&empty, &["tail", "crashes"]), ["no rows"]);
 }
 
 #[test]
