@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, StringViewBuilder, TimestampNanosecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Float64Type, Int64Type, Schema, TimeUnit,
+    DataType, Date32Type, Date64Type, Field, Float64Type, Int64Type, Schema, TimeUnit,
     TimestampNanosecondType, UInt64Type,
 };
+use arrow::json::writer::{EncoderOptions, make_encoder};
 use chrono::DateTime;
 
 use crate::appender::Appender;
@@ -25,10 +28,11 @@ impl Appender {
     /// | column | Arrow types |
     /// | --- | --- |
     /// | text | `Utf8`, `LargeUtf8`, `Utf8View`, dictionaries of these; `Timestamp` as RFC 3339 text |
-    /// | int | integers that fit in 64 bits with a sign |
+    /// | text whose name ends with `_json` | also structs, lists and maps, as JSON |
+    /// | int | integers that fit in 64 bits with a sign; floats without a fraction |
     /// | float | floats and integers |
-    /// | bool | `Boolean` |
-    /// | time | `Timestamp` of any unit, with a zone; RFC 3339 texts |
+    /// | bool | `Boolean`; integers 0 and 1 |
+    /// | time | `Timestamp` of any unit, in UTC if it has no zone; `Date32`, `Date64`; texts and numbers as in [`push_json`](Self::push_json) |
     /// | date | `Date32`, `Date64`; texts of the form `YYYY-MM-DD` |
     ///
     /// ```
@@ -171,7 +175,7 @@ impl ColumnValues {
             DataType::Boolean => Ok(Self::Bool(Arc::clone(array))),
             DataType::UInt64 => Ok(Self::UInt(Arc::clone(array))),
             ty if ty.is_integer() => Ok(Self::Int(cast(&DataType::Int64)?)),
-            ty if ty.is_floating() && column.ty == ColumnType::Float => {
+            ty if ty.is_floating() && takes_floats(column) => {
                 Ok(Self::Float(cast(&DataType::Float64)?))
             }
             ty if is_text(ty) => Ok(Self::Text(cast(&DataType::Utf8View)?)),
@@ -179,22 +183,36 @@ impl ColumnValues {
             DataType::Dictionary(_, values) if is_text(values) => {
                 Ok(Self::Text(cast(&DataType::Utf8View)?))
             }
-            DataType::Timestamp(_, Some(_)) => {
+            // A time without a zone is in UTC, and so is the column's.
+            DataType::Timestamp(..) => {
                 let nanos = cast(&DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())))?;
                 Ok(Self::Time { nanos, given: Arc::clone(array) })
             }
-            DataType::Date32 if column.ty == ColumnType::Date => Ok(Self::Date(Arc::clone(array))),
-            DataType::Date64 if column.ty == ColumnType::Date => {
-                Ok(Self::DateMillis(Arc::clone(array)))
-            }
-            ty => {
-                let hint = match ty {
-                    DataType::Timestamp(_, None) => "; give its times a zone, such as UTC",
-                    _ => "",
-                };
-                Err(format!("column {} should be {}, found {ty}{hint}", column.name, column.ty))
+            DataType::Date32 if takes_dates(column) => Ok(Self::Date(Arc::clone(array))),
+            DataType::Date64 if takes_dates(column) => Ok(Self::DateMillis(Arc::clone(array))),
+            ty if ty.is_nested() && column.is_json() => Self::nested(column, array),
+            ty => Err(format!("column {} should be {}, found {ty}", column.name, column.ty)),
+        }
+    }
+
+    /// The values of a nested type as JSON.
+    fn nested(column: &Column, array: &ArrayRef) -> Result<Self, String> {
+        let field = Arc::new(Field::new(column.name, array.data_type().clone(), true));
+        let options = EncoderOptions::default();
+        let mut encoder = make_encoder(&field, array, &options)
+            .map_err(|error| format!("{}: {error}", column.name))?;
+        let mut texts = StringViewBuilder::with_capacity(array.len());
+        let mut json = Vec::new();
+        for row in 0..array.len() {
+            json.clear();
+            if array.is_null(row) {
+                texts.append_null();
+            } else {
+                encoder.encode(row, &mut json);
+                texts.append_value(String::from_utf8_lossy(&json));
             }
         }
+        Ok(Self::Text(Arc::new(texts.finish())))
     }
 
     fn get(&self, column: &Column, row: usize) -> Result<Value<'_>, String> {
@@ -263,6 +281,14 @@ fn time<'a>(column: &Column, nanos: &TimestampNanosecondArray, row: usize) -> Va
         ColumnType::Text => Value::Text(stored_time(nanos.value(row)).into()),
         _ => Value::Time(DateTime::from_timestamp_nanos(nanos.value(row))),
     }
+}
+
+fn takes_floats(column: &Column) -> bool {
+    matches!(column.ty, ColumnType::Float | ColumnType::Int | ColumnType::Time)
+}
+
+fn takes_dates(column: &Column) -> bool {
+    matches!(column.ty, ColumnType::Date | ColumnType::Time)
 }
 
 fn date_out_of_range(column: &str) -> String {

@@ -3,13 +3,12 @@
 use std::io::{BufRead, Read};
 use std::ops::Range;
 
-use chrono::DateTime;
-
+use crate::duplicates::{Committed, Duplicates};
 use crate::error::{Error, Result};
-use crate::row::{EncodedRow, RowParser, RowSpool, Unstorable, date, parse_time};
+use crate::row::{EncodedRow, RowParser, RowSpool, Unstorable, fit};
 use crate::row_location::{RowLocation, RowUnit};
 use crate::store::Store;
-use crate::table::{Column, ColumnType, Record, Table, Value};
+use crate::table::{Record, Table, Value};
 
 /// The limit on the length of a line, in bytes. Without it, a file without line ends would need
 /// memory for all of its bytes.
@@ -115,8 +114,7 @@ impl Appender {
 
     /// Adds a row of values: one for each of [`Table::columns`], in the same order.
     ///
-    /// A float may be given as an integer, and a time or a date as a text in the form that JSON
-    /// rows use.
+    /// Values of other types are converted as in [`push_json`](Self::push_json).
     ///
     /// # Errors
     ///
@@ -147,6 +145,17 @@ impl Appender {
     /// left out. Keys that are not columns are refused, except `id`, which is the former id as in
     /// [`push_former`](Self::push_former).
     ///
+    /// Values may have the forms in which other programs write them:
+    ///
+    /// | column | values besides its own type |
+    /// | --- | --- |
+    /// | time | text: RFC 3339, `2026-04-15 23:00:00` or `2026-04-15`, in UTC if it has no zone; `now` |
+    /// | | numbers: seconds since 1970 if they have 9 to 11 digits before the point, milliseconds if 12 to 14, microseconds if 15 to 17, nanoseconds if more |
+    /// | float | integers |
+    /// | int | numbers without a fraction, such as `12.0` |
+    /// | bool | `0` and `1` |
+    /// | text whose name ends with `_json` | objects and arrays, which are stored as compact text; other text must be JSON, or as long as the column allows |
+    ///
     /// # Errors
     ///
     /// [`Error::RejectedRow`] if the object does not fit the table; [`Error::Io`] if the temporary
@@ -167,8 +176,8 @@ impl Appender {
     /// # let db = netsky_db::Db::open_path(dir.path().join("meta.db"))?;
     /// let mut ticks = db.appender("ticks")?;
     /// ticks.begin_source("monday.ndjson");
-    /// let error = ticks.push_lines(&b"\n{\"source\": 7}\n"[..]).unwrap_err();
-    /// assert_eq!(error.to_string(), "monday.ndjson: line 2: ts_utc is missing");
+    /// let error = ticks.push_lines(&b"\n{\"ts_utc\": \"now\", \"source\": 7}\n"[..]).unwrap_err();
+    /// assert_eq!(error.to_string(), "monday.ndjson: line 2: source should be text, found an integer");
     /// # Ok(())
     /// # }
     /// ```
@@ -248,6 +257,46 @@ impl Appender {
         self.store.append_rows(self.table, self.rows)
     }
 
+    /// Like [`commit`](Self::commit), but treats rows that the table has already as `duplicates` says.
+    ///
+    /// The comparison is exact even while others record: it includes every row that is committed before
+    /// these. It reads only the blocks of the table whose times overlap those of the rows; if there are
+    /// none, it costs nothing. Otherwise it needs 24 bytes of memory per row.
+    ///
+    /// ```
+    /// use netsky_db::{Db, Duplicates};
+    ///
+    /// # fn main() -> netsky_db::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = Db::open_path(dir.path().join("meta.db"))?;
+    /// let appender = |sources: &[&str]| -> netsky_db::Result<_> {
+    ///     let mut ticks = db.appender("ticks")?;
+    ///     for source in sources {
+    ///         ticks.push_json(format!(
+    ///             r#"{{"ts_utc": "2026-04-15T23:00:00Z", "source": "{source}", "detail_json": "{{}}"}}"#
+    ///         ))?;
+    ///     }
+    ///     Ok(ticks)
+    /// };
+    /// assert_eq!(appender(&["cron", "cron"])?.commit_with(Duplicates::Refuse)?.ids, 1..3);
+    ///
+    /// let error = appender(&["probe", "cron"])?.commit_with(Duplicates::Refuse).unwrap_err();
+    /// let text = "1 of 2 rows are in ticks already, with the same time and values";
+    /// assert_eq!(error.to_string(), text);
+    ///
+    /// let committed = appender(&["probe", "cron"])?.commit_with(Duplicates::Skip)?;
+    /// assert_eq!((committed.ids, committed.skipped), (3..4, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateRows`], and those of `commit`.
+    pub fn commit_with(self, duplicates: Duplicates) -> Result<Committed> {
+        self.store.append_rows_with(self.table, self.rows, duplicates)
+    }
+
     /// Returns the parts that a commit needs.
     pub(crate) fn into_parts(self) -> (Store, &'static Table, RowSpool) {
         (self.store, self.table, self.rows)
@@ -313,38 +362,4 @@ impl Appender {
 
 fn described(Unstorable { column, reason }: Unstorable) -> String {
     format!("{column}: {reason}")
-}
-
-/// Converts a value to the type of its column.
-///
-/// # Errors
-///
-/// A message that says why the value does not fit the column, in the same words as for a JSON row.
-fn fit<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
-    let name = column.name;
-    match (column.ty, value) {
-        (_, Value::Null) if column.nullable => Ok(Value::Null),
-        (ColumnType::Time, Value::Text(text)) => match parse_time(&text) {
-            Ok(nanos) => Ok(Value::Time(DateTime::from_timestamp_nanos(nanos))),
-            Err(reason) => Err(format!("{name}: {reason}")),
-        },
-        (ColumnType::Date, Value::Text(text)) => match date::parse(&text) {
-            Ok(date) => Ok(Value::Date(date)),
-            Err(reason) => Err(format!("{name}: {reason}")),
-        },
-        (ColumnType::Float, Value::Int(value)) => Ok(Value::Float(value as f64)),
-        (ty, value) if value.ty() == Some(ty) => Ok(value),
-        (ty, value) => {
-            let found = match value {
-                Value::Null => "null",
-                Value::Bool(_) => "a boolean",
-                Value::Int(_) => "an integer",
-                Value::Float(_) => "a fraction",
-                Value::Text(_) => "a string",
-                Value::Time(_) => "a time",
-                Value::Date(_) => "a date",
-            };
-            Err(format!("{name} should be {ty}, found {found}"))
-        }
-    }
 }

@@ -298,7 +298,9 @@ impl Db {
 
     /// Records one row, given as a JSON object, in the named table, and returns its id.
     ///
-    /// If the time column is missing, the time is now. An `id` in the object is ignored.
+    /// If the time column is missing, the time is now, and another column must have a value. Values may have
+    /// the forms that [`Appender::push_json`](crate::Appender::push_json) accepts. An `id` in the object
+    /// is ignored.
     ///
     /// # Errors
     ///

@@ -313,6 +313,19 @@ pub enum Error {
         reason: String,
     },
 
+    /// Rows to be stored are in the table already, with the same time and values, so nothing of the call
+    /// was stored. Leave them out with [`Duplicates::Skip`](crate::Duplicates), or store them again with
+    /// `Duplicates::Allow`.
+    #[error("{existing} of {rows} rows are in {table} already, with the same time and values")]
+    DuplicateRows {
+        /// The table.
+        table: String,
+        /// The number of rows that the table has already.
+        existing: u64,
+        /// The number of rows to be stored, including these.
+        rows: u64,
+    },
+
     /// The columns of an Arrow batch do not fit its table, so no row of it was added. Rename the
     /// columns as in the table, and cast those of other types.
     #[error("the batch does not fit {table}: {reason}")]

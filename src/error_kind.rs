@@ -18,7 +18,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// There is no store at the path. Use another path, or create a store.
     NotFound,
-    /// The name of a file, table or view is taken. Use another name, or the call that replaces it.
+    /// The name of a file, table or view is taken, or a table has the rows already. Use another name, or
+    /// the call that replaces the file, or leave out the rows. Nothing was stored.
     AlreadyExists,
     /// The store is in use. Nothing was stored. Retry later.
     Busy,
@@ -81,7 +82,9 @@ impl Error {
             Self::Damaged { .. } | Self::CorruptRow { .. } => ErrorKind::Damaged,
             Self::Locked { .. } | Self::Busy { .. } | Self::InUse { .. } => ErrorKind::Busy,
             Self::StoreReplaced { .. } | Self::CommitUncertain(_) => ErrorKind::Uncertain,
-            Self::FileExists { .. } | Self::TableExists { .. } => ErrorKind::AlreadyExists,
+            Self::FileExists { .. } | Self::TableExists { .. } | Self::DuplicateRows { .. } => {
+                ErrorKind::AlreadyExists
+            }
             Self::UnknownTable { .. }
             | Self::UnknownColumn { .. }
             | Self::NoTimeColumn { .. }

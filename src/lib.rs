@@ -63,6 +63,7 @@
 //! | `machine.rs` | the memory of the machine (`sql`) |
 //! | `options.rs` | [`OpenOptions`]: how to open a store |
 //! | `temp_files.rs` | temporary files, and deleting them when the process is ended |
+//! | `duplicates.rs` | [`Duplicates`]: what happens to rows that a table already has |
 //! | `store/` | the redb file: opening, upgrading, appending, snapshots; no other file names redb |
 //! | `thread_pool.rs` | threads for work that blocks (`sql`) |
 //! | `providers/` | the `TableProvider` and its scan (`sql`) |
@@ -97,6 +98,7 @@ mod datafusion_message;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod duplicates;
 mod error;
 mod error_kind;
 mod hash;
@@ -133,6 +135,7 @@ mod views;
 
 pub use appender::Appender;
 pub use db::{Db, TableSummary};
+pub use duplicates::{Committed, Duplicates};
 pub use error::{Error, LockHolder, Result};
 pub use error_kind::ErrorKind;
 pub use import::Imported;

@@ -187,6 +187,11 @@ impl Column {
 }
 
 impl Column {
+    /// Whether it is for JSON: a column of text whose name ends with `_json`.
+    pub fn is_json(&self) -> bool {
+        self.ty == ColumnType::Text && self.name.ends_with("_json")
+    }
+
     /// Describes the column and its limits, in sentences.
     pub fn description(&self) -> String {
         let mut text = self.doc.to_owned();

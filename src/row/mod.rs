@@ -11,6 +11,10 @@ pub(crate) mod differential_tests;
 mod encode;
 #[cfg(feature = "sql")]
 mod format_time;
+mod input;
+mod input_time;
+mod json_column;
+mod normalizer;
 mod object;
 mod parse;
 mod spool;
@@ -25,8 +29,9 @@ pub use decode::Decoder;
 pub(crate) use encode::{EncodedRow, Unstorable, id_prefix};
 #[cfg(feature = "sql")]
 pub(crate) use format_time::{stored_time, stored_time_array};
+pub(crate) use input::fit;
+pub(crate) use normalizer::RowNormalizer;
 pub(crate) use object::Scalar;
 pub(crate) use parse::RowParser;
 pub(crate) use spool::RowSpool;
-pub(crate) use time::parse_nanos as parse_time;
 pub(crate) use values::{RowChecker, RowVisitor, TimeReader, ValueReader};

@@ -201,7 +201,7 @@ impl<'json> From<Scalar<'json>> for Value<'json> {
     }
 }
 
-fn json_kind(node: &Node<'_>) -> &'static str {
+pub(super) fn json_kind(node: &Node<'_>) -> &'static str {
     match node {
         Node::String(_) => "a string",
         Node::Object { .. } => "an object",

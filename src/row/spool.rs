@@ -20,6 +20,18 @@ pub(crate) struct RowSpool {
     count: u64,
     json_bytes: u64,
     order: Order,
+    times: Times,
+}
+
+/// The times of rows.
+#[derive(Clone, Copy)]
+enum Times {
+    /// There are no rows yet.
+    Empty,
+    /// The first and the last.
+    Between(i64, i64),
+    /// Some row does not have one.
+    Unknown,
 }
 
 /// The order of the rows' former ids, which they had in their source.
@@ -47,6 +59,7 @@ impl RowSpool {
             count: 0,
             json_bytes: 0,
             order: Order::Ascending { last: None },
+            times: Times::Empty,
         }
     }
 
@@ -74,6 +87,13 @@ impl RowSpool {
             }
             (_, Some(_)) => Order::Mixed,
         };
+        self.times = match (self.times, row.time) {
+            (Times::Unknown, _) | (_, None) => Times::Unknown,
+            (Times::Empty, Some(time)) => Times::Between(time, time),
+            (Times::Between(first, last), Some(time)) => {
+                Times::Between(first.min(time), last.max(time))
+            }
+        };
         let header = Header { length: row.json.len() as u64, time: row.time, former_id };
         self.rows
             .write_all(&header.to_bytes())
@@ -92,6 +112,15 @@ impl RowSpool {
     /// Returns the size of the rows' JSON in bytes.
     pub(crate) fn json_bytes(&self) -> u64 {
         self.json_bytes
+    }
+
+    /// Returns the first and the last time of the rows, in nanoseconds; `None` if a row has no time or
+    /// there are no rows.
+    pub(crate) fn times(&self) -> Option<(i64, i64)> {
+        match self.times {
+            Times::Between(first, last) => Some((first, last)),
+            Times::Empty | Times::Unknown => None,
+        }
     }
 
     /// Passes the rows to `visit`: in the order of their former ids if each row has a different

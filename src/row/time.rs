@@ -72,7 +72,7 @@ pub(crate) fn stored_text(instant: DateTime<Utc>) -> Result<String, String> {
     Ok(text)
 }
 
-fn out_of_range(text: &str) -> String {
+pub(super) fn out_of_range(text: &str) -> String {
     format!("{} is outside 1677-09-21 to 2262-04-11", excerpt(text))
 }
 

@@ -302,7 +302,8 @@ fn import(path: &Path, fault: Fault, operations: usize) -> Option<Attempt> {
         row.encode(TickRecord::TABLE, TickRecord { ts_utc, source, detail_json }.values()).unwrap();
         rows.push(&row).unwrap();
     }
-    let imported = store.import(TickRecord::TABLE, &mut rows);
+    let imported = store.import_unless(TickRecord::TABLE, &mut rows, |_| Ok(false));
+    let imported = imported.map(Option::unwrap);
     let lasted = left.swap(usize::MAX, Ordering::SeqCst) > 0;
     let last = row(LAST);
     store.append(TickRecord::TABLE, move |appender| appender.push(&last)).unwrap();

@@ -9,6 +9,7 @@ mod checksum;
 mod compact;
 mod copy;
 mod creation;
+mod duplicates;
 mod exclusive_lock;
 #[cfg(test)]
 pub(crate) mod faults;

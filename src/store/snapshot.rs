@@ -15,7 +15,7 @@ use crate::store::handle::Handle;
 use crate::store::row_cursor::RowCursor;
 use crate::store::rows::{Rows, RowsTable};
 use crate::store::staged::{IMPORTS, Import, STAGED};
-use crate::store::tables::{META, rows_named};
+use crate::store::tables::{IDS, META, rows_named};
 use crate::store::unwind::Guarded;
 use crate::store::watermark::{self, WATERMARKS, Watermark};
 use crate::store::zone::ZONES;
@@ -168,6 +168,17 @@ impl Snapshot {
             let mut end =
                 |descending| rows.first(i64::MIN..=i64::MAX, descending, &mut read)?.transpose();
             Ok(end(false)?.zip(end(true)?))
+        })
+    }
+
+    /// Returns the highest assigned id, like [`last_id`](super::append::last_id) in a transaction.
+    pub(super) fn last_id(&self, table: &Table) -> Result<i64> {
+        self.guard(|| {
+            let Some(ids) = absent_as_none(self.txn.open_table(IDS))? else { return Ok(0) };
+            let last_assigned = ids.get(table.name())?.map_or(0, |id| id.value());
+            let Some(rows) = self.rows(table)? else { return Ok(last_assigned) };
+            let highest = rows.first(i64::MIN..=i64::MAX, true, |id, _| id)?;
+            Ok(highest.map_or(last_assigned, |id| last_assigned.max(id)))
         })
     }
 

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use redb::{ReadableTable, WriteTransaction};
 
 use crate::clock;
+use crate::duplicates::Duplicates;
 use crate::error::{Error, Result};
 use crate::row::RowSpool;
 use crate::store::Store;
@@ -65,15 +66,8 @@ const IDLE_BEFORE_OTHERS_DELETE: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Appends the rows durably, all of them or none, and returns their ids.
-    pub(crate) fn append_rows(
-        &self,
-        table: &'static Table,
-        mut rows: RowSpool,
-    ) -> Result<Range<i64>> {
-        if Self::is_staged(&rows) {
-            return self.import(table, &mut rows);
-        }
-        self.write_and_help(move |txn, completed| append_spool(txn, table, completed, &mut rows))
+    pub(crate) fn append_rows(&self, table: &'static Table, rows: RowSpool) -> Result<Range<i64>> {
+        Ok(self.append_rows_with(table, rows, Duplicates::Allow)?.ids)
     }
 
     /// Whether the rows are too many for one transaction.
@@ -81,23 +75,29 @@ impl Store {
         rows.count() > MAX_ROWS_AT_ONCE || rows.json_bytes() > MAX_BYTES_AT_ONCE
     }
 
-    pub(super) fn import(&self, table: &'static Table, rows: &mut RowSpool) -> Result<Range<i64>> {
+    /// Stages, publishes and moves the rows. Returns `None` and stores nothing if `is_outdated` is true
+    /// in the transaction that publishes them.
+    pub(super) fn import_unless(
+        &self,
+        table: &'static Table,
+        rows: &mut RowSpool,
+        is_outdated: impl Fn(&WriteTransaction) -> Result<bool> + Send + 'static,
+    ) -> Result<Option<Range<i64>>> {
         let number = self.write(move |txn| begin(txn, table)).map_err(nothing_stored)?;
+        let publish_unless = move |txn: &WriteTransaction| match is_outdated(txn)? {
+            true => Ok(None),
+            false => publish(txn, number, table).map(Some),
+        };
         let staged = self.stage(number, rows).map_err(nothing_stored);
-        let published = staged.and_then(|()| self.write(move |txn| publish(txn, number, table)));
-        match published {
-            Ok(ids) => {
-                // The rows are committed and visible. Rows that are not moved now are moved by
-                // others.
-                let _ = self.finish_import(number, table);
-                self.sealer.wait();
-                Ok(ids)
-            }
-            Err(error) => {
-                let _ = self.abandon(number);
-                Err(error)
-            }
+        let published = staged.and_then(|()| self.write(publish_unless));
+        if let Ok(Some(ids)) = published {
+            // The rows are committed and visible. Rows that are not moved now are moved by others.
+            let _ = self.finish_import(number, table);
+            self.sealer.wait();
+            return Ok(Some(ids));
         }
+        let _ = self.abandon(number);
+        published
     }
 
     pub(super) fn stage(&self, number: i64, rows: &mut RowSpool) -> Result<()> {

@@ -6,6 +6,7 @@ mod columnar;
 mod contract;
 mod correlation;
 mod dialect;
+mod duplicates;
 mod fleet;
 mod foreign;
 mod format;

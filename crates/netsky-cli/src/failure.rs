@@ -316,6 +316,9 @@ fn next_step(error: &Error) -> &'static str {
             "nothing was stored; `netsky schema TABLE` lists the columns and their types"
         }
         Error::InvalidLine { .. } | Error::RejectedRow { .. } => LINES,
+        Error::DuplicateRows { .. } => {
+            "nothing of it was imported; --skip-existing imports only the others, --allow-duplicates all rows"
+        }
         Error::InvalidBatch { .. } => {
             "nothing was stored; `netsky schema TABLE` describes what each column accepts"
         }
@@ -428,6 +431,7 @@ mod tests {
             Error::InvalidRow { table: text(), reason: text() },
             Error::InvalidLine { line: 1, reason: text() },
             Error::RejectedRow { location: location(), reason: text() },
+            Error::DuplicateRows { table: text(), existing: 1, rows: 2 },
             Error::InvalidBatch { table: text(), reason: text() },
             Error::SourceUnreadable {
                 location: location(),

@@ -15,6 +15,9 @@ pub fn full_row(table: &Table, seed: i64) -> Row {
         }
         ColumnType::Float => json!(seed as f64 * 0.1),
         ColumnType::Date => json!(format!("2026-04-{:02}", 1 + seed % 28)),
+        ColumnType::Text if column.is_json() => {
+            json!(json!({ column.name: seed, "text": "\"q\" \\ \n \u{1} é 🦀" }).to_string())
+        }
         ColumnType::Text => match column.allowed {
             [] => json!(format!("{} {seed} \"q\" \\ \n \u{1} é 🦀", column.name)),
             allowed => json!(allowed[seed as usize % allowed.len()]),

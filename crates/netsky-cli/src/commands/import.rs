@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use netsky_db::{Db, Error, RowLocation, TABLES, Table};
+use netsky_db::{Db, Duplicates, Error, RowLocation, TABLES, Table};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,10 +18,16 @@ use crate::store::StoreArgs;
 
 /// Import rows from NDJSON, CSV, Arrow or Parquet
 ///
-/// The format is detected from the content; NDJSON and CSV can be gzipped. The columns are those of the
-/// table, in any order, and nullable columns can be omitted. In CSV, an empty field is NULL, and "" is an
-/// empty string. A file is imported completely, or not at all if any row does not fit the table; so is a
+/// The format is detected from the content; NDJSON and CSV can be gzipped, and NDJSON can be one JSON array.
+/// The columns are those of the table, in any order, and nullable columns can be omitted. In CSV, an empty
+/// field is NULL, and "" is an empty string. A time without a zone is in UTC; it can also be a number of
+/// seconds, milliseconds or microseconds since 1970, or now. Columns named *_json take JSON, in NDJSON also
+/// as objects and arrays. A file is imported completely, or not at all if any row does not fit the table; so is a
 /// directory of files by day, as written by `netsky export --by-day`.
+///
+/// If the table has some of the rows already, with the same time and values, nothing is imported, unless
+/// --skip-existing or --allow-duplicates says what to do with them. Equal rows in one file are all
+/// imported.
 ///
 /// Rows get new ids: in the order of the ids in the file if each row has a different one, else in the
 /// order of the rows. So an export is imported in the order in which it was recorded, and with the same
@@ -34,6 +40,7 @@ Examples:
   netsky import messages monday.ndjson tuesday.ndjson.gz
   netsky import messages.parquet   # the file is named for its table
   zcat history.ndjson.gz | netsky import ticks -
+  netsky import --skip-existing lake/
   netsky import backup/            # every <table>.ndjson, .csv, .arrow, .parquet in the directory"
 )]
 pub struct ImportArgs {
@@ -46,8 +53,24 @@ pub struct ImportArgs {
     /// Skip lines that do not fit the table, and count them
     #[arg(long)]
     pub skip_invalid: bool,
+    /// Skip rows that the table has already, and count them
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Import rows that the table has already once more
+    #[arg(long, conflicts_with = "skip_existing")]
+    pub allow_duplicates: bool,
     #[command(flatten)]
     pub output: ReportOutput,
+}
+
+impl ImportArgs {
+    fn duplicates(&self) -> Duplicates {
+        match (self.skip_existing, self.allow_duplicates) {
+            (true, _) => Duplicates::Skip,
+            (_, true) => Duplicates::Allow,
+            _ => Duplicates::Refuse,
+        }
+    }
 }
 
 /// With `--skip-invalid`, this many lines are named; the others are counted.
@@ -65,7 +88,7 @@ pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
     let db = store.open()?;
     let mut done: Vec<Imported> = Vec::new();
     for import in &imports {
-        let imported = import.run(&db, args.skip_invalid);
+        let imported = import.run(&db, args.skip_invalid, args.duplicates());
         let imported =
             imported.map_err(|failure| failure.with_report(&json!({"imports": done})))?;
         if !args.output.json {
@@ -216,7 +239,12 @@ impl Import {
         Ok(Self { table, path, files })
     }
 
-    fn run(&self, db: &Db, skip_invalid: bool) -> Result<Imported, Failure> {
+    fn run(
+        &self,
+        db: &Db,
+        skip_invalid: bool,
+        duplicates: Duplicates,
+    ) -> Result<Imported, Failure> {
         let (table, path) = (self.table.name(), self.path.display());
         let sizes = self.files.iter().map(|file| fs::metadata(file).ok().filter(|f| f.is_file()));
         let size = sizes.map(|file| file.map(|file| file.len())).sum();
@@ -235,13 +263,14 @@ impl Import {
                 .map_err(|error| failure(file, error))?;
         }
         drop(progress);
-        let ids = appender.commit().map_err(|error| Failure::from(error).about(&path))?;
+        let committed = appender.commit_with(duplicates);
+        let committed = committed.map_err(|error| Failure::from(error).about(&path))?;
         Ok(Imported {
             table,
             path: path.to_string(),
-            rows: (ids.end - ids.start).unsigned_abs(),
+            rows: (committed.ids.end - committed.ids.start).unsigned_abs(),
             skipped_invalid: skipped,
-            skipped_existing: 0,
+            skipped_existing: committed.skipped,
         })
     }
 }

@@ -11,8 +11,9 @@ use crate::store::StoreArgs;
 /// Record one row and print its id
 ///
 /// The row is a JSON object with the table's columns as keys; `netsky schema TABLE` lists them.
-/// You can omit nullable columns, and the time, which defaults to now. The store assigns the id. When
-/// the command returns, the row is durable.
+/// You can omit nullable columns, and the time, which defaults to now. A time without a zone is in UTC.
+/// Columns named *_json take JSON: an object, an array, or a string with JSON in it. The store assigns the
+/// id. When the command returns, the row is durable.
 ///
 /// Other users of the machine can read the arguments of a command: pass private rows on standard input.
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ use crate::store::StoreArgs;
     after_help = "\
 Examples:
   netsky record crashes - < row.json
-  echo '{\"source\":\"cron\",\"detail_json\":\"{}\"}' | netsky record ticks -"
+  echo '{\"source\":\"cron\",\"detail_json\":{\"jobs\":3}}' | netsky record ticks -"
 )]
 pub struct RecordArgs {
     /// The table

@@ -7,10 +7,12 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use flate2::bufread::MultiGzDecoder;
-use netsky_db::{Appender, ColumnType, Error, RowLocation, Table, Value};
+use netsky_db::{Appender, Error, RowLocation, Table};
 use netsky_formats::columnar::{self, ColumnarReader};
-use netsky_formats::csv::{CsvError, CsvRecord, Records};
+use netsky_formats::csv::{CsvError, Records};
 
+use crate::files::csv_columns::{CsvColumns, check_header, is_csv};
+use crate::files::json_array::JsonArray;
 use crate::progress::Progress;
 
 /// Why the rows of a file cannot be appended.
@@ -49,17 +51,18 @@ pub fn append_file(
                 None => appender.push_lines(lines)?,
             }
         }
+        Rows::Json(mut array) => {
+            while let Some(row) = array.next_element().map_err(AppendError::Read)? {
+                skip_invalid(appender.push_json(row), &mut on_invalid)?;
+                progress.add_rows(1);
+            }
+        }
         Rows::Csv { mut records, columns } => {
             while let Some(record) = records.next_record().map_err(unreadable_csv)? {
                 let (former_id, values) = columns
                     .values(&record)
                     .map_err(|reason| AppendError::Read(io::Error::other(reason)))?;
-                match (appender.push_former(former_id, values), &mut on_invalid) {
-                    (Err(Error::RejectedRow { location, reason }), Some(on_invalid)) => {
-                        on_invalid(&location, &reason);
-                    }
-                    (pushed, _) => pushed?,
-                }
+                skip_invalid(appender.push_former(former_id, values), &mut on_invalid)?;
                 progress.add_rows(1);
             }
         }
@@ -83,9 +86,24 @@ pub fn append_file(
     Ok(())
 }
 
+/// Tells of a row that does not fit the table, if such rows are left out.
+fn skip_invalid(
+    pushed: netsky_db::Result<()>,
+    on_invalid: &mut OnInvalid<'_>,
+) -> netsky_db::Result<()> {
+    match (pushed, on_invalid) {
+        (Err(Error::RejectedRow { location, reason }), Some(on_invalid)) => {
+            on_invalid(&location, &reason);
+            Ok(())
+        }
+        (pushed, _) => pushed,
+    }
+}
+
 /// The rows of one file.
 enum Rows {
     Ndjson(Box<dyn BufRead>),
+    Json(JsonArray<Box<dyn BufRead>>),
     Csv { records: Records<Box<dyn BufRead>>, columns: CsvColumns },
     Columns { batches: ColumnarReader, file_bytes: u64 },
 }
@@ -133,7 +151,10 @@ impl Rows {
         if is_csv(table, path, bytes.fill_buf()?) {
             return Self::csv(table, bytes);
         }
-        Ok(Self::Ndjson(bytes))
+        match bytes.fill_buf()?.trim_ascii_start() {
+            [b'[', ..] => Ok(Self::Json(JsonArray::new(bytes))),
+            _ => Ok(Self::Ndjson(bytes)),
+        }
     }
 
     fn csv(table: &'static Table, bytes: Box<dyn BufRead>) -> io::Result<Self> {
@@ -224,99 +245,6 @@ fn unreadable(error: ArrowError) -> io::Error {
         ArrowError::IoError(_, error) => error,
         ArrowError::ParseError(reason) => io::Error::other(reason),
         other => io::Error::other(other.to_string()),
-    }
-}
-
-/// Whether the file's beginning is a header of the table's columns. NDJSON begins with a brace.
-fn is_csv(table: &'static Table, path: &Path, first: &[u8]) -> bool {
-    let name = path.to_string_lossy().to_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    if name.ends_with(".csv") || first.trim_ascii_start().starts_with(b"{") {
-        return name.ends_with(".csv");
-    }
-    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let names = line.split(|byte| *byte == b',').map(|name| {
-        let name = name.trim_ascii();
-        name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name)
-    });
-    let columns = || table.columns().iter().map(|column| column.name.as_bytes());
-    names.into_iter().any(|name| columns().any(|column| column == name))
-}
-
-/// Refuses a header under which no row could be one of the table. Its rows would be refused one by one,
-/// but there may be none: lines that end with CR alone make the whole file one header.
-fn check_header(table: &Table, header: &[String]) -> Result<(), String> {
-    let names = || table.columns().iter().map(|column| column.name);
-    let columns = || names().collect::<Vec<_>>().join(", ");
-    if header.is_empty() {
-        return Err(format!("no header; the columns of {} are {}", table.name(), columns()));
-    }
-    if header.iter().any(|name| name.contains('\r')) {
-        return Err("lines end with CR only; they must end with LF or CR LF".to_owned());
-    }
-    for (index, name) in header.iter().enumerate() {
-        if name != "id" && !names().any(|column| column == name) {
-            let table = table.name();
-            return Err(format!(
-                "the header names '{name}', which is not a column of {table}; the columns are {}",
-                columns()
-            ));
-        }
-        if header.iter().take(index).any(|before| before == name) {
-            return Err(format!("the header names {name} twice"));
-        }
-    }
-    let missing = table.columns().iter().filter(|column| !column.nullable);
-    let missing = missing.map(|column| column.name).find(|name| !header.iter().any(|n| n == name));
-    match missing {
-        Some(name) => Err(format!("the header lacks {name}, which is required")),
-        None => Ok(()),
-    }
-}
-
-/// Which cell of a record is which column of the table.
-struct CsvColumns {
-    table: &'static Table,
-    cells: usize,
-    id: Option<usize>,
-    /// For each column of the table, if the header names it.
-    places: Vec<Option<usize>>,
-}
-
-impl CsvColumns {
-    fn new(table: &'static Table, header: &[String]) -> Self {
-        let place = |name: &str| header.iter().position(|cell| cell == name);
-        let places = table.columns().iter().map(|column| place(column.name)).collect();
-        Self { table, cells: header.len(), id: place("id"), places }
-    }
-
-    /// The id and the values of a record: numbers and booleans if the table has them, else texts, which the
-    /// appender reads or refuses by the name of the column.
-    ///
-    /// # Errors
-    ///
-    /// If it has more or fewer cells than the header.
-    fn values<'a>(&self, record: &'a CsvRecord) -> Result<(Option<i64>, Vec<Value<'a>>), String> {
-        let (cells, names) = (record.cells.len(), self.cells);
-        if cells != names {
-            return Err(format!("line {}: {cells} cells under a header of {names}", record.line));
-        }
-        let cell = |place: Option<usize>| place.and_then(|place| record.cells[place].as_deref());
-        let columns = self.table.columns().iter().zip(&self.places);
-        let values = columns.map(|(column, place)| match cell(*place) {
-            None => Value::Null,
-            Some(text) => value(column.ty, text).unwrap_or(Value::Text(text.into())),
-        });
-        Ok((cell(self.id).and_then(|text| text.parse().ok()), values.collect()))
-    }
-}
-
-fn value(ty: ColumnType, text: &str) -> Option<Value<'static>> {
-    match ty {
-        ColumnType::Int => text.parse().ok().map(Value::Int),
-        ColumnType::Float => text.parse().ok().map(Value::Float),
-        ColumnType::Bool => text.parse().ok().map(Value::Bool),
-        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, RecordBatch, StringArray, TimestampNanosecondArray};
@@ -10,6 +11,8 @@ use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+
+use netsky_testing::has_program;
 
 use crate::cli::Home;
 
@@ -49,7 +52,7 @@ fn parquet_of_every_compression_is_imported() {
     ];
     for (index, compression) in compressions.into_iter().enumerate() {
         let file = write_parquet(&home, &format!("{index}.parquet"), &batch, compression);
-        let out = home.ok(&["import", "ticks", &file]);
+        let out = home.ok(&["import", "--allow-duplicates", "ticks", &file]);
         assert!(out.starts_with("ticks: 5,000 rows"), "{compression}: {out}");
     }
     let sql = "SELECT count(*) AS n, count(DISTINCT source) AS sources FROM ticks";
@@ -97,7 +100,8 @@ fn links_in_a_directory_are_passed_over() {
 
     // A link that somebody names is meant.
     symlink("lake/ticks/a.ndjson", home.path("ticks.ndjson")).unwrap();
-    home.ok(&["import", &home.path("ticks.ndjson").display().to_string()]);
+    let said = home.fails(1, &["import", &home.path("ticks.ndjson").display().to_string()]);
+    assert!(said.contains("1 of 1 rows are in ticks already"), "{said}");
 }
 
 #[cfg(target_os = "linux")]
@@ -108,10 +112,10 @@ fn a_directory_may_have_any_name() {
     let home = Home::new();
     home.ok(&["record", "ticks", r#"{"source":"a","detail_json":"{}"}"#]);
     let dir = home.path("x").with_file_name(OsStr::from_bytes(b"\xff"));
-    let run = |command: &str| home.command(&[command]).arg(&dir).output().unwrap();
-    let exported = run("export");
+    let run = |args: &[&str]| home.command(args).arg(&dir).output().unwrap();
+    let exported = run(&["export"]);
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
-    let imported = run("import");
+    let imported = run(&["import", "--allow-duplicates"]);
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
     assert!(String::from_utf8_lossy(&imported.stdout).contains("ticks: 1 row"));
 }
@@ -154,4 +158,293 @@ fn a_small_file_that_unpacks_to_zeros_is_refused() {
     zeros.finish().unwrap();
     let said = home.fails(1, &["import", "messages", &packed.display().to_string()]);
     assert!(said.contains("more than 200 times its size"), "{said}");
+}
+
+const TICK: &str = r#"{"ts_utc":"2026-04-15T23:00:00.000Z","source":"a","detail_json":"{}"}"#;
+
+fn count(home: &Home, sql: &str) -> String {
+    let answer = home.ok(&["query", "--format", "csv", sql]);
+    answer.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_second_import_stores_nothing_and_says_so() {
+    let home = Home::new();
+    // Equal rows of one file are events that happened twice.
+    let file = home.file("monday.ndjson", format!("{TICK}\n{TICK}\n"));
+    assert_eq!(home.ok(&["import", "ticks", &file]), format!("ticks: 2 rows from {file}\n"));
+    let said = home.fails(1, &["import", "ticks", &file]);
+    assert_eq!(
+        said,
+        format!(
+            "netsky: {file}: 2 of 2 rows are in ticks already, with the same time and values\n  \
+             nothing of it was imported; --skip-existing imports only the others, --allow-duplicates \
+             all rows\n"
+        )
+    );
+    // Rows that can be read only once are compared, too.
+    let more = format!("{TICK}\n{}\n", TICK.replace("\"a\"", "\"b\""));
+    let ran = home.run_with_input(&["import", "ticks", "-"], &more);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    assert!(ran.err.contains("-: 1 of 2 rows are in ticks already"), "{}", ran.err);
+    let ran = home.run_with_input(&["import", "--skip-existing", "ticks", "-"], &more);
+    assert_eq!(
+        (ran.out.as_str(), ran.err.as_str()),
+        ("ticks: 1 row from -, skipped 1 existing row\n", "")
+    );
+    assert_eq!(count(&home, "SELECT count(*) AS n FROM ticks"), "3");
+    let said = home.ok(&["import", "--allow-duplicates", "ticks", &file]);
+    assert_eq!(said, format!("ticks: 2 rows from {file}\n"));
+    assert_eq!(count(&home, "SELECT count(*) AS n FROM ticks"), "5");
+    home.fails(2, &["import", "--allow-duplicates", "--skip-existing", "ticks", &file]);
+}
+
+#[test]
+fn an_export_does_not_double_its_own_store() {
+    let home = Home::new();
+    home.ok(&["demo", "--rows", "3000", "--db", &home.path("demo.db").display().to_string()]);
+    let run = |args: &[&str]| {
+        home.run(&[args, &["--db", &home.path("demo.db").display().to_string()]].concat())
+    };
+    let total = |()| run(&["tables", "--format", "csv"]).out;
+    let before = total(());
+    for format in ["ndjson", "csv", "arrow", "parquet"] {
+        let lake = home.path(format).display().to_string();
+        assert_eq!(run(&["export", &lake, "--by-day", "--format", format]).code, 0);
+        let ran = run(&["import", &lake]);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+        let ran = run(&["import", "--skip-existing", &lake]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.lines().all(|line| line.contains(": 0 rows from ")), "{}", ran.out);
+        assert_eq!(total(()), before);
+    }
+}
+
+#[test]
+fn times_without_a_zone_and_numbers_are_utc() {
+    let home = Home::new();
+    let times = [
+        "\"2026-01-05 12:17:36.209\"",
+        "\"2026-01-05T12:17:36.209\"",
+        "\"2026-01-05 12:17:36.209+00\"",
+        "1767615456209",
+        "1767615456.209",
+        "1767615456209000",
+        "\"1767615456209\"",
+    ];
+    for (number, time) in times.into_iter().enumerate() {
+        let row = format!(r#"{{"ts_utc":{time},"source":"r{number}","detail_json":{{"a":[1]}}}}"#);
+        home.ok(&["record", "ticks", &row]);
+        let ndjson = home.file("a.ndjson", row.replace("\"r", "\"n"));
+        home.ok(&["import", "ticks", &ndjson]);
+        let time = time.trim_matches('"');
+        let csv =
+            format!("source,ts_utc,detail_json\r\nc{number},{time},\"{{\"\"a\"\":[1]}}\"\r\n");
+        home.ok(&["import", "ticks", &home.file("a.csv", csv)]);
+    }
+    let sql = "SELECT DISTINCT ts_utc, detail_json FROM ticks";
+    let all = home.ok(&["query", "--format", "csv", sql]);
+    assert_eq!(all, "ts_utc,detail_json\n2026-01-05T12:17:36.209Z,\"{\"\"a\"\":[1]}\"\n");
+    assert_eq!(count(&home, "SELECT count(*) AS n FROM ticks"), "21");
+    // The time of each row of an import is in the file, if only as `now`.
+    let csv = home.file("b.csv", "source,detail_json\na,{}\n");
+    let said = home.fails(1, &["import", "ticks", &csv]);
+    assert!(said.contains("lacks ts_utc; add the column, with now in each row"), "{said}");
+    home.ok(&["import", "ticks", &home.file("b.csv", "ts_utc,source,detail_json\nnow,a,{}\n")]);
+    let sql = "SELECT count(*) AS n FROM ticks WHERE ts_utc > now() - INTERVAL '1 hour'";
+    assert_eq!(count(&home, sql), "1");
+}
+
+#[test]
+fn text_that_is_no_json_is_refused() {
+    let home = Home::new();
+    let row = r#"{"source":"a","detail_json":"not json"}"#;
+    let said = home.fails(1, &["record", "ticks", row]);
+    assert!(
+        said.contains("detail_json should be JSON, such as {\"a\":1}, found 'not json'"),
+        "{said}"
+    );
+    let csv = "ts_utc,source,detail_json\n2026-01-05,a,{'a': 1}\n";
+    let said = home.fails(1, &["import", "ticks", &home.file("a.csv", csv)]);
+    assert!(said.contains("row 1: detail_json should be JSON"), "{said}");
+    let said = home.fails(1, &["record", "token_usage", "{}"]);
+    assert!(said.contains("the row has no values"), "{said}");
+    let said = home.fails(1, &["record", "token_usage", r#"{"agent":null}"#]);
+    assert!(said.contains("the row has no values"), "{said}");
+}
+
+/// Imports the files, whose rows are those of `from`, and compares the values of all columns.
+fn assert_same(home: &Home, from: &str, table: &str, files: &[(&str, String)]) {
+    let sql = format!("SELECT * EXCLUDE (id) FROM {table} ORDER BY id");
+    let ask = |db: &str| home.ok(&["query", "--format", "ndjson", &sql, "--db", db]);
+    let expected = ask(from);
+    for (name, file) in files {
+        let db = home.path(&format!("{name}.db")).display().to_string();
+        home.ok(&["import", table, file, "--db", &db]);
+        assert_eq!(ask(&db), expected, "{name}");
+    }
+}
+
+/// A store with values that other programs write in their own ways.
+fn odd_store(home: &Home) -> String {
+    let db = home.path("odd.db").display().to_string();
+    for (time, agent, tokens, detail) in [
+        ("2026-01-05T12:17:36.209Z", "\"a\"", "12", r#"{"a":{"b":[1,2.5,null,"x, \"y\""]}}"#),
+        ("2026-01-05T00:00:00.000Z", "\"é漢\\n\"", "null", "[]"),
+        ("1999-12-31T23:59:59.999Z", "null", "-3", "null"),
+    ] {
+        let row = format!(
+            r#"{{"ts_utc":"{time}","agent":{agent},"input_tokens":{tokens},"detail_json":{detail}}}"#
+        );
+        home.ok(&["record", "token_usage", &row, "--db", &db]);
+        let call = format!(
+            r#"{{"ts_utc_start":"{time}","source":"s","tool":"t","agent":{agent},"duration_ms":{tokens},
+                "success":{},"timeout_race":false,"request_json":{detail}}}"#,
+            tokens == "12"
+        );
+        home.ok(&["record", "mcp_tool_calls", &call, "--db", &db]);
+    }
+    db
+}
+
+const ODD_TABLES: [&str; 2] = ["token_usage", "mcp_tool_calls"];
+
+#[test]
+fn what_duckdb_exports_comes_in() {
+    if !has_program("duckdb") {
+        return;
+    }
+    let home = Home::new();
+    let db = odd_store(&home);
+    for table in ODD_TABLES {
+        let parquet = home.path(&format!("{table}.parquet")).display().to_string();
+        home.ok(&["query", "--output", &parquet, &format!("SELECT * FROM {table}"), "--db", &db]);
+        let time = if table == "token_usage" { "ts_utc" } else { "ts_utc_start" };
+        let mut files = Vec::new();
+        for (kind, ty) in [("naive", "TIMESTAMP"), ("zoned", "TIMESTAMPTZ")] {
+            let select = format!(
+                "SET TimeZone = 'Asia/Tokyo'; COPY (SELECT * REPLACE ({time}::{ty} AS {time}) FROM \
+                 (SELECT * REPLACE (timezone('UTC', {time}) AS {time}) FROM read_parquet('{parquet}'))) TO"
+            );
+            let select = match kind {
+                "naive" => select,
+                _ => select.replace(&format!("timezone('UTC', {time})"), time),
+            };
+            for format in ["csv", "json", "parquet"] {
+                let file = home.path(&format!("{table}_{kind}.{format}")).display().to_string();
+                let sql = format!("{select} '{file}' (FORMAT {format});");
+                let output = Command::new("duckdb").args(["-c", &sql]).output().unwrap();
+                assert!(
+                    output.status.success(),
+                    "{sql}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                files.push((format!("{table} {kind} {format}"), file));
+            }
+        }
+        let nested = home.path(&format!("{table}_nested.parquet")).display().to_string();
+        let column = if table == "token_usage" { "detail_json" } else { "request_json" };
+        let sql = format!(
+            "COPY (SELECT * REPLACE (CASE WHEN {column} LIKE '{{%' THEN {column}::JSON END AS {column}) \
+             FROM read_parquet('{parquet}')) TO '{nested}'"
+        );
+        let output = Command::new("duckdb").args(["-c", &sql]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let other = home.path(&format!("{table}_nested.db")).display().to_string();
+        home.ok(&["import", table, &nested, "--db", &other]);
+        let files: Vec<_> =
+            files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+        assert_same(&home, &db, table, &files);
+    }
+}
+
+#[test]
+fn what_sqlite_exports_comes_in() {
+    if !has_program("sqlite3") {
+        return;
+    }
+    let home = Home::new();
+    let db = odd_store(&home);
+    for table in ODD_TABLES {
+        let csv = home.path(&format!("{table}.csv")).display().to_string();
+        home.ok(&["query", "--output", &csv, &format!("SELECT * FROM {table}"), "--db", &db]);
+        let columns = std::fs::read_to_string(&csv).unwrap().lines().next().unwrap().to_owned();
+        let typed = columns.split(',').map(|name| match name {
+            "id"
+            | "input_tokens"
+            | "output_tokens"
+            | "cached_input_tokens"
+            | "cost_usd_micros"
+            | "duration_ms" => format!("{name} INTEGER"),
+            "success" | "timeout_race" => format!("{name} BOOLEAN"),
+            _ => format!("{name} TEXT"),
+        });
+        // SQLite imports an empty cell as '', and has no booleans.
+        let nulls = columns.split(',').map(|name| match name {
+            "success" | "timeout_race" => format!("{name} = ({name} = 'true')"),
+            _ => format!("{name} = nullif({name}, '')"),
+        });
+        let sql = format!(
+            "CREATE TABLE t ({});\n.import --csv --skip 1 {csv} t\nUPDATE t SET {};\n.headers on\n",
+            typed.collect::<Vec<_>>().join(", "),
+            nulls.collect::<Vec<_>>().join(", "),
+        );
+        let mut files = Vec::new();
+        for (mode, suffix) in [("csv", "csv"), ("json", "ndjson")] {
+            let file = home.path(&format!("sqlite.{suffix}")).display().to_string();
+            let script = format!("{sql}.mode {mode}\n.once {file}\nSELECT * FROM t;\n");
+            let script = home.file("script.sql", script);
+            let output =
+                Command::new("sqlite3").stdin(File::open(script).unwrap()).output().unwrap();
+            assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+            files.push((mode, file));
+        }
+        assert_same(&home, &db, table, &files);
+    }
+}
+
+#[test]
+fn what_pandas_writes_comes_in() {
+    let home = Home::new();
+    let rows = "SELECT ts_utc, agent, input_tokens, detail_json FROM token_usage ORDER BY id";
+    // to_json(orient="records", lines=True): times in milliseconds, integers of a column with nulls as
+    // floats. The older and the newer form of to_csv.
+    for (name, text) in [
+        (
+            "array.json",
+            "[{\"ts_utc\":1767615456209,\"agent\":\"a\",\"input_tokens\":12.0,\"detail_json\":\"{\\\"a\\\":1}\"},\
+              {\"ts_utc\":1767571200000,\"agent\":null,\"input_tokens\":null,\"detail_json\":null}]",
+        ),
+        (
+            "a.ndjson",
+            "{\"ts_utc\":1767615456209,\"agent\":\"a\",\"input_tokens\":12.0,\"detail_json\":{\"a\":1}}\n\
+                      {\"ts_utc\":1767571200000,\"agent\":null,\"input_tokens\":null,\"detail_json\":null}\n",
+        ),
+        (
+            "b.ndjson",
+            "{\"ts_utc\":\"2026-01-05T12:17:36.209Z\",\"agent\":\"a\",\"input_tokens\":12.0,\"detail_json\":\"{\\\"a\\\":1}\"}\n\
+                      {\"ts_utc\":\"2026-01-05T00:00:00.000\",\"agent\":null,\"input_tokens\":null,\"detail_json\":null}\n",
+        ),
+        (
+            "c.csv",
+            "ts_utc,agent,input_tokens,detail_json\n2026-01-05 12:17:36.209000+00:00,a,12.0,\"{\"\"a\"\":1}\"\n\
+                   2026-01-05 00:00:00+00:00,,,\n",
+        ),
+        (
+            "d.csv",
+            "ts_utc,agent,input_tokens,detail_json\n2026-01-05 12:17:36.209,a,12.0,\"{\"\"a\"\":1}\"\n\
+                   2026-01-05 00:00:00.000,,,\n",
+        ),
+    ] {
+        let file = home.file(name, text);
+        let db = home.path(&format!("{name}.db")).display().to_string();
+        home.ok(&["import", "token_usage", &file, "--db", &db]);
+        let answer = home.ok(&["query", "--format", "csv", rows, "--db", &db]);
+        assert_eq!(
+            answer,
+            "ts_utc,agent,input_tokens,detail_json\n2026-01-05T12:17:36.209Z,a,12,\"{\"\"a\"\":1}\"\n\
+             2026-01-05T00:00:00.000Z,,,\n",
+            "{name}"
+        );
+    }
 }
