@@ -34,6 +34,7 @@ const LAYERS: [&str; 33] = [
     "machine",
     "options",
     "temp_files",
+    "duplicates",
     "store",
     "thread_pool",
     "providers",

@@ -119,6 +119,9 @@ pub fn row(table: &Table, rng: &mut Rng, ms: i64, rows: usize) -> Map<String, Va
                 let day = DateTime::from_timestamp_millis(ms).unwrap().date_naive();
                 json!((day + TimeDelta::days(rng.i64(-3..4))).to_string())
             }
+            ColumnType::Text if column.is_json() => {
+                json!(json!(TEXTS[rng.usize(..TEXTS.len())]).to_string())
+            }
             ColumnType::Text => match column.allowed {
                 [] => json!(TEXTS[rng.usize(..TEXTS.len())]),
                 allowed => json!(allowed[rng.usize(..allowed.len())]),

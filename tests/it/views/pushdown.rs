@@ -31,6 +31,7 @@ fn history() -> TestStore {
                     (_, _) if column.nullable => continue,
                     (_, netsky_db::ColumnType::Int) => json!(1),
                     (_, netsky_db::ColumnType::Bool) => json!(true),
+                    _ if column.is_json() => json!("{}"),
                     _ => json!("x"),
                 };
                 row.insert(column.name.to_owned(), value);

@@ -2,7 +2,7 @@
 //!
 //! ratatui's `BarChart` draws only positive integers, so this is written by hand.
 
-use console::style;
+use console::{style, truncate_str};
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Bars;
@@ -28,7 +28,7 @@ pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {
     let zero = cells(-low).round();
 
     let heading = format!("{} {}", fit(&bars.label, label_width), bars.value);
-    let mut text = format!("{}\n", style(heading.trim_end()).bold());
+    let mut text = format!("{}\n", style(truncate_str(heading.trim_end(), columns, "…")).bold());
     for ((label, value), number) in shown.iter().zip(&numbers) {
         let (before, bar) = if *value < 0.0 {
             let length = cells(-value).round().min(zero).max(1.0);
@@ -45,6 +45,9 @@ pub fn draw(bars: &Bars, columns: usize) -> (String, u64) {
             style(&bar).cyan(),
             if bar.is_empty() { "" } else { " " },
         );
+    }
+    if shown.is_empty() {
+        text += &format!("{}\n", bars.nothing());
     }
     let more = bars.bars.len() - shown.len();
     if more > 0 {

@@ -22,7 +22,7 @@ pub struct Data {
 struct Column {
     name: String,
     ty: DataType,
-    /// The values as text; nulls are `null`.
+    /// The values as text; nulls are `NULL`, as in tables.
     labels: Vec<String>,
     /// Times are in seconds since 1970. `None` if the column has no numbers.
     numbers: Option<Vec<Option<f64>>>,
@@ -68,6 +68,35 @@ pub struct Grid {
     pub left_out: u64,
 }
 
+impl Bars {
+    /// What an empty chart says.
+    pub fn nothing(&self) -> &'static str {
+        nothing(self.left_out)
+    }
+}
+
+impl Lines {
+    pub fn title(&self) -> String {
+        format!("{} over {}", self.y.name, self.x.name)
+    }
+
+    /// What an empty chart says.
+    pub fn nothing(&self) -> &'static str {
+        nothing(self.left_out)
+    }
+}
+
+impl Grid {
+    /// What an empty chart says.
+    pub fn nothing(&self) -> &'static str {
+        nothing(self.left_out)
+    }
+}
+
+fn nothing(left_out: u64) -> &'static str {
+    if left_out > 0 { "no numbers" } else { "no rows" }
+}
+
 impl Data {
     pub fn read(answer: Answer<impl Batches>) -> Result<Self, Failure> {
         let (mut batches, mut rows) = (Vec::new(), 0);
@@ -81,9 +110,6 @@ impl Data {
                 )));
             }
             batches.push(batch);
-        }
-        if rows == 0 {
-            return Err(Failure::input("nothing to draw: the answer has no rows"));
         }
         let batch = concat_batches(&answer.schema, &batches)?;
         let texts = time_zone::shown()?.times_as_text(&batch)?;
@@ -116,7 +142,7 @@ impl Data {
         };
         let bars = label.labels.iter().zip(numbers);
         let bars: Vec<_> = bars.filter_map(|(l, n)| Some((l.clone(), finite(*n)?))).collect();
-        let left_out = self.left_out(bars.len())?;
+        let left_out = self.left_out(bars.len());
         Ok(Bars { label: label.name.clone(), value: value.name.clone(), bars, left_out })
     }
 
@@ -130,10 +156,11 @@ impl Data {
             let points = numbers.iter().enumerate();
             let points: Vec<_> =
                 points.filter_map(|(row, n)| Some((row as f64, finite(*n)?))).collect();
-            let left_out = self.left_out(points.len())?;
+            let left_out = self.left_out(points.len());
             let x = Axis { name: "row".to_owned(), is_time: false };
             let y = Axis { name: name.clone(), is_time: *is_time };
-            return Ok(Lines { x, y, lines: vec![(String::new(), points)], left_out });
+            let lines = if points.is_empty() { vec![] } else { vec![(String::new(), points)] };
+            return Ok(Lines { x, y, lines, left_out });
         }
         self.lines_of(
             "a spark chart takes a number; or a time or number, a number, and optionally a line name",
@@ -164,7 +191,7 @@ impl Data {
             points.sort_by(|(x, _), (other, _)| x.total_cmp(other));
         }
         let drawn = lines.iter().map(|(_, points)| points.len()).sum();
-        let left_out = self.left_out(drawn)?;
+        let left_out = self.left_out(drawn);
         Ok(Lines { x: x.axis(), y: y.axis(), lines, left_out })
     }
 
@@ -192,16 +219,13 @@ impl Data {
             }
             drawn += 1;
         }
-        let left_out = self.left_out(drawn)?;
+        let left_out = self.left_out(drawn);
         let [x, y, value] = [x, y, value].map(|column| column.name.clone());
         Ok(Grid { x, y, value, columns, rows, cells, left_out })
     }
 
-    fn left_out(&self, drawn: usize) -> Result<u64, Failure> {
-        if drawn == 0 {
-            return Err(Failure::input("nothing to draw: every number is null"));
-        }
-        Ok((self.rows - drawn) as u64)
+    fn left_out(&self, drawn: usize) -> u64 {
+        (self.rows - drawn) as u64
     }
 
     fn unfit(&self, needs: &str) -> Failure {
@@ -229,7 +253,7 @@ impl Column {
         let nulls = text.logical_nulls();
         let is_null = |row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
         let label = |row| match is_null(row) {
-            true => "null".to_owned(),
+            true => "NULL".to_owned(),
             false => visible(&formatter.value(row).to_string()).into_owned(),
         };
         let field = batch.schema_ref().field(index);

@@ -1,6 +1,6 @@
 //! A heat map.
 
-use console::{colors_enabled, style};
+use console::style;
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::data::Grid;
@@ -8,9 +8,8 @@ use crate::chart::scale::fit;
 use crate::failure::Failure;
 use crate::human::number;
 
+/// More ink is more, on any background. Colours are not: what stands out on black is faint on white.
 const SHADES: [char; 5] = ['·', '░', '▒', '▓', '█'];
-/// From dark to bright, in the 256-colour palette of terminals.
-const COLOURS: [u8; 6] = [17, 54, 90, 161, 208, 226];
 
 pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
     let labels = grid.rows.iter().map(|row| row.width());
@@ -24,35 +23,32 @@ pub fn draw(grid: &Grid, columns: usize) -> Result<(String, u64), Failure> {
             grid.columns.len()
         )));
     }
-    let cell_width = (room / grid.columns.len()).clamp(1, 4);
+    let cell_width = (room / grid.columns.len().max(1)).clamp(1, 4);
     let values = || grid.cells.iter().flatten().flatten().copied();
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
     let share = |value: f64| if high > low { (value - low) / (high - low) } else { 1.0 };
-    let cell = |value: f64| match colors_enabled() {
-        true => {
-            let at = (share(value) * (COLOURS.len() - 1) as f64).round() as usize;
-            style(" ".repeat(cell_width)).on_color256(COLOURS[at]).to_string()
-        }
-        false => {
-            let at = (share(value) * (SHADES.len() - 1) as f64).round() as usize;
-            String::from(SHADES[at]).repeat(cell_width)
-        }
+    let shade = |value: f64| {
+        let at = (share(value) * (SHADES.len() - 1) as f64).round() as usize;
+        String::from(SHADES[at]).repeat(cell_width)
     };
 
     let blank = " ".repeat(label_width + 1);
     let heading = format!("{} {}", fit(&grid.y, label_width), grid.x);
-    let mut text = format!("{}\n{blank}{}\n", style(heading).bold(), header(grid, cell_width));
+    let mut text = format!("{}\n{blank}{}\n", style(&heading).bold(), header(grid, cell_width));
     for (label, cells) in grid.rows.iter().zip(&grid.cells) {
-        text += &fit(label, label_width);
-        text.push(' ');
-        for value in cells {
-            text += &value.map_or_else(|| " ".repeat(cell_width), cell);
-        }
-        text.truncate(text.trim_end_matches(' ').len());
-        text.push('\n');
+        let shades: String =
+            cells.iter().map(|value| value.map_or_else(|| " ".repeat(cell_width), shade)).collect();
+        text += &format!("{} {}\n", fit(label, label_width), style(shades.trim_end()).cyan());
     }
-    let legend = format!("{} {} {} {}", cell(low), number(low), cell(high), number(high));
+    if values().next().is_none() {
+        return Ok((
+            format!("{}\n{}\n", style(heading.trim_end()).bold(), grid.nothing()),
+            grid.left_out,
+        ));
+    }
+    let [least, most] = [low, high].map(|value| style(shade(value)).cyan());
+    let legend = format!("{least} {} {most} {}", number(low), number(high));
     text += &format!("{blank}{}: {legend}\n", grid.value);
     Ok((text, grid.left_out))
 }

@@ -3,6 +3,7 @@
 //! Charts assign columns by position.
 
 mod bar;
+mod buckets;
 mod data;
 mod heat;
 mod kind;
@@ -10,6 +11,8 @@ mod line;
 mod plot;
 mod scale;
 mod spark;
+mod tick;
+mod time_ticks;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -55,6 +58,10 @@ impl<'a> Picture<'a> {
     pub fn of(kind: Option<ChartKind>, file: Option<&'a PathBuf>) -> Result<Option<Self>, Failure> {
         let Some(path) = file else { return Ok(kind.map(|_| Self { kind, file: None })) };
         match PlotFormat::of(path) {
+            Some(_) if kind == Some(ChartKind::Spark) => Err(Failure::usage(
+                "sparks are drawn on a terminal only; without --chart, or with --chart line, the file \
+                 gets a plot of lines",
+            )),
             Some(format) => Ok(Some(Self { kind, file: Some((format, path)) })),
             None if kind.is_none() => Ok(None),
             None => Err(Failure::usage(format!(
@@ -78,7 +85,7 @@ impl<'a> Picture<'a> {
             (_, Some((PlotFormat::Png, path))) => plot::write_png(kind, &data, path)?,
             (ChartKind::Bar, None) => bar::draw(&data.bars()?, columns),
             (ChartKind::Line, None) => line::draw(&data.lines()?, columns, height)?,
-            (ChartKind::Spark, None) => spark::draw(&data.sparks()?, columns),
+            (ChartKind::Spark, None) => spark::draw(&data.sparks()?, columns)?,
             (ChartKind::Heat, None) => heat::draw(&data.grid()?, columns)?,
         };
         std::io::stdout().lock().write_all(text.as_bytes())?;

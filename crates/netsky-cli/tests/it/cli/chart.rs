@@ -30,7 +30,8 @@ fn an_answer_is_drawn_as_bars_lines_sparks_and_shades() {
     assert_eq!(bars, format!("name   n\napi    {api} 8\nworker {worker}▌ 4\nnone   0\n"));
 
     let line = draw("line", LINE);
-    assert!(line.starts_with("n over day\n9 "), "{line}");
+    assert!(line.starts_with("n over day\n10┤"), "{line}");
+    assert!(line.contains("\n 0┤") && line.contains("└┬─"), "{line}");
     assert!(line.contains("2026-04-15") && line.contains("2026-04-20"), "{line}");
     assert!(line.contains('⠁') || line.contains('⡇') || line.contains('⢀'), "{line}");
 
@@ -60,7 +61,7 @@ fn odd_numbers_and_labels_make_sensible_pictures() {
     ]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.err, "netsky: skipped 2 rows without a number\n");
-    assert!(ran.out.contains("\nnull") && ran.out.contains("\\u{1b}[2J\\n漢字"), "{}", ran.out);
+    assert!(ran.out.contains("\nNULL") && ran.out.contains("\\u{1b}[2J\\n漢字"), "{}", ran.out);
     assert_eq!(ran.out.lines().count(), 4, "{}", ran.out);
 
     let many =
@@ -84,12 +85,6 @@ fn an_answer_that_makes_no_picture_is_refused_with_what_would() {
         ("line", "SELECT 'a', 1", "a line chart takes a time or number, a number"),
         ("heat", "SELECT 1, 2", "a heat map takes a horizontal axis"),
         ("spark", "SELECT source FROM ticks", "a spark chart takes a number"),
-        (
-            "bar",
-            "SELECT source, id FROM ticks WHERE id > 9",
-            "nothing to draw: the answer has no rows",
-        ),
-        ("bar", "SELECT 'a', NULL::int", "nothing to draw: every number is null"),
         ("line", "SELECT value, value AS y FROM generate_series(1, 100001)", "at most 100000 rows"),
         (
             "line",
@@ -109,6 +104,97 @@ fn an_answer_that_makes_no_picture_is_refused_with_what_would() {
     assert!(home.fails(2, &["query", "--chart", "pie", BARS]).contains("bar, line, spark, heat"));
     let error = home.fails(2, &["query", "--chart", "bar", "--output", "x.csv", BARS]);
     assert!(error.contains(".svg or .png"), "{error}");
+    let path = home.path("x.png").display().to_string();
+    let error = home.fails(2, &["query", "--chart", "spark", "--output", &path, LINE]);
+    assert!(error.contains("sparks are drawn on a terminal only"), "{error}");
+    assert!(!home.path("x.png").exists());
+}
+
+#[test]
+fn an_answer_without_rows_is_an_empty_picture() {
+    let home = home();
+    let none = |columns: &str| format!("SELECT {columns} FROM ticks WHERE id > 9");
+    for (kind, columns, heading) in [
+        ("bar", "source, id", "source id\n"),
+        ("line", "ts_utc, id", "id over ts_utc\n"),
+        ("spark", "ts_utc, id", "id over ts_utc\n"),
+        ("heat", "source, ts_utc, id", "ts_utc source\n"),
+    ] {
+        let drawn = home.ok(&["query", "--chart", kind, &none(columns)]);
+        assert!(drawn.starts_with(heading) && drawn.contains("no rows"), "{kind}: {drawn}");
+        if kind == "spark" {
+            continue;
+        }
+        for name in ["empty.svg", "empty.png"] {
+            let path = home.path(name).display().to_string();
+            assert_eq!(home.ok(&["query", "--chart", kind, "-o", &path, &none(columns)]), "");
+            let file = fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&file);
+            assert!(name.ends_with("png") || text.contains("no rows"), "{kind}: {text}");
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    let line = home.ok(&["query", "--chart", "line", &none("ts_utc, id")]);
+    assert!(line.contains('│') && line.contains('└'), "{line}");
+    let ran = home.run(&["query", "--chart", "bar", "SELECT 'a', NULL::int"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "netsky: skipped 1 row without a number\n"));
+    assert!(ran.out.contains("no numbers"), "{}", ran.out);
+    // Columns that make no chart are refused also without rows.
+    home.fails(1, &["query", "--chart", "bar", &none("id, source")]);
+}
+
+#[test]
+fn missing_days_are_gaps() {
+    let home = home();
+    let days = |ends: &str| {
+        format!(
+            "SELECT * FROM (VALUES (timestamp '2026-04-01', 1, 'a'), (timestamp '2026-04-02', 2, 'a'),
+             (timestamp '2026-04-05', 3, 'a'), (timestamp '2026-04-04', 4, 'b'),
+             (timestamp '2026-04-05', 5, 'b')) AS t (day, n, name){ends}"
+        )
+    };
+    let spark = home.ok(&["query", "--chart", "spark", &days("")]);
+    assert_eq!(spark, "a ▁▅  █ 1 to 3\nb    ▁█ 4 to 5\n  2026-04-01   2026-04-05\n");
+    let line = home.ok(&["query", "--chart", "line", &days(" WHERE name = 'a'")]);
+    let columns: std::collections::BTreeSet<usize> = line
+        .lines()
+        .flat_map(|line| line.chars().enumerate())
+        .filter(|(_, char)| ('\u{2801}'..='\u{28ff}').contains(char))
+        .map(|(column, _)| column)
+        .collect();
+    assert!(columns.range(30..70).next().is_none(), "{line}");
+    // The plot has a line for two days, and a point for the third.
+    let path = home.path("gap.svg").display().to_string();
+    home.ok(&[
+        "query",
+        "-o",
+        &path,
+        &days(" WHERE name = 'a'").replace("SELECT *", "SELECT day, n"),
+    ]);
+    let svg = fs::read_to_string(&path).unwrap();
+    assert_eq!(svg.matches("<circle").count(), 1, "{svg}");
+}
+
+#[test]
+fn a_legend_has_whole_names_beside_the_plot() {
+    let home = home();
+    let names = [
+        "claude-sonnet-4-5-20250929",
+        "claude-opus-4-5-20251101 with a rather long name of many words",
+    ];
+    let rows = names.map(|name| format!("(1, 1, '{name}'), (2, 2, '{name}')")).join(", ");
+    let sql = format!("SELECT * FROM (VALUES {rows}) AS t (x, y, name)");
+    let path = home.path("legend.svg").display().to_string();
+    home.ok(&["query", "-o", &path, &sql]);
+    let svg = fs::read_to_string(&path).unwrap();
+    let texts: String = svg
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('<'))
+        .map(|line| line.to_owned())
+        .collect();
+    assert!(texts.contains(names[0]), "{texts}");
+    assert!(texts.contains(names[1]), "{texts}");
+    assert!(!svg.contains('…'), "{svg}");
 }
 
 #[test]
