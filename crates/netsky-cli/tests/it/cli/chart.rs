@@ -32,7 +32,7 @@ fn an_answer_is_drawn_as_bars_lines_sparks_and_shades() {
     let line = draw("line", LINE);
     assert!(line.starts_with("n over day\n10┤"), "{line}");
     assert!(line.contains("\n 0┤") && line.contains("└┬─"), "{line}");
-    assert!(line.contains("2026-04-15") && line.contains("2026-04-20"), "{line}");
+    assert!(line.contains("2026-04-15") && line.contains("2026-04-19"), "{line}");
     assert!(line.contains('⠁') || line.contains('⡇') || line.contains('⢀'), "{line}");
 
     let lines = draw("line", LINES);
@@ -246,7 +246,7 @@ fn a_picture_fits_the_terminal_and_has_colours_there() {
         let mut terminal = home.terminal((width, 30), &["query", "--chart", "line", sql]);
         assert_eq!(terminal.end(), 0);
         let screen = terminal.screen();
-        assert!(screen.contains("1970-01-01") && screen.contains("id over ts_utc"), "{screen}");
+        assert!(screen.contains("1970-0") && screen.contains("id over ts_utc"), "{screen}");
         let longest = screen.lines().map(|line| line.chars().count()).max().unwrap();
         let width = usize::from(width);
         assert!(longest <= width && longest > width * 3 / 4, "{width}: {screen}");

@@ -377,7 +377,7 @@ fn what_is_stored_is_no_failure_if_it_cannot_be_told() {
     let file = home.file("ticks.ndjson", TICK);
     for (args, told) in [
         (vec!["record", "ticks", TICK], "netsky: the row is stored with id 1; "),
-        (vec!["import", "ticks", &file], "netsky: ticks: 1 row from "),
+        (vec!["import", "--allow-duplicates", "ticks", &file], "netsky: ticks: 1 row from "),
     ] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let ran = home.command(&args).stdout(full).output().unwrap();
