@@ -38,6 +38,9 @@ const STEPS: [i64; 26] = [
     2 * DAY,
 ];
 const WEEK: i64 = 7 * DAY;
+/// The shortest month, and twelve of them.
+const MONTH: i64 = 28 * DAY;
+const YEAR: i64 = 12 * MONTH;
 /// The Monday that weeks are counted from.
 const MONDAY: i64 = 4 * DAY;
 const MONTHS: [i32; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 600];
@@ -94,7 +97,7 @@ fn months_between(low: i64, high: i64, months: i32, zone: Zone) -> Vec<Tick> {
         })
     };
     let local = (first..).map(|index| begin(index.saturating_mul(months)));
-    ticks(low, high, local, i64::from(months) * 28 * DAY, zone)
+    ticks(low, high, local, i64::from(months) * MONTH, zone)
 }
 
 /// The ticks at these times of the zone's clocks, as far as they are between two times in UTC.
@@ -116,11 +119,11 @@ fn ticks(
 
 fn label(millis: i64, step: i64, zone: Zone) -> String {
     let format = match step {
-        0..1_000 => "%H:%M:%S%.3f",
+        ..1_000 => "%H:%M:%S%.3f",
         1_000..60_000 => "%H:%M:%S",
         60_000..DAY => "%m-%d %H:%M",
-        ..2_419_200_000 => "%Y-%m-%d",
-        ..29_030_400_000 => "%Y-%m",
+        DAY..MONTH => "%Y-%m-%d",
+        MONTH..YEAR => "%Y-%m",
         _ => "%Y",
     };
     match local(millis, zone) {
