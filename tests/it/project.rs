@@ -12,7 +12,7 @@ use std::process::Command;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 33] = [
+const LAYERS: [&str; 34] = [
     "clock",
     "nearest",
     "position",
