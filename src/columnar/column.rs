@@ -136,6 +136,36 @@ impl ColumnValues {
         Some((Self { valid: Some(bits(&valid)), values }, texts + 1))
     }
 
+    /// The different texts of the column, if it has a dictionary, and how many rows have each of them. A text
+    /// that no row has may be among them.
+    #[cfg(feature = "sql")]
+    pub(crate) fn counted_texts(&self) -> Option<(Self, Vec<i64>)> {
+        let (texts, count) = self.distinct_texts()?;
+        let mut counts = vec![0; count];
+        match &self.values {
+            Values::Texts(Texts::DictionaryU8(ids, _)) => self.count(ids, &mut counts),
+            Values::Texts(Texts::DictionaryU16(ids, _)) => self.count(ids, &mut counts),
+            _ => return None,
+        }
+        Some((texts, counts))
+    }
+
+    /// Counts the rows of each id. Those without a value are the last ones of the counts.
+    #[cfg(feature = "sql")]
+    fn count<T: Copy + Into<usize>>(&self, ids: &[T], counts: &mut [i64]) {
+        let null = counts.len().saturating_sub(1);
+        for (row, id) in ids.iter().enumerate() {
+            let place = match &self.valid {
+                Some(valid) if !bit(valid, row) => null,
+                _ => (*id).into(),
+            };
+            // Every id is that of an entry: the decoder has checked it.
+            if let Some(count) = counts.get_mut(place) {
+                *count += 1;
+            }
+        }
+    }
+
     /// Whether both have the same values in the same rows.
     pub(crate) fn equals(&self, other: &Self, rows: usize) -> bool {
         (0..rows).all(|row| {

@@ -33,3 +33,4 @@ pub use progress::{QueryProgress, ScanCounts};
 pub(crate) use conjuncts::{EvaluationRank, conditions_by_rank};
 pub(crate) use provider::{FILTER_PUSHDOWN, ScanContext, StoreTable};
 pub(crate) use skipped::SkippedRows;
+pub(crate) use source::scan_counted_texts;

@@ -34,6 +34,9 @@ pub(super) struct ScanConfig {
     pub(super) sorted_by: Vec<Arc<dyn PhysicalExpr>>,
     /// The scan ends after this many rows.
     pub(super) fetch: Option<usize>,
+    /// Whether the scan returns each text of its only column and the number of its rows, instead of the
+    /// rows. A text can come several times.
+    pub(super) counts_texts: bool,
     /// Counts the corrupt rows that are skipped. If `None`, a corrupt row fails the scan.
     pub(super) skipped: Option<Arc<SkippedRows>>,
     /// Whether the session has our rules, which correct DataFusion's mistakes with scans. Without them,

@@ -4,10 +4,11 @@ use std::fmt::{self, Formatter};
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::source::DataSource;
+use datafusion::datasource::source::{DataSource, DataSourceExec};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
@@ -19,7 +20,7 @@ use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::execution_plan::SchedulingType;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, SortOrderPushdownResult};
 
 use crate::providers::conjuncts::can_remap_columns;
 use crate::providers::id_ranges::IdRanges;
@@ -32,7 +33,7 @@ use crate::providers::segments::SegmentCopies;
 use crate::providers::skipped::SkippedRows;
 use crate::providers::statistics::ExactStatistics;
 use crate::store::Snapshot;
-use crate::table::Table;
+use crate::table::{ColumnType, Table};
 
 /// What the planner asks of a scan.
 #[derive(Debug)]
@@ -42,6 +43,30 @@ pub(super) struct ScanRequest {
     pub(super) predicate: Predicate,
     pub(super) fetch: Option<usize>,
     pub(super) has_our_rules: bool,
+}
+
+/// Returns a scan of each text of a table's column with the number of its rows, in place of a scan of that
+/// column alone. A text can come several times, and its number is in all columns of the schema but the first.
+/// `None` for another scan, and if no copy of the rows has their texts.
+pub(crate) fn scan_counted_texts(
+    plan: &Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+) -> Option<Arc<dyn ExecutionPlan>> {
+    let source = plan.downcast_ref::<DataSourceExec>()?.data_source();
+    let source = source.downcast_ref::<RowSource>()?;
+    let config = &source.config;
+    let [column] = config.projection[..] else { return None };
+    let column = column.checked_sub(1)?;
+    let takes_all_rows = config.predicate.is_empty()
+        && config.fetch.is_none()
+        && config.skipped.is_none()
+        && !config.id_ranges.id_ranges.iter().any(|range| range.check_times);
+    let has_copy = config.copies.estimated_bytes(&[column]).is_some_and(|bytes| bytes > 0);
+    if !takes_all_rows || !has_copy || config.table.columns()[column].ty != ColumnType::Text {
+        return None;
+    }
+    let counted = source.with(|config| (config.schema, config.counts_texts) = (schema, true));
+    Some(Arc::new(DataSourceExec::new(counted)))
 }
 
 /// A scan as DataFusion sees it.
@@ -80,6 +105,7 @@ impl RowSource {
             order: if has_our_rules { Order::Ascending } else { Order::Any },
             sorted_by: Vec::new(),
             fetch,
+            counts_texts: false,
             skipped,
             has_our_rules,
         };
@@ -119,13 +145,17 @@ impl DataSource for RowSource {
     }
 
     fn fmt_as(&self, format: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
-        let columns: Vec<&str> =
-            self.config.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let schema = self.config.table.schema();
+        let name = |index: &usize| schema.field(*index).name().as_str();
+        let columns: Vec<&str> = self.config.projection.iter().map(name).collect();
         let columns = columns.join(", ");
         match format {
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
                 write!(f, "table={}, columns=[{columns}]", self.config.table.name())?;
                 write!(f, "{}{}{}", self.config.ranges, self.config.predicate, self.config.order)?;
+                if self.config.counts_texts {
+                    f.write_str(", counted by text")?;
+                }
                 match self.config.fetch {
                     Some(fetch) => write!(f, ", fetch={fetch}"),
                     None => Ok(()),
@@ -167,6 +197,7 @@ impl DataSource for RowSource {
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
         Ok(Arc::new(match self.statistics {
+            _ if self.config.counts_texts => Statistics::new_unknown(&self.config.schema),
             // Zones also count corrupt rows.
             Some(known) if self.config.predicate.is_empty() && self.config.skipped.is_none() => {
                 known.statistics(&self.config)

@@ -28,7 +28,7 @@ use crate::table::Table;
 
 /// The amount of data copied per transaction. redb keeps the changes of a transaction in memory, up
 /// to twice this size.
-const TRANSACTION_BYTES: usize = 32 << 20;
+const TRANSACTION_BYTES: usize = 8 << 20;
 
 impl Snapshot {
     /// Writes everything in the snapshot durably to the empty file at `path`, and returns the

@@ -5,6 +5,7 @@ mod async_recording;
 mod columnar;
 mod contract;
 mod correlation;
+mod count_texts;
 mod dialect;
 mod duplicates;
 mod fleet;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::error::Result;
 use crate::providers::id_ranges::IdRange;
@@ -21,6 +21,7 @@ use crate::providers::predicate::Predicate;
 use crate::providers::reader::columnar::{ColumnarReader, Opening};
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::json::{JsonReader, ReadEnd};
+use crate::providers::reader::text_counts;
 use crate::providers::scan_config::ScanConfig;
 use crate::providers::segments::SegmentCopies;
 
@@ -36,6 +37,8 @@ pub(super) struct BlockReader {
     ranges_of_rows: usize,
     /// Whether only the number of rows is needed.
     only_counts: bool,
+    /// The schema of batches of texts and the numbers of their rows, if these are read.
+    text_counts: Option<SchemaRef>,
     /// The block that was read last.
     block: Option<usize>,
     metrics: ScanMetrics,
@@ -59,6 +62,7 @@ impl BlockReader {
             copies: Arc::clone(&config.copies),
             ranges_of_rows: 0,
             only_counts: !has_columns && !is_filtered && config.skipped.is_none(),
+            text_counts: config.counts_texts.then(|| Arc::clone(&config.schema)),
             block: None,
             metrics,
         })
@@ -89,7 +93,7 @@ impl BlockReader {
             if self.ranges_of_rows == 0
                 && let Some(copy) = self.copies.front(self.id_ranges.iter())
             {
-                if let Some(batch) = self.json.finish()? {
+                if let Some(batch) = finish_rows(&mut self.json, self.text_counts.as_ref())? {
                     return Ok(Some(batch));
                 }
                 if !wanted() {
@@ -126,11 +130,11 @@ impl BlockReader {
                     self.id_ranges.pop_front();
                     self.ranges_of_rows = self.ranges_of_rows.saturating_sub(1);
                 }
-                ReadEnd::Batch => return self.json.finish(),
+                ReadEnd::Batch => return finish_rows(&mut self.json, self.text_counts.as_ref()),
                 ReadEnd::Unwanted => return Ok(None),
             }
         }
-        self.json.finish()
+        finish_rows(&mut self.json, self.text_counts.as_ref())
     }
 
     /// Passes the next ranges, and returns the number of their blocks.
@@ -154,6 +158,20 @@ impl BlockReader {
             false => self.json.late_columns(positions),
         }
     }
+}
+
+/// Returns the rows that were read as JSON since the last batch, or their texts with a count of one each.
+fn finish_rows(
+    json: &mut JsonReader,
+    text_counts: Option<&SchemaRef>,
+) -> Result<Option<RecordBatch>> {
+    let batch = json.finish()?;
+    Ok(match (text_counts, batch) {
+        (Some(schema), Some(batch)) => {
+            Some(text_counts::of_rows(Arc::clone(batch.column(0)), schema)?)
+        }
+        (_, batch) => batch,
+    })
 }
 
 fn rows_without_columns(rows: u64) -> Result<RecordBatch> {

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 
@@ -15,6 +15,7 @@ use crate::providers::predicate::Predicate;
 use crate::providers::reader::columns::BlockColumns;
 use crate::providers::reader::dictionary_filter::DictionaryFilter;
 use crate::providers::reader::range_filter::RangeFilter;
+use crate::providers::reader::text_counts;
 use crate::providers::reader::texts::release_other_texts;
 use crate::providers::scan_config::ScanConfig;
 use crate::row::Decoder;
@@ -29,6 +30,8 @@ pub(super) struct ColumnarReader {
     descending: bool,
     ranges: RangeFilter,
     filter: DictionaryFilter,
+    /// The schema of batches of texts and the numbers of their rows, if these are read.
+    text_counts: Option<SchemaRef>,
     first: Vec<usize>,
     late: Vec<usize>,
     first_schema: SchemaRef,
@@ -89,6 +92,7 @@ impl ColumnarReader {
         Ok(Self {
             ranges: RangeFilter::new(config.table, &config.predicate),
             filter: DictionaryFilter::new(predicate, &first_schema)?,
+            text_counts: config.counts_texts.then(|| Arc::clone(&config.schema)),
             table: config.table,
             snapshot: Arc::clone(&config.snapshot),
             descending: config.order == Order::Descending,
@@ -110,6 +114,16 @@ impl ColumnarReader {
         if self.ranges.excludes(&header) {
             return Opening::Excluded;
         }
+        if let Some(schema) = &self.text_counts {
+            // A part of a segment is at an end of a range of ids, and read as rows.
+            return match self.wanted_rows(&header, ranges) {
+                None => match self.decode_counts(&header, schema) {
+                    Some(counts) => self.opened(header, counts, None),
+                    None => Opening::Unreadable,
+                },
+                Some(_) => Opening::Unreadable,
+            };
+        }
         let first = match self.decode(&header, &self.first, &self.first_schema, Some(&self.filter))
         {
             Decoded::Columns(first) => first,
@@ -124,11 +138,28 @@ impl ColumnarReader {
             },
             None => first,
         };
+        self.opened(header, first, rows)
+    }
+
+    fn opened(&mut self, header: Header, first: RecordBatch, rows: Option<UInt32Array>) -> Opening {
         self.metrics.segments_read.add(1);
-        self.metrics.rows_read.add(first.num_rows());
+        self.metrics.rows_read.add(rows.as_ref().map_or(header.rows, Array::len));
         self.open =
             Some(OpenSegment { header, first, rows, batch: 0..0, late: LateColumns::NotRead });
         Opening::Opened
+    }
+
+    /// The texts of the only column with the numbers of their rows; `None` if the copy lacks the column, or
+    /// cannot be read.
+    fn decode_counts(&self, header: &Header, schema: &SchemaRef) -> Option<RecordBatch> {
+        let column = self.column(*self.first.first()?)?;
+        header.position(column)?;
+        let values = self.values(header, column);
+        let counts = values.and_then(|v| text_counts::of_segment(v, header.rows, schema).ok());
+        if counts.is_none() {
+            self.metrics.segments_damaged.add(1);
+        }
+        counts
     }
 
     /// The places of the wanted rows in the segment; `None` if they are all.

@@ -16,6 +16,7 @@ mod range_filter;
 mod row_filter;
 mod row_validator;
 mod scan_reader;
+mod text_counts;
 mod texts;
 
 pub(super) use scan_reader::ScanReader;

@@ -74,12 +74,17 @@ impl ScanReader {
                 }
             });
         }
+        let mut schema = Arc::new(table.schema().project(projection)?);
+        if config.counts_texts {
+            columns = (0..config.schema.fields().len()).map(ColumnSource::First).collect();
+            schema = Arc::clone(&config.schema);
+        }
         let times = time.and_then(position).map(|at| (config.ranges.times.clone(), at));
         let predicate = predicate.over(&read.first)?;
         Ok(Self {
             blocks: BlockReader::new(config, &read, id_ranges, &predicate, is_filtered, metrics)?,
             filter: is_filtered.then_some(RowFilter { times, predicate }),
-            schema: Arc::new(table.schema().project(projection)?),
+            schema,
             columns,
             has_late: !read.late.is_empty(),
             batch_size,

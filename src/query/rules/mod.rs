@@ -3,6 +3,7 @@
 //! - [`push_limit_to_scan`] and [`unique_sort_key`] let scans stop early;
 //! - [`correlated_subqueries`] runs subqueries that DataFusion refuses;
 //! - [`dotted_keys`] reads paths into JSON;
+//! - [`count_texts`] lets a scan count by the dictionaries of columnar copies;
 //! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
 //! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
 //!   can be removed.
@@ -11,6 +12,7 @@ mod aggregate_statistics;
 mod common_subexpressions;
 mod comparisons;
 mod correlated_subqueries;
+mod count_texts;
 mod dotted_keys;
 mod empty_inputs;
 mod except;
@@ -45,6 +47,7 @@ use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use aggregate_statistics::OwnStatistics;
 use comparisons::CanonicalComparisons;
 use correlated_subqueries::CorrelatedSubqueries;
+use count_texts::COUNT_TEXTS;
 use dotted_keys::DottedKeys;
 use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
@@ -98,6 +101,7 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.insert(sorts.unwrap_or(rules.len()), Arc::new(COMPLETE_TOPK_KEYS));
     rules.push(Arc::new(PUSH_LIMIT_TO_SCAN));
     rules.push(Arc::new(GuardedFilter));
+    rules.push(Arc::new(COUNT_TEXTS));
     for rule in &mut rules {
         if rule.name() == AggregateStatistics::new().name() {
             *rule = Arc::new(OwnStatistics);
