@@ -248,6 +248,11 @@ fn damaged_copies_change_no_answer() {
         assert_eq!(rows(&db, EVEN), expected);
         let late = "SELECT detail_json FROM ticks WHERE id % 5000 = 1 ORDER BY id";
         assert_eq!(rows(&db, late).len(), 4);
+        // The blocks of a segment are read from the newest to the oldest.
+        let newest = "SELECT id, detail_json FROM ticks WHERE id % 100 = 1 ORDER BY ts_utc DESC";
+        let ids = rows(&db, newest);
+        let ids: Vec<i64> = ids.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, (0..164).rev().map(|n| n * 100 + 1).collect::<Vec<_>>());
         let found = faults(&db);
         assert_eq!(found.len(), count, "{found:?}");
         assert!(found.iter().all(|fault| matches!(fault, Fault::ColumnarCopy { .. })), "{found:?}");

@@ -59,7 +59,7 @@ fn counts_by_text_are_those_of_the_rows() {
             "SELECT source, count(*) AS n FROM messages WHERE chat_id IS NULL GROUP BY 1 ORDER BY 1",
             false,
         ),
-        ("SELECT upper(source), count(*) AS n FROM messages GROUP BY 1 ORDER BY 1", false),
+        ("SELECT upper(source) AS s, count(*) AS n FROM messages GROUP BY 1 ORDER BY 1", false),
     ] {
         assert_eq!(is_counted(&store.db, sql), counted, "{sql}");
         let expected = foreign_rows(&foreign, sql);

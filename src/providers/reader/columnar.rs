@@ -296,14 +296,16 @@ impl ColumnarReader {
     fn late_rows(&self, open: &OpenSegment, positions: Option<&[u32]>) -> Result<RecordBatch> {
         let ids = open.header.ids.ids(open.header.segment, open.header.rows);
         let place = |place: u32| ids.get(place as usize).copied();
-        let mut wanted: Vec<i64> = open.places(positions).into_iter().filter_map(place).collect();
-        if self.descending {
-            wanted.reverse();
-        }
+        let wanted: Vec<i64> = open.places(positions).into_iter().filter_map(place).collect();
+        // The rows are read by rising id. A scan can return them the other way, or block by block in the
+        // order of their times.
+        let mut order: Vec<u32> = (0..).take(wanted.len()).collect();
+        order.sort_unstable_by_key(|index| wanted[*index as usize]);
+        let rising: Vec<i64> = order.iter().map(|index| wanted[*index as usize]).collect();
         let mut decoder = Decoder::new(self.table, &self.late)?;
         let (mut rows, mut bytes) = (0, 0);
         // To pass over a row costs about a fiftieth of looking for one.
-        for run in wanted.chunk_by(|a, b| b - a < 50) {
+        for run in rising.chunk_by(|a, b| b - a < 50) {
             let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
             let mut run = run.iter().copied().peekable();
             let mut cursor = RowCursor::new(*first..=*last, None, false);
@@ -325,12 +327,13 @@ impl ColumnarReader {
                 reason: format!("rows of {} are missing", self.table.name()),
             });
         }
-        match self.descending {
-            true => {
-                let rows = UInt32Array::from_iter_values((0..batch.num_rows() as u32).rev());
-                Ok(take_record_batch(&batch, &rows)?)
-            }
-            false => Ok(batch),
+        let mut places = vec![0_u32; order.len()];
+        for (place, index) in (0_u32..).zip(order) {
+            places[index as usize] = place;
+        }
+        match places.is_sorted() {
+            true => Ok(batch),
+            false => Ok(take_record_batch(&batch, &UInt32Array::from(places))?),
         }
     }
 }
