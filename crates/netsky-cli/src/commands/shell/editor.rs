@@ -102,11 +102,13 @@ impl Editor {
         }
         self.shared.continues.store(continues, Ordering::SeqCst);
         self.shared.wants_lines_above.store(false, Ordering::SeqCst);
+        self.shared.is_cleared.store(false, Ordering::SeqCst);
         let prompt = if continues { prompt::continuation(open) } else { prompt::FIRST };
         // The editor enables bracketed paste.
         let _remembered = terminal::remember("\x1b[?2004l\n");
         match self.editor.readline_with_initial(prompt, (initial, "")) {
             Ok(_) if self.shared.wants_lines_above.load(Ordering::SeqCst) => Ok(Input::LinesAbove),
+            Ok(_) if self.shared.is_cleared.load(Ordering::SeqCst) => Ok(Input::Cleared),
             Ok(text) => Ok(Input::Text(text)),
             Err(ReadlineError::Interrupted) => Ok(Input::Cleared),
             Err(ReadlineError::Eof) => Ok(Input::End),

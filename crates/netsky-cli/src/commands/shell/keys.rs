@@ -40,6 +40,8 @@ pub struct Shared {
     pub continues: AtomicBool,
     /// Whether Up ended the line, to edit the lines above.
     pub wants_lines_above: AtomicBool,
+    /// Whether Ctrl-C ended the line.
+    pub is_cleared: AtomicBool,
     /// The last word of the line before.
     last_word: Mutex<String>,
 }
@@ -53,13 +55,14 @@ impl Shared {
 }
 
 /// The keys, and what they do.
-pub fn bindings(shared: &Arc<Shared>) -> [(KeyEvent, Box<dyn ConditionalEventHandler>); 3] {
+pub fn bindings(shared: &Arc<Shared>) -> [(KeyEvent, Box<dyn ConditionalEventHandler>); 4] {
     let up = || Box::new(LinesAbove(Arc::clone(shared)));
     let last_word = LastWord(Arc::clone(shared));
     [
         (KeyEvent(KeyCode::Up, Modifiers::NONE), up()),
         (KeyEvent::ctrl('P'), up()),
         (KeyEvent::alt('.'), Box::new(last_word)),
+        (KeyEvent::ctrl('C'), Box::new(Clear(Arc::clone(shared)))),
     ]
 }
 
@@ -73,6 +76,16 @@ impl ConditionalEventHandler for LinesAbove {
             return None;
         }
         self.0.wants_lines_above.store(true, Ordering::SeqCst);
+        Some(Cmd::AcceptLine)
+    }
+}
+
+/// Ctrl-C clears the line. rustyline would return an error for it, and lose what is typed or sent after it.
+struct Clear(Arc<Shared>);
+
+impl ConditionalEventHandler for Clear {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.is_cleared.store(true, Ordering::SeqCst);
         Some(Cmd::AcceptLine)
     }
 }

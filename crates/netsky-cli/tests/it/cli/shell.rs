@@ -311,6 +311,16 @@ fn a_long_statement_can_be_pasted() {
     terminal.until_shown("the first");
 }
 
+#[test]
+fn nothing_that_is_sent_after_ctrl_c_is_lost() {
+    let home = store();
+    let mut terminal = shell(&home, &[]);
+    terminal.press("SELECT (\rwrong\x03SELECT 'ri' || 'ght';\r");
+    terminal.until_shown("right");
+    let screen = terminal.until_ready();
+    assert!(!screen.contains("cannot parse"), "{screen}");
+}
+
 /// A server of tmux that runs `netsky`, and ends with the test.
 struct Tmux<'a>(&'a Home);
 
