@@ -172,6 +172,20 @@ pub enum Error {
         position: Option<Position>,
     },
 
+    /// There is no function with the name. Use one of `nearest` or the form in `hint`, or list the functions
+    /// with `functions()`.
+    #[error("no function named '{name}'{}", resembling(nearest))]
+    UnknownFunction {
+        /// The unknown name.
+        name: String,
+        /// Similar names, or all names.
+        nearest: Nearest,
+        /// What to write instead of a function of another database. Empty if that is not known.
+        hint: String,
+        /// The place of the name in the SQL.
+        position: Option<Position>,
+    },
+
     /// The call uses the times of rows, and the table has no required time column. Use another table,
     /// or none.
     #[error("table '{table}' has no required time column")]
@@ -448,6 +462,7 @@ impl Error {
             Self::Syntax { position, .. }
             | Self::UnsupportedSql { position, .. }
             | Self::UnknownTable { position, .. }
+            | Self::UnknownFunction { position, .. }
             | Self::UnknownColumn { position, .. } => *position,
             #[cfg(feature = "sql")]
             Self::Query(error) => position_of(error),
@@ -459,6 +474,9 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::UnsupportedSql { hint, .. } => Some(hint),
+            Self::UnknownFunction { hint, .. } => {
+                Some(hint.as_str()).filter(|hint| !hint.is_empty())
+            }
             Self::UnknownTable { name, .. } => foreign_table_hint(name),
             #[cfg(feature = "sql")]
             Self::Query(error) => datafusion_message::hint(error),
@@ -478,6 +496,14 @@ impl Error {
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Similar names. There are too many functions to name all.
+fn resembling(nearest: &Nearest) -> String {
+    match nearest {
+        Nearest::Resembling(_) => nearest.to_string(),
+        Nearest::All(_) => String::new(),
     }
 }
 

@@ -87,6 +87,7 @@ impl Error {
             }
             Self::UnknownTable { .. }
             | Self::UnknownColumn { .. }
+            | Self::UnknownFunction { .. }
             | Self::NoTimeColumn { .. }
             | Self::InvalidView { .. }
             | Self::Syntax { .. }

@@ -4,7 +4,7 @@ pub use crate::clock::now;
 #[cfg(feature = "sql")]
 pub use crate::columnar::{decode_copy, encode_copy};
 #[cfg(feature = "sql")]
-pub use crate::query::check_condition;
+pub use crate::query::{check_condition, with_functions};
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;
 pub use crate::store::{caught, is_caught};

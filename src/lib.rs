@@ -35,7 +35,7 @@
 //! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It has `Db::query`
 //!   and the other calls that return rows, `Db::session`, `Db::table`, and the options of queries.
 //!   Without it (`default-features = false`) the library opens and upgrades stores, records, imports
-//!   NDJSON, and does all maintenance. It then compiles 44 crates instead of 210, without Arrow and
+//!   NDJSON, and does all maintenance. It then compiles 44 crates instead of 218, without Arrow and
 //!   DataFusion, which suits a hook that only records.
 //! - `demo`: a synthetic fleet, `netsky_db::demo`.
 //!
@@ -148,7 +148,10 @@ pub use position::Position;
 #[cfg(feature = "sql")]
 pub use providers::{QueryProgress, ScanCounts};
 #[cfg(feature = "sql")]
-pub use query::{PreparedQuery, QueryOptions, QueryStream, format_table, times_as_text};
+pub use query::{
+    Category, FUNCTIONS, Function, ListedFunction, PreparedQuery, QueryOptions, QueryStream,
+    format_table, functions, times_as_text,
+};
 pub use recorder::Recorder;
 pub use row_location::{RowLocation, RowUnit};
 pub use schema::{

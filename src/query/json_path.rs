@@ -87,7 +87,6 @@ impl JsonPath {
 
     /// Returns the path that an argument of a function means: a path if it begins with `$`, a JSON
     /// pointer if it begins with `/`, and otherwise one key, dots and all, as in DuckDB.
-    #[allow(dead_code, reason = "functions that read paths follow")]
     pub(super) fn of_argument(text: &str) -> Result<Self, JsonPathError> {
         if text.starts_with('$') {
             return Self::parse(text);
@@ -104,13 +103,11 @@ impl JsonPath {
 
     /// Returns the path that a text with dots and without `$` could be meant as: `a.b[0]` is
     /// `$.a.b[0]`. `None` if it is one key only, or no path.
-    #[allow(dead_code, reason = "functions that read paths follow")]
     pub(super) fn of_dotted(text: &str) -> Option<Self> {
         let path = Self::parse(&format!("$.{text}")).ok()?;
         (!text.starts_with('$') && path.0.len() > 1).then_some(path)
     }
 
-    #[allow(dead_code, reason = "functions that read paths follow")]
     pub(super) fn steps(&self) -> &[JsonStep] {
         &self.0
     }

@@ -8,6 +8,7 @@ mod cancellation;
 mod catalog;
 mod computed_columns;
 mod dialect;
+mod function_list;
 mod function_memory;
 mod functions;
 mod interruptible;
@@ -35,6 +36,8 @@ mod task;
 mod time_text;
 mod view_columns;
 
+pub use function_list::functions;
+pub use functions::{Category, FUNCTIONS, Function, ListedFunction, with_functions};
 pub use options::QueryOptions;
 pub use output::{format_table, times_as_text};
 pub use prepare::PreparedQuery;

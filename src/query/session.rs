@@ -185,7 +185,9 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
         builder = builder.with_analyzer_rule(rule);
     }
     // The first planner that returns a plan is used, and DataFusion's own plans `substr`.
-    builder.expr_planners().get_or_insert_default().insert(0, time_text::planner());
+    let planners = builder.expr_planners().get_or_insert_default();
+    planners.insert(0, time_text::planner());
+    planners.splice(0..0, functions::planners());
     let state = json_arrows::register(builder.build())?;
     let mut state = lenient_comparison::register(state)?;
     pattern::register(&mut state)?;

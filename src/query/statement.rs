@@ -10,9 +10,10 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Tok
 
 use crate::datafusion_message::refused_function;
 use crate::error::{Error, Result, position_of};
-use crate::nearest::nearest;
+use crate::nearest::{Nearest, nearest};
 use crate::position::Position;
 use crate::query::dialect::SqlDialect;
+use crate::query::functions::{FUNCTIONS, ListedFunction, functions_of};
 use crate::query::statement_size;
 use crate::query::syntax::{
     ColumnNames, Leading, expand_alias, leading_word, mark_asof_joins, refuse_tokens,
@@ -30,7 +31,7 @@ pub(super) struct PlannedStatement {
 /// # Errors
 ///
 /// [`Error::Syntax`], [`Error::UnsupportedSql`], [`Error::ReadOnlySql`], [`Error::UnknownTable`],
-/// [`Error::UnknownColumn`], or [`Error::Query`] for other errors of the planner.
+/// [`Error::UnknownColumn`], [`Error::UnknownFunction`], or [`Error::Query`] for other errors of the planner.
 pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<PlannedStatement> {
     let tokens = tokens(sql)?;
     match leading_word(&tokens)? {
@@ -219,7 +220,17 @@ async fn explain(
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
-        return unknown_column(field, valid_fields, position_of_column(&error, field));
+        let position = position_of_column(&error, field);
+        if valid_fields.is_empty() && names_json_rows(statement) {
+            return json_rows_of_column(field, position);
+        }
+        return unknown_column(field, valid_fields, position);
+    }
+    if let Some(unknown) = unknown_function(session, &error, position) {
+        return unknown;
+    }
+    if let Some(refusal) = refused_arguments(&error) {
+        return Error::Query(Box::new(DataFusionError::Plan(refusal)));
     }
     match unknown_table(session, statement, position).await {
         Some(unknown) => unknown,
@@ -252,6 +263,59 @@ fn with_place_of_function(sql: &str, error: DataFusionError) -> DataFusionError 
 fn unknown_column(field: &Column, valid_fields: &[Column], position: Option<Position>) -> Error {
     let names = valid_fields.iter().map(|column| column.name.as_str());
     Error::UnknownColumn { name: field.flat_name(), nearest: nearest(&field.name, names), position }
+}
+
+/// Whether a function that returns the parts of JSON as rows is in the statement. Its argument cannot be a
+/// column, because DataFusion plans functions in FROM before the tables beside them.
+fn names_json_rows(statement: &Statement) -> bool {
+    let text = statement.to_string().to_lowercase();
+    text.contains("json_each(") || text.contains("json_tree(")
+}
+
+fn json_rows_of_column(column: &Column, position: Option<Position>) -> Error {
+    let name = &column.name;
+    let table = column.relation.as_ref().map_or("ticks", TableReference::table);
+    Error::UnsupportedSql {
+        message: format!("json_each() in FROM takes a literal, not a column such as '{name}'"),
+        hint: format!(
+            "unnest the entries: SELECT e['key'], e['value'] FROM (SELECT unnest(json_entries({name})) AS e \
+             FROM {table})"
+        ),
+        position,
+    }
+}
+
+/// Returns what a function of this crate says of its arguments. DataFusion puts its own words around it.
+fn refused_arguments(error: &DataFusionError) -> Option<String> {
+    let message = error.find_root().strip_backtrace();
+    let (_, refusal) = message.split_once("user-defined coercion failed with: ")?;
+    let (refusal, _) = refusal.split_once(" No function matches the given name")?;
+    Some(refusal.strip_prefix("Error during planning: ").unwrap_or(refusal).to_owned())
+}
+
+/// DataFusion suggests a function whatever its name is like, and another one each time.
+fn unknown_function(
+    session: &SessionContext,
+    error: &DataFusionError,
+    position: Option<Position>,
+) -> Option<Error> {
+    let message = match error.find_root() {
+        DataFusionError::Plan(message) | DataFusionError::Internal(message) => message,
+        _ => return None,
+    };
+    let (name, _) = message.strip_prefix("Invalid function '")?.split_once('\'')?;
+    let state = session.state();
+    let known = functions_of(&state);
+    let missing = FUNCTIONS
+        .iter()
+        .find(|function| !function.is_available() && function.name().eq_ignore_ascii_case(name));
+    let hint = missing.map_or_else(String::new, |missing| format!("write {}", missing.signature()));
+    let candidates = known.iter().map(ListedFunction::name);
+    let nearest = match missing {
+        Some(_) => Nearest::All(Vec::new()),
+        None => nearest(name, candidates),
+    };
+    Some(Error::UnknownFunction { name: name.to_owned(), nearest, hint, position })
 }
 
 async fn unknown_table(

@@ -3,7 +3,7 @@
 //! In netsky-db 0.1.6 a time was text. Here it is a timestamp, so that arithmetic and comparisons are
 //! right; comparisons with a text literal work as in DataFusion. Operations that need text are
 //! rewritten to get the time in its stored form: `LIKE`, the operators `||` and `~`, a cast to text,
-//! every text function of DataFusion, and `coalesce` of times with text.
+//! every text function, and `coalesce` of times with text. Dates are texts there, too.
 
 use std::sync::Arc;
 
@@ -22,10 +22,11 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Documentation, Expr, ExprSchemable, Operator, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_expr,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::query::functions::text_functions as added_functions;
 use crate::row::stored_time_array;
 
 /// Makes a session accept times in place of text.
@@ -34,9 +35,10 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
         .into_iter()
         .chain(functions::unicode::functions())
         .chain(functions::regex::functions());
-    for function in text_functions {
+    let text_functions = text_functions.into_iter().map(|function| function.name().to_owned());
+    for name in text_functions.chain(added_functions().map(str::to_owned)) {
         // The registered function may already be a replacement.
-        let function = session.udf(function.name())?;
+        let function = session.udf(&name)?;
         session.register_udf(Arc::new(TextFnOnTimestamp::around(function, Times::Always)))?;
     }
     let coalesce = TextFnOnTimestamp::around(functions::core::coalesce(), Times::BesideText);
@@ -61,6 +63,7 @@ fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Ok(ty) if is_utc_time(&ty) => {
             Transformed::yes(ScalarUDF::new_from_impl(StoredTime::new()).call(vec![expr]))
         }
+        Ok(DataType::Date32) => Transformed::yes(cast_expr(expr, DataType::Utf8View)),
         // If the type cannot be determined yet, the planner reports it later.
         _ => Transformed::no(expr),
     }
@@ -210,10 +213,11 @@ impl ScalarUDFImpl for TextFnOnTimestamp {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let sees_texts = self.sees_texts(types.iter());
-        let as_text = |ty: &DataType| match sees_texts && is_utc_time(ty) {
-            true => DataType::Utf8View,
-            false => ty.clone(),
-        };
+        let as_text =
+            |ty: &DataType| match sees_texts && (is_utc_time(ty) || *ty == DataType::Date32) {
+                true => DataType::Utf8View,
+                false => ty.clone(),
+            };
         let fields: Vec<FieldRef> =
             types.iter().map(|ty| Arc::new(Field::new("argument", as_text(ty), true))).collect();
         let coerced = fields_with_udf(&fields, self.function.as_ref())?;

@@ -104,6 +104,12 @@ fn functions_count_against_the_memory_limit() {
             "SELECT range(TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL '1 second')",
         ),
         ("generate_series", "SELECT generate_series(0, 1000000000, 2)"),
+        ("printf", "SELECT sum(length(printf(repeat('%1000d', 60000), id))) FROM ticks"),
+        (
+            "strftime",
+            "SELECT sum(length(strftime(repeat('x', 1000000) || '%Y', ts_utc))) FROM ticks",
+        ),
+        ("json_array", "SELECT sum(length(json_array(id, repeat('x', 1000000)))) FROM ticks"),
     ] {
         match db.query_batches(sql) {
             Err(Error::MemoryLimit { message }) => {

@@ -11,6 +11,7 @@ mod duplicates;
 mod fleet;
 mod foreign;
 mod format;
+mod functions;
 mod joins;
 mod large_imports;
 mod limits;

@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, compact, completions, cost, demo, doctor, export, import, man, migrate, prune,
-    query, record, saved, shell, stats, tables, tail, timeline, top,
+    backup, check, compact, completions, cost, demo, doctor, export, functions, import, man,
+    migrate, prune, query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
 use crate::output::{visible_lines, warn_plain};
@@ -42,7 +42,7 @@ pub struct Args {
 
 /// The commands as the help lists them, by purpose.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Query", &["shell", "query", "q", "tables", "views", "schema"]),
+    ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions"]),
     ("Watch", &["top", "tail", "timeline", "cost"]),
     ("Record", &["record", "import", "export"]),
     ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
@@ -232,6 +232,7 @@ pub enum Command {
     Tables(tables::TablesArgs),
     Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),
+    Functions(functions::FunctionsArgs),
     Cost(cost::CostArgs),
     Top(top::TopArgs),
     Timeline(timeline::TimelineArgs),
@@ -261,6 +262,7 @@ impl Command {
             Self::Tables(args) => tables::run(store, args),
             Self::Views(args) => tables::views(args),
             Self::Schema(args) => tables::schema(args),
+            Self::Functions(args) => functions::run(args),
             Self::Cost(args) => cost::run(store, args),
             Self::Top(args) => top::run(store, args),
             Self::Timeline(args) => timeline::run(store, args),

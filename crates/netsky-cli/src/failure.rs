@@ -235,9 +235,9 @@ impl From<Error> for Failure {
         let mut failure = failure.with_hint(error.hint().unwrap_or_else(|| next_step(&error)));
         failure.details.position = error.position();
         match &error {
-            Error::UnknownTable { nearest, .. } | Error::UnknownColumn { nearest, .. } => {
-                failure.with_nearest(nearest)
-            }
+            Error::UnknownTable { nearest, .. }
+            | Error::UnknownColumn { nearest, .. }
+            | Error::UnknownFunction { nearest, .. } => failure.with_nearest(nearest),
             _ => failure,
         }
     }
@@ -329,8 +329,7 @@ fn next_step(error: &Error) -> &'static str {
         Error::Query(error) if error.to_string().contains("Error parsing timestamp") => {
             "write a time as '2026-04-15' or '2026-04-15T23:00:00Z', or as now() - INTERVAL '7 days'"
         }
-        // DataFusion's message already contains a suggestion.
-        Error::Query(error) if error.to_string().contains("Did you mean") => "",
+        Error::UnknownFunction { .. } => "`netsky functions PATTERN` lists the functions by name",
         Error::Query(error) => match error.find_root() {
             DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
                 SPILLING
@@ -339,7 +338,9 @@ fn next_step(error: &Error) -> &'static str {
                 "use WHERE, nullif or try_cast to leave out the values that cause the error"
             }
             DataFusionError::IoError(_) => SPILLING,
-            _ => "`netsky schema` lists the columns and their types, SHOW FUNCTIONS the functions",
+            _ => {
+                "`netsky schema` lists the columns and their types, `netsky functions` the functions"
+            }
         },
         Error::NoThread { .. } => {
             "run fewer programs at the same time, or raise the thread limit (`ulimit -u`)"
@@ -413,6 +414,12 @@ mod tests {
             Error::ReadOnlyStore { path: path() },
             Error::UnknownTable { name: text(), nearest: nearest(), position: None },
             Error::UnknownColumn { name: text(), nearest: nearest(), position: None },
+            Error::UnknownFunction {
+                name: text(),
+                nearest: nearest(),
+                hint: String::new(),
+                position: None,
+            },
             Error::NoTimeColumn { table: text() },
             Error::TableExists { name: text() },
             Error::InvalidView { view: text(), reason: text() },

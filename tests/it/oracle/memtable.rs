@@ -110,7 +110,8 @@ pub async fn create_views(session: &SessionContext) {
 
 fn context(mut config: SessionConfig) -> SessionContext {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
-    SessionContext::new_with_config(config)
+    let state = SessionStateBuilder::new().with_config(config).with_default_features();
+    SessionContext::new_with_state(netsky_db::internal::with_functions(state).unwrap())
 }
 
 /// DataFusion's rule also pushes a filter that is false for every row below an aggregate without

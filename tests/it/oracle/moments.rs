@@ -108,6 +108,69 @@ pub fn moment(
     (Expression::Native { template, operands: vec![column] }, ty, values)
 }
 
+/// Functions of a time whose values a scan can turn into ranges, and some that it cannot.
+const CALENDAR: [&str; 24] = [
+    "date({})",
+    "date({}, 'start of month')",
+    "date({}, '+1 day')",
+    "datetime({})",
+    "time({})",
+    "strftime('%Y-%m-%d', {})",
+    "strftime('%Y-%m-%d %H:%M:%S', {})",
+    "strftime({}, '%Y-%m')",
+    "strftime('%Y', {})",
+    "strftime('%H:%M', {})",
+    "to_char({}, 'YYYY-MM-DD HH24')",
+    "to_char({}, 'DD.MM.YYYY')",
+    "to_char({}, '%Y-%m-%d')",
+    "time_bucket('1 hour', {})",
+    "time_bucket('3 days', {})",
+    "time_bucket(INTERVAL '1 month', {})",
+    "time_bucket('7 hours', {}, TIMESTAMP '2001-01-01T00:30:00Z')",
+    "year({})",
+    "month({})",
+    "hour({})",
+    "epoch({})",
+    "epoch_ms({})",
+    "epoch_us({})",
+    "unixepoch({})",
+];
+
+/// Returns a comparison of a function of one of the times with the same function of a literal.
+fn calendar(choices: &mut Choices<'_>, column: Expression, nanos: i64) -> Expression {
+    let function = *choices.of(&CALENDAR);
+    let time = if choices.one_in(3) { zoned(choices) } else { "{}".to_owned() };
+    let operand =
+        Expression::Native { template: function.replace("{}", &time), operands: vec![column] };
+    let near = |choices: &mut Choices<'_>| {
+        let nanos = nanos.saturating_add(*choices.of(&[0, 0, 1, -1, HOUR * NANOS, -HOUR * NANOS]));
+        let time = DateTime::<Utc>::from_timestamp_nanos(nanos);
+        let time = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let template = function.replace("{}", &format!("TIMESTAMP '{time}'"));
+        Expression::Native { template, operands: Vec::new() }
+    };
+    match choices.below(8) {
+        0 => Expression::Between {
+            operand: Box::new(operand),
+            low: Box::new(near(choices)),
+            high: Box::new(near(choices)),
+            negated: choices.one_in(3),
+        },
+        1 => {
+            let list = (0..=choices.below(3)).map(|_| near(choices)).collect();
+            Expression::In { operand: Box::new(operand), list, negated: choices.one_in(3) }
+        }
+        _ => {
+            let operator = *choices.of(&["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM"]);
+            let literal = near(choices);
+            match choices.one_in(4) {
+                true => Expression::binary(literal, operator, operand),
+                false => Expression::binary(operand, operator, literal),
+            }
+        }
+    }
+}
+
 /// Returns a comparison of a value computed from one of the times with a literal or with another
 /// time.
 pub fn condition(choices: &mut Choices<'_>, times: &[(Expression, Vec<i64>)]) -> Expression {
@@ -116,6 +179,9 @@ pub fn condition(choices: &mut Choices<'_>, times: &[(Expression, Vec<i64>)]) ->
     }
     let (column, nanos) = choices.of(times).clone();
     let nanos = if nanos.is_empty() { 0 } else { *choices.of(&nanos) };
+    if choices.one_in(3) {
+        return calendar(choices, column, nanos);
+    }
     let time = zoned(choices);
     let (template, ty) = computed(choices, &time);
     let operand = Expression::Native { template, operands: vec![column.clone()] };

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 
 use netsky_db::demo::Fleet;
-use netsky_db::{ColumnType, TABLES, VIEWS, ViewType};
+use netsky_db::{Category, ColumnType, FUNCTIONS, Function, TABLES, VIEWS, ViewType};
 use netsky_testing::store;
 
 use super::root;
@@ -86,6 +86,54 @@ fn the_docs_list_every_table() {
 #[test]
 fn the_docs_list_every_view() {
     check_part("docs/tables.md", "views", &views_as_markdown());
+}
+
+fn functions_as_markdown() -> String {
+    let mut text = String::new();
+    let mut categories: Vec<Category> = FUNCTIONS.iter().map(Function::category).collect();
+    categories.dedup();
+    for category in categories {
+        let listed = FUNCTIONS.iter().filter(|function| function.category() == category);
+        let listed: Vec<_> = listed.filter(|function| function.is_available()).collect();
+        if listed.is_empty() || text.contains(&heading(category)) {
+            continue;
+        }
+        writeln!(text, "{}\n", heading(category)).unwrap();
+        writeln!(text, "| function | what it returns | example |\n| --- | --- | --- |").unwrap();
+        for function in listed {
+            let cell = |text: &str| text.replace('|', "\\|");
+            let (signature, example) = (cell(function.signature()), cell(function.example()));
+            let answer = cell(function.answer());
+            writeln!(text, "| `{signature}` | {} | `{example}` is `{answer}` |", function.doc())
+                .unwrap();
+        }
+        text.push('\n');
+    }
+    text + &missing_as_markdown()
+}
+
+fn heading(category: Category) -> String {
+    let name = match category {
+        Category::Time => "Times and dates",
+        Category::Json => "JSON",
+        Category::Aggregate => "Aggregates",
+        Category::Text => "Text",
+        _ => "Numbers, conditions and types",
+    };
+    format!("## {name}")
+}
+
+fn missing_as_markdown() -> String {
+    let mut text = "## What to write instead\n\n| not here | write |\n| --- | --- |\n".to_owned();
+    for function in FUNCTIONS.iter().filter(|function| !function.is_available()) {
+        writeln!(text, "| `{}` | `{}` |", function.name(), function.signature()).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_docs_list_every_function() {
+    check_part("docs/functions.md", "functions", &functions_as_markdown());
 }
 
 /// One query of each kind: those that read only a part of a table, and one that reads all of it.

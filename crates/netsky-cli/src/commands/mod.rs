@@ -9,6 +9,7 @@ mod ddl;
 pub mod demo;
 pub mod doctor;
 pub mod export;
+pub mod functions;
 pub mod import;
 pub mod man;
 pub mod migrate;

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod entry;
 mod export;
+mod functions;
 mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
@@ -246,7 +247,7 @@ fn wrong_queries_say_what_to_do_and_exit_with_1() {
             "SHOW CREATE TABLE ticks",
             "SHOW CREATE is not allowed; use SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, or SHOW of tables",
         ),
-        ("SELECT lenght(source) FROM ticks", "Did you mean 'length'"),
+        ("SELECT lenght(source) FROM ticks", "no function named 'lenght'; did you mean 'length'"),
         ("SELECT source + 1 FROM ticks", "cannot compute text + integer"),
     ] {
         let error = home.fails(1, &["query", sql]);
