@@ -290,7 +290,9 @@ fn refused_arguments(error: &DataFusionError) -> Option<String> {
     let message = error.find_root().strip_backtrace();
     let (_, refusal) = message.split_once("user-defined coercion failed with: ")?;
     let (refusal, _) = refusal.split_once(" No function matches the given name")?;
-    Some(refusal.strip_prefix("Error during planning: ").unwrap_or(refusal).to_owned())
+    // DataFusion says this of its own functions.
+    let is_own = !refusal.contains("failed to match any signature");
+    is_own.then(|| refusal.strip_prefix("Error during planning: ").unwrap_or(refusal).to_owned())
 }
 
 /// DataFusion suggests a function whatever its name is like, and another one each time.
