@@ -17,6 +17,7 @@ use crate::commands::{
 use crate::failure::Failure;
 use crate::output::{visible_lines, warn_plain};
 use crate::store::StoreArgs;
+use crate::terminal;
 use crate::time_zone::{self, Zone};
 
 /// Record the events of a fleet of coding agents, and query them in SQL.
@@ -113,7 +114,7 @@ fn without_command(
     };
     // Without input, the help is more useful.
     let has_input = || stdin().lock().fill_buf().is_ok_and(|input| !input.is_empty());
-    if is_bare && !shell::is_possible() && (stdin().is_terminal() || !has_input()) {
+    if is_bare && !terminal::is_interactive() && (stdin().is_terminal() || !has_input()) {
         return None;
     }
     let mut typed = typed.into_iter();
@@ -295,7 +296,10 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+
     use super::*;
+    use crate::completion;
 
     /// The words of each `netsky` in lines of a shell, without what it is piped or redirected to.
     fn calls(lines: &str) -> Vec<Vec<String>> {
@@ -364,6 +368,25 @@ mod tests {
             };
             assert!(page.lines().any(is_row), "{}", command.get_name());
         }
+    }
+
+    #[test]
+    fn completed_names_are_those_of_arguments_that_exist() {
+        let netsky = completion::with_names(command());
+        for (command, id, _) in completion::NAMES {
+            let command = netsky.find_subcommand(command).unwrap();
+            let arg = command.get_arguments().find(|arg| arg.get_id() == id).unwrap();
+            assert!(arg.get::<ArgValueCandidates>().is_some(), "{command} {id}");
+        }
+        let man = netsky.find_subcommand("man").unwrap();
+        let takes_command = |arg: &clap::Arg| arg.get::<ArgValueCandidates>().is_some();
+        assert!(man.get_arguments().any(takes_command));
+        for command in completion::TABLE_OR_PATH {
+            let command = netsky.find_subcommand(command).unwrap();
+            let arg = command.get_arguments().find(|arg| arg.get_id() == "target").unwrap();
+            assert!(arg.get::<ArgValueCompleter>().is_some(), "{command}");
+        }
+        netsky.debug_assert();
     }
 
     #[test]

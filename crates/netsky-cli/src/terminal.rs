@@ -1,7 +1,8 @@
-//! Restores the terminal if a signal ends the process while a command has changed it.
+//! The terminal: whether there is one, and restoring it if a signal ends the process while a command has
+//! changed it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write, stdin, stdout};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,11 @@ static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
 /// A paused terminal, as after Ctrl-S, keeps the lock. After this many attempts it is left as it is.
 const ATTEMPTS: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether there is a terminal for both input and output.
+pub fn is_interactive() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
 
 struct Changed {
     /// `None` if the process has no controlling terminal, as after `setsid`.

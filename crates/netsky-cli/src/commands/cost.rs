@@ -14,10 +14,8 @@ use crate::store::StoreArgs;
 use crate::time_zone::{self, Zone};
 
 use by::By;
+pub use by::USD;
 use filters::Filters;
-
-/// The cost in dollars, in SQL. A sum of decimals, because a sum of 64-bit integers can overflow silently.
-pub const USD: &str = "CAST(sum(CAST(cost_usd_micros AS DECIMAL(38, 0))) AS DOUBLE) / 1e6";
 
 /// Show the cost of model calls, and the tokens they used
 ///

@@ -30,13 +30,22 @@ Examples:
 )]
 pub struct DemoArgs {
     /// The number of rows to generate, over all tables
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    #[arg(long, default_value_t = ROWS, value_name = "N")]
     pub rows: u64,
     /// Go on recording what the fleet does, until interrupted
     #[arg(long, short, conflicts_with = "json")]
     pub follow: bool,
     #[command(flatten)]
     pub output: ReportOutput,
+}
+
+/// How many rows a demo has.
+const ROWS: u64 = 100_000;
+
+impl Default for DemoArgs {
+    fn default() -> Self {
+        Self { rows: ROWS, follow: false, output: ReportOutput { json: false } }
+    }
 }
 
 /// Between two moments that are recorded with --follow.

@@ -2,8 +2,10 @@
 
 use clap::ValueEnum;
 
-use crate::commands::cost::USD;
 use crate::time_zone::Zone;
+
+/// The cost in dollars, in SQL. A sum of decimals, because a sum of 64-bit integers can overflow silently.
+pub const USD: &str = "CAST(sum(CAST(cost_usd_micros AS DECIMAL(38, 0))) AS DOUBLE) / 1e6";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum By {

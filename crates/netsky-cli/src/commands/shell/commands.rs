@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commands::shell::find::format_names;
+use crate::commands::shell::formats::format_names;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -10,6 +10,7 @@ pub enum Action {
     Views,
     Relations,
     Schema,
+    Functions,
     Mode,
     Expanded,
     Chart,
@@ -63,7 +64,7 @@ pub struct Command {
     what: &'static str,
 }
 
-pub const COMMANDS: [Command; 20] = [
+pub const COMMANDS: [Command; 21] = [
     Command {
         action: Action::Relations,
         names: &["\\d"],
@@ -91,6 +92,13 @@ pub const COMMANDS: [Command; 20] = [
         argument: Argument::Table,
         usage: "[TABLE]",
         what: "describe the columns of a table or view, or of all",
+    },
+    Command {
+        action: Action::Functions,
+        names: &[".functions", "\\df"],
+        argument: Argument::Word,
+        usage: "[PATTERN]",
+        what: "list the functions of SQL",
     },
     Command {
         action: Action::Mode,

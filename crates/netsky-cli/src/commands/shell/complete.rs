@@ -7,6 +7,7 @@ use netsky_db::TABLES;
 
 use crate::commands::shell::commands::{Argument, COMMANDS};
 use crate::commands::shell::find::{self, KEYS, SWITCHES};
+use crate::commands::shell::formats;
 use crate::commands::shell::keywords::{KEYWORDS, is_keyword};
 use crate::commands::shell::lexer::{Kind, Token, continues_word, tokens};
 use crate::commands::shell::names::Names;
@@ -30,7 +31,7 @@ pub fn command(line: &str, names: &Names) -> Option<Offer> {
         Argument::Table | Argument::Pattern => {
             beginning_with(typed, names.tables.keys().map(String::as_str))
         }
-        Argument::Format => beginning_with(typed, strs(&find::format_names())),
+        Argument::Format => beginning_with(typed, strs(&formats::format_names())),
         Argument::Chart => beginning_with(typed, strs(&find::chart_names())),
         Argument::Switch => beginning_with(typed, SWITCHES),
         Argument::Keys => beginning_with(typed, KEYS),

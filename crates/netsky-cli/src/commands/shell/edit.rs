@@ -9,14 +9,13 @@ use std::process::Command;
 use netsky_db::internal::TempFileGuard;
 use tempfile::Builder;
 
-use crate::commands::shell::is_possible;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::terminal;
 
 /// Returns the text as it is when the editor ends.
 pub fn edit(text: &str) -> Result<String, Failure> {
-    if !is_possible() {
+    if !terminal::is_interactive() {
         return Err(Failure::input(".edit needs a terminal"));
     }
     let unusable =

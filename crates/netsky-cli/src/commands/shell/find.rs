@@ -5,10 +5,9 @@ use netsky_db::{Nearest, nearest};
 
 use crate::chart::ChartKind;
 use crate::commands::shell::commands::{Argument, COMMANDS, Command};
-use crate::commands::shell::foreign::{self, MODES};
-use crate::commands::shell::words::begins_statement;
+use crate::commands::shell::foreign;
+use crate::commands::shell::keywords::begins_statement;
 use crate::failure::Failure;
-use crate::output::Format;
 
 pub const SWITCHES: [&str; 2] = ["on", "off"];
 pub const KEYS: [&str; 2] = ["vi", "emacs"];
@@ -114,22 +113,6 @@ fn instead_of(name: &str) -> String {
     }
 }
 
-/// The format of a name, which may be a name that sqlite3, duckdb or psql use.
-pub fn format(name: &str) -> Result<Format, Failure> {
-    if let Ok(format) = Format::from_str(name, true) {
-        return Ok(format);
-    }
-    let known = MODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    known.map(|(_, format)| *format).ok_or_else(|| {
-        let formats = format_names().join(", ");
-        Failure::input(format!("no format named '{name}'; valid: {formats}"))
-    })
-}
-
-pub fn format_names() -> Vec<String> {
-    Format::value_variants().iter().map(Format::to_string).collect()
-}
-
 /// The new state of a switch. Without an argument it is toggled.
 pub fn switched(was: bool, argument: Option<&str>) -> Result<bool, Failure> {
     match argument.map(str::to_ascii_lowercase).as_deref() {
@@ -164,23 +147,6 @@ mod tests {
         }
         assert_eq!(find("\\d  ticks ;").unwrap().1, Some("ticks"));
         assert_eq!(find(".mode").unwrap().1, None);
-    }
-
-    #[test]
-    fn formats_have_the_names_that_hands_know() {
-        for (name, format) in [
-            ("csv", "csv"),
-            ("LINE", "vertical"),
-            ("box", "table"),
-            ("column", "table"),
-            ("jsonlines", "ndjson"),
-            ("md", "markdown"),
-            ("tabs", "tsv"),
-        ] {
-            assert_eq!(super::format(name).unwrap().name(), format);
-        }
-        let told = super::format("html").unwrap_err().to_string();
-        assert!(told.starts_with("no format named 'html'; valid: table, vertical, json"), "{told}");
     }
 
     #[test]

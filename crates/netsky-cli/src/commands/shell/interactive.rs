@@ -4,7 +4,6 @@ use std::env;
 use std::fs;
 use std::io;
 
-use crate::commands::shell::RC_FILE;
 use crate::commands::shell::editor::{Editor, Input};
 use crate::commands::shell::find;
 use crate::commands::shell::lexer::{Piece, piece, pieces};
@@ -14,6 +13,9 @@ use crate::commands::shell::session::{Next, Session, report};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{print_line, warn_plain};
+
+/// Commands and queries that run at startup, in the home directory.
+pub const RC_FILE: &str = ".netskyrc";
 
 /// Reads from the terminal until the end of input.
 pub fn talk(session: &mut Session) -> Result<(), Failure> {

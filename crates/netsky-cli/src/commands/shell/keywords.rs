@@ -109,3 +109,39 @@ pub const KEYWORDS: [&str; 102] = [
 pub fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search_by(|keyword| (*keyword).cmp(word.to_ascii_uppercase().as_str())).is_ok()
 }
+
+/// The words that begin a statement. Those that write are among them, for a better error.
+const BEGINNINGS: [&str; 28] = [
+    "SELECT",
+    "WITH",
+    "VALUES",
+    "EXPLAIN",
+    "DESCRIBE",
+    "DESC",
+    "SHOW",
+    "FROM",
+    "TABLE",
+    "SUMMARIZE",
+    "PIVOT",
+    "UNPIVOT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "COPY",
+    "SET",
+    "PRAGMA",
+    "ATTACH",
+    "BEGIN",
+    "COMMIT",
+    "ANALYZE",
+    "VACUUM",
+    "TRUNCATE",
+    "CALL",
+];
+
+pub fn begins_statement(word: &str) -> bool {
+    BEGINNINGS.iter().any(|beginning| beginning.eq_ignore_ascii_case(word))
+}

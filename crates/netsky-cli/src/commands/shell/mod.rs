@@ -6,6 +6,7 @@ mod edit;
 mod editor;
 mod find;
 mod foreign;
+mod formats;
 mod highlight;
 mod interactive;
 mod keys;
@@ -22,14 +23,16 @@ mod welcome;
 mod words;
 
 use std::fs;
-use std::io::{self, IsTerminal, stderr, stdin, stdout};
+use std::io::{self, IsTerminal, stderr, stdin};
 use std::path::{Path, PathBuf};
 
 use crate::commands::query::AnswerArgs;
 use crate::failure::Failure;
 use crate::store::StoreArgs;
+use crate::terminal;
 pub use editor::HISTORY_FILE;
-pub use find::format;
+pub use formats::format;
+pub use interactive::RC_FILE;
 use script::Script;
 use session::{Next, Session};
 use settings::Settings;
@@ -70,14 +73,6 @@ pub struct ShellArgs {
     pub answer: AnswerArgs,
 }
 
-/// Commands and queries that run at startup, in the home directory.
-pub const RC_FILE: &str = ".netskyrc";
-
-/// Whether there is a terminal for both input and output.
-pub fn is_possible() -> bool {
-    stdin().is_terminal() && stdout().is_terminal()
-}
-
 pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
     let Words { db, sql } = words::resolve(&args.words)?;
     let mut store = match &db {
@@ -88,10 +83,10 @@ pub fn run(store: &StoreArgs, args: &ShellArgs) -> Result<(), Failure> {
         None => store.clone(),
     };
     let given: Vec<&str> = args.command.iter().chain(&sql).map(String::as_str).collect();
-    let is_interactive = given.is_empty() && args.file.is_none() && is_possible();
+    let is_interactive = given.is_empty() && args.file.is_none() && terminal::is_interactive();
     let path = store.path_or_default()?;
     if is_interactive && store.is_default() && !path.exists() {
-        store = welcome::offer(&path)?;
+        store = welcome::offer(&path, &store)?;
     }
     // Report a store that cannot be opened before the user types a query.
     store

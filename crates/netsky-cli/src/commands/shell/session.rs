@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustyline::EditMode;
 
+use crate::commands::functions::{self, FunctionsArgs};
 use crate::commands::parameters::Parameters;
 use crate::commands::query;
 use crate::commands::shell::commands::{self, Action};
@@ -144,6 +145,10 @@ impl Session {
                     format: output.format.into(),
                     json: output.json,
                 })?;
+                None
+            }
+            Action::Functions => {
+                functions::run(&FunctionsArgs { pattern: argument.map(str::to_owned), output })?;
                 None
             }
             Action::Mode => set(self.settings.set_mode(argument))?,

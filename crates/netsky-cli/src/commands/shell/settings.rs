@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::chart::{ChartKind, Picture};
 use crate::commands::query::AnswerArgs;
 use crate::commands::shell::find::{self, switched};
+use crate::commands::shell::formats;
 use crate::failure::Failure;
 use crate::output::{Format, ROWS_SHOWN, TableOutput};
 use crate::time_zone;
@@ -41,7 +42,7 @@ impl Settings {
 
     pub fn set_mode(&mut self, name: Option<&str>) -> Result<String, Failure> {
         if let Some(name) = name {
-            self.set_format(find::format(name)?);
+            self.set_format(formats::format(name)?);
         }
         Ok(match self.answer.chart {
             Some(_) => self.chart_state(),

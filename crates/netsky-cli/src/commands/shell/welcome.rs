@@ -3,17 +3,16 @@
 use std::io::{self, Write, stdout};
 use std::path::Path;
 
-use clap::Parser;
 use console::Style;
 use netsky_db::{Db, ErrorKind};
 
-use crate::args::Args;
+use crate::commands::demo::{self, DemoArgs};
 use crate::failure::Failure;
 use crate::output::{print, print_line};
 use crate::store::StoreArgs;
 
 /// Offers to create the demo's store, and returns it.
-pub fn offer(missing: &Path) -> Result<StoreArgs, Failure> {
+pub fn offer(missing: &Path, store: &StoreArgs) -> Result<StoreArgs, Failure> {
     let bold = |text: &str| Style::new().bold().apply_to(text).to_string();
     print_line(&format!("Welcome to netsky. There is no store at {} yet.\n", missing.display()))?;
     for (command, what) in [
@@ -37,9 +36,7 @@ pub fn offer(missing: &Path) -> Result<StoreArgs, Failure> {
         return Err(Failure::store(ErrorKind::NotFound, "no store was created"));
     }
     let demo = Db::default_path()?.with_file_name("demo.db");
-    let args = Args::try_parse_from(["netsky", "demo"])
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    args.command.run(&args.store)?;
+    demo::run(store, &DemoArgs::default())?;
     print_line("\nTo come back: netsky ~/.netsky/demo.db\n")?;
-    Ok(StoreArgs { db: Some(demo), ..args.store })
+    Ok(StoreArgs { db: Some(demo), ..store.clone() })
 }

@@ -7,6 +7,7 @@ use netsky_db::Db;
 use netsky_formats::FileFormat;
 
 use crate::commands::shell::find;
+use crate::commands::shell::keywords::begins_statement;
 use crate::failure::Failure;
 
 #[derive(Debug, Default)]
@@ -14,38 +15,6 @@ pub struct Words {
     pub db: Option<PathBuf>,
     pub sql: Vec<String>,
 }
-
-/// The words that begin a statement. Those that write are among them, for a better error.
-const BEGINNINGS: [&str; 28] = [
-    "SELECT",
-    "WITH",
-    "VALUES",
-    "EXPLAIN",
-    "DESCRIBE",
-    "DESC",
-    "SHOW",
-    "FROM",
-    "TABLE",
-    "SUMMARIZE",
-    "PIVOT",
-    "UNPIVOT",
-    "INSERT",
-    "UPDATE",
-    "DELETE",
-    "CREATE",
-    "DROP",
-    "ALTER",
-    "COPY",
-    "SET",
-    "PRAGMA",
-    "ATTACH",
-    "BEGIN",
-    "COMMIT",
-    "ANALYZE",
-    "VACUUM",
-    "TRUNCATE",
-    "CALL",
-];
 
 /// Whether an argument is SQL or a command of the shell, rather than a file or a command of netsky.
 pub fn is_sql(text: &str) -> bool {
@@ -66,10 +35,6 @@ pub fn is_sql(text: &str) -> bool {
         || text.ends_with(';')
         || text.contains(char::is_whitespace);
     (is_command || is_statement) && !Path::new(text).exists()
-}
-
-pub fn begins_statement(word: &str) -> bool {
-    BEGINNINGS.iter().any(|beginning| beginning.eq_ignore_ascii_case(word))
 }
 
 /// Whether an argument can only be a file.

@@ -283,6 +283,9 @@ fn relations_are_listed_and_described_as_in_psql() {
     assert!(screen.contains("ticks") && !screen.contains("detail_json"), "{screen}");
     terminal.press("\x0c");
     assert!(terminal.enter("\\d+ tick*").contains("2026-04-15T23:00:00.000Z"));
+    terminal.press("\x0c");
+    let screen = terminal.enter("\\df date_t*");
+    assert!(screen.contains("date_trunc"), "{screen}");
     assert!(
         terminal.enter(".tables tick").contains("no table is named 'tick'; did you mean 'ticks'?")
     );
