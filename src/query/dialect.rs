@@ -90,6 +90,11 @@ impl Dialect for SqlDialect {
         Some(right.map(|right| distinct(Box::new(left.clone()), Box::new(right))))
     }
 
+    /// As in DuckDB. [`spelling`](crate::query::syntax) numbers the columns.
+    fn supports_order_by_all(&self) -> bool {
+        true
+    }
+
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         GenericDialect.is_delimited_identifier_start(ch)
     }

@@ -221,7 +221,7 @@ fn time(row: &Value, column: &str) -> DateTime<Utc> {
 
 /// Returns the difference in seconds as `date_part('epoch', ..)` does, as a float.
 fn seconds(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
-    let epoch = |time: DateTime<Utc>| time.timestamp_nanos_opt().unwrap() as f64 / 1e9;
+    let epoch = |time: DateTime<Utc>| time.timestamp_micros() as f64 / 1e6;
     epoch(to) - epoch(from)
 }
 

@@ -57,9 +57,12 @@ impl FunctionRewrite for TimeRewrites {
         };
         if let ("date_part", [Expr::Literal(part, _), time]) = (func.name(), args.as_slice())
             && part.try_as_str().flatten().is_some_and(|part| part.eq_ignore_ascii_case("epoch"))
-            && time.get_type(schema).is_ok_and(|ty| matches!(ty, DataType::Timestamp(..)))
+            && time
+                .get_type(schema)
+                .is_ok_and(|ty| matches!(ty, DataType::Timestamp(..) | DataType::Duration(_)))
         {
-            // It rounds as it should: date_part returned 1767615456.2089999 for .209.
+            // It rounds as it should: date_part returned 1767615456.2089999 for .209, and whole seconds
+            // for the difference of two times.
             return Ok(Transformed::yes(self.epoch.call(vec![time.clone()])));
         }
         let takes = TAKE_NOW.iter().find(|(name, _)| *name == func.name());

@@ -23,9 +23,9 @@ pub(super) const COUNT_TEXTS: PhysicalRewrite =
 
 fn count_texts(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else { return Ok(None) };
-    let mode = match aggregate.mode() {
-        AggregateMode::Partial => AggregateMode::PartialReduce,
-        AggregateMode::Single => AggregateMode::Final,
+    let is_partial = match aggregate.mode() {
+        AggregateMode::Partial => true,
+        AggregateMode::Single => false,
         _ => return Ok(None),
     };
     if !counts_rows_by_one_column(aggregate) {
@@ -44,7 +44,12 @@ fn count_texts(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execution
     // What the scan returns is what a partial aggregate would.
     let partial = new(AggregateMode::Partial, aggregate.group_expr().clone(), input)?;
     let Some(scan) = scan_counted_texts(input, partial.schema()) else { return Ok(None) };
-    Ok(Some(Arc::new(new(mode, aggregate.group_expr().as_final(), &scan)?)))
+    // The final aggregates of several partitions follow. An aggregate that only reduces what the scan
+    // counted would fail if its groups exceed the memory, because it cannot spill in DataFusion 55.2.
+    Ok(Some(match is_partial {
+        true => scan,
+        false => Arc::new(new(AggregateMode::Final, aggregate.group_expr().as_final(), &scan)?),
+    }))
 }
 
 /// Whether the aggregate has nothing but `count(*)` of the rows with the same value in a column.

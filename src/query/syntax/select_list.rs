@@ -5,12 +5,14 @@
 //! FROM (SELECT count(*) FROM t)` works as before.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, Select, SelectItem, SetExpr, Statement as SqlStatement,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -117,12 +119,15 @@ pub(in crate::query) fn rename_repeated_columns(
     for_each_select(body, &mut |select| {
         let mut seen = HashSet::new();
         for (index, item) in select.projection.iter_mut().enumerate() {
-            let (name, expr) = match item {
+            // The name of the column, and that of the plan.
+            let (name, planned, expr) = match item {
                 SelectItem::UnnamedExpr(expr) => match plain_name(expr) {
-                    Some(ident) => (normalized(ident), expr),
-                    None => (expr.to_string(), expr),
+                    Some(ident) => (normalized(ident), normalized(ident), expr),
+                    None => (expr.to_string(), without_casts(expr), expr),
                 },
-                SelectItem::ExprWithAlias { expr, alias } => (normalized(alias), expr),
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    (normalized(alias), normalized(alias), expr)
+                }
                 _ => {
                     // What follows `*` may repeat one of its columns.
                     seen.insert(String::new());
@@ -130,7 +135,7 @@ pub(in crate::query) fn rename_repeated_columns(
                 }
             };
             let follows_wildcard = seen.contains("");
-            if seen.insert(name.to_lowercase()) && !follows_wildcard {
+            if seen.insert(planned.to_lowercase()) && !follows_wildcard {
                 continue;
             }
             if is_first
@@ -147,6 +152,19 @@ pub(in crate::query) fn rename_repeated_columns(
         is_first = false;
     });
     is_changed
+}
+
+/// The text of an expression without its casts, which DataFusion leaves out of names, too: it refuses
+/// `SELECT a + b, (a + b)::text`.
+fn without_casts(expr: &Expr) -> String {
+    let mut expr = expr.clone();
+    let _ = visit_expressions_mut(&mut expr, |part| {
+        while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = part {
+            *part = take(inner);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    expr.to_string()
 }
 
 fn query_body(statement: &Statement) -> Option<&SetExpr> {

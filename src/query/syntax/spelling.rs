@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, SetExpr,
-    Spanned, TableFactor, Top, TopQuantity, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    BinaryOperator, Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectFlavor, SelectItem, SetExpr, Spanned, TableFactor, Top, TopQuantity, Value, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -46,6 +47,7 @@ impl VisitorMut for Spelling {
     type Break = Box<Error>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        number_order_by_all(query);
         flow(limit_of_fetch(query).and_then(|()| limit_of_top(query)))
     }
 
@@ -94,6 +96,26 @@ pub(in crate::query) fn glob(text: Expr, negated: bool, pattern: Expr) -> Expr {
 fn matches(text: Expr, negated: bool, regex: Expr) -> Expr {
     let op = if negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
     Expr::BinaryOp { left: Box::new(text), op, right: Box::new(regex) }
+}
+
+/// `ORDER BY ALL` is `ORDER BY 1, 2, ..`. DataFusion 55.2 orders by all columns, but not by expressions.
+fn number_order_by_all(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_ref() else { return };
+    let Some(OrderBy { kind: kind @ OrderByKind::All(_), .. }) = &mut query.order_by else {
+        return;
+    };
+    let is_one = |item: &SelectItem| {
+        matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
+    };
+    // The number of columns of a wildcard is unknown here.
+    if let OrderByKind::All(options) = *kind
+        && select.projection.iter().all(is_one)
+    {
+        let numbers = 1..=select.projection.len();
+        let number = |number: usize| Expr::value(Value::Number(number.to_string(), false));
+        let by = |expr: Expr| OrderByExpr { expr, options, with_fill: None };
+        *kind = OrderByKind::Expressions(numbers.map(number).map(by).collect());
+    }
 }
 
 /// `FETCH FIRST 5 ROWS ONLY` is `LIMIT 5`.

@@ -302,9 +302,10 @@ fn files_are_imported_gzipped_or_not_and_whole_directories() {
     gzip.write_all(format!("{TICK}\n").as_bytes()).unwrap();
     // Gzip is told by its first bytes, not by the name.
     let packed = home.file("tuesday", gzip.finish().unwrap());
-    let out = home.ok(&["import", "ticks", &plain, &packed]);
+    let out = home.ok(&["import", "--allow-duplicates", "ticks", &plain, &packed]);
     assert_eq!(out, format!("ticks: 2 rows from {plain}\nticks: 1 row from {packed}\n"));
-    assert_eq!(home.run_with_input(&["import", "ticks", "-"], TICK).out, "ticks: 1 row from -\n");
+    let from_input = home.run_with_input(&["import", "--allow-duplicates", "ticks", "-"], TICK);
+    assert_eq!(from_input.out, "ticks: 1 row from -\n");
 
     std::fs::create_dir(home.path("backup")).unwrap();
     let dir = home.path("backup").display().to_string();
@@ -312,7 +313,7 @@ fn files_are_imported_gzipped_or_not_and_whole_directories() {
     home.file("backup/ticks.ndjson", TICK);
     home.file("backup/crashes.ndjson", "");
     home.file("backup/notes.txt", "not ours");
-    let out = home.ok(&["import", &dir]);
+    let out = home.ok(&["import", "--allow-duplicates", &dir]);
     assert_eq!(
         out,
         format!(

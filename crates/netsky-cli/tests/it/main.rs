@@ -1,6 +1,7 @@
 //! One binary, because each one links DataFusion.
 
 mod cli;
+mod dialects;
 #[cfg(unix)]
 mod documents;
 mod limits;

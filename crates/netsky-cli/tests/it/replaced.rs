@@ -24,7 +24,8 @@ fn ticks_at(path: &Path) -> usize {
 
 /// Runs an import that has the store open and waits for its input, does `meanwhile`, and gives it a row.
 fn import_during(home: &Home, meanwhile: impl FnOnce()) {
-    let mut command = home.command(&["--db", "meta.db", "import", "ticks", "-"]);
+    let mut command =
+        home.command(&["--db", "meta.db", "import", "--allow-duplicates", "ticks", "-"]);
     command.current_dir(home.path(".")).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     thread::sleep(Duration::from_millis(300));

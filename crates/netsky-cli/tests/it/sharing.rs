@@ -100,7 +100,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["timeline", "a"],
     &["cost"],
     &["record", "crashes", r#"{"kind":"k","agent":"a","detail_json":"{}"}"#],
-    &["import", "crashes", "crashes.ndjson"],
+    &["import", "--allow-duplicates", "crashes", "crashes.ndjson"],
     &["export", "ticks", "ticks.parquet", "--force"],
     &["export", "crashes", "crashes.csv", "--force"],
     &["stats"],

@@ -154,11 +154,14 @@ fn replaced(
 }
 
 /// Returns the input with only the columns that the expressions use, because an aggregation carries
-/// all of them. `None` if an expression uses another column, of a query further out.
+/// all of them. `None` if there is no correlated scalar subquery, or an expression uses another column,
+/// of a query further out.
 fn with_used_columns(input: &LogicalPlan, exprs: &[Expr]) -> Result<Option<LogicalPlan>> {
     let mut used: HashSet<Column> = HashSet::new();
+    let mut has_subquery = false;
     for expr in exprs {
         expr.apply(|part| {
+            has_subquery |= matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty());
             match part {
                 Expr::Column(column) => {
                     used.insert(column.clone());
@@ -180,7 +183,7 @@ fn with_used_columns(input: &LogicalPlan, exprs: &[Expr]) -> Result<Option<Logic
         })?;
     }
     let schema = input.schema();
-    if !used.iter().all(|column| schema.has_column(column)) {
+    if !has_subquery || !used.iter().all(|column| schema.has_column(column)) {
         return Ok(None);
     }
     let columns: Vec<_> = schema
