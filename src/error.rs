@@ -538,7 +538,7 @@ fn foreign_table_hint(name: &str) -> Option<&'static str> {
         "pragma_table_info" | "duckdb_columns" | "pg_attribute" => {
             "DESCRIBE ticks lists the columns of a table; information_schema.columns has all"
         }
-        "duckdb_functions" | "pg_proc" => "SHOW FUNCTIONS lists the functions",
+        "duckdb_functions" | "pg_proc" => "`netsky functions` lists the functions",
         "dual" => "leave out the FROM clause",
         _ if name.starts_with("read_")
             || [".csv", ".parquet", ".json", ".ndjson", ".arrow"]

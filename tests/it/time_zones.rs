@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::TickRecord;
-use netsky_testing::{TestStore, store, value};
+use netsky_testing::{TestStore, store, ticks_by_second, value};
 
 const ZONES: [&str; 6] = [
     "Europe/Berlin",
@@ -103,4 +103,29 @@ fn local_days_prune_other_blocks() {
         )
         .unwrap();
     assert!(plan.contains("blocks_pruned=2, blocks_read=1"), "{plan}");
+}
+
+#[test]
+fn coarse_times_are_compared_with_all_digits() {
+    let store = ticks_by_second(3);
+    let count = |condition: &str| {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT arrow_cast(ts_utc, 'Timestamp(Second, None)') AS t FROM ticks) \
+             WHERE {condition}"
+        );
+        value(&store.db, &sql)
+    };
+    for (condition, expected) in [
+        ("t = '2026-04-03T00:00:01'", 1),
+        ("t = '2026-04-03T00:00:01.25'", 0),
+        ("t IN ('2026-04-03T00:00:01.25')", 0),
+        ("t IN ('2026-04-03T00:00:01.25', '2026-04-03T00:00:02')", 1),
+        ("t NOT IN ('2026-04-03T00:00:01.25')", 3),
+        ("t >= '2026-04-03T00:00:01.25'", 2),
+        ("t <= '2026-04-03T00:00:01.25'", 1),
+        ("t BETWEEN '2026-04-03T00:00:01.25' AND '2026-04-03T00:00:02.75'", 1),
+        ("'2026-04-03T00:00:01.25' < t", 2),
+    ] {
+        assert_eq!(count(condition), expected, "{condition}");
+    }
 }

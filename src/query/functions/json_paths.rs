@@ -54,36 +54,40 @@ impl FunctionRewrite for PathsAsSteps {
         &self,
         expr: Expr,
         schema: &DFSchema,
-        options: &ConfigOptions,
+        _: &ConfigOptions,
     ) -> Result<Transformed<Expr>> {
-        let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
-            return Ok(Transformed::no(expr));
-        };
-        if args.iter().any(|arg| is_union(arg, schema)) && is_added(func.name()) {
-            let takes_json = func.name().contains("json");
-            let args = args.iter().map(|arg| match is_union(arg, schema) {
-                true => text_of_union(arg.clone(), takes_json),
-                false => arg.clone(),
-            });
-            let call = func.call(args.collect());
-            return self.rewrite(call, schema, options).map(|call| Transformed::yes(call.data));
-        }
-        if let (Some(function), Some(marks)) = (json::with_json(func.name()), json::marks(args)) {
-            let args = std::iter::once(lit(marks)).chain(args.iter().cloned()).collect();
-            return Ok(Transformed::yes(function.into_udf().call(args)));
-        }
-        let [json, keys @ ..] = args.as_slice() else { return Ok(Transformed::no(expr)) };
-        if !TAKE_STEPS.contains(&func.name()) || !keys.iter().any(|key| path(key).is_some()) {
-            return Ok(Transformed::no(expr));
-        }
-        let steps = keys.iter().flat_map(|key| match path(key) {
-            Some(path) => path.arguments().collect(),
-            None => vec![key.clone()],
-        });
-        let args = std::iter::once(json.clone()).chain(steps).collect();
-        let func = Arc::clone(func);
-        Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
+        rewrite(expr, schema)
     }
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
+        return Ok(Transformed::no(expr));
+    };
+    if args.iter().any(|arg| is_union(arg, schema)) && is_added(func.name()) {
+        let takes_json = func.name().contains("json");
+        let args = args.iter().map(|arg| match is_union(arg, schema) {
+            true => text_of_union(arg.clone(), takes_json),
+            false => arg.clone(),
+        });
+        let call = func.call(args.collect());
+        return rewrite(call, schema).map(|call| Transformed::yes(call.data));
+    }
+    if let (Some(function), Some(marks)) = (json::with_json(func.name()), json::marks(args)) {
+        let args = std::iter::once(lit(marks)).chain(args.iter().cloned()).collect();
+        return Ok(Transformed::yes(function.into_udf().call(args)));
+    }
+    let [json, keys @ ..] = args.as_slice() else { return Ok(Transformed::no(expr)) };
+    if !TAKE_STEPS.contains(&func.name()) || !keys.iter().any(|key| path(key).is_some()) {
+        return Ok(Transformed::no(expr));
+    }
+    let steps = keys.iter().flat_map(|key| match path(key) {
+        Some(path) => path.arguments().collect(),
+        None => vec![key.clone()],
+    });
+    let args = std::iter::once(json.clone()).chain(steps).collect();
+    let func = Arc::clone(func);
+    Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })))
 }
 
 /// Whether a value is one of `->`, of which DataFusion has no text.

@@ -28,6 +28,7 @@ mod rewrite;
 mod topk_keys;
 mod ungrouped_filter;
 mod unique_sort_key;
+mod widened_times;
 
 use std::sync::Arc;
 
@@ -60,12 +61,15 @@ use push_limit_to_scan::PUSH_LIMIT_TO_SCAN;
 use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::COMPLETE_TOPK_KEYS;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
+use widened_times::WidenedTimes;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
-pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 5] {
+pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 6] {
     [
         Arc::new(CorrelatedSubqueries),
         Arc::new(DottedKeys),
+        // Before lists are written as other expressions.
+        Arc::new(WidenedTimes),
         Arc::new(SeparateInLists),
         Arc::new(DROP_REPEATED_KEYS),
         Arc::new(CanonicalComparisons),
