@@ -238,7 +238,7 @@ fn columns_have_the_sql_as_typed_for_a_name() {
         ("SELECT \"count(*)\" FROM (SELECT count(*) FROM mcp_tool_calls)", &["count(*)"]),
         ("SELECT request_json.a.b FROM mcp_tool_calls", &["request_json.a.b"]),
         ("SELECT 1 a, 1 a, 2", &["a", "a", "2"]),
-        ("SELECT id + 1, (id + 1)::text FROM ticks", &["id + 1", "(id + 1)::text"]),
+        ("SELECT id + 1, (id + 1)::text FROM mcp_tool_calls", &["id + 1", "(id + 1)::text"]),
         ("SELECT count(*), count(*) FROM mcp_tool_calls", &["count(*)", "count(*)"]),
         ("SELECT id, id FROM mcp_tool_calls ORDER BY id", &["id", "id"]),
         ("SELECT m.id, id, ID + 0 FROM mcp_tool_calls m", &["id", "id", "ID + 0"]),

@@ -5,6 +5,7 @@
 
 mod asof;
 mod ast;
+mod calls;
 mod leading_word;
 mod refused;
 mod select_list;

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use crate::error::{Error, Result};
 use crate::query::pattern::{GLOB_TO_REGEX, SIMILAR_TO_REGEX};
 use crate::query::syntax::ast::{call, take};
-use crate::query::syntax::{asof, refused, unsupported};
+use crate::query::syntax::{asof, calls, refused, unsupported};
 
 /// Rewrites a statement to DataFusion's SQL.
 ///
@@ -78,6 +78,7 @@ impl VisitorMut for Spelling {
             Expr::RLike { negated, expr: text, pattern, .. } => {
                 *expr = matches(take(text), *negated, take(pattern));
             }
+            Expr::Function(call) => calls::rewrite(call),
             // Integers divide as with `/`.
             Expr::BinaryOp { op, .. } if *op == BinaryOperator::DuckIntegerDivide => {
                 *op = BinaryOperator::Divide;
