@@ -98,6 +98,13 @@ fn nothing(left_out: u64) -> &'static str {
 }
 
 impl Data {
+    /// The characters of the labels.
+    pub fn chars(&self) -> impl Iterator<Item = char> {
+        let texts = self.columns.iter().filter(|column| column.numbers.is_none());
+        let labels = texts.flat_map(|column| &column.labels);
+        self.columns.iter().map(|column| &column.name).chain(labels).flat_map(|text| text.chars())
+    }
+
     pub fn read(answer: Answer<impl Batches>) -> Result<Self, Failure> {
         let (mut batches, mut rows) = (Vec::new(), 0);
         for batch in answer.batches {

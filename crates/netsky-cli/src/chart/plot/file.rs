@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 
+use ab_glyph::{Font, FontRef};
 use netsky_db::internal::TempFileGuard;
 use plotters::prelude::*;
 use plotters::style::register_font;
@@ -14,7 +16,7 @@ use crate::chart::plot::grid::draw_grid;
 use crate::chart::plot::lines::draw_lines;
 use crate::chart::plot::style::{FONT, cannot_draw};
 use crate::failure::Failure;
-use crate::output::AtomicFile;
+use crate::output::{self, AtomicFile};
 
 const SIZE: (u32, u32) = (1_200, 675);
 /// More than these numbers are unreadable.
@@ -51,7 +53,19 @@ pub fn write_png(kind: ChartKind, data: &Data, path: &Path) -> Result<(String, u
     let mut file = AtomicFile::create(path)?;
     io::copy(&mut drawn, &mut file)?;
     file.finish()?;
+    if let Some(char) = data.chars().find(|char| !is_in_font(*char)) {
+        output::warn(format_args!(
+            "the font of .png files has no '{char}', and shows a box; .svg files use the fonts of their viewer"
+        ));
+    }
     Ok((String::new(), plot.left_out()))
+}
+
+fn is_in_font(char: char) -> bool {
+    static LOADED: LazyLock<Option<FontRef<'_>>> =
+        LazyLock::new(|| FontRef::try_from_slice(dejavu::sans::regular()).ok());
+    // Glyph 0 is the box.
+    LOADED.as_ref().is_none_or(|font| font.glyph_id(char).0 != 0)
 }
 
 impl Plot {

@@ -198,6 +198,21 @@ fn a_legend_has_whole_names_beside_the_plot() {
 }
 
 #[test]
+fn a_png_says_which_signs_its_font_lacks() {
+    let home = home();
+    let write = |name: &str, label: &str| {
+        let path = home.path(name).display().to_string();
+        let sql = format!("SELECT * FROM (VALUES ('{label}', 1), ('é', 2)) AS t (label, n)");
+        let ran = home.run(&["query", "--chart", "bar", "-o", &path, &sql]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.err
+    };
+    assert!(write("cjk.png", "漢字").contains("no '漢'"));
+    assert_eq!(write("cjk.svg", "漢字"), "");
+    assert_eq!(write("latin.png", "naïve Ω Ж"), "");
+}
+
+#[test]
 fn a_plot_is_written_as_svg_and_png_with_names_on_its_axes() {
     let home = home();
     let plot = |name: &str, args: &[&str]| {
