@@ -18,20 +18,9 @@ use datafusion::logical_expr::planner::RawAggregateExpr;
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr, and, cast, when};
 use datafusion::prelude::lit;
 
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, Make, aggregate};
 use crate::query::functions::list_functions::{self, text_of_union};
 use crate::query::functions::planned_aggregate::Plan;
-
-const fn aggregate(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: Make,
-) -> Function {
-    Function { name, signature, doc, example, answer, category: Category::Aggregate, make }
-}
 
 const fn planned(
     name: &'static str,

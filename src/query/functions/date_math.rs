@@ -16,25 +16,13 @@ use datafusion::prelude::lit;
 
 use crate::query::functions::call::{Call, Times, is_utc, short};
 use crate::query::functions::date_parts::stored_time;
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, time_scalar};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::scalar::{Scalar, returns};
 use crate::query::functions::sqlite_times::days_of;
 
-const fn function(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: fn() -> Scalar,
-) -> Function {
-    let make = Make::Scalar(make);
-    Function { name, signature, doc, example, answer, category: Category::Time, make }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
-    function(
+    time_scalar(
         "date_diff",
         "date_diff(part, from, to)",
         "How many boundaries of a part, such as 'day', are between two times.",
@@ -46,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "datediff",
         "datediff(part, from, to) or datediff(to, from)",
         "As date_diff; with two arguments the days from the second to the first, as in MySQL.",
@@ -64,7 +52,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "datesub",
         "datesub(part, from, to)",
         "How many whole parts, such as 'hour', are between two times.",
@@ -76,7 +64,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "timestampdiff",
         "timestampdiff(part, from, to)",
         "How many whole parts are between two times, as in MySQL.",
@@ -88,7 +76,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "age",
         "age(to [, from])",
         "The months, days and time between two times; with one argument, up to today.",
@@ -103,7 +91,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             )
         },
     ),
-    function(
+    time_scalar(
         "time_bucket",
         "time_bucket(interval, time [, origin])",
         "The start of the interval that a time is in.",
@@ -114,7 +102,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Scalar::spelling("time_bucket", params, bucket_type, bucket)
         },
     ),
-    function(
+    time_scalar(
         "last_day",
         "last_day(time)",
         "The last day of the month.",
@@ -133,7 +121,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "strptime",
         "strptime(text, format)",
         "The time that a text is by a format such as '%d.%m.%Y'; fails if it is none.",
@@ -141,7 +129,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "2026-04-15T10:11:00Z",
         || Scalar::kernel("strptime", TEXTS, returns!(stored_time()), |call| strptime(call, true)),
     ),
-    function(
+    time_scalar(
         "try_strptime",
         "try_strptime(text, format)",
         "As strptime, but NULL for a text that is no time by the format.",
@@ -153,7 +141,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "date_add",
         "date_add(time, interval)",
         "A time and an interval, added.",
@@ -166,7 +154,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "date_sub",
         "date_sub(time, interval) or date_sub(part, from, to)",
         "A time minus an interval; with a part, as datesub.",
@@ -183,7 +171,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             .or_rewritten(|args, types| Ok(shifted(args, types, Operator::Minus)))
         },
     ),
-    function(
+    time_scalar(
         "dateadd",
         "dateadd(part, count, time)",
         "A time plus a number of parts, such as 'day'.",
@@ -199,7 +187,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             )
         },
     ),
-    function(
+    time_scalar(
         "make_timestamp",
         "make_timestamp(year, month, day, hour, minute, second)",
         "A time from its parts.",
@@ -212,7 +200,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Scalar::kernel("make_timestamp", params, returns!(stored_time()), make_timestamp)
         },
     ),
-    function(
+    time_scalar(
         "to_char",
         "to_char(time, pattern)",
         "A time as text by PostgreSQL's pattern, or by strftime's if it has a %.",
@@ -220,7 +208,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "2026-04-15 10:11:12.345",
         super::to_char::to_char,
     ),
-    function(
+    time_scalar(
         "date_format",
         "date_format(time, pattern)",
         "As to_char.",

@@ -11,21 +11,10 @@ use datafusion::logical_expr::{Expr, cast};
 use datafusion::prelude::lit;
 
 use crate::query::functions::call::Call;
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, Make, time};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::preimage;
 use crate::query::functions::scalar::{Rewrite, Scalar, returns};
-
-const fn function(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: Make,
-) -> Function {
-    Function { name, signature, doc, example, answer, category: Category::Time, make }
-}
 
 const MOMENT: Params = Params::exact(&[Kind::Moment]);
 
@@ -55,7 +44,7 @@ macro_rules! name {
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function(
+    time(
         "year",
         "year(time)",
         "The year.",
@@ -63,7 +52,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "2026",
         part!("year", "year"),
     ),
-    function(
+    time(
         "quarter",
         "quarter(time)",
         "The quarter of the year, 1 to 4.",
@@ -71,7 +60,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "2",
         part!("quarter", "quarter"),
     ),
-    function(
+    time(
         "month",
         "month(time)",
         "The month, 1 to 12.",
@@ -79,7 +68,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "4",
         part!("month", "month"),
     ),
-    function(
+    time(
         "week",
         "week(time)",
         "The ISO week of the year, 1 to 53.",
@@ -87,7 +76,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "16",
         part!("week", "week"),
     ),
-    function(
+    time(
         "weekofyear",
         "weekofyear(time)",
         "The ISO week of the year, 1 to 53.",
@@ -95,7 +84,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "16",
         part!("weekofyear", "week"),
     ),
-    function(
+    time(
         "day",
         "day(time)",
         "The day of the month.",
@@ -103,7 +92,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "15",
         part!("day", "day"),
     ),
-    function(
+    time(
         "dayofmonth",
         "dayofmonth(time)",
         "The day of the month.",
@@ -111,7 +100,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "15",
         part!("dayofmonth", "day"),
     ),
-    function(
+    time(
         "dayofweek",
         "dayofweek(time)",
         "The day of the week, 0 for Sunday to 6.",
@@ -119,7 +108,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "0",
         part!("dayofweek", "dow"),
     ),
-    function(
+    time(
         "weekday",
         "weekday(time)",
         "The day of the week, 0 for Sunday to 6, as in DuckDB.",
@@ -127,7 +116,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "3",
         part!("weekday", "dow"),
     ),
-    function(
+    time(
         "isodow",
         "isodow(time)",
         "The ISO day of the week, 1 for Monday to 7.",
@@ -135,7 +124,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "7",
         part!("isodow", "isodow"),
     ),
-    function(
+    time(
         "dayofyear",
         "dayofyear(time)",
         "The day of the year, 1 to 366.",
@@ -143,7 +132,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "105",
         part!("dayofyear", "doy"),
     ),
-    function(
+    time(
         "hour",
         "hour(time)",
         "The hour, 0 to 23.",
@@ -151,7 +140,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "10",
         part!("hour", "hour"),
     ),
-    function(
+    time(
         "minute",
         "minute(time)",
         "The minute, 0 to 59.",
@@ -159,7 +148,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "11",
         part!("minute", "minute"),
     ),
-    function(
+    time(
         "second",
         "second(time)",
         "The second, 0 to 59.",
@@ -167,7 +156,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "12",
         part!("second", "second"),
     ),
-    function(
+    time(
         "dayname",
         "dayname(time)",
         "The English name of the day.",
@@ -175,7 +164,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "Wednesday",
         name!("dayname", "%A"),
     ),
-    function(
+    time(
         "monthname",
         "monthname(time)",
         "The English name of the month.",
@@ -183,7 +172,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "April",
         name!("monthname", "%B"),
     ),
-    function(
+    time(
         "epoch",
         "epoch(time or interval)",
         "The seconds since 1970, or of an interval, with a fraction.",
@@ -197,7 +186,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 })
         }),
     ),
-    function(
+    time(
         "epoch_ms",
         "epoch_ms(time) or epoch_ms(milliseconds)",
         "The milliseconds since 1970 of a time, or the time of a number of milliseconds.",
@@ -210,7 +199,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             .with_preimage(|args, literal, info| preimage::of_count(args, literal, info, 1_000_000))
         }),
     ),
-    function(
+    time(
         "epoch_us",
         "epoch_us(time)",
         "The microseconds since 1970 of a time.",

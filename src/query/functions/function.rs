@@ -69,6 +69,41 @@ pub(super) enum Make {
     Missing,
 }
 
+macro_rules! constructors {
+    ($($name:ident of $category:ident)*) => {$(
+        pub(super) const fn $name(
+            name: &'static str,
+            signature: &'static str,
+            doc: &'static str,
+            example: &'static str,
+            answer: &'static str,
+            make: Make,
+        ) -> Function {
+            let category = Category::$category;
+            Function { name, signature, doc, example, answer, category, make }
+        }
+    )*};
+}
+
+constructors! {
+    time of Time
+    json of Json
+    aggregate of Aggregate
+    text of Text
+    value of Value
+}
+
+pub(super) const fn time_scalar(
+    name: &'static str,
+    signature: &'static str,
+    doc: &'static str,
+    example: &'static str,
+    answer: &'static str,
+    make: fn() -> super::scalar::Scalar,
+) -> Function {
+    time(name, signature, doc, example, answer, Make::Scalar(make))
+}
+
 impl Function {
     /// The name, in small letters.
     pub fn name(&self) -> &'static str {

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion_functions_json::udfs::{json_as_text_udf, json_object_keys_udf};
 
 use crate::query::functions::call::{Call, Texts, short};
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, Make, json};
 use crate::query::functions::json_each;
 use crate::query::functions::json_text::{JsonValues, JsonWriter};
 use crate::query::functions::json_value::{JsonPart, find, is_valid, minified};
@@ -22,17 +22,6 @@ use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::scalar::{Scalar, returns};
 use crate::query::functions::text_builder::TextBuilder;
 use crate::query::json_path::JsonPath;
-
-const fn json(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: Make,
-) -> Function {
-    Function { name, signature, doc, example, answer, category: Category::Json, make }
-}
 
 const JSON: Params = Params::exact(&[Kind::Text]);
 const JSON_AND_PATH: Params = Params::exact(&[Kind::Text, Kind::Text]);

@@ -85,20 +85,7 @@ pub(super) fn json_array() -> Scalar {
         let is_json = call.bools(1)?.get(0).unwrap_or(false);
         let values = JsonValues::new(lists.values(), is_json);
         let mut values = values.writer()?;
-        let mut builder = StringViewBuilder::with_capacity(lists.len());
-        for list in 0..lists.len() {
-            if lists.is_null(list) {
-                builder.append_null();
-                continue;
-            }
-            let mut text = "[".to_owned();
-            for (nth, value) in range(&lists, list).enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                values.write(value, &mut text)?;
-            }
-            builder.append_value(text + "]");
-        }
-        Ok(Arc::new(builder.finish()))
+        joined(&lists, ["[", "]"], |value, text| values.write(value, text))
     })
 }
 
@@ -113,23 +100,34 @@ pub(super) fn json_object() -> Scalar {
         let mut keys = JsonWriter::key(pairs.column(0))?;
         let values = JsonValues::new(pairs.column(1), is_json);
         let mut values = values.writer()?;
-        let mut builder = StringViewBuilder::with_capacity(lists.len());
-        for list in 0..lists.len() {
-            if lists.is_null(list) {
-                builder.append_null();
-                continue;
-            }
-            let mut text = "{".to_owned();
-            for (nth, pair) in range(&lists, list).enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                keys.write(pair, &mut text)?;
-                text.push(':');
-                values.write(pair, &mut text)?;
-            }
-            builder.append_value(text + "}");
-        }
-        Ok(Arc::new(builder.finish()))
+        joined(&lists, ["{", "}"], |pair, text| {
+            keys.write(pair, text)?;
+            text.push(':');
+            values.write(pair, text)
+        })
     })
+}
+
+/// The entries of each list, between brackets and with commas.
+fn joined(
+    lists: &ListArray,
+    [open, close]: [&str; 2],
+    mut write: impl FnMut(usize, &mut String) -> Result<()>,
+) -> Result<ArrayRef> {
+    let mut builder = StringViewBuilder::with_capacity(lists.len());
+    for list in 0..lists.len() {
+        if lists.is_null(list) {
+            builder.append_null();
+            continue;
+        }
+        let mut text = open.to_owned();
+        for (nth, entry) in range(lists, list).enumerate() {
+            text.push_str(if nth == 0 { "" } else { "," });
+            write(entry, &mut text)?;
+        }
+        builder.append_value(text + close);
+    }
+    Ok(Arc::new(builder.finish()))
 }
 
 /// Whether an expression is a call of a function that returns JSON, which is put into JSON as it is.

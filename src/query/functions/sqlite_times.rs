@@ -12,7 +12,7 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, cast};
 
 use crate::query::functions::call::{Call, short};
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, time_scalar};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::preimage;
 use crate::query::functions::scalar::{Scalar, returns};
@@ -20,20 +20,8 @@ use crate::query::functions::text_builder::TextBuilder;
 use crate::query::functions::time_format::{Dialect, TimeFormat};
 use crate::query::functions::time_value::{self, Modified, Start};
 
-const fn function(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: fn() -> Scalar,
-) -> Function {
-    let make = Make::Scalar(make);
-    Function { name, signature, doc, example, answer, category: Category::Time, make }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
-    function(
+    time_scalar(
         "date",
         "date(time [, modifier ...])",
         "The day of a time, after SQLite's modifiers.",
@@ -44,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 .or_rewritten(date_of_timestamp)
         },
     ),
-    function(
+    time_scalar(
         "datetime",
         "datetime(time [, modifier ...])",
         "A time as text, to the second, after SQLite's modifiers.",
@@ -66,7 +54,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "time",
         "time(time [, modifier ...])",
         "The time of day as text, to the second, after SQLite's modifiers.",
@@ -81,7 +69,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "julianday",
         "julianday(time [, modifier ...])",
         "The days since noon of 24 November 4714 BC, with a fraction.",
@@ -96,7 +84,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "unixepoch",
         "unixepoch(time [, modifier ...])",
         "The whole seconds since 1970.",
@@ -113,7 +101,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     ),
-    function(
+    time_scalar(
         "strftime",
         "strftime(format, time [, modifier ...]) or strftime(time, format)",
         "A time as text by a format such as '%Y-%m-%d'.",

@@ -19,22 +19,11 @@ use sha2::Sha256;
 use sha2::digest::Digest;
 
 use crate::query::functions::call::Call;
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, Make, text};
 use crate::query::functions::glob;
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::printf;
 use crate::query::functions::scalar::{Scalar, returns};
-
-const fn text(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: Make,
-) -> Function {
-    Function { name, signature, doc, example, answer, category: Category::Text, make }
-}
 
 const TEXT: Params = Params::exact(&[Kind::Text]);
 const TWO_TEXTS: Params = Params::exact(&[Kind::Text, Kind::Text]);

@@ -9,20 +9,9 @@ use datafusion::logical_expr::type_coercion::binary::type_union_resolution;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, when};
 
 use crate::query::functions::call::Call;
-use crate::query::functions::function::{Category, Function, Make};
+use crate::query::functions::function::{Function, Make, value};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::scalar::{Scalar, returns};
-
-const fn value(
-    name: &'static str,
-    signature: &'static str,
-    doc: &'static str,
-    example: &'static str,
-    answer: &'static str,
-    make: Make,
-) -> Function {
-    Function { name, signature, doc, example, answer, category: Category::Value, make }
-}
 
 macro_rules! condition {
     ($name:literal) => {

@@ -7,39 +7,22 @@
 //! rewrites `name LIKE 'x'` to a comparison with a text of another type than that of `name = 'x'`.
 //! The tests here fail once DataFusion is fixed; then remove this rule.
 
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Like;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
+
+use crate::query::rules::rewrite::ExpressionRewrite;
 
 /// Puts the column first, and compares it with a text of its own type.
-#[derive(Debug)]
-pub(super) struct CanonicalComparisons;
+pub(super) const CANONICAL_COMPARISONS: ExpressionRewrite =
+    ExpressionRewrite { name: "canonical_comparisons", expr: canonical };
 
-impl AnalyzerRule for CanonicalComparisons {
-    fn name(&self) -> &'static str {
-        "canonical_comparisons"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| match expr {
-                    Expr::Like(like) => compared(like, &schema),
-                    Expr::BinaryExpr(comparison) => Ok(with_column_first(comparison)),
-                    other => Ok(Transformed::no(other)),
-                })?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
+fn canonical(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Like(like) => compared(like, schema),
+        Expr::BinaryExpr(comparison) => Ok(with_column_first(comparison)),
+        other => Ok(Transformed::no(other)),
     }
 }
 

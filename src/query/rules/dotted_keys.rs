@@ -5,16 +5,14 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, when};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, ScalarUDF, when};
 use datafusion_functions_json::udfs::json_contains_udf;
 
 use crate::query::json_path::JsonPath;
+use crate::query::rules::rewrite::ExpressionRewrite;
 
 /// The functions whose arguments after the first are the steps of a path. `->` and `->>` are two of
 /// them.
@@ -34,29 +32,15 @@ const TAKE_STEPS: [&str; 9] = [
 const MAX_KEYS: usize = 3;
 
 /// Looks up such keys, and then the path.
-#[derive(Debug)]
-pub(super) struct DottedKeys;
+pub(super) const DOTTED_KEYS: ExpressionRewrite =
+    ExpressionRewrite { name: "dotted_keys", expr: read_dotted };
 
-impl AnalyzerRule for DottedKeys {
-    fn name(&self) -> &'static str {
-        "dotted_keys"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| match expr {
-                    Expr::ScalarFunction(call) if has_dotted_keys(&call) => {
-                        Ok(Transformed::yes(read(&call.func, call.args, 1)?))
-                    }
-                    other => Ok(Transformed::no(other)),
-                })?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
+fn read_dotted(expr: Expr, _: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::ScalarFunction(call) if has_dotted_keys(&call) => {
+            Ok(Transformed::yes(read(&call.func, call.args, 1)?))
+        }
+        other => Ok(Transformed::no(other)),
     }
 }
 

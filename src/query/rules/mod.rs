@@ -46,10 +46,10 @@ use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 
 use aggregate_statistics::OwnStatistics;
-use comparisons::CanonicalComparisons;
+use comparisons::CANONICAL_COMPARISONS;
 use correlated_subqueries::CorrelatedSubqueries;
 use count_texts::COUNT_TEXTS;
-use dotted_keys::DottedKeys;
+use dotted_keys::DOTTED_KEYS;
 use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
@@ -61,18 +61,18 @@ use push_limit_to_scan::PUSH_LIMIT_TO_SCAN;
 use repeated_keys::DROP_REPEATED_KEYS;
 use topk_keys::COMPLETE_TOPK_KEYS;
 use unique_sort_key::DROP_KEYS_AFTER_ID;
-use widened_times::WidenedTimes;
+use widened_times::WIDENED_TIMES;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
 pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 6] {
     [
         Arc::new(CorrelatedSubqueries),
-        Arc::new(DottedKeys),
+        Arc::new(DOTTED_KEYS),
         // Before lists are written as other expressions.
-        Arc::new(WidenedTimes),
+        Arc::new(WIDENED_TIMES),
         Arc::new(SeparateInLists),
         Arc::new(DROP_REPEATED_KEYS),
-        Arc::new(CanonicalComparisons),
+        Arc::new(CANONICAL_COMPARISONS),
     ]
 }
 

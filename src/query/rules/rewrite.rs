@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{AnalyzerRule, ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
@@ -42,6 +44,33 @@ impl OptimizerRule for Rewrite {
         _: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
         (self.node)(plan)
+    }
+}
+
+/// Applies a function to each expression of a logical plan, bottom up. The function gets the schema of the
+/// node's inputs. Columns keep their names.
+#[derive(Debug)]
+pub(super) struct ExpressionRewrite {
+    pub(super) name: &'static str,
+    pub(super) expr: fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+}
+
+impl AnalyzerRule for ExpressionRewrite {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let rewritten = expr.transform_up(|expr| (self.expr)(expr, &schema))?;
+                Ok(rewritten.update_data(|expr| name.restore(expr)))
+            })
+        })
+        .data()
     }
 }
 

@@ -7,39 +7,17 @@
 //! ones. The test here fails once DataFusion compares them rightly; then this rule can be removed.
 
 use arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Cast, InList};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Operator};
 
 use crate::query::rules::in_lists::set_apart;
+use crate::query::rules::rewrite::ExpressionRewrite;
 
 /// Hides casts to finer units from the optimizer if they are compared with constants.
-#[derive(Debug)]
-pub(super) struct WidenedTimes;
-
-impl AnalyzerRule for WidenedTimes {
-    fn name(&self) -> &'static str {
-        "widened_times"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| {
-            let schema = merge_schema(&node.inputs());
-            let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let hidden = expr.transform_up(|expr| hide_in(expr, &schema))?;
-                Ok(hidden.update_data(|expr| name.restore(expr)))
-            })
-        })
-        .data()
-    }
-}
+pub(super) const WIDENED_TIMES: ExpressionRewrite =
+    ExpressionRewrite { name: "widened_times", expr: hide_in };
 
 fn hide_in(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mut changed = false;

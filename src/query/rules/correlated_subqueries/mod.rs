@@ -56,6 +56,9 @@ impl AnalyzerRule for CorrelatedSubqueries {
 }
 
 fn of_projection(node: Projection, numbers: &mut usize) -> Result<Transformed<LogicalPlan>> {
+    if !has_subquery(&node.expr) {
+        return Ok(Transformed::no(LogicalPlan::Projection(node)));
+    }
     let original = LogicalPlan::Projection(node.clone());
     let Some(input) = with_used_columns(&node.input, &node.expr)? else {
         return Ok(Transformed::no(original));
@@ -69,6 +72,9 @@ fn of_projection(node: Projection, numbers: &mut usize) -> Result<Transformed<Lo
 }
 
 fn of_filter(node: Filter, numbers: &mut usize) -> Result<Transformed<LogicalPlan>> {
+    if !has_subquery(std::slice::from_ref(&node.predicate)) {
+        return Ok(Transformed::no(LogicalPlan::Filter(node)));
+    }
     let original = LogicalPlan::Filter(node.clone());
     let names = NamePreserver::new(&original);
     let input = node.input.as_ref().clone();
@@ -84,6 +90,9 @@ fn of_filter(node: Filter, numbers: &mut usize) -> Result<Transformed<LogicalPla
 }
 
 fn of_aggregate(node: Aggregate, numbers: &mut usize) -> Result<Transformed<LogicalPlan>> {
+    if !has_subquery(&node.group_expr) && !has_subquery(&node.aggr_expr) {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(node)));
+    }
     let original = LogicalPlan::Aggregate(node.clone());
     let all: Vec<Expr> = node.group_expr.iter().chain(&node.aggr_expr).cloned().collect();
     let Some(input) = with_used_columns(&node.input, &all)? else {
@@ -96,6 +105,14 @@ fn of_aggregate(node: Aggregate, numbers: &mut usize) -> Result<Transformed<Logi
     let aggregates = exprs.split_off(node.group_expr.len());
     let aggregate = Aggregate::try_new(input.into(), exprs, aggregates)?;
     Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+}
+
+/// Whether there is a subquery to replace. Most plans have none, and are left before they are copied.
+fn has_subquery(exprs: &[Expr]) -> bool {
+    let is_correlated = |part: &Expr| {
+        Ok(matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty()))
+    };
+    exprs.iter().any(|expr| expr.exists(is_correlated).unwrap_or(true))
 }
 
 /// Replaces the subqueries in expressions over `input` by columns that it then has. `None` if there is
@@ -154,14 +171,11 @@ fn replaced(
 }
 
 /// Returns the input with only the columns that the expressions use, because an aggregation carries
-/// all of them. `None` if there is no correlated scalar subquery, or an expression uses another column,
-/// of a query further out.
+/// all of them. `None` if an expression uses another column, of a query further out.
 fn with_used_columns(input: &LogicalPlan, exprs: &[Expr]) -> Result<Option<LogicalPlan>> {
     let mut used: HashSet<Column> = HashSet::new();
-    let mut has_subquery = false;
     for expr in exprs {
         expr.apply(|part| {
-            has_subquery |= matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty());
             match part {
                 Expr::Column(column) => {
                     used.insert(column.clone());
@@ -183,7 +197,7 @@ fn with_used_columns(input: &LogicalPlan, exprs: &[Expr]) -> Result<Option<Logic
         })?;
     }
     let schema = input.schema();
-    if !has_subquery || !used.iter().all(|column| schema.has_column(column)) {
+    if !used.iter().all(|column| schema.has_column(column)) {
         return Ok(None);
     }
     let columns: Vec<_> = schema
