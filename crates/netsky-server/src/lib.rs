@@ -1,0 +1,1 @@
+//! The HTTP server of netsky-db: the OpenTelemetry receiver.
