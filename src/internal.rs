@@ -7,5 +7,6 @@ pub use crate::columnar::{decode_copy, encode_copy};
 pub use crate::query::{check_condition, with_functions};
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;
-pub use crate::store::{caught, is_caught};
+pub use crate::row::EncodedRow;
+pub use crate::store::{Key, UpsertTransaction, caught, is_caught};
 pub use crate::temp_files::TempFileGuard;

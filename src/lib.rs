@@ -130,6 +130,7 @@ mod table;
 mod temp_files;
 #[cfg(feature = "sql")]
 mod thread_pool;
+mod upsert;
 mod view;
 mod views;
 

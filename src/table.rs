@@ -88,7 +88,9 @@ pub(crate) mod reserved {
     pub(crate) const ZONE_MARKS: &str = "zone_marks";
     pub(crate) const IMPORTS: &str = ".imports";
     pub(crate) const STAGED: &str = ".staged";
-    const ALL: [&str; 6] = [META, IDS, ZONES, ZONE_MARKS, IMPORTS, STAGED];
+    pub(crate) const KEYS: &str = ".keys";
+    pub(crate) const STATES: &str = ".states";
+    const ALL: [&str; 8] = [META, IDS, ZONES, ZONE_MARKS, IMPORTS, STAGED, KEYS, STATES];
 
     pub(crate) const fn contains(name: &str) -> bool {
         let mut i = 0;

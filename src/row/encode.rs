@@ -15,13 +15,27 @@ pub(crate) fn id_prefix(id: i64, out: &mut Vec<u8>) {
 }
 
 /// A row encoded without its id.
-#[derive(Debug, Default)]
-pub(crate) struct EncodedRow {
+#[derive(Debug, Clone, Default)]
+pub struct EncodedRow {
     pub(super) json: Vec<u8>,
     pub(super) time: Option<i64>,
 }
 
 impl EncodedRow {
+    /// Encodes the values of a row, except its id, in the order of the table's columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidValue`].
+    pub fn new<'a>(
+        table: &Table,
+        values: impl IntoIterator<Item = Value<'a>>,
+    ) -> crate::Result<Self> {
+        let mut row = Self::default();
+        row.encode(table, values).map_err(|unstorable| unstorable.into_error(table))?;
+        Ok(row)
+    }
+
     /// Returns the row's JSON after the id: `,"ts_utc":"..",..}`.
     pub(crate) fn json(&self) -> &[u8] {
         &self.json

@@ -26,7 +26,8 @@ mod values;
 pub(crate) use date::days_since_1970;
 #[cfg(feature = "sql")]
 pub use decode::Decoder;
-pub(crate) use encode::{EncodedRow, Unstorable, id_prefix};
+pub use encode::EncodedRow;
+pub(crate) use encode::{Unstorable, id_prefix};
 #[cfg(feature = "sql")]
 pub(crate) use format_time::{stored_time, stored_time_array};
 pub(crate) use input::fit;

@@ -116,6 +116,33 @@ impl<'txn> TableAppender<'txn> {
         self.insert(row.time(), row.json())
     }
 
+    /// Assigns the next id to no row.
+    pub(super) fn skip_id(&mut self) {
+        self.last_id = self.next_id();
+    }
+
+    /// Replaces a row, which keeps its id, or removes it. Returns whether there is such a row.
+    pub(super) fn change(&mut self, id: i64, row: Option<&EncodedRow>) -> Result<bool> {
+        let Some(old) = self.rows.get(id)?.map(|old| old.value().to_vec()) else {
+            return Ok(false);
+        };
+        let new = match row {
+            Some(row) => {
+                self.row.clear();
+                row::id_prefix(id, &mut self.row);
+                self.row.extend_from_slice(row.json());
+                self.rows.insert(id, self.row.as_slice())?;
+                Some((row.time(), self.row.as_slice()))
+            }
+            None => {
+                self.rows.remove(id)?;
+                None
+            }
+        };
+        self.zones.replace(id, &old, new, &self.rows)?;
+        Ok(true)
+    }
+
     /// Appends a row from its time in nanoseconds and its JSON without the id.
     pub(super) fn insert(&mut self, time: Option<i64>, json: &[u8]) -> Result<i64> {
         let id = self.next_id();

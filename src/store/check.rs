@@ -45,6 +45,10 @@ impl Store {
         let progress = self.maintenance_progress();
         let counts = tables.iter().map(|table| snapshot.count(table));
         progress.begin_rows(counts.sum::<Result<u64>>()?);
+        let damaged = snapshot.damaged_keys()?;
+        if damaged > 0 {
+            report.add(Fault::Keys { damaged });
+        }
         tables.iter().try_for_each(|table| snapshot.check(table, progress, report))
     }
 

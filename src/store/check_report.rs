@@ -84,6 +84,12 @@ pub enum Fault {
         /// What is wrong with the copy.
         reason: String,
     },
+    /// Notes of ingested rows are damaged: the keys of rows, or what was read of files. Ingesting fails. A
+    /// repair drops these notes, after which their rows can be ingested twice.
+    Keys {
+        /// The number of damaged entries.
+        damaged: u64,
+    },
     /// The zones count another number of rows than the table has: a program that does not maintain
     /// zones removed or inserted some. The table's zones are not used, and the next row recorded in
     /// the table rebuilds them.
@@ -128,6 +134,9 @@ impl fmt::Display for Fault {
             Self::ColumnarCopy { table, ids, reason } => {
                 let (first, last) = (ids.start(), ids.end());
                 write!(f, "wrong columnar copy of {table}, ids {first} to {last}: {reason}")
+            }
+            Self::Keys { damaged } => {
+                write!(f, "damaged notes of ingested rows: {damaged}")
             }
             Self::RowCountMismatch { table, counted, rows } => {
                 write!(f, "wrong zones of {table}: they count {counted} rows, and it has {rows}")

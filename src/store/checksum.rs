@@ -77,6 +77,11 @@ impl Checksum {
         self.0 = self.0.wrapping_add(other.0);
     }
 
+    /// Takes away the checksum of some of the rows.
+    pub(super) fn remove(&mut self, other: Self) {
+        self.0 = self.0.wrapping_sub(other.0);
+    }
+
     /// Computes the checksum of all rows in a range of ids.
     pub(super) fn of_rows(
         rows: &impl ReadableTable<i64, &'static [u8]>,

@@ -5,7 +5,7 @@
 //! wait meanwhile, and a copy that is suspended half way would block them. It would also copy the
 //! free pages. Copying rows blocks no process, rebuilds zones and raises id counters to the highest id,
 //! so the copy is correct even if the original's were not. Rows are copied byte for byte, corrupt
-//! ones too, and so are the columnar copies.
+//! ones too, and so are the columnar copies, the keys of rows and the states.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
 use crate::store::Snapshot;
 use crate::store::checksum;
+use crate::store::keys::{KEYS, STATES};
 use crate::store::repair::raise_ids;
 use crate::store::rows::Rows;
 use crate::store::tables::{IDS, META, columns_named, is_columns, is_own, rows_named, rows_of};
@@ -72,7 +73,13 @@ impl Snapshot {
         // They are those of the same rows, and need not be made anew.
         for table in self.txn.list_tables()?.filter(|table| is_columns(table.name())) {
             if let Ok(columns) = self.txn.open_table(columns_named(table.name())) {
-                copy.columns(columns_named(table.name()), &columns)?;
+                copy.entries(columns_named(table.name()), &columns)?;
+            }
+        }
+        // With them, ingesting again after a restore records nothing twice.
+        for definition in [KEYS, STATES] {
+            if let Ok(entries) = self.txn.open_table(definition) {
+                copy.entries(definition, &entries)?;
             }
         }
         copy.finish(&self, known)?;
@@ -131,7 +138,7 @@ impl CopyWriter {
         Ok(())
     }
 
-    fn columns(
+    fn entries(
         &self,
         definition: TableDefinition<'_, i64, &'static [u8]>,
         from: &impl ReadableTable<i64, &'static [u8]>,

@@ -18,6 +18,7 @@ mod file_kind;
 mod handle;
 #[cfg(test)]
 mod interleavings;
+mod keys;
 mod legacy;
 mod open_mode;
 mod page_checksums;
@@ -44,6 +45,7 @@ mod times;
 mod unknown;
 mod unwind;
 mod upgrade;
+mod upsert;
 mod watermark;
 mod write_async;
 mod writer;
@@ -69,8 +71,8 @@ pub use check_report::{CheckReport, Fault};
 #[cfg(feature = "sql")]
 pub(crate) use checksum::Expected;
 pub use compact::Compacted;
+pub use keys::Key;
 pub(crate) use prune::OldRows;
-#[cfg(feature = "sql")]
 pub(crate) use row_cursor::RowCursor;
 #[cfg(feature = "sql")]
 pub(crate) use segment_rows::SegmentRows;
@@ -78,6 +80,7 @@ pub(crate) use snapshot::Snapshot;
 pub use stats::{StoreStats, TableStats};
 pub use unknown::UnknownTable;
 pub use unwind::{caught, is_caught};
+pub use upsert::UpsertTransaction;
 #[cfg(feature = "sql")]
 pub(crate) use zone::Zone;
 #[cfg(feature = "sql")]

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::store::Store;
 use crate::store::segments;
 use crate::store::tables::{IDS, rows_of};
+use crate::store::upsert;
 use crate::store::zone_writer::ZoneWriter;
 use crate::table::Table;
 
@@ -15,6 +16,7 @@ impl Store {
     pub(crate) fn repair(&self, tables: &[&'static Table]) -> Result<()> {
         self.refuse_damage()?;
         self.finish_imports(tables)?;
+        self.write(upsert::repair_keys)?;
         for table in tables.iter().copied() {
             self.write(move |txn| {
                 let rows = txn.open_table(rows_of(table))?;

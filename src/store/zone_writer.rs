@@ -125,16 +125,8 @@ impl<'txn> ZoneWriter<'txn> {
                 checksum.add(pending.checksum);
                 Entry { zone, checksum }
             }
-            // Another version of netsky wrote to the block, or its zone is damaged. Read its rows
-            // once, at most 1,024.
-            (Some(_), None) => {
-                let mut reader = ZoneReader::new(self.table);
-                for row in rows.range(*block.ids().start()..=self.watermark.id)? {
-                    let (id, json) = row?;
-                    reader.push(id.value(), json.value());
-                }
-                reader.finish().0
-            }
+            // Another version of netsky wrote to the block, or its zone is damaged.
+            (Some(_), None) => self.read_block(block, rows)?,
         };
         self.insert(block, entry)
     }
@@ -162,6 +154,54 @@ impl<'txn> ZoneWriter<'txn> {
             rows.checksum = rows.checksum.wrapping_add(checksum.value());
         }
         Ok(Some(rows))
+    }
+
+    /// Updates the block of a row that was replaced by `new`, its time and JSON, or removed. The rest of the
+    /// block is not read for the checksum, so that a row of it that is damaged does not get a right one.
+    pub(super) fn replace(
+        &mut self,
+        id: i64,
+        old: &[u8],
+        new: Option<(Option<i64>, &[u8])>,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<()> {
+        self.write_block(rows)?;
+        let block = Block::of(id);
+        let meta = self.block_meta(block)?;
+        let mut times = TimeReader::new(self.table);
+        let old_time = times.as_mut().and_then(|times| times.read(old).ok());
+        let entry = match meta.zone.zip(meta.checksum()) {
+            Some((mut zone, mut checksum)) => {
+                checksum.remove(Checksum::of_row(id, old));
+                if let Some((_, json)) = new {
+                    checksum.add(Checksum::of_row(id, json));
+                }
+                // Only another time can make the block's range of times another one.
+                if new.map(|(time, _)| time) != Some(old_time) {
+                    zone = self.read_block(block, rows)?.zone;
+                }
+                Entry { zone, checksum }
+            }
+            None => self.read_block(block, rows)?,
+        };
+        match new {
+            Some(_) => self.insert(block, entry),
+            None => self.remove_rows(block, 1, entry),
+        }
+    }
+
+    /// Computes the zone and the checksum of a block from its rows up to the watermark, at most 1,024.
+    fn read_block(
+        &self,
+        block: Block,
+        rows: &impl ReadableTable<i64, &'static [u8]>,
+    ) -> Result<Entry> {
+        let mut reader = ZoneReader::new(self.table);
+        for row in rows.range(*block.ids().start()..=self.watermark.id.min(*block.ids().end()))? {
+            let (id, json) = row?;
+            reader.push(id.value(), json.value());
+        }
+        Ok(reader.finish().0)
     }
 
     fn insert(&mut self, block: Block, entry: Entry) -> Result<()> {

@@ -1,2 +1,34 @@
 //! Reads the history of coding agents into a netsky-db store: transcripts of Claude Code and Codex, calls of
 //! hooks, and OpenTelemetry.
+//!
+//! A reader turns what its source tells into [`Sighting`]s: rows with the keys that identify them. A
+//! [`Committer`] stores them, each row once, however often and in whatever order its sources tell of it.
+
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod batch;
+mod commit;
+mod content;
+mod detail;
+mod file_state;
+pub mod key;
+mod merge;
+mod reader;
+mod row;
+mod session;
+mod sighting;
+mod spans;
+mod state;
+mod via;
+
+pub use batch::{Batch, Chunk, Progress};
+pub use commit::{Committed, Committer, Price};
+pub use detail::Detail;
+pub use file_state::{FileState, Skipped};
+pub use reader::{FileEnd, Line, LineReader, Output, ReadOptions, SkippedLine};
+pub use row::Row;
+pub use session::{SessionState, SessionUpdate};
+pub use sighting::{Content, SessionRef, Sighting};
+pub use spans::Spans;
+pub use via::{Via, Vias};

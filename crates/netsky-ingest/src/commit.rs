@@ -1,0 +1,243 @@
+//! Stores batches: each row once, in the transaction that stores how far its source was read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use netsky_db::internal::UpsertTransaction;
+use netsky_db::{Db, Record, Result, SessionRecord, TokenUsageRecord, Value};
+
+use crate::batch::{Batch, Chunk};
+use crate::content;
+use crate::file_state::FileState;
+use crate::merge::merge;
+use crate::row::Row;
+use crate::session::Sessions;
+use crate::sighting::Sighting;
+use crate::state;
+
+/// Prices model calls.
+pub trait Price: Send + Sync {
+    /// Sets `cost_usd_micros` of a row of `token_usage`, and what its details say of the cost, from the rest of
+    /// the row.
+    fn price(&self, row: &mut Row);
+}
+
+/// What a commit has changed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Committed {
+    /// The number of new rows, by table.
+    pub new: BTreeMap<&'static str, u64>,
+    /// The number of rows that were amended.
+    pub amended: u64,
+    /// The number of sightings that told nothing new.
+    pub duplicates: u64,
+    /// The number of new sessions.
+    pub new_sessions: u64,
+    /// The cost of the new model calls in millionths of a dollar.
+    pub cost_usd_micros: i64,
+    /// The number of new calls without a price, by model.
+    pub unpriced: BTreeMap<String, u64>,
+    /// The first and the last time of the new rows.
+    pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The files of which a chunk was not stored, because somebody else has read them in the meantime.
+    pub conflicts: Vec<PathBuf>,
+}
+
+impl Committed {
+    /// Adds what another commit has changed.
+    pub fn add(&mut self, other: Self) {
+        for (table, rows) in other.new {
+            *self.new.entry(table).or_default() += rows;
+        }
+        for (model, calls) in other.unpriced {
+            *self.unpriced.entry(model).or_default() += calls;
+        }
+        self.amended += other.amended;
+        self.duplicates += other.duplicates;
+        self.new_sessions += other.new_sessions;
+        self.cost_usd_micros = self.cost_usd_micros.saturating_add(other.cost_usd_micros);
+        if let Some((first, last)) = other.times {
+            self.add_time(first);
+            self.add_time(last);
+        }
+        self.conflicts.extend(other.conflicts);
+    }
+
+    /// The number of new rows.
+    pub fn rows(&self) -> u64 {
+        self.new.values().sum()
+    }
+
+    fn add_time(&mut self, time: DateTime<Utc>) {
+        let (first, last) = self.times.unwrap_or((time, time));
+        self.times = Some((first.min(time), last.max(time)));
+    }
+
+    fn add_row(&mut self, row: &Row) {
+        *self.new.entry(row.table().name()).or_default() += 1;
+        if let Some(time) = row.time() {
+            self.add_time(time);
+        }
+        if row.table() == TokenUsageRecord::TABLE {
+            match row.int("cost_usd_micros") {
+                Some(cost) => self.cost_usd_micros = self.cost_usd_micros.saturating_add(cost),
+                None => {
+                    let model = row.text("model").unwrap_or("unknown").to_owned();
+                    *self.unpriced.entry(model).or_default() += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Stores batches in a store.
+#[derive(Clone)]
+pub struct Committer {
+    db: Db,
+    prices: Arc<dyn Price>,
+}
+
+impl std::fmt::Debug for Committer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committer").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
+impl Committer {
+    /// Creates one for a store.
+    pub fn new(db: Db, prices: Arc<dyn Price>) -> Self {
+        Self { db, prices }
+    }
+
+    /// The store.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Stores a batch durably, all or nothing but for the chunks of files that somebody else has read in the
+    /// meantime. `now` decides whether sessions have ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Db::record`]; a row with a time that cannot be stored is left out by the readers.
+    pub fn commit(&self, batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
+        let (prices, batch) = (Arc::clone(&self.prices), Arc::new(batch));
+        self.db.upsert(move |txn| {
+            let mut commit = Commit {
+                prices: &*prices,
+                sessions: Sessions::new(now),
+                committed: Committed::default(),
+            };
+            for chunk in &batch.chunks {
+                commit.chunk(txn, chunk)?;
+            }
+            let new = commit.sessions.finish(txn)?;
+            let mut committed = commit.committed;
+            if new > 0 {
+                *committed.new.entry(SessionRecord::TABLE.name()).or_default() += new;
+            }
+            committed.new_sessions = commit.sessions.new;
+            Ok(committed)
+        })
+    }
+}
+
+/// A commit that is being made.
+struct Commit<'a> {
+    prices: &'a dyn Price,
+    sessions: Sessions,
+    committed: Committed,
+}
+
+impl Commit<'_> {
+    fn chunk(&mut self, txn: &mut UpsertTransaction<'_>, chunk: &Chunk) -> Result<()> {
+        if let Some(progress) = &chunk.progress {
+            let name = FileState::name(&progress.path);
+            if state::get::<FileState>(txn, &name)? != progress.before {
+                self.committed.conflicts.push(progress.path.clone());
+                return Ok(());
+            }
+            state::set(txn, &name, &progress.after)?;
+        }
+        for update in &chunk.sessions {
+            self.sessions.update(txn, update)?;
+        }
+        for sighting in &chunk.sightings {
+            self.sighting(txn, sighting)?;
+        }
+        Ok(())
+    }
+
+    fn sighting(&mut self, txn: &mut UpsertTransaction<'_>, sighting: &Sighting) -> Result<()> {
+        let table = sighting.row.table();
+        let mut seen = sighting.row.clone();
+        seen.detail.set("via", Some(sighting.via.name()));
+        if let Some(session) = &sighting.session {
+            let num = self.sessions.of(txn, session, sighting.via)?.num;
+            seen.detail.set("session_num", Some(num));
+        }
+        let mut found = None;
+        for key in &sighting.keys {
+            found = found.or(txn.number(key)?);
+        }
+        let known = match (found, &sighting.content) {
+            (None, Some(content)) => content::find(txn, content, sighting.via)?,
+            (found, _) => found,
+        };
+        let id = match known {
+            Some(id) => {
+                self.amend(txn, id, sighting, &seen)?;
+                id
+            }
+            None => {
+                self.price(&mut seen);
+                let id = txn.push(table, seen.encode()?)?;
+                self.committed.add_row(&seen);
+                id
+            }
+        };
+        for key in &sighting.keys {
+            if found != Some(id) || txn.number(key)?.is_none() {
+                txn.set_number(key, id)?;
+            }
+        }
+        if let Some(content) = &sighting.content {
+            content::note(txn, content, sighting.via, id, found.is_some())?;
+        }
+        Ok(())
+    }
+
+    /// Merges a sighting into its stored row.
+    fn amend(
+        &mut self,
+        txn: &mut UpsertTransaction<'_>,
+        id: i64,
+        sighting: &Sighting,
+        seen: &Row,
+    ) -> Result<()> {
+        let table = sighting.row.table();
+        // A row that was pruned stays away, and one that cannot be read is left as it is.
+        let stored = txn.row(table, id)?.and_then(|stored| Row::parse(table, &stored));
+        let Some(mut row) = stored else {
+            self.committed.duplicates += 1;
+            return Ok(());
+        };
+        if !merge(&mut row, seen, sighting.via) {
+            self.committed.duplicates += 1;
+            return Ok(());
+        }
+        self.price(&mut row);
+        txn.amend(table, id, row.encode()?)?;
+        self.committed.amended += 1;
+        Ok(())
+    }
+
+    fn price(&self, row: &mut Row) {
+        if row.table() == TokenUsageRecord::TABLE {
+            row.set("cost_usd_micros", Value::Null);
+            self.prices.price(row);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Keys: what makes two sightings one row.
+
+use netsky_db::internal::Key;
+use sha2::{Digest, Sha256};
+
+/// Returns the key of what has the `parts`, such as a session and a call's id, among everything of one `kind`:
+/// a table and the kind of the id. The hash is cryptographic because ids come from files that anybody can write.
+pub fn key(kind: &str, parts: &[&str]) -> Key {
+    let mut hash = Sha256::new();
+    for part in std::iter::once(&kind).chain(parts) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut key = Key::default();
+    for (byte, hashed) in key.iter_mut().zip(hash) {
+        *byte = hashed;
+    }
+    key
+}
+
+/// Returns the key of a model call by the id of its request.
+pub fn request(request_id: &str) -> Key {
+    key("token_usage.request", &[request_id])
+}
+
+/// Returns the key of a model call by the id of its message.
+pub fn message(message_id: &str) -> Key {
+    key("token_usage.message", &[message_id])
+}
+
+/// Returns the key of a tool call.
+pub fn tool_call(tool_use_id: &str) -> Key {
+    key("mcp_tool_calls", &[tool_use_id])
+}
+
+/// Returns the key of a message of a conversation by the id of its record.
+pub fn record(uuid: &str) -> Key {
+    key("messages", &[uuid])
+}
+
+/// Returns the key of a prompt by its id.
+pub fn prompt(prompt_id: &str) -> Key {
+    key("messages.prompt", &[prompt_id])
+}
+
+/// Returns the key of a dispatched clone by the id of the tool call that dispatched it.
+pub fn dispatch(tool_use_id: &str) -> Key {
+    key("clone_dispatches", &[tool_use_id])
+}
+
+/// Returns the key of the command line that a tool call ran.
+pub fn command(tool_use_id: &str) -> Key {
+    key("cli_invocations", &[tool_use_id])
+}
+
+/// Returns the key of a git operation by the tool call that ran it and its place among those of the call.
+pub fn git(tool_use_id: &str, place: usize) -> Key {
+    key("git_operations", &[tool_use_id, &place.to_string()])
+}
+
+/// Returns the key of an event by the id of its record.
+pub fn event(uuid: &str) -> Key {
+    key("watchdog_events", &[uuid])
+}

@@ -1,0 +1,112 @@
+//! Merges two sightings of one row.
+//!
+//! The order in which they arrive makes no difference: each column has a rule that is commutative,
+//! associative and idempotent, so every store that has seen the same has the same rows.
+
+use std::cmp::Ordering;
+
+use netsky_db::Value;
+use serde_json::Value as Json;
+
+use crate::detail::Detail;
+use crate::row::Row;
+use crate::via::{Via, Vias};
+
+/// How a column of two sightings becomes one.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// The lesser value: when something began, and how long it took. A duration of a source that includes the
+    /// wait for a permission is the greater one.
+    Least,
+    /// The greater value: when something ended, and counts that grow.
+    Greatest,
+    /// True, if either is.
+    Either,
+    /// The value that stands later in the list; others stand before all of them.
+    Furthest(&'static [&'static str]),
+    /// The value of the source that knows most of the row; the one that is there, of two equal ones.
+    Best,
+}
+
+impl Rule {
+    fn of(table: &str, column: &str) -> Self {
+        match (table, column) {
+            (_, "ts_utc" | "ts_utc_start" | "duration_ms") => Self::Least,
+            (_, "ts_utc_end" | "input_tokens" | "output_tokens" | "cached_input_tokens") => {
+                Self::Greatest
+            }
+            (_, "success" | "timeout_race") => Self::Either,
+            ("clone_dispatches" | "git_operations", "status") => {
+                Self::Furthest(&["unknown", "running", "failed", "completed", "ok"])
+            }
+            _ => Self::Best,
+        }
+    }
+
+    /// The rule of a key of the details.
+    fn of_detail(key: &str) -> Self {
+        match key {
+            _ if key.ends_with("_tokens") || key == "web_searches" => Self::Greatest,
+            _ => Self::Best,
+        }
+    }
+}
+
+/// Merges a sighting into a row. Returns whether the row has changed.
+pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
+    let before = row.clone();
+    let vias = Vias::parse(row.detail.text("via").unwrap_or_default());
+    let is_better = vias.best().is_some_and(|best| best < via);
+    let table = row.table();
+    for ((column, value), seen) in table.columns().iter().zip(row.values_mut()).zip(seen.values()) {
+        let takes = match (&*value, seen) {
+            (_, Value::Null) => false,
+            (Value::Null, _) => true,
+            (value, seen) => match Rule::of(table.name(), column.name) {
+                Rule::Least => order(seen, value) == Some(Ordering::Less),
+                Rule::Greatest => order(seen, value) == Some(Ordering::Greater),
+                Rule::Either => *seen == Value::Bool(true),
+                Rule::Furthest(list) => place(list, seen) > place(list, value),
+                Rule::Best => is_better,
+            },
+        };
+        if takes {
+            *value = seen.clone();
+        }
+    }
+    merge_detail(&mut row.detail, &seen.detail, is_better);
+    if Detail::column(table).is_some() {
+        row.detail.set("via", Some(vias.with(via).to_string()));
+    }
+    *row != before
+}
+
+fn merge_detail(detail: &mut Detail, seen: &Detail, is_better: bool) {
+    for (key, seen) in seen.iter() {
+        let takes = match (detail.get(key), Rule::of_detail(key)) {
+            (None, _) => true,
+            (Some(value), Rule::Greatest) => {
+                value.as_i64().zip(seen.as_i64()).is_none_or(|(value, seen)| seen > value)
+            }
+            (Some(_), _) => is_better,
+        };
+        if takes {
+            detail.set(key, Some(Json::clone(seen)));
+        }
+    }
+}
+
+fn order(a: &Value<'_>, b: &Value<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Time(a), Value::Time(b)) => Some(a.timestamp_millis().cmp(&b.timestamp_millis())),
+        _ => None,
+    }
+}
+
+fn place(list: &[&str], value: &Value<'_>) -> Option<usize> {
+    match value {
+        Value::Text(text) => list.iter().position(|known| known == text),
+        _ => None,
+    }
+}
