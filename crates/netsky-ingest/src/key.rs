@@ -63,3 +63,30 @@ pub fn git(tool_use_id: &str, place: usize) -> Key {
 pub fn event(uuid: &str) -> Key {
     key("watchdog_events", &[uuid])
 }
+
+/// Returns the key of the text of an answer by the id of its request. In a transcript, it is that of the first
+/// record with text among those of the request's message: telemetry has the text of them all, under the id of
+/// the last record, which need not have text.
+pub fn answer(request_id: &str) -> Key {
+    key("messages.answer", &[request_id])
+}
+
+/// Returns the key of a dispatched clone by the id of the agent that it runs.
+pub fn dispatched_agent(agent_id: &str) -> Key {
+    key("clone_dispatches.agent", &[agent_id])
+}
+
+/// Returns the key of the event that a tool call was refused.
+pub fn refusal(tool_use_id: &str) -> Key {
+    key("watchdog_events.refusal", &[tool_use_id])
+}
+
+/// Returns the key of the event that a request has failed for good.
+pub fn failed_request(request_id: &str) -> Key {
+    key("watchdog_events.failed_request", &[request_id])
+}
+
+/// Returns the key of the row that an event of OpenTelemetry without an id of its own gives in a table.
+pub fn telemetry(table: &str, parts: &[&str]) -> Key {
+    key(&format!("{table}.telemetry"), parts)
+}

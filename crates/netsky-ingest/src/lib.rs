@@ -10,6 +10,7 @@
 mod batch;
 mod commit;
 mod content;
+pub mod content_key;
 mod detail;
 mod file_state;
 pub mod key;
