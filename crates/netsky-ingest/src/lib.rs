@@ -15,6 +15,7 @@ mod detail;
 mod file_state;
 pub mod key;
 mod merge;
+pub mod prices;
 mod reader;
 mod row;
 mod session;
