@@ -19,6 +19,7 @@ pub mod prices;
 mod reader;
 mod row;
 mod session;
+pub mod shell;
 mod sighting;
 mod spans;
 mod state;
