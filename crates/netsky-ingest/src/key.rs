@@ -29,6 +29,17 @@ pub fn message(message_id: &str) -> Key {
     key("token_usage.message", &[message_id])
 }
 
+/// Returns the key of a model call of Codex. The ids of responses are unique in a thread only.
+pub fn response(thread_id: &str, response_id: &str) -> Key {
+    key("token_usage.response", &[thread_id, response_id])
+}
+
+/// Returns the id to use for the call, item or event `id` of a Codex thread in the functions below: Codex's ids
+/// are unique in a thread only.
+pub fn in_thread(thread_id: &str, id: &str) -> String {
+    format!("{thread_id}/{id}")
+}
+
 /// Returns the key of a tool call.
 pub fn tool_call(tool_use_id: &str) -> Key {
     key("mcp_tool_calls", &[tool_use_id])

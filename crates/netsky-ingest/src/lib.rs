@@ -10,7 +10,7 @@
 mod batch;
 mod commit;
 mod content;
-pub mod content_key;
+mod content_key;
 mod detail;
 mod file_state;
 pub mod key;
@@ -27,6 +27,7 @@ mod via;
 
 pub use batch::{Batch, Chunk, Progress};
 pub use commit::{Committed, Committer, Price};
+pub use content_key::{claude_content, codex_content, codex_prompt};
 pub use detail::Detail;
 pub use file_state::{FileState, Skipped};
 pub use reader::{FileEnd, Line, LineReader, Output, ReadOptions, SkippedLine};
