@@ -16,10 +16,14 @@ mod file_state;
 pub mod key;
 mod merge;
 pub mod prices;
+#[allow(dead_code)]
+mod project;
 mod reader;
 mod row;
 mod session;
 pub mod shell;
+#[allow(dead_code)]
+mod shorten;
 mod sighting;
 mod spans;
 mod state;
