@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod listing;
 mod money;
+mod row;
 mod tariff;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use std::mem;
 
 use super::directory::joined;
-use super::lexer::{Token, Unparsed, Word, split};
+use super::lexer::{Token, Unparsed, split};
+use super::word::Word;
 use super::wrapper::{script_of_shell, unwrap};
 
 /// Longer lines are not looked into: a megabyte.

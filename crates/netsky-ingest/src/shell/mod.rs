@@ -23,6 +23,7 @@ mod invocation;
 mod lexer;
 #[cfg(test)]
 mod tests;
+mod word;
 mod wrapper;
 
 pub use command::Command;
