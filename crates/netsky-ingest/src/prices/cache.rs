@@ -1,4 +1,4 @@
-//! Tariffs that were asked for before.
+//! A cache of tariffs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use super::Prices;
 use super::data::Place;
 use super::tariff::Tariff;
 
-/// Models, and times of one model, that are kept. A file made up to have more costs time, not memory.
+/// Limits of the cache. A hostile file with more models or times costs time, not memory.
 const MAX_MODELS: usize = 1_024;
 const MAX_TIMES: usize = 4_096;
 
@@ -31,7 +31,6 @@ impl Cache {
         seconds: i64,
         fast: bool,
     ) -> Option<Arc<Tariff>> {
-        // No provider is told otherwise than an empty one, which there is not.
         let key = format!("{}\0{model}", provider.unwrap_or_default());
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if models.len() >= MAX_MODELS && !models.contains_key(&key) {

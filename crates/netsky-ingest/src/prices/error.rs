@@ -15,12 +15,12 @@ pub enum PricesError {
         /// Why.
         source: io::Error,
     },
-    /// A file is too large to be a list of prices.
-    #[error("{} is larger than {limit} bytes, so it is no list of prices", path.display())]
+    /// A file is too large to be a price list.
+    #[error("{} is larger than {limit} bytes, so it cannot be a price list", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What it may have.
+        /// The limit in bytes.
         limit: u64,
     },
     /// The user's file has a mistake.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::tariff::Tariff;
 use super::{Prices, plain};
 
-/// Where a price comes from. Its text says so in words.
+/// The source of a price. `Display` gives it in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -36,7 +36,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Data => f.write_str("built in, from genai-prices"),
             Self::DataFile { path } => write!(f, "{}", path.display()),
-            Self::Supplement => f.write_str("built in, of netsky"),
+            Self::Supplement => f.write_str("built in, from netsky's supplement"),
             Self::User { path, line } => write!(f, "{}:{line}", path.display()),
         }
     }
@@ -87,7 +87,7 @@ impl Prices {
     }
 
     /// The models with a price: first those of the user's file, then those of Anthropic, OpenAI and Google.
-    /// Others may have a price, too; [`describe`](Self::describe) tells.
+    /// Models of other providers can have prices, too; [`describe`](Self::describe) finds them.
     #[must_use]
     pub fn models(&self) -> Vec<ListedModel> {
         let user = self.user.entries.iter().map(|entry| ListedModel {

@@ -1,8 +1,8 @@
 //! What calls to models cost.
 //!
 //! Prices come from three places: the user's file, which wins; the data of the crate genai-prices, or of a newer
-//! file of that project that [`update`] stored; and a small supplement of what that data lacks. A model that none
-//! of them knows has no price, and no price is ever guessed from another model's.
+//! file of that project that [`update`] stored; and a small supplement of what that data lacks. A model that is in none
+//! of them has no price. Prices are never derived from those of another model.
 //!
 //! ```
 //! use chrono::{TimeZone, Utc};
@@ -43,7 +43,7 @@ pub use tariff::{LongPrompt, Tariff};
 pub use update::{Update, update};
 pub use usage::Usage;
 
-/// The newest data of genai-prices. netsky never downloads it; the user can.
+/// The address of the newest data of genai-prices. netsky never downloads it; the user can.
 pub use genai_prices::REMOTE_DATA_URL as DATA_URL;
 
 /// The model of messages that Claude Code makes up itself. They are no calls.
@@ -55,7 +55,7 @@ const MAX_NAME_BYTES: usize = 256;
 /// The prices of models. It can be shared by threads.
 ///
 /// The data of genai-prices is decoded when it is first needed, which takes some 80 ms; [`prepare`](Self::prepare)
-/// can do that beforehand in another thread. After that, a call is priced in about 0.1 µs.
+/// can do that beforehand in another thread. After that, pricing a call takes about a microsecond.
 #[derive(Debug)]
 pub struct Prices {
     user: PriceFile,
@@ -134,7 +134,7 @@ impl Prices {
             |entry: &file::Entry| Origin::User { path: self.user.path.clone(), line: entry.line };
         let found = |tariff: Option<&Tariff>, origin| Some((Arc::new(tariff?.clone()), origin));
 
-        // Whoever gives a model's rates gives its fast mode, too: theirs may be another model of that name.
+        // An entry with rates decides about the fast mode, too: the user's model may be another one of that name.
         if let Some(entry) = self.user.find(&model, |entry| entry.tariff.is_some()) {
             let tariff = if fast { entry.fast.as_ref() } else { entry.tariff.as_ref() };
             return found(tariff, of_user(entry));

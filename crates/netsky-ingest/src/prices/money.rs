@@ -89,8 +89,8 @@ impl Cost {
 
     /// Micro-dollars, rounded once, half to even. It saturates.
     ///
-    /// Once, not to nano-dollars first: 3,499.6 nano-dollars are 3 micro-dollars, but 3,500 would be 4. Where
-    /// every rate is a whole number of nano-dollars a token, as with all models of Claude, it is the same.
+    /// Once, not to nano-dollars first: 3,499.6 nano-dollars are 3 micro-dollars, but 3,500 would be 4. If
+    /// every rate is a whole number of nano-dollars per token, as for all Claude models, the results are equal.
     #[must_use]
     pub fn micros(self) -> i64 {
         half_to_even(self.0, UNITS_PER_MICRO)

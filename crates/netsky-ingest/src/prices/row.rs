@@ -7,12 +7,12 @@ use crate::{Price, Row};
 
 impl Price for Prices {
     /// Sets `cost_usd_micros` and, in the details, `cost_source`: `list` if the cost was calculated, `reported` if
-    /// the model has no known price and the agent told its own figure. Without either, both stay empty.
+    /// the model has no known price and the agent reported a cost. Otherwise both are empty.
     ///
     /// From the details it takes `runtime` or `provider`, `cache_write_5m_tokens`, `cache_write_1h_tokens`,
     /// `web_searches`, `speed`, `inference_geo`, and `reported_cost_usd_micros`.
     fn price(&self, row: &mut Row) {
-        // The agent's own figure comes second: old versions of Claude Code reported wrong ones.
+        // The reported cost comes second: old versions of Claude Code reported wrong ones.
         let list = usage(row).and_then(|usage| self.cost(&usage)).map(|cost| cost.micros());
         let reported = row.detail.int("reported_cost_usd_micros").filter(|micros| *micros >= 0);
         let cost =

@@ -3,7 +3,7 @@
 use super::money::{Cost, Rates};
 use super::usage::Usage;
 
-/// What one web search costs in femto-dollars where its price is unknown: a cent.
+/// The cost of a web search in femto-dollars if the data has none: a cent.
 pub(super) const WEB_SEARCH_FEMTOS: u64 = 10_000_000_000_000;
 
 /// The rates of calls whose prompt is longer than `above` tokens. They apply to the whole call, not to what is

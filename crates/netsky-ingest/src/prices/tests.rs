@@ -308,6 +308,17 @@ fast = { input = 9, output = 9 }
 }
 
 #[test]
+fn the_documented_file_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/prices.md");
+    let text = fs::read_to_string(path).unwrap();
+    let example = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (_folder, _path, prices) = with_file(example);
+    let price = prices.unwrap().describe("my-model", today()).unwrap();
+    assert_eq!(rates(&price.standard.0).join(" "), "2 10 0.2 2.5 4");
+    assert!(price.fast.is_some() && price.standard.0.long.len() == 1);
+}
+
+#[test]
 fn missing_users_file_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let prices = Prices::load(Some(&folder.path().join("prices.toml"))).unwrap();

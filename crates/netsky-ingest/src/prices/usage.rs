@@ -32,7 +32,7 @@ pub struct Usage<'a> {
 }
 
 impl<'a> Usage<'a> {
-    /// A call of `model` at `time` that used nothing, to be filled with `..`.
+    /// A call of `model` at `time` that used nothing. Fill it with struct update syntax.
     #[must_use]
     pub fn new(model: &'a str, time: DateTime<Utc>) -> Self {
         Self {

@@ -16,12 +16,12 @@ pub struct GitOperation {
     /// The command: `commit`, `push`, `pull`, `fetch`, `merge`, `rebase`, `cherry-pick`, `revert`, `reset`,
     /// `checkout`, `switch`, `branch` (a deletion), `tag`, `stash`, `worktree`, `clone`, or `init`.
     pub operation: &'static str,
-    /// Where the repository is, if it is told: after `cd` or `-C`, or the folder that is cloned to. Relative to
+    /// Where the repository is, if the line says so: after `cd` or `-C`, or the folder that is cloned to. Relative to
     /// where the line began, and not expanded.
     pub repo_dir: Option<String>,
-    /// The remote's name or address, if it is told.
+    /// The remote's name or address, if the line has it.
     pub remote: Option<String>,
-    /// The branch that it was about, if that is told or printed. Else it is the current one.
+    /// The branch that it was about, if the line or the output has it. Otherwise it is the current one.
     pub branch: Option<String>,
     /// The commit that it made or went to, as Git printed it, which is usually shortened.
     pub to_sha: Option<String>,
