@@ -13,6 +13,7 @@ mod content;
 mod content_key;
 mod detail;
 mod file_state;
+pub mod hooks;
 pub mod key;
 mod merge;
 pub mod prices;

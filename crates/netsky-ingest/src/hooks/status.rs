@@ -1,0 +1,101 @@
+//! Which hooks are installed.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::agent::Agent;
+use super::codex_telemetry::CodexConfig;
+use super::entries;
+use super::error::HookError;
+use super::locations::{Locations, Scope};
+use super::plan::parse;
+use super::telemetry::Telemetry;
+use super::{claude_telemetry, policy, settings_file};
+
+/// What the settings of an agent have of netsky.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The agent.
+    pub agent: Agent,
+    /// The file with its hooks, whether or not it exists.
+    pub path: PathBuf,
+    /// Whether all hooks are installed.
+    pub installed: Installed,
+    /// The events that have a hook of netsky.
+    pub events: Vec<String>,
+    /// The program that they run.
+    pub program: Option<PathBuf>,
+    /// Whether the agent sends OpenTelemetry.
+    pub telemetry: Telemetry,
+    /// What keeps hooks or telemetry from working.
+    pub warnings: Vec<String>,
+}
+
+/// How many of the hooks are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Installed {
+    /// All of them.
+    Yes,
+    /// None of them.
+    No,
+    /// Some of them, as after an update of netsky that needs more.
+    Partly,
+}
+
+/// Returns which hooks of an agent are installed. Changes nothing.
+///
+/// # Errors
+///
+/// A settings file cannot be read or is not valid.
+pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Status, HookError> {
+    let path = locations.hooks_file(agent, scope)?;
+    let target = settings_file::target(&path);
+    let settings = parse(&target, settings_file::read(&target)?.as_deref())?;
+    let own = entries::own(&settings);
+    let installed: Vec<_> =
+        agent.events().iter().filter_map(|event| entries::kept(&own, event)).collect();
+    let telemetry = match agent {
+        Agent::ClaudeCode => claude_telemetry::state(&settings),
+        Agent::Codex => codex_telemetry(locations)?,
+    };
+    let is_on = telemetry == Telemetry::On;
+    let mut warnings = match own.is_empty() && !is_on {
+        true => Vec::new(),
+        false => policy::warnings(agent, scope, locations, &settings, is_on),
+    };
+    let program = installed.first().map(|entry| entry.command.program.clone());
+    let mut programs: Vec<&Path> =
+        installed.iter().map(|entry| entry.command.program.as_path()).collect();
+    programs.dedup();
+    warnings.extend(programs.into_iter().filter_map(missing));
+    Ok(Status {
+        agent,
+        path,
+        installed: match installed.len() {
+            0 => Installed::No,
+            some if some == agent.events().len() => Installed::Yes,
+            _ => Installed::Partly,
+        },
+        events: own.iter().map(|entry| entry.event.clone()).collect(),
+        program,
+        telemetry,
+        warnings,
+    })
+}
+
+fn codex_telemetry(locations: &Locations) -> Result<Telemetry, HookError> {
+    let path = settings_file::target(&locations.codex_config());
+    let text = settings_file::read(&path)?.unwrap_or_default();
+    Ok(CodexConfig::parse(&path, &text)?.telemetry())
+}
+
+/// Says that a program is gone. One without a directory is looked for by the agent's shell.
+fn missing(program: &Path) -> Option<String> {
+    (program.is_absolute() && !program.is_file()).then(|| {
+        format!("the hooks run {}, which does not exist; install them again", program.display())
+    })
+}
