@@ -74,8 +74,9 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
             *value = seen.clone();
         }
     }
-    merge_detail(&mut row.detail, &seen.detail, is_better);
+    // Without a column for them, the details are not stored, so they would always seem to be new.
     if Detail::column(table).is_some() {
+        merge_detail(&mut row.detail, &seen.detail, is_better);
         row.detail.set("via", Some(vias.with(via).to_string()));
     }
     *row != before
