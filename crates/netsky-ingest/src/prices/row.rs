@@ -9,8 +9,9 @@ impl Price for Prices {
     /// Sets `cost_usd_micros` and, in the details, `cost_source`: `list` if the cost was calculated, `reported` if
     /// the model has no known price and the agent reported a cost. Otherwise both are empty.
     ///
-    /// From the details it takes `runtime` or `provider`, `cache_write_5m_tokens`, `cache_write_1h_tokens`,
-    /// `web_searches`, `speed`, `inference_geo`, and `reported_cost_usd_micros`.
+    /// From the details it takes `runtime` or `provider`, `cache_write_5m_tokens` and `cache_write_1h_tokens`
+    /// or their sum `cache_write_tokens`, `web_searches`, `speed`, `inference_geo`, and
+    /// `reported_cost_usd_micros`.
     fn price(&self, row: &mut Row) {
         // The reported cost comes second: old versions of Claude Code reported wrong ones.
         let list = usage(row).and_then(|usage| self.cost(&usage)).map(|cost| cost.micros());
@@ -33,12 +34,16 @@ fn usage(row: &Row) -> Option<Usage<'_>> {
         Some("gemini") => Some("google"),
         _ => detail.text("provider"),
     };
+    // Without its parts, the sum counts as written for five minutes.
+    let five_minutes = detail.int("cache_write_5m_tokens");
+    let hour = detail.int("cache_write_1h_tokens");
+    let sum = detail.int("cache_write_tokens").filter(|_| hour.is_none());
     Some(Usage {
         provider,
         input: count(row.int("input_tokens")),
         cached_read: count(row.int("cached_input_tokens")),
-        cache_write_5m: count(detail.int("cache_write_5m_tokens")),
-        cache_write_1h: count(detail.int("cache_write_1h_tokens")),
+        cache_write_5m: count(five_minutes.or(sum)),
+        cache_write_1h: count(hour),
         output: count(row.int("output_tokens")),
         fast: detail.text("speed") == Some("fast"),
         us_inference: detail.text("inference_geo") == Some("us"),
@@ -80,6 +85,10 @@ mod tests {
         assert_eq!(priced(model, json!({"runtime": "claude"})), list(4_000 + 2_000 + 2_000));
         let detail = json!({"cache_write_5m_tokens": 1_000, "cache_write_1h_tokens": 1_000, "web_searches": 2});
         assert_eq!(priced(model, detail), list(8_000 + 5_000 + 8_000 + 20_000));
+        let sum = json!({"cache_write_tokens": 1_000});
+        assert_eq!(priced(model, sum), list(8_000 + 5_000));
+        let parts = json!({"cache_write_tokens": 2_000, "cache_write_1h_tokens": 1_000});
+        assert_eq!(priced(model, parts), list(8_000 + 8_000));
         assert_eq!(priced(model, json!({"speed": "fast", "inference_geo": "us"})), list(17_600));
         assert_eq!(
             priced(model, json!({"speed": "standard", "inference_geo": "global"})),
