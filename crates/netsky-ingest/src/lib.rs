@@ -16,14 +16,13 @@ mod file_state;
 pub mod hooks;
 pub mod key;
 mod merge;
+pub mod otlp;
 pub mod prices;
-#[allow(dead_code)]
 mod project;
 mod reader;
 mod row;
 mod session;
 pub mod shell;
-#[allow(dead_code)]
 mod shorten;
 mod sighting;
 mod spans;
