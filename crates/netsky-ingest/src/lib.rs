@@ -31,6 +31,7 @@ mod state;
 mod via;
 
 pub use batch::{Batch, Chunk, Progress};
+pub use codex::CodexReader;
 pub use commit::{Committed, Committer, Price};
 pub use content_key::{claude_content, codex_content, codex_prompt};
 pub use detail::Detail;

@@ -72,7 +72,7 @@ impl CodexReader {
     }
 
     /// Reads the event that older versions wrote when a tool of a server had answered.
-    pub(super) fn mcp_event(&mut self, record: &Record<'_>, out: &mut Output) {
+    pub(super) fn mcp_event(&mut self, record: &Record<'_>) {
         let payload = record.payload;
         let Some(call) = text(payload, "call_id").and_then(|id| self.context.calls.get_mut(id))
         else {
@@ -106,7 +106,10 @@ impl CodexReader {
         let is_declined = text(item, "status") == Some("declined");
         let took =
             took.unwrap_or_else(|| end.signed_duration_since(start).num_milliseconds().max(0));
-        let agent_ran_it = text(item, "source") != Some("user_shell");
+        // What is typed into a running command has an item, too.
+        let source = text(item, "source");
+        let agent_ran_it = source != Some("user_shell");
+        let is_start = source != Some("unified_exec_interaction");
         match self.context.calls.get_mut(id) {
             Some(call) => {
                 call.has_command = true;
@@ -140,7 +143,7 @@ impl CodexReader {
         }
         if is_declined {
             self.refused(id, end, out);
-        } else if !line.is_empty() {
+        } else if !line.is_empty() && is_start {
             let ran = Ran {
                 line: &line,
                 start,

@@ -11,8 +11,6 @@ mod messages;
 mod millis;
 mod output;
 mod rows;
-#[cfg(test)]
-mod tests;
 mod thread;
 mod tokens;
 mod usage;
@@ -34,7 +32,7 @@ const PATIENCE_MS: i64 = 24 * 3_600_000;
 
 /// Reads a rollout of Codex.
 #[derive(Debug)]
-pub(crate) struct CodexReader {
+pub struct CodexReader {
     options: ReadOptions,
     path: PathBuf,
     context: Context,
@@ -56,7 +54,7 @@ struct Record<'a> {
 impl CodexReader {
     /// Creates a reader of a file. It goes on with the context of the reader before it, or begins at the start of
     /// the file if there is none.
-    pub(crate) fn new(path: &Path, context: Option<&Value>, options: &ReadOptions) -> Self {
+    pub fn new(path: &Path, context: Option<&Value>, options: &ReadOptions) -> Self {
         // A context of another version is none: reading goes on, with what the file's name tells.
         let context = context.and_then(|context| Context::deserialize(context).ok());
         let mut reader = Self {
@@ -142,7 +140,7 @@ impl CodexReader {
             }
             "error" => self.error(record, out),
             "exec_command_end" => self.command_event(record, out),
-            "mcp_tool_call_end" => self.mcp_event(record, out),
+            "mcp_tool_call_end" => self.mcp_event(record),
             "thread_settings_applied" => self.settings(record.payload),
             "agent_reasoning"
             | "agent_reasoning_raw_content"

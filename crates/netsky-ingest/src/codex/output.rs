@@ -41,7 +41,8 @@ impl ToolOutput {
         let mut text = text_of(output);
         let mut exit_code = None;
         // The first versions wrote JSON into the text.
-        if text.starts_with("{\"output\"")
+        if text.starts_with('{')
+            && text.contains("\"metadata\"")
             && let Ok(inner) = serde_json::from_str::<Value>(&text)
             && let Some(metadata) = inner.get("metadata")
         {

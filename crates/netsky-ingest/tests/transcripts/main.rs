@@ -1,0 +1,10 @@
+//! Transcripts as rows in a store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod codex;
+mod codex_forks;
+mod codex_robustness;
+mod codex_versions;
+mod rollout;
+mod store;
