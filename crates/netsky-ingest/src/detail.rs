@@ -1,6 +1,7 @@
 //! The JSON object that a row keeps what has no column in: `detail_json`, or the column that serves as it.
 
 use netsky_db::Table;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The keys that most rows have, in the order in which they stand first in each.
@@ -8,7 +9,8 @@ const FIRST: [&str; 8] =
     ["runtime", "session_id", "session_num", "agent_id", "cwd", "git_branch", "version", "via"];
 
 /// The details of a row. Setting a key to nothing leaves it out.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Detail(Map<String, Value>);
 
 impl Detail {

@@ -26,6 +26,8 @@ enum Rule {
     Furthest(&'static [&'static str]),
     /// The value of the source that knows most of the row; the one that is there, of two equal ones.
     Best,
+    /// As `Best`, but any value rather than the id of the call, which stands in for one that is not known yet.
+    BestNamed,
 }
 
 impl Rule {
@@ -39,6 +41,7 @@ impl Rule {
             ("clone_dispatches" | "git_operations", "status") => {
                 Self::Furthest(&["unknown", "running", "failed", "completed", "ok"])
             }
+            ("clone_dispatches", "agent_id") => Self::BestNamed,
             _ => Self::Best,
         }
     }
@@ -58,6 +61,9 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
     let vias = Vias::parse(row.detail.text("via").unwrap_or_default());
     let is_better = vias.best().is_some_and(|best| best < via);
     let table = row.table();
+    let call = row.detail.text("tool_use_id").map(str::to_owned);
+    let is_call =
+        |value: &Value<'_>| matches!(value, Value::Text(text) if call.as_deref() == Some(text));
     for ((column, value), seen) in table.columns().iter().zip(row.values_mut()).zip(seen.values()) {
         let takes = match (&*value, seen) {
             (_, Value::Null) => false,
@@ -68,6 +74,7 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
                 Rule::Either => *seen == Value::Bool(true),
                 Rule::Furthest(list) => place(list, seen) > place(list, value),
                 Rule::Best => is_better,
+                Rule::BestNamed => !is_call(seen) && (is_better || is_call(value)),
             },
         };
         if takes {

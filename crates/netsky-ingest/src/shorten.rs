@@ -14,6 +14,9 @@ pub(crate) fn start_of(text: &str, max: usize) -> &str {
 /// Returns a value whose JSON is at most `max` bytes long. Long texts in it are shortened; if that is not
 /// enough, so are its arrays and objects. A column cuts off what is too long, which would leave no JSON.
 pub(crate) fn shortened(value: &Value, max: usize) -> Value {
+    if value.to_string().len() <= max {
+        return value.clone();
+    }
     let mut limit = max;
     while limit > 0 {
         let short = cut(value, limit, 0);
