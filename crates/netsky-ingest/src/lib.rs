@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod batch;
+mod claude;
 mod codex;
 mod commit;
 mod content;
@@ -31,6 +32,7 @@ mod state;
 mod via;
 
 pub use batch::{Batch, Chunk, Progress};
+pub use claude::ClaudeReader;
 pub use codex::CodexReader;
 pub use commit::{Committed, Committer, Price};
 pub use content_key::{claude_content, codex_content, codex_prompt};
