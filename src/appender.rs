@@ -156,6 +156,8 @@ impl Appender {
     /// | bool | `0` and `1` |
     /// | text whose name ends with `_json` | objects and arrays, which are stored as compact text; other text must be JSON, or as long as the column allows |
     ///
+    /// An integer below the column's [`min`](crate::Column::min) is refused, such as a negative duration.
+    ///
     /// # Errors
     ///
     /// [`Error::RejectedRow`] if the object does not fit the table; [`Error::Io`] if the temporary

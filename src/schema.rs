@@ -108,6 +108,7 @@ crate::tables! {
         /// Its exit code; null if it has none, or is still running.
         pub exit_code: Option<i64>,
         /// How long it ran, in milliseconds.
+        #[min = 0]
         pub duration_ms: Option<i64>,
         /// The machine it ran on.
         pub host: &'a str,
@@ -254,6 +255,7 @@ crate::tables! {
         /// The agent that called.
         pub agent: Option<&'a str>,
         /// How long the call took, in milliseconds.
+        #[min = 0]
         pub duration_ms: Option<i64>,
         /// Whether it succeeded.
         pub success: bool,
@@ -327,10 +329,13 @@ crate::tables! {
         /// The model's name.
         pub model: Option<&'a str>,
         /// Tokens read that were not cached.
+        #[min = 0]
         pub input_tokens: Option<i64>,
         /// Tokens written.
+        #[min = 0]
         pub output_tokens: Option<i64>,
         /// Tokens read from the cache.
+        #[min = 0]
         pub cached_input_tokens: Option<i64>,
         /// The cost, in millionths of a US dollar.
         pub cost_usd_micros: Option<i64>,

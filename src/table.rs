@@ -32,6 +32,9 @@ pub struct Column {
     pub nullable: bool,
     /// The number of characters to which longer text is truncated when it is recorded.
     pub max_chars: Option<usize>,
+    /// The smallest integer that is accepted as JSON, as values and in Arrow batches. Records are not
+    /// checked, and smaller integers that are stored already can be read.
+    pub min: Option<i64>,
     /// The only values it may have; any, if empty.
     pub allowed: &'static [&'static str],
 }
@@ -179,12 +182,14 @@ impl Column {
         name: &'static str,
         doc: &'static str,
         max_chars: Option<usize>,
+        min: Option<i64>,
     ) -> Self {
         assert!(
             max_chars.is_none() || matches!(T::TYPE, ColumnType::Text),
             "only text can have max_chars"
         );
-        Self { name, doc, ty: T::TYPE, nullable: T::NULLABLE, max_chars, allowed: T::ALLOWED }
+        assert!(min.is_none() || matches!(T::TYPE, ColumnType::Int), "only an int can have a min");
+        Self { name, doc, ty: T::TYPE, nullable: T::NULLABLE, max_chars, min, allowed: T::ALLOWED }
     }
 }
 
@@ -202,6 +207,9 @@ impl Column {
         }
         if let Some(max) = self.max_chars {
             text += &format!(" Truncated to {max} characters.");
+        }
+        if let Some(min) = self.min {
+            text += &format!(" At least {min}.");
         }
         text
     }
@@ -348,9 +356,9 @@ pub trait Record {
 ///
 /// Each field is a column. The field has the column's name and documentation, and its type
 /// ([`Cell`](crate::Cell)) determines the column's type and whether it is nullable. `#[max_chars = N]`
-/// truncates text to `N` characters when it is recorded. The structs implement
-/// [`Record`](crate::Record), and the named static lists the tables, for
-/// [`Db::with_tables`](crate::Db::with_tables).
+/// truncates text to `N` characters when it is recorded. `#[min = N]` refuses smaller integers in rows that
+/// are given as JSON, values or Arrow batches. The structs implement [`Record`](crate::Record), and the
+/// named static lists the tables, for [`Db::with_tables`](crate::Db::with_tables).
 ///
 /// | Rust | column | in SQL |
 /// | --- | --- | --- |
@@ -385,6 +393,7 @@ pub trait Record {
 ///         #[max_chars = 200]
 ///         pub target: &'a str,
 ///         /// How long it took, in milliseconds.
+///         #[min = 0]
 ///         pub duration_ms: Option<i64>,
 ///         /// The share of the cache that was used, from 0 to 1.
 ///         pub cached: Option<f64>,
@@ -437,6 +446,7 @@ macro_rules! tables {
             $(
                 $(#[doc = $column_doc:literal])*
                 $(#[max_chars = $max_chars:literal])?
+                $(#[min = $min:literal])?
                 $column_vis:vis $column:ident: $ty:ty
             ),* $(,)?
         }
@@ -460,7 +470,8 @@ macro_rules! tables {
                     $crate::Column::of::<$ty>(
                         stringify!($column),
                         concat!($($column_doc),*).trim_ascii(),
-                        $crate::tables!(@max_chars $($max_chars)?),
+                        $crate::tables!(@option $($max_chars)?),
+                        $crate::tables!(@option $($min)?),
                     )
                 ),*],
             );
@@ -470,8 +481,8 @@ macro_rules! tables {
             }
         }
     };
-    (@max_chars) => { None };
-    (@max_chars $max_chars:literal) => { Some($max_chars) };
+    (@option) => { None };
+    (@option $value:literal) => { Some($value) };
     // `new`: the columns are sorted one by one into required and nullable ones, because a macro can
     // tell `Option<..>` from other types only before it has matched it as a type.
     (

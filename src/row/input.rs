@@ -12,6 +12,16 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 ///
 /// A message that says why the value does not fit the column.
 pub(crate) fn fit<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
+    let value = converted(column, value)?;
+    match (&value, column.min) {
+        (Value::Int(int), Some(min)) if *int < min => {
+            Err(format!("{} should be at least {min}, found {int}", column.name))
+        }
+        _ => Ok(value),
+    }
+}
+
+fn converted<'a>(column: &Column, value: Value<'a>) -> Result<Value<'a>, String> {
     let named = |reason| format!("{}: {reason}", column.name);
     match (column.ty, value) {
         (_, Value::Null) if column.nullable => Ok(Value::Null),

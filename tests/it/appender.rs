@@ -11,7 +11,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int8Type, Int32Type};
 use chrono::{DateTime, NaiveDate};
-use netsky_db::{Appender, Db, Error, RowUnit, TickRecord, Value};
+use netsky_db::{Appender, Db, Error, Record, RowUnit, TickRecord, TokenUsageRecord, Value};
 use netsky_testing::{rows, store, value};
 
 use crate::types::MEASURE_TABLES;
@@ -54,6 +54,26 @@ fn rows_of_every_form_are_stored_in_order() {
     assert_eq!(value(&store.db, sql), "record values json json lines batch batch");
     let sql = "SELECT ts_utc FROM ticks WHERE id = 2";
     assert_eq!(value(&store.db, sql), "2026-04-15T21:00:00.000Z");
+}
+
+#[test]
+fn a_minimum_is_for_rows_from_outside() {
+    let store = store();
+    let ts_utc = DateTime::UNIX_EPOCH;
+    let usage = TokenUsageRecord { input_tokens: Some(-5), ..TokenUsageRecord::new(ts_utc) };
+    // What a program declares and records is its own affair, and is read as it is.
+    store.db.record_token_usage(usage.clone()).unwrap();
+    let mut appender = store.db.appender("token_usage").unwrap();
+    appender.push(&usage).unwrap();
+    let reason = "input_tokens should be at least 0, found -5";
+    let pushed = appender.push_json(r#"{"ts_utc":"now","input_tokens":-5.0}"#);
+    assert_eq!(error_and_count(&appender, pushed), (format!("row 2: {reason}"), 1));
+    let pushed = appender.push_values(usage.values());
+    assert_eq!(error_and_count(&appender, pushed).0, format!("row 3: {reason}"));
+    appender.commit().unwrap();
+    assert_eq!(value(&store.db, "SELECT sum(input_tokens) FROM token_usage"), -10);
+    let error = store.db.record_json("token_usage", r#"{"input_tokens":-5}"#).unwrap_err();
+    assert!(error.to_string().contains(reason), "{error}");
 }
 
 #[test]

@@ -108,12 +108,15 @@ pub fn row(table: &Table, rng: &mut Rng, ms: i64, rows: usize) -> Map<String, Va
         }
         match column.ty {
             ColumnType::Bool => json!(rng.bool()),
-            ColumnType::Int => json!(match rng.u8(..8) {
-                0..3 => rng.i64(-3..6),
-                3 => 0,
-                4..7 => rng.i64(0..=rows.max(1) as i64),
-                _ => rng.i64(-1_000_000..1_000_000),
-            }),
+            ColumnType::Int => {
+                let int = match rng.u8(..8) {
+                    0..3 => rng.i64(-3..6),
+                    3 => 0,
+                    4..7 => rng.i64(0..=rows.max(1) as i64),
+                    _ => rng.i64(-1_000_000..1_000_000),
+                };
+                json!(int.max(column.min.unwrap_or(i64::MIN)))
+            }
             ColumnType::Float => json!(FLOATS[rng.usize(..FLOATS.len())]),
             ColumnType::Date => {
                 let day = DateTime::from_timestamp_millis(ms).unwrap().date_naive();

@@ -77,7 +77,8 @@ fn odd_time() -> impl Strategy<Value = String> {
 fn cell(column: &'static netsky_db::Column) -> BoxedStrategy<Value> {
     let cell = match column.ty {
         ColumnType::Int => {
-            prop_oneof![select(vec![0, -1, i64::MIN, i64::MAX, (1 << 53) + 1]), any::<i64>()]
+            let min = column.min.unwrap_or(i64::MIN);
+            prop_oneof![select(vec![0, min, i64::MAX, (1 << 53) + 1]), min..=i64::MAX]
                 .prop_map(Value::from)
                 .boxed()
         }
