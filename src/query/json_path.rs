@@ -31,6 +31,11 @@ pub(super) struct JsonPathError {
 }
 
 impl JsonPath {
+    /// Returns the path of the whole value.
+    pub(super) fn root() -> Self {
+        Self(Vec::new())
+    }
+
     /// Parses a path that begins with `$`, the whole value.
     ///
     /// A step is `.key`, `."any key"`, `[0]`, or `[#-1]` or `[-1]` for the last element. A key

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, position_of};
 use crate::nearest::{Nearest, nearest};
 use crate::position::Position;
 use crate::query::dialect::SqlDialect;
-use crate::query::functions::{FUNCTIONS, ListedFunction, functions_of};
+use crate::query::functions::{FUNCTIONS, ListedFunction, functions_of, json_list_function};
 use crate::query::statement_size;
 use crate::query::syntax::{
     ColumnNames, Leading, expand_alias, leading_word, mark_asof_joins, refuse_tokens,
@@ -221,9 +221,6 @@ async fn explain(
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
         let position = position_of_column(&error, field);
-        if valid_fields.is_empty() && names_json_rows(statement) {
-            return json_rows_of_column(field, position);
-        }
         return unknown_column(field, valid_fields, position);
     }
     if let Some(unknown) = unknown_function(session, &error, position) {
@@ -265,26 +262,6 @@ fn unknown_column(field: &Column, valid_fields: &[Column], position: Option<Posi
     Error::UnknownColumn { name: field.flat_name(), nearest: nearest(&field.name, names), position }
 }
 
-/// Whether a function that returns the parts of JSON as rows is in the statement. Its argument cannot be a
-/// column, because DataFusion plans functions in FROM before the tables beside them.
-fn names_json_rows(statement: &Statement) -> bool {
-    let text = statement.to_string().to_lowercase();
-    text.contains("json_each(") || text.contains("json_tree(")
-}
-
-fn json_rows_of_column(column: &Column, position: Option<Position>) -> Error {
-    let name = &column.name;
-    let table = column.relation.as_ref().map_or("ticks", TableReference::table);
-    Error::UnsupportedSql {
-        message: format!("json_each() in FROM takes a literal, not a column such as '{name}'"),
-        hint: format!(
-            "unnest the entries: SELECT e['key'], e['value'] FROM (SELECT unnest(json_entries({name})) AS e \
-             FROM {table})"
-        ),
-        position,
-    }
-}
-
 /// Returns what a function of this crate says of its arguments. DataFusion puts its own words around it.
 fn refused_arguments(error: &DataFusionError) -> Option<String> {
     let message = error.find_root().strip_backtrace();
@@ -292,7 +269,8 @@ fn refused_arguments(error: &DataFusionError) -> Option<String> {
     let (refusal, _) = refusal.split_once(" No function matches the given name")?;
     // DataFusion says this of its own functions.
     let is_own = !refusal.contains("failed to match any signature");
-    is_own.then(|| refusal.strip_prefix("Error during planning: ").unwrap_or(refusal).to_owned())
+    let refusal = refusal.strip_prefix("Error during planning: ").unwrap_or(refusal);
+    is_own.then(|| refusal.trim_end_matches('.').to_owned())
 }
 
 /// DataFusion suggests a function whatever its name is like, and another one each time.
@@ -311,11 +289,17 @@ fn unknown_function(
     let missing = FUNCTIONS
         .iter()
         .find(|function| !function.is_available() && function.name().eq_ignore_ascii_case(name));
-    let hint = missing.map_or_else(String::new, |missing| format!("write {}", missing.signature()));
+    let hint = match missing {
+        Some(missing) => format!("write {}", missing.signature()),
+        None if json_list_function(&name.to_lowercase()).is_some() => {
+            format!("call it in FROM: FROM ticks, {name}(detail_json)")
+        }
+        None => String::new(),
+    };
     let candidates = known.iter().map(ListedFunction::name);
-    let nearest = match missing {
-        Some(_) => Nearest::All(Vec::new()),
-        None => nearest(name, candidates),
+    let nearest = match hint.as_str() {
+        "" => nearest(name, candidates),
+        _ => Nearest::All(Vec::new()),
     };
     Some(Error::UnknownFunction { name: name.to_owned(), nearest, hint, position })
 }

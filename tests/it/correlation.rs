@@ -262,6 +262,42 @@ fn lists_of_outer_rows_become_rows() {
     ] {
         assert_eq!(lines(&db, &format!("SELECT l.id, x.v FROM {lists} {join}")), right, "{join}");
     }
+    for (value, right) in [
+        ("(SELECT count(*) FROM unnest(l.list) AS x(v))", ["1|2", "2|0", "3|0", "4|2"]),
+        (
+            "(SELECT max(v) + l.id FROM unnest(l.list) AS x(v) WHERE v < 3)",
+            ["1|3", "2|NULL", "3|NULL", "4|NULL"],
+        ),
+        (
+            "(SELECT v FROM unnest(l.list) AS x(v) WHERE v IS NOT NULL ORDER BY v DESC LIMIT 1)",
+            ["1|2", "2|NULL", "3|NULL", "4|3"],
+        ),
+        (
+            "EXISTS (SELECT 1 FROM unnest(l.list) AS x(v) WHERE v >= l.id)",
+            ["1|1", "2|0", "3|0", "4|0"],
+        ),
+        ("2 IN (SELECT v FROM unnest(l.list) AS x(v))", ["1|1", "2|0", "3|0", "4|NULL"]),
+        ("l.id NOT IN (SELECT v FROM unnest(l.list) AS x(v))", ["1|0", "2|1", "3|1", "4|NULL"]),
+    ] {
+        assert_eq!(lines(&db, &format!("SELECT l.id, {value} FROM {lists}")), right, "{value}");
+    }
+    for (join, right) in [
+        (
+            "(SELECT coalesce(v, 5) AS v FROM unnest(l.list) AS x(v))",
+            &["1|1", "1|2", "2|NULL", "3|NULL", "4|3", "4|5"][..],
+        ),
+        (
+            "(SELECT v FROM unnest(l.list) AS x(v) WHERE v > 1 ORDER BY v LIMIT 1)",
+            &["1|2", "2|NULL", "3|NULL", "4|3"],
+        ),
+        (
+            "(SELECT v FROM unnest(l.list) AS x(v) WHERE v > 2)",
+            &["1|NULL", "2|NULL", "3|NULL", "4|3"],
+        ),
+    ] {
+        let sql = format!("SELECT l.id, x.v FROM {lists} LEFT JOIN LATERAL {join} x ON true");
+        assert_eq!(lines(&db, &sql), right, "{join}");
+    }
     let json = "SELECT l.id, x.v::bigint FROM (VALUES (1, '[7,8]'), (2, '{}')) l(id, j), \
                 unnest(json_get_array(l.j)) AS x(v)";
     assert_eq!(lines(&db, json), ["1|7", "1|8"]);

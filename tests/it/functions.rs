@@ -3,6 +3,7 @@
 mod calls;
 mod engines;
 mod idioms;
+mod json_rows;
 mod pushdown;
 mod values;
 

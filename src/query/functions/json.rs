@@ -12,9 +12,10 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion_functions_json::udfs::{json_as_text_udf, json_object_keys_udf};
 
-use crate::query::functions::call::{Call, Texts, short};
+use crate::query::functions::call::{Call, short};
 use crate::query::functions::function::{Function, Make, json};
 use crate::query::functions::json_each;
+use crate::query::functions::json_path_arguments::{JSON_AND_MAYBE_PATH, Paths};
 use crate::query::functions::json_text::{JsonValues, JsonWriter};
 use crate::query::functions::json_value::{JsonPart, find, is_valid, minified};
 use crate::query::functions::list_functions;
@@ -25,7 +26,6 @@ use crate::query::json_path::JsonPath;
 
 const JSON: Params = Params::exact(&[Kind::Text]);
 const JSON_AND_PATH: Params = Params::exact(&[Kind::Text, Kind::Text]);
-const JSON_AND_MAYBE_PATH: Params = Params::optional(1, &[Kind::Text, Kind::Text]);
 
 macro_rules! extract {
     ($name:literal) => {
@@ -243,7 +243,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     json(
         "json_entries",
         "json_entries(json [, path])",
-        "The elements or members as a list of key, value and type, for unnest: json_each of a column.",
+        "The elements or members as a list of key, value and type.",
         "SELECT e['key'], e['value'] FROM (SELECT unnest(json_entries('{\"a\":1}')) AS e)",
         "a,1",
         Make::Scalar(|| {
@@ -259,38 +259,6 @@ pub(super) fn with_json(name: &str) -> Option<Scalar> {
         "json_object" => Some(json_object("json_object_of")),
         "json_array" => Some(json_array("json_array_of")),
         _ => None,
-    }
-}
-
-/// The paths of a call, each parsed once.
-struct Paths {
-    texts: Texts,
-    constant: Option<JsonPath>,
-}
-
-impl Paths {
-    fn of(call: &Call<'_>, index: usize) -> Result<Self> {
-        let is_constant = call.is_constant(index);
-        let texts = call.texts(index)?;
-        let constant = match texts.get(0) {
-            Some(text) if is_constant => Some(JsonPath::of_argument(text)?),
-            _ => None,
-        };
-        Ok(Self { texts, constant })
-    }
-
-    fn is_known(&self, row: usize) -> bool {
-        self.texts.get(row).is_some()
-    }
-
-    fn part<'j>(&self, json: &'j Texts, row: usize) -> Result<Option<JsonPart<'j>>> {
-        let (Some(json), Some(path)) = (json.get(row), self.texts.get(row)) else {
-            return Ok(None);
-        };
-        match &self.constant {
-            Some(path) => Ok(find(json, path.steps())),
-            None => Ok(find(json, JsonPath::of_argument(path)?.steps())),
-        }
     }
 }
 

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use crate::query::functions::function::Make;
 use crate::query::functions::json;
+use crate::query::functions::json_each;
 use crate::query::functions::list_functions::text_of_union;
 use crate::query::functions::table::FUNCTIONS;
 use crate::query::json_path::JsonPath;
@@ -103,7 +104,9 @@ fn is_union(arg: &Expr, schema: &DFSchema) -> bool {
 /// Whether a function is one of this crate.
 fn is_added(name: &str) -> bool {
     let mut functions = FUNCTIONS.iter();
-    functions.any(|function| function.name() == name && matches!(function.make, Make::Scalar(_)))
+    json_each::is_list_function(name)
+        || functions
+            .any(|function| function.name() == name && matches!(function.make, Make::Scalar(_)))
 }
 
 /// Returns the path that a literal is. A text that only begins with `$`, such as the key `$schema`

@@ -13,6 +13,7 @@ mod function;
 mod glob;
 mod json;
 mod json_each;
+mod json_path_arguments;
 mod json_paths;
 mod json_text;
 mod json_value;
@@ -26,6 +27,7 @@ mod postgres_format;
 mod postgres_part;
 mod preimage;
 mod printf;
+mod regexp_extract_all;
 mod scalar;
 mod sqlite_times;
 mod table;
@@ -50,6 +52,7 @@ use planned_aggregate::{AggregatePlanner, PlannedAggregate};
 use text_arithmetic::TextArithmetic;
 
 pub use function::{Category, Function};
+pub(super) use json_each::{COLUMNS as JSON_EACH_COLUMNS, list_function as json_list_function};
 pub use list::ListedFunction;
 pub(super) use list::functions_of;
 pub use table::FUNCTIONS;
@@ -82,6 +85,7 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
             Make::Present | Make::Missing => {}
         }
     }
+    json_each::register(session)?;
     number_aggregates::register(session)?;
     time_rewrites::register(session)?;
     json_paths::register(session)

@@ -23,6 +23,7 @@ use crate::query::functions::function::{Function, Make, text};
 use crate::query::functions::glob;
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::printf;
+use crate::query::functions::regexp_extract_all::regexp_extract_all;
 use crate::query::functions::scalar::{Scalar, returns};
 
 const TEXT: Params = Params::exact(&[Kind::Text]);
@@ -267,6 +268,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let params = Params::optional(2, &[Kind::Text, Kind::Text, Kind::Int, Kind::Text]);
             Scalar::spelling("regexp_extract", params, returns!(DataType::Utf8), regexp_extract)
         }),
+    ),
+    text(
+        "regexp_extract_all",
+        "regexp_extract_all(text, pattern [, group [, flags]])",
+        "All parts of a text that match a regular expression, or a group of each, as a list.",
+        "SELECT regexp_extract_all('a1 b22', '([a-z])(\\d+)', 2)[2]",
+        "22",
+        Make::Scalar(regexp_extract_all),
     ),
 ];
 

@@ -4,20 +4,22 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Value,
 };
 
-/// The functions whose first argument is a part of a time, and their number of arguments. With fewer,
-/// some have other meanings: `datediff(day, x)` can name a column.
-const TAKE_PART: [(&str, usize); 10] = [
-    ("date_diff", 3),
-    ("datediff", 3),
-    ("datesub", 3),
-    ("date_sub", 3),
-    ("timestampdiff", 3),
-    ("timestampadd", 3),
-    ("dateadd", 3),
-    ("date_add", 3),
-    ("date_trunc", 2),
-    ("date_part", 2),
+/// The functions whose first argument is a part of a time.
+const TAKE_PART: [&str; 10] = [
+    "date_diff",
+    "datediff",
+    "datesub",
+    "date_sub",
+    "timestampdiff",
+    "timestampadd",
+    "dateadd",
+    "date_add",
+    "date_trunc",
+    "date_part",
 ];
+
+/// Those that have another meaning with two arguments: `datediff(day, x)` can name a column.
+const OTHER_WITH_TWO: [&str; 3] = ["datediff", "date_sub", "date_add"];
 
 const PARTS: [&str; 12] = [
     "century",
@@ -44,7 +46,9 @@ pub(super) fn rewrite(call: &mut Function) {
 fn quote_part(call: &mut Function) {
     let name = call.name.to_string().to_lowercase();
     let FunctionArguments::List(list) = &mut call.args else { return };
-    let takes_part = TAKE_PART.contains(&(name.as_str(), list.args.len()));
+    // With a wrong number of arguments, too: the error is about the number then, and not about a column.
+    let takes_part = TAKE_PART.contains(&name.as_str())
+        && !(list.args.len() == 2 && OTHER_WITH_TWO.contains(&name.as_str()));
     if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(part))) = list.args.first_mut()
         && takes_part
         && let Expr::Identifier(word) = part

@@ -6,6 +6,7 @@
 mod asof;
 mod ast;
 mod calls;
+mod json_rows;
 mod leading_word;
 mod refused;
 mod select_list;

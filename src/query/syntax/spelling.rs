@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use crate::error::{Error, Result};
 use crate::query::pattern::{GLOB_TO_REGEX, SIMILAR_TO_REGEX};
 use crate::query::syntax::ast::{call, take};
-use crate::query::syntax::{asof, calls, refused, unsupported};
+use crate::query::syntax::{asof, calls, json_rows, refused, unsupported};
 
 /// Rewrites a statement to DataFusion's SQL.
 ///
@@ -61,7 +61,7 @@ impl VisitorMut for Spelling {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> Flow {
-        flow(refused::check_table(factor))
+        flow(refused::check_table(factor).and_then(|()| json_rows::rewrite(factor)))
     }
 
     /// After its operands, so that the rewritten expression is not visited again.

@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result, ScalarValue, UnnestOptions, internal_err};
+use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::functions::core;
 use datafusion::functions_nested;
+use datafusion::functions_nested::length::array_length_udf;
+use datafusion::functions_nested::range::range_udf;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when,
+    Expr, ExprFunctionExt, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, cast, lit,
+    when,
 };
 
-use crate::query::rules::correlated_subqueries::shape::{Rows, Shape};
+use crate::query::rules::correlated_subqueries::shape::{Lists, Rows, Shape, Source};
 
 /// The outer rows that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,47 +42,37 @@ pub(super) fn apply(
     keep: Keep,
     number: usize,
 ) -> Result<Applied> {
-    let Shape { input, conditions, rows, outputs } = shape;
+    let Shape { source, conditions, rows, outputs } = shape;
     let outer_columns = outer.schema().columns();
-    let rows = match rows {
-        Rows::Unnested { lists, elements, options } => {
-            let lists = Lists { lists, elements, options };
-            return lists.unnest(outer, outputs, keep, number);
-        }
-        rows => rows,
+    // An aggregate has a row for each outer row, if only over no rows.
+    let keep = match rows {
+        Rows::Aggregated(_) => Keep::All,
+        Rows::Ranked { .. } => keep,
     };
     let row = Column::new_unqualified(format!("__outer_{number}_row"));
-    let outer = LogicalPlanBuilder::from(outer).window([row_number().alias(&row.name)])?;
-
-    // The inner columns get names that no outer column has.
-    let mut columns = HashMap::new();
-    let mut inner = Vec::new();
-    for (index, column) in input.schema().columns().into_iter().enumerate() {
-        let name = format!("__inner_{number}_{index}");
-        inner.push(Expr::Column(column.clone()).alias(&name));
-        columns.insert(column, Column::new_unqualified(name));
-    }
-    let is_matched = Column::new_unqualified(format!("__inner_{number}_matched"));
-    inner.push(lit(true).alias(&is_matched.name));
-    let is_matched = Expr::Column(is_matched).is_not_null();
-    let inner = LogicalPlanBuilder::from(input).project(inner)?.build()?;
+    let outer = match (&source, &rows) {
+        (Source::Lists(_), Rows::Ranked { limit: None, .. })
+            if keep == Keep::Matched || conditions.is_empty() =>
+        {
+            LogicalPlanBuilder::from(outer)
+        }
+        _ => LogicalPlanBuilder::from(outer).window([row_number().alias(&row.name)])?,
+    };
+    let Joined { plan: mut joined, columns, is_matched, has_unmatched_rows } = match source {
+        Source::Plan(input) => join(outer, input, conditions, keep, number)?,
+        Source::Lists(lists) => unnest(outer, lists, conditions, keep, number)?,
+    };
     let over_join = |expr: Expr| renamed(expr, &columns);
 
-    let conditions = conditions.into_iter().map(over_join).collect::<Result<Vec<_>>>()?;
-    // An aggregate has a row for each outer row, if only over no rows.
-    let join_type = match (&rows, keep) {
-        (Rows::Ranked { .. }, Keep::Matched) => JoinType::Inner,
-        _ => JoinType::Left,
-    };
-    let conditions = if conditions.is_empty() { vec![lit(true)] } else { conditions };
-    let joined = outer.join_on(inner, join_type, conditions)?;
-
     match rows {
-        Rows::Unnested { .. } => internal_err!("lists are not joined"),
         Rows::Ranked { keys, limit } => {
-            let mut joined = joined;
-            if let Some(limit) = limit {
-                let mut sorted = Vec::with_capacity(keys.len());
+            // An outer row with several rows of which none is matched stays once.
+            let keeps_one = has_unmatched_rows && keep == Keep::All;
+            if limit.is_some() || keeps_one {
+                let mut sorted = Vec::with_capacity(keys.len() + 1);
+                if keeps_one {
+                    sorted.push(is_matched.clone().sort(false, false));
+                }
                 for mut key in keys {
                     key.expr = over_join(key.expr)?;
                     sorted.push(key);
@@ -85,19 +80,25 @@ pub(super) fn apply(
                 let rank = Column::new_unqualified(format!("__inner_{number}_rank"));
                 let ranking = row_number().partition_by(vec![Expr::Column(row)]).order_by(sorted);
                 joined = joined.window([ranking.build()?.alias(&rank.name)])?;
-                let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-                joined = joined.filter(Expr::Column(rank).lt_eq(lit(limit)))?;
+                let rank = Expr::Column(rank);
+                if let Some(limit) = limit {
+                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+                    joined = joined.filter(rank.clone().lt_eq(lit(limit)))?;
+                }
+                if keeps_one {
+                    joined = joined.filter(is_matched.clone().or(rank.eq(lit(1_u64))))?;
+                }
             }
             let mut results = Vec::with_capacity(outputs.len());
             for output in outputs {
                 results.push(match over_join(output)? {
-                    Expr::Column(column) if !outer_columns.contains(&column) => {
+                    Expr::Column(column)
+                        if !has_unmatched_rows && !outer_columns.contains(&column) =>
+                    {
                         Expr::Column(column)
                     }
                     // It may have a value where there is no row, as coalesce does.
-                    output if join_type == JoinType::Left => {
-                        when(is_matched.clone(), output).end()?
-                    }
+                    output if keep == Keep::All => when(is_matched.clone(), output).end()?,
                     output => output,
                 });
             }
@@ -119,46 +120,103 @@ pub(super) fn apply(
     }
 }
 
-/// The lists of an outer row, which become rows.
-struct Lists {
-    lists: Vec<Expr>,
-    elements: Vec<Column>,
-    options: UnnestOptions,
+/// Outer rows, each with the rows of the subquery's source.
+struct Joined {
+    plan: LogicalPlanBuilder,
+    /// The columns of the source in it, which have names that no outer column has.
+    columns: HashMap<Column, Column>,
+    /// Whether there is a row of the source that meets the conditions.
+    is_matched: Expr,
+    /// Whether an outer row can have several rows that are not matched.
+    has_unmatched_rows: bool,
 }
 
-impl Lists {
-    fn unnest(
-        self,
-        outer: LogicalPlan,
-        outputs: Vec<Expr>,
-        keep: Keep,
-        number: usize,
-    ) -> Result<Applied> {
-        let Self { lists, elements, options } = self;
-        let outer_columns = outer.schema().columns();
-        let mut columns: Vec<_> = outer_columns.iter().cloned().map(Expr::Column).collect();
-        let mut names = Vec::with_capacity(lists.len());
-        for (index, list) in lists.into_iter().enumerate() {
-            let mut list = renamed(list, &HashMap::new())?;
-            if keep == Keep::All {
-                // A NULL in place of a list stays as a row.
-                let null = ScalarValue::try_from(&list.get_type(outer.schema())?)?;
-                let is_empty = functions_nested::expr_fn::array_empty(list.clone());
-                list = when(is_empty, lit(null)).otherwise(list)?;
-            }
-            let name = format!("__list_{number}_{index}");
-            columns.push(list.alias(&name));
-            names.push(Column::new_unqualified(name));
-        }
-        let options = options.with_preserve_nulls(keep == Keep::All);
-        let unnested = LogicalPlanBuilder::from(outer).project(columns)?;
-        let unnested = unnested.unnest_columns_with_options(names, options)?;
-        let found = unnested.schema().columns().into_iter().skip(outer_columns.len());
-        let found = elements.into_iter().zip(found).collect();
-        let outputs = outputs.into_iter().map(|output| renamed(output, &found));
-        let outputs = outputs.collect::<Result<Vec<_>>>()?;
-        finish(unnested, outer_columns, outputs, number)
+fn join(
+    outer: LogicalPlanBuilder,
+    input: LogicalPlan,
+    conditions: Vec<Expr>,
+    keep: Keep,
+    number: usize,
+) -> Result<Joined> {
+    let mut columns = HashMap::new();
+    let mut inner = Vec::new();
+    for (index, column) in input.schema().columns().into_iter().enumerate() {
+        let name = format!("__inner_{number}_{index}");
+        inner.push(Expr::Column(column.clone()).alias(&name));
+        columns.insert(column, Column::new_unqualified(name));
     }
+    let is_matched = Column::new_unqualified(format!("__inner_{number}_matched"));
+    inner.push(lit(true).alias(&is_matched.name));
+    let inner = LogicalPlanBuilder::from(input).project(inner)?.build()?;
+    let conditions = conditions.into_iter().map(|condition| renamed(condition, &columns));
+    let mut conditions = conditions.collect::<Result<Vec<_>>>()?;
+    if conditions.is_empty() {
+        conditions.push(lit(true));
+    }
+    let join_type = match keep {
+        Keep::All => JoinType::Left,
+        Keep::Matched => JoinType::Inner,
+    };
+    let plan = outer.join_on(inner, join_type, conditions)?;
+    let is_matched = Expr::Column(is_matched).is_not_null();
+    Ok(Joined { plan, columns, is_matched, has_unmatched_rows: false })
+}
+
+fn unnest(
+    outer: LogicalPlanBuilder,
+    lists: Lists,
+    conditions: Vec<Expr>,
+    keep: Keep,
+    number: usize,
+) -> Result<Joined> {
+    let Lists { exprs, elements, options } = lists;
+    let outer_columns = outer.schema().columns();
+    let outer_exprs = || outer_columns.iter().cloned().map(Expr::Column).collect::<Vec<_>>();
+    let mut projected = outer_exprs();
+    let mut names = Vec::with_capacity(exprs.len() + 1);
+    for (index, list) in exprs.into_iter().enumerate() {
+        let name = format!("__list_{number}_{index}");
+        projected.push(renamed(list, &HashMap::new())?.alias(&name));
+        names.push(Column::new_unqualified(name));
+    }
+    let mut plan = outer.project(projected)?;
+    if keep == Keep::All {
+        let mut projected = outer_exprs();
+        let mut lengths = Vec::with_capacity(names.len());
+        for name in &names {
+            let list = Expr::Column(name.clone());
+            let length = cast(array_length_udf().call(vec![list.clone()]), DataType::Int64);
+            lengths.push(core::coalesce().call(vec![length, lit(0_i64)]));
+            // A NULL in place of a list stays as a row.
+            let null = ScalarValue::try_from(&list.get_type(plan.schema())?)?;
+            let is_empty = functions_nested::expr_fn::array_empty(list.clone());
+            projected.push(when(is_empty, lit(null)).otherwise(list)?.alias(&name.name));
+        }
+        // Elements can be NULL, so a list of numbers tells which rows have one.
+        let length = core::greatest().call(lengths);
+        let name = format!("__list_{number}_numbers");
+        projected.push(range_udf().call(vec![lit(0_i64), length]).alias(&name));
+        names.push(Column::new_unqualified(name));
+        plan = plan.project(projected)?;
+    }
+    let options = options.with_preserve_nulls(keep == Keep::All);
+    let mut plan = plan.unnest_columns_with_options(names, options)?;
+    let mut unnested = plan.schema().columns().into_iter().skip(outer_columns.len());
+    let columns = elements.into_iter().zip(&mut unnested).collect();
+    let has_element = unnested.next().map(|numbers| Expr::Column(numbers).is_not_null());
+    let conditions = conditions.into_iter().map(|condition| renamed(condition, &columns));
+    let conditions = conditions.collect::<Result<Vec<_>>>()?;
+    let has_unmatched_rows = keep == Keep::All && !conditions.is_empty();
+    if keep == Keep::Matched {
+        for condition in conditions {
+            plan = plan.filter(condition)?;
+        }
+        return Ok(Joined { plan, columns, is_matched: lit(true), has_unmatched_rows });
+    }
+    let is_matched = has_element.into_iter().chain(conditions).reduce(Expr::and);
+    // NULL is not a match, and would be sorted before one.
+    let is_matched = is_matched.unwrap_or_else(|| lit(true)).is_true();
+    Ok(Joined { plan, columns, is_matched, has_unmatched_rows })
 }
 
 /// Adds the subquery's columns to the outer ones, under names of their own.

@@ -7,6 +7,9 @@
 //! have different numbers, and outer rows without a match stay, so that each outer row has its own
 //! answer, as if the subquery ran for it alone.
 //!
+//! A subquery over lists of the outer row, as `unnest(t.list)` or `json_each(t.x)` in its FROM, unnests
+//! them beside the outer row in place of the join. So do `EXISTS` and `IN`, as counts.
+//!
 //! [`shape`] recognizes a subquery, and [`apply`] builds the plan. What is not recognized stays, and
 //! DataFusion refuses it.
 
@@ -109,10 +112,38 @@ fn of_aggregate(node: Aggregate, numbers: &mut usize) -> Result<Transformed<Logi
 
 /// Whether there is a subquery to replace. Most plans have none, and are left before they are copied.
 fn has_subquery(exprs: &[Expr]) -> bool {
-    let is_correlated = |part: &Expr| {
-        Ok(matches!(part, Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty()))
-    };
+    let is_correlated = |part: &Expr| Ok(subquery_of(part).is_some());
     exprs.iter().any(|expr| expr.exists(is_correlated).unwrap_or(true))
+}
+
+/// Returns the correlated subquery of an expression that has a value for each outer row.
+fn subquery_of(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery)
+        | Expr::Exists(Exists { subquery, .. })
+        | Expr::InSubquery(InSubquery { subquery, .. }) => Some(subquery),
+        _ => None,
+    }
+    .filter(|subquery| !subquery.outer_ref_columns.is_empty())
+}
+
+/// Returns the shape of such an expression, whose only output is its value.
+fn shape_of(expr: &Expr) -> Result<Option<Shape>> {
+    let Some(subquery) = subquery_of(expr) else { return Ok(None) };
+    let Some(shape) = Shape::of(&subquery.subquery)? else { return Ok(None) };
+    match expr {
+        Expr::Exists(_) => Ok(shape.exists()),
+        Expr::InSubquery(within) => shape.contains(&within.expr),
+        _ => Ok(Some(shape)),
+    }
+}
+
+fn is_negated(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Exists(Exists { negated: true, .. })
+            | Expr::InSubquery(InSubquery { negated: true, .. })
+    )
 }
 
 /// Replaces the subqueries in expressions over `input` by columns that it then has. `None` if there is
@@ -123,21 +154,18 @@ fn replaced(
     names: &NamePreserver,
     numbers: &mut usize,
 ) -> Result<Option<(LogicalPlan, Vec<Expr>)>> {
-    let mut subqueries: Vec<Subquery> = Vec::new();
+    let mut subqueries: Vec<Expr> = Vec::new();
     for expr in &exprs {
         expr.apply(|part| {
-            if let Expr::ScalarSubquery(subquery) = part
-                && !subquery.outer_ref_columns.is_empty()
-                && !subqueries.contains(subquery)
-            {
-                subqueries.push(subquery.clone());
+            if subquery_of(part).is_some() && !subqueries.contains(part) {
+                subqueries.push(part.clone());
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
     }
-    let mut columns: Vec<(Subquery, Expr)> = Vec::new();
+    let mut columns: Vec<(Expr, Expr)> = Vec::new();
     for subquery in subqueries {
-        let Some(shape) = Shape::of(&subquery.subquery)? else { continue };
+        let Some(shape) = shape_of(&subquery)? else { continue };
         if shape.is_decorrelated_by_datafusion()
             || !shape.has_one_row()
             || !shape.fits(input.schema())
@@ -147,22 +175,22 @@ fn replaced(
         *numbers += 1;
         let Applied { plan, outputs } = apply(input, shape, Keep::All, *numbers)?;
         input = plan;
-        columns.extend(outputs.into_iter().map(|output| (subquery.clone(), output)));
+        for output in outputs {
+            let value = if is_negated(&subquery) { !output } else { output };
+            columns.push((subquery.clone(), value));
+        }
     }
     if columns.is_empty() {
         return Ok(None);
     }
     let replace = |expr: Expr| {
         let name = names.save(&expr);
-        let expr = expr.transform_down(|part| match &part {
-            Expr::ScalarSubquery(subquery) => {
-                let column = columns.iter().find(|(known, _)| known == subquery);
-                Ok(column.map_or_else(
-                    || Transformed::no(part.clone()),
-                    |(_, column)| Transformed::yes(column.clone()),
-                ))
-            }
-            _ => Ok(Transformed::no(part)),
+        let expr = expr.transform_down(|part| {
+            let column = columns.iter().find(|(known, _)| *known == part);
+            Ok(column.map_or_else(
+                || Transformed::no(part.clone()),
+                |(_, column)| Transformed::yes(column.clone()),
+            ))
         })?;
         Ok(name.restore(expr.data))
     };
@@ -226,16 +254,20 @@ fn of_join(node: Join, numbers: &mut usize) -> Result<Transformed<LogicalPlan>> 
     if !matches!(right, LogicalPlan::Subquery(_)) {
         return original(node);
     }
-    let is_true = |filter: &Expr| *filter == lit(true);
-    let is_unconditional = node.on.is_empty() && node.filter.as_ref().is_none_or(is_true);
-    let Some(shape) = Shape::of(&node.right)? else { return original(node) };
+    let Some(mut shape) = Shape::of(&node.right)? else { return original(node) };
     let is_left_to_datafusion = shape.is_lateral_join_of_datafusion();
     if is_left_to_datafusion || !shape.fits(node.left.schema()) {
         return original(node);
     }
-    // The condition of a left join would have to keep rows that it rejects.
-    if keep == Keep::All && !is_unconditional {
-        return original(node);
+    let on = node.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
+    let condition = on.chain(node.filter.clone()).filter(|filter| *filter != lit(true));
+    let condition = condition.reduce(Expr::and);
+    // The condition of a left join must not remove rows that it rejects.
+    if let (Keep::All, Some(condition)) = (keep, &condition) {
+        match shape.with_condition(condition.clone(), node.right.schema())? {
+            Some(with_condition) => shape = with_condition,
+            None => return original(node),
+        }
     }
     *numbers += 1;
     let Applied { plan, outputs } = apply(node.left.as_ref().clone(), shape, keep, *numbers)?;
@@ -245,11 +277,8 @@ fn of_join(node: Join, numbers: &mut usize) -> Result<Transformed<LogicalPlan>> 
     });
     let mut joined =
         LogicalPlanBuilder::from(plan).project(left.chain(right).collect::<Vec<_>>())?;
-    for (left, right) in node.on {
-        joined = joined.filter(left.eq(right))?;
-    }
-    if let Some(filter) = node.filter {
-        joined = joined.filter(filter)?;
+    if let (Keep::Matched, Some(condition)) = (keep, condition) {
+        joined = joined.filter(condition)?;
     }
     Ok(Transformed::yes(joined.build()?))
 }

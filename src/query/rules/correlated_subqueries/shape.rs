@@ -4,24 +4,40 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, UnnestOptions};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, UnnestOptions};
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::Sort as SortKey;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, FetchType, Filter, LogicalPlan, LogicalPlanBuilder, Operator,
-    Projection, SkipType, Sort, SubqueryAlias, Unnest,
+    Aggregate, BinaryExpr, Expr, ExprFunctionExt, FetchType, Filter, LogicalPlan,
+    LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SubqueryAlias, Unnest, lit, when,
 };
 
-/// A subquery as one plan without outer columns, and what is done with its rows for each outer row.
-/// The expressions are over the plan's columns and the outer ones.
+/// A subquery, and what is done with its rows for each outer row. The expressions are over the columns of
+/// the source and the outer ones.
 pub(super) struct Shape {
-    /// The plan, with the conditions that have no outer columns.
-    pub(super) input: LogicalPlan,
-    /// The conditions with outer columns.
+    pub(super) source: Source,
+    /// The conditions with outer columns, or on the elements of lists.
     pub(super) conditions: Vec<Expr>,
     pub(super) rows: Rows,
-    /// The subquery's columns. Over an aggregation, its columns in place of the plan's.
+    /// The subquery's columns. Over an aggregation, its columns in place of the source's.
     pub(super) outputs: Vec<Expr>,
+}
+
+/// Where the rows of a subquery come from.
+pub(super) enum Source {
+    /// A plan without outer columns, with the conditions that have none.
+    Plan(LogicalPlan),
+    /// The elements of lists, which are computed from the outer row.
+    Lists(Lists),
+}
+
+/// `unnest(..)` in `FROM`.
+pub(super) struct Lists {
+    pub(super) exprs: Vec<Expr>,
+    /// The columns of the elements, in the order of the lists.
+    pub(super) elements: Vec<Column>,
+    pub(super) options: UnnestOptions,
 }
 
 /// What is done with the rows that fit an outer row.
@@ -30,9 +46,6 @@ pub(super) enum Rows {
     Aggregated(Vec<(Column, Expr)>),
     /// The first ones in an order are returned, or all.
     Ranked { keys: Vec<SortKey>, limit: Option<usize> },
-    /// They are the elements of lists, which are computed from the outer row. With the lists, and the
-    /// columns of the elements, in the order of the lists.
-    Unnested { lists: Vec<Expr>, elements: Vec<Column>, options: UnnestOptions },
 }
 
 impl Shape {
@@ -43,7 +56,6 @@ impl Shape {
         let Some(below) = top.peel(subquery)? else { return Ok(None) };
         let aggregate = match below {
             LogicalPlan::Aggregate(aggregate) if has_outer_columns(below)? => aggregate,
-            LogicalPlan::Unnest(unnest) if has_outer_columns(below)? => return top.unnest(unnest),
             _ => {
                 // An aggregation has one row, of which the outputs compute something.
                 let has_one_row = below.max_rows() == Some(1) && top.conditions.is_empty();
@@ -63,9 +75,7 @@ impl Shape {
         let exprs = aggr_expr.iter().map(|aggregate| aggregate.clone().unalias()).collect();
         let mut bottom = Peeled { exprs, ..Peeled::default() };
         let Some(below) = bottom.peel(input)? else { return Ok(None) };
-        if bottom.limit.is_some()
-            || matches!(below, LogicalPlan::Aggregate(_) | LogicalPlan::Unnest(_))
-        {
+        if bottom.limit.is_some() || matches!(below, LogicalPlan::Aggregate(_)) {
             return Ok(None);
         }
         let columns = schema.columns();
@@ -77,19 +87,72 @@ impl Shape {
         })
     }
 
+    /// Returns the shape of `EXISTS (subquery)` over lists. DataFusion runs the others.
+    pub(super) fn exists(self) -> Option<Self> {
+        let has_rows = matches!(self.rows, Rows::Ranked { limit, .. } if limit != Some(0));
+        if !has_rows || !self.is_of_lists() {
+            return None;
+        }
+        let found = Column::new_unqualified("found");
+        let outputs = vec![Expr::Column(found.clone()).gt(lit(0_i64))];
+        let rows = Rows::Aggregated(vec![(found, count(lit(1_i64)))]);
+        Some(Self { rows, outputs, ..self })
+    }
+
+    /// Returns the shape of `value IN (subquery)` over lists, which is NULL if no row is equal and one is
+    /// not comparable. DataFusion runs the others.
+    pub(super) fn contains(self, value: &Expr) -> Result<Option<Self>> {
+        let has_all_rows = matches!(self.rows, Rows::Ranked { limit: None, .. });
+        let [element] = self.outputs.as_slice() else { return Ok(None) };
+        if !has_all_rows || !self.is_of_lists() || has_subquery(value) {
+            return Ok(None);
+        }
+        let is_equal = value.clone().eq(element.clone());
+        let (equal, unknown) =
+            (Column::new_unqualified("equal"), Column::new_unqualified("unknown"));
+        let is_any = |column: &Column| Expr::Column(column.clone()).gt(lit(0_i64));
+        let output = when(is_any(&equal), lit(true))
+            .when(is_any(&unknown), lit(ScalarValue::Boolean(None)))
+            .otherwise(lit(false))?;
+        let count_if = |condition: Expr| count(lit(1_i64)).filter(condition).build();
+        let counts =
+            vec![(equal, count_if(is_equal.clone())?), (unknown, count_if(is_equal.is_null())?)];
+        Ok(Some(Self { rows: Rows::Aggregated(counts), outputs: vec![output], ..self }))
+    }
+
+    /// Adds the condition of a join with the subquery, whose columns have the names of the schema. `None` if
+    /// it would have to be computed after the subquery.
+    pub(super) fn with_condition(self, condition: Expr, schema: &DFSchema) -> Result<Option<Self>> {
+        let has_all_rows = matches!(self.rows, Rows::Ranked { limit: None, .. });
+        if !has_all_rows || !self.is_of_lists() || has_subquery(&condition) {
+            return Ok(None);
+        }
+        let mut added =
+            Peeled { conditions: split_conjunction_owned(condition), ..Peeled::default() };
+        added.substitute(schema, self.outputs.clone())?;
+        let mut conditions = self.conditions;
+        conditions.extend(added.conditions);
+        Ok(Some(Self { conditions, ..self }))
+    }
+
+    fn is_of_lists(&self) -> bool {
+        matches!(self.source, Source::Lists(_))
+    }
+
     /// Whether DataFusion runs it as a scalar subquery.
     pub(super) fn is_decorrelated_by_datafusion(&self) -> bool {
         let Rows::Aggregated(aggregates) = &self.rows else { return false };
         let mut computed = aggregates.iter().map(|(_, aggregate)| aggregate).chain(&self.outputs);
-        self.conditions.iter().all(is_equality) && !computed.any(Expr::contains_outer)
+        !self.is_of_lists()
+            && self.conditions.iter().all(is_equality)
+            && !computed.any(Expr::contains_outer)
     }
 
     /// Whether DataFusion runs it on the right side of a lateral join.
     pub(super) fn is_lateral_join_of_datafusion(&self) -> bool {
         match &self.rows {
             Rows::Aggregated(_) => self.is_decorrelated_by_datafusion(),
-            Rows::Ranked { limit, .. } => limit.is_none(),
-            Rows::Unnested { .. } => false,
+            Rows::Ranked { limit, .. } => limit.is_none() && !self.is_of_lists(),
         }
     }
 
@@ -98,7 +161,6 @@ impl Shape {
         match self.rows {
             Rows::Aggregated(_) => true,
             Rows::Ranked { limit, .. } => limit == Some(1),
-            Rows::Unnested { .. } => false,
         }
     }
 
@@ -115,9 +177,12 @@ impl Shape {
         let of_rows = match &self.rows {
             Rows::Aggregated(aggregates) => aggregates.iter().all(|(_, expr)| fits(expr)),
             Rows::Ranked { keys, .. } => keys.iter().all(|key| fits(&key.expr)),
-            Rows::Unnested { lists, .. } => lists.iter().all(fits),
         };
-        of_rows && self.outputs.iter().chain(&self.conditions).all(fits)
+        let of_source = match &self.source {
+            Source::Plan(_) => true,
+            Source::Lists(lists) => lists.exprs.iter().all(fits),
+        };
+        of_rows && of_source && self.outputs.iter().chain(&self.conditions).all(fits)
     }
 }
 
@@ -203,54 +268,65 @@ impl Peeled {
         Ok(())
     }
 
-    /// Returns the shape of `unnest(..)` in `FROM`.
-    fn unnest(self, unnest: &Unnest) -> Result<Option<Shape>> {
-        let LogicalPlan::Projection(Projection { expr, input, schema, .. }) = unnest.input.as_ref()
-        else {
-            return Ok(None);
-        };
-        // There are only lists, and each has elements of one column.
-        let columns = schema.columns();
-        let elements = unnest.schema.columns();
-        let is_plain = matches!(input.as_ref(), LogicalPlan::EmptyRelation(_))
-            && unnest.struct_type_columns.is_empty()
-            && unnest.exec_columns == columns
-            && elements.len() == columns.len();
-        let is_changed =
-            !self.conditions.is_empty() || !self.keys.is_empty() || self.limit.is_some();
-        if !is_plain || is_changed || self.exprs.iter().chain(expr).any(has_subquery) {
-            return Ok(None);
-        }
-        let lists = expr.iter().map(|list| list.clone().unalias()).collect();
-        let rows = Rows::Unnested { lists, elements, options: unnest.options.clone() };
-        let (input, conditions) = (input.as_ref().clone(), Vec::new());
-        Ok(Some(Shape { input, conditions, rows, outputs: self.exprs }))
-    }
-
     /// Returns the shape with the plan below. Conditions without outer columns become part of it.
     fn finish(
         mut self,
         below: &LogicalPlan,
         rows: impl FnOnce(&mut Self) -> (Rows, Vec<Expr>),
     ) -> Result<Option<Shape>> {
-        let (conditions, local): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.conditions).into_iter().partition(Expr::contains_outer);
+        let lists = match below {
+            LogicalPlan::Unnest(unnest) if has_outer_columns(below)? => match Lists::of(unnest) {
+                Some(lists) => Some(lists),
+                None => return Ok(None),
+            },
+            _ => None,
+        };
+        let (conditions, local): (Vec<_>, Vec<_>) = std::mem::take(&mut self.conditions)
+            .into_iter()
+            .partition(|condition| lists.is_some() || condition.contains_outer());
         let (rows, outputs) = rows(&mut self);
         let computed = match &rows {
             Rows::Aggregated(aggregates) => aggregates.iter().map(|(_, expr)| expr).collect(),
             Rows::Ranked { keys, .. } => keys.iter().map(|key| &key.expr).collect::<Vec<_>>(),
-            Rows::Unnested { lists, .. } => lists.iter().collect(),
         };
         if computed.into_iter().chain(&outputs).chain(&conditions).any(has_subquery)
             || local.iter().any(has_correlated_subquery)
         {
             return Ok(None);
         }
-        let mut input = LogicalPlanBuilder::from(Arc::new(below.clone()));
-        for condition in local {
-            input = input.filter(condition)?;
+        let source = match lists {
+            Some(lists) => Source::Lists(lists),
+            None => {
+                let mut input = LogicalPlanBuilder::from(Arc::new(below.clone()));
+                for condition in local {
+                    input = input.filter(condition)?;
+                }
+                Source::Plan(input.build()?)
+            }
+        };
+        Ok(Some(Shape { source, conditions, rows, outputs }))
+    }
+}
+
+impl Lists {
+    /// Returns the lists of `unnest(..)` in `FROM`. `None` if there is more than lists, or an element has
+    /// more than one column.
+    fn of(unnest: &Unnest) -> Option<Self> {
+        let LogicalPlan::Projection(Projection { expr, input, schema, .. }) = unnest.input.as_ref()
+        else {
+            return None;
+        };
+        let columns = schema.columns();
+        let elements = unnest.schema.columns();
+        let is_plain = matches!(input.as_ref(), LogicalPlan::EmptyRelation(_))
+            && unnest.struct_type_columns.is_empty()
+            && unnest.exec_columns == columns
+            && elements.len() == columns.len();
+        if !is_plain || expr.iter().any(has_subquery) {
+            return None;
         }
-        Ok(Some(Shape { input: input.build()?, conditions, rows, outputs }))
+        let exprs = expr.iter().map(|list| list.clone().unalias()).collect();
+        Some(Self { exprs, elements, options: unnest.options.clone() })
     }
 }
 

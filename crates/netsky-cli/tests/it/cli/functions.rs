@@ -64,8 +64,8 @@ fn unknown_functions_get_the_same_hint_each_time() {
         ),
         ("SELECT sum(DISTINCT ts_utc) FROM ticks", "sum() takes numbers"),
         (
-            "SELECT * FROM ticks, json_each(detail_json)",
-            "SELECT e['key'], e['value'] FROM (SELECT unnest(json_entries(detail_json))",
+            "SELECT json_each(detail_json) FROM ticks",
+            "call it in FROM: FROM ticks, json_each(detail_json)",
         ),
         ("SELECT count_if(id) OVER () FROM ticks", "does not work over a window"),
         (
