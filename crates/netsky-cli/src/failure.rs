@@ -139,6 +139,11 @@ impl Failure {
         failure
     }
 
+    /// Whether the input is wrong, and not the store or the command line.
+    pub fn is_of_input(&self) -> bool {
+        self.code == 1 && !self.is_silent()
+    }
+
     pub fn is_interrupt(&self) -> bool {
         self.code == INTERRUPTED
     }
@@ -165,7 +170,7 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         let mut object = self.details.report.clone();
-        object.insert("error".to_owned(), self.error());
+        object.insert("error".to_owned(), self.to_json());
         match output::json::print_json(&object) {
             Ok(()) => ExitCode::from(self.code),
             // Standard output is closed or full, so standard error has to do.
@@ -173,7 +178,8 @@ impl Failure {
         }
     }
 
-    fn error(&self) -> Value {
+    /// The parts of the message, as in `error.json`.
+    pub fn to_json(&self) -> Value {
         let message = if self.message.is_empty() { self.kind } else { self.message.as_str() };
         let hint = Some(self.details.hint.as_str()).filter(|hint| !hint.is_empty());
         let position = self.details.position;
@@ -251,7 +257,8 @@ fn resembling(nearest: &Nearest) -> Vec<String> {
     }
 }
 
-const LINES: &str = "nothing was imported; fix the line, or skip invalid lines with --skip-invalid";
+const LINES: &str =
+    "nothing of it was imported; fix the line, or skip invalid lines with --skip-invalid";
 
 const SPILLING: &str =
     "queries with a memory limit use temporary files: check $TMPDIR, its disk and `ulimit -n`";

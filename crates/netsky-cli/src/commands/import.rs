@@ -22,10 +22,11 @@ use crate::store::StoreArgs;
 /// The columns are those of the table, in any order, and nullable columns can be omitted. In CSV, an empty
 /// field is NULL, and "" is an empty string. A time without a zone is in UTC; it can also be a number of
 /// seconds, milliseconds or microseconds since 1970, or now. Columns named *_json take JSON, in NDJSON also
-/// as objects and arrays. A file is imported completely, or not at all if any row does not fit the table; so is a
-/// directory of files by day, as written by `netsky export --by-day`.
+/// as objects and arrays. A token count or a duration cannot be negative. A file is imported completely, or not at
+/// all if any row does not fit the table; so is a directory of files by day, as written by
+/// `netsky export --by-day`. If one of several files is refused, the others are imported, and the exit code is 1.
 ///
-/// If the table has some of the rows already, with the same time and values, nothing is imported, unless
+/// If the table has some of the rows already, with the same time and values, a file is refused, unless
 /// --skip-existing or --allow-duplicates says what to do with them. Equal rows in one file are all
 /// imported.
 ///
@@ -87,15 +88,33 @@ pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
     let imports = imports(args)?;
     let db = store.open()?;
     let mut done: Vec<Imported> = Vec::new();
+    let mut refused: Vec<(&Import, Failure)> = Vec::new();
     for import in &imports {
-        let imported = import.run(&db, args.skip_invalid, args.duplicates());
-        let imported =
-            imported.map_err(|failure| failure.with_report(&json!({"imports": done})))?;
-        if !args.output.json {
-            let line = imported.to_string();
-            output::print_done(&line, &line);
+        match import.run(&db, args.skip_invalid, args.duplicates()) {
+            Ok(imported) => {
+                if !args.output.json {
+                    let line = imported.to_string();
+                    output::print_done(&line, &line);
+                }
+                done.push(imported);
+            }
+            // What is wrong with one file says nothing about the next. A store that cannot be written
+            // fails for all.
+            Err(failure) if imports.len() > 1 && failure.is_of_input() => {
+                refused.push((import, failure));
+            }
+            Err(failure) => return Err(with_outcome(failure, &done, &refused, args)),
         }
-        done.push(imported);
+    }
+    if !refused.is_empty() {
+        let (refused_count, all) = (refused.len(), imports.len());
+        let failure = Failure::input(format!(
+            "refused {refused_count} of {all} imports; nothing of these is stored"
+        ));
+        let hint =
+            "after a fix, import again with --skip-existing, which skips the rows that are stored";
+        let failure = failure.with_hint(hint);
+        return Err(with_outcome(failure, &done, &refused, args));
     }
     if args.output.json {
         let rows: u64 = done.iter().map(|imported| imported.rows).sum();
@@ -103,6 +122,23 @@ pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
         output::print_done(&object, format_args!("{} imported", output::counted(rows, "row")));
     }
     Ok(())
+}
+
+/// Adds to the failure of the command what was imported, and which files were refused. As text, these are
+/// printed here.
+fn with_outcome(
+    failure: Failure,
+    done: &[Imported],
+    refused: &[(&Import, Failure)],
+    args: &ImportArgs,
+) -> Failure {
+    if !args.output.json {
+        refused.iter().for_each(|(_, failure)| output::warn(failure));
+    }
+    let refused = refused.iter().map(|(import, failure)| {
+        json!({"path": import.path.display().to_string(), "error": failure.to_json()})
+    });
+    failure.with_report(&json!({"imports": done, "refused": refused.collect::<Vec<_>>()}))
 }
 
 /// Files that were imported. Its text is the line that the command prints.

@@ -200,6 +200,46 @@ fn a_second_import_stores_nothing_and_says_so() {
 }
 
 #[test]
+fn a_refused_file_does_not_stop_the_others() {
+    let home = Home::new();
+    let crash = |agent: &str| {
+        format!(
+            r#"{{"ts_utc":"2026-04-15T23:00:00.000Z","kind":"k","agent":{agent},"detail_json":"{{}}"}}"#
+        )
+    };
+    std::fs::create_dir(home.path("lake")).unwrap();
+    home.file("lake/messages.ndjson", "not json\n");
+    home.file("lake/crashes.ndjson", format!("{}\n{}\n", crash("\"a\""), crash("7")));
+    home.file("lake/ticks.ndjson", format!("{TICK}\n"));
+    let lake = home.path("lake").display().to_string();
+    let ran = home.run(&["import", &lake]);
+    assert_eq!((ran.code, ran.out), (1, format!("ticks: 1 row from {lake}/ticks.ndjson\n")));
+    let said: Vec<&str> = ran.err.lines().filter(|line| line.starts_with("netsky: ")).collect();
+    assert_eq!(said.len(), 3, "{}", ran.err);
+    assert!(said[0].starts_with(&format!("netsky: {lake}/messages.ndjson: line 1: ")), "{said:?}");
+    let reason = "crashes.ndjson: line 2: agent should be text, found an integer";
+    assert!(said[1].contains(reason), "{said:?}");
+    assert!(said[2].starts_with("netsky: refused 2 of 3 imports; "), "{said:?}");
+    assert_eq!(count(&home, "SELECT count(*) AS n FROM crashes"), "0");
+
+    // What the message says to do next.
+    home.file("lake/crashes.ndjson", format!("{}\n", crash("\"a\"")));
+    let ran = home.run(&["import", "--skip-existing", "--json", &lake]);
+    let object: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    let rows = object["imports"].as_array().unwrap().iter().map(|one| one["rows"].as_u64());
+    assert_eq!(rows.collect::<Vec<_>>(), [Some(1), Some(0)], "{object}");
+    let refused = object["refused"].as_array().unwrap();
+    assert_eq!(refused[0]["path"], format!("{lake}/messages.ndjson"));
+    assert_eq!((refused.len(), &refused[0]["error"]["code"]), (1, &serde_json::json!(1)));
+
+    // A store that cannot be used is not a matter of a file.
+    home.file("no.db", "something else");
+    let ran = home.run(&["import", &lake, "--db", &home.path("no.db").display().to_string()]);
+    assert_eq!((ran.code, ran.err.matches("netsky: ").count()), (3, 1), "{}", ran.err);
+}
+
+#[test]
 fn an_export_does_not_double_its_own_store() {
     let home = Home::new();
     home.ok(&["demo", "--rows", "3000", "--db", &home.path("demo.db").display().to_string()]);
@@ -273,6 +313,46 @@ fn text_that_is_no_json_is_refused() {
     assert!(said.contains("the row has no values"), "{said}");
 }
 
+#[test]
+fn negative_tokens_and_durations_are_refused() {
+    let home = Home::new();
+    let said = home.fails(1, &["record", "token_usage", r#"{"agent":"a","input_tokens":-5}"#]);
+    assert!(said.contains("input_tokens should be at least 0, found -5"), "{said}");
+    let call = |duration: i64| {
+        format!(
+            r#"{{"ts_utc_start":"2026-01-05T00:00:00Z","source":"s","tool":"t","duration_ms":{duration},
+                "success":true,"timeout_race":false}}"#
+        )
+        .replace('\n', "")
+    };
+    let calls = home.file("calls.ndjson", [call(0), call(-1)].join("\n"));
+    let said = home.fails(1, &["import", "mcp_tool_calls", &calls]);
+    let reason = "line 2: duration_ms should be at least 0, found -1";
+    assert!(said.contains(&format!("{calls}: {reason}")), "{said}");
+    let header = "ts_utc,bin,argv_json,exit_code,duration_ms,host";
+    let runs = format!("{header}\n2026-01-05,git,[],-9,3,h\n2026-01-05,git,[],0,-3.0,h\n");
+    let runs = home.file("runs.csv", runs);
+    let said = home.fails(1, &["import", "cli_invocations", &runs]);
+    assert!(said.contains("row 2: duration_ms should be at least 0, found -3"), "{said}");
+    let tokens = home.path("tokens.parquet").display().to_string();
+    let sql = "SELECT TIMESTAMP '2026-01-05' AS ts_utc, -1 AS cached_input_tokens";
+    home.ok(&["query", "--output", &tokens, sql]);
+    let said = home.fails(1, &["import", "token_usage", &tokens]);
+    assert!(said.contains("row 1: cached_input_tokens should be at least 0"), "{said}");
+    assert!(
+        home.ok(&["tables", "--format", "csv"]).lines().skip(1).all(|line| line.contains(",0,"))
+    );
+
+    // The other rows come in, and a cost may be negative, as a correction is.
+    for (table, file) in [("mcp_tool_calls", &calls), ("cli_invocations", &runs)] {
+        let ran = home.run(&["import", "--skip-invalid", table, file]);
+        assert_eq!(ran.out, format!("{table}: 1 row from {file}, skipped 1 invalid line\n"));
+    }
+    home.ok(&["record", "token_usage", r#"{"agent":"a","cost_usd_micros":-5}"#]);
+    assert_eq!(count(&home, "SELECT count(*) AS n FROM mcp_tool_calls"), "1");
+    assert_eq!(count(&home, "SELECT exit_code FROM cli_invocations"), "-9");
+}
+
 /// Imports the files, whose rows are those of `from`, and compares the values of all columns.
 fn assert_same(home: &Home, from: &str, table: &str, files: &[(&str, String)]) {
     let sql = format!("SELECT * EXCLUDE (id) FROM {table} ORDER BY id");
@@ -291,7 +371,7 @@ fn odd_store(home: &Home) -> String {
     for (time, agent, tokens, detail) in [
         ("2026-01-05T12:17:36.209Z", "\"a\"", "12", r#"{"a":{"b":[1,2.5,null,"x, \"y\""]}}"#),
         ("2026-01-05T00:00:00.000Z", "\"é漢\\n\"", "null", "[]"),
-        ("1999-12-31T23:59:59.999Z", "null", "-3", "null"),
+        ("1999-12-31T23:59:59.999Z", "null", "0", "null"),
     ] {
         let row = format!(
             r#"{{"ts_utc":"{time}","agent":{agent},"input_tokens":{tokens},"detail_json":{detail}}}"#
