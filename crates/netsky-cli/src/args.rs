@@ -15,6 +15,7 @@ use crate::commands::{
     migrate, prune, query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
+use crate::foreign_options;
 use crate::output::{visible_lines, warn_plain};
 use crate::store::StoreArgs;
 use crate::terminal;
@@ -89,11 +90,12 @@ pub fn parse() -> Args {
         let args = Args::from_arg_matches(&found)?;
         Ok(Args { json: has_json(&found), ..args })
     });
-    args.unwrap_or_else(|error| exit(&error))
+    args.unwrap_or_else(|error| exit(&foreign_options::with_format(error)))
 }
 
 fn matches() -> clap::error::Result<ArgMatches> {
-    let typed: Vec<OsString> = env::args_os().map(shield_comment).collect();
+    let typed = env::args_os().filter(|arg| !foreign_options::is_needless(arg));
+    let typed: Vec<OsString> = typed.map(shield_comment).collect();
     let parsed = command().try_get_matches_from(&typed);
     match &parsed {
         Err(error) => without_command(error, typed).unwrap_or(parsed),
@@ -119,7 +121,10 @@ fn without_command(
     }
     let mut typed = typed.into_iter();
     let name = typed.next();
-    let all = name.into_iter().chain(["shell".into()]).chain(typed.flat_map(format_by_name));
+    let all = name
+        .into_iter()
+        .chain(["shell".into()])
+        .chain(typed.flat_map(foreign_options::format_by_name));
     let parsed = command().try_get_matches_from(all);
     let is_for_shell = match &parsed {
         Ok(found) => {
@@ -134,16 +139,6 @@ fn without_command(
         Err(error) => error.kind() != ErrorKind::UnknownArgument,
     };
     is_for_shell.then_some(parsed)
-}
-
-/// `-csv` of sqlite3 and duckdb is `--format csv`.
-fn format_by_name(arg: OsString) -> Vec<OsString> {
-    let name = arg.to_str().and_then(|arg| arg.strip_prefix('-')).filter(|name| name.len() > 2);
-    let format = name.and_then(|name| shell::format(name).ok());
-    match format {
-        Some(format) => vec!["--format".into(), format.name().into()],
-        None => vec![arg],
-    }
 }
 
 /// Whether a word that is no command is the name of a file.

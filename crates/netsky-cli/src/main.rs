@@ -14,6 +14,7 @@ mod commands;
 mod completion;
 mod failure;
 mod files;
+mod foreign_options;
 mod human;
 mod human_table;
 mod interrupt;

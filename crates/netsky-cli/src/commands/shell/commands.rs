@@ -240,7 +240,7 @@ pub fn help(wanted: Option<&str>) -> String {
         text,
         "\nAnything else is SQL, up to a semicolon. TAB completes it, Ctrl-R searches the\n\
          history, and Up on an empty line edits the lines above it. Alt-. inserts the\n\
-         last word before. Ctrl-C cancels a query or clears a statement, Ctrl-D exits.\n\
+         last words before. Ctrl-C cancels a query or clears a statement, Ctrl-D exits.\n\
          Formats: {}",
         format_names().join(", ")
     );

@@ -64,8 +64,10 @@ impl Editor {
             .completion_show_all_if_ambiguous(true)
             .build();
         let mut editor = rustyline::Editor::with_config(config).map_err(failed)?;
+        let shared = Arc::<Shared>::default();
         editor.set_helper(Some(Help {
             store,
+            shared: Arc::clone(&shared),
             unfinished: String::new(),
             is_inside_token: false,
             names: OnceCell::new(),
@@ -76,10 +78,7 @@ impl Editor {
             // The file does not exist the first time.
             let _ = editor.load_history(path);
         }
-        let shared = Arc::<Shared>::default();
-        if let Some(last) = editor.history().iter().last() {
-            shared.set_line_before(last);
-        }
+        editor.history().iter().for_each(|line| shared.add_line(line));
         for (key, handler) in keys::bindings(&shared) {
             editor.bind_sequence(key, EventHandler::Conditional(handler));
         }
@@ -123,7 +122,7 @@ impl Editor {
         if text.is_empty() {
             return;
         }
-        self.shared.set_line_before(text);
+        self.shared.add_line(text);
         if !matches!(self.editor.add_history_entry(text), Ok(true)) {
             return;
         }
@@ -145,6 +144,7 @@ fn make_private_dir(dir: &Path) {
 /// Answers the editor's requests while the user types.
 struct Help {
     store: StoreArgs,
+    shared: Arc<Shared>,
     /// The lines before, if the line continues a statement.
     unfinished: String,
     /// Whether a string, a quoted name or a comment of them is open.
@@ -175,6 +175,9 @@ impl Completer for Help {
         at: usize,
         context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        if let Some((start, word)) = self.shared.take_last_word() {
+            return Ok((start, vec![Pair { display: word.clone(), replacement: word }]));
+        }
         let before = self.unfinished.len();
         let whole = format!("{}{text}", self.unfinished);
         let typed = &whole[..before + at];

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustyline::{
     Cmd, ConditionalEventHandler, EditMode, Event, EventContext, KeyCode, KeyEvent, Modifiers,
@@ -42,15 +42,63 @@ pub struct Shared {
     pub wants_lines_above: AtomicBool,
     /// Whether Ctrl-C ended the line.
     pub is_cleared: AtomicBool,
-    /// The last word of the line before.
-    last_word: Mutex<String>,
+    last_words: Mutex<LastWords>,
 }
 
 impl Shared {
-    pub fn set_line_before(&self, line: &str) {
+    pub fn add_line(&self, line: &str) {
         let word = line.trim_end_matches([';', ' ', '\n']).rsplit(char::is_whitespace).next();
-        let mut last = self.last_word.lock().unwrap_or_else(PoisonError::into_inner);
-        word.unwrap_or_default().clone_into(&mut last);
+        self.last_words().add(word.unwrap_or_default());
+    }
+
+    /// Returns the word that Alt-. asked for, and the place in the line that it replaces up to the cursor.
+    pub fn take_last_word(&self) -> Option<(usize, String)> {
+        self.last_words().wanted.take()
+    }
+
+    fn last_words(&self) -> MutexGuard<'_, LastWords> {
+        self.last_words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last word of each line before, the oldest first.
+#[derive(Debug, Default)]
+struct LastWords {
+    words: Vec<String>,
+    inserted: Option<Inserted>,
+    wanted: Option<(usize, String)>,
+}
+
+/// The word that Alt-. inserted.
+#[derive(Debug)]
+struct Inserted {
+    /// Counted from the newest.
+    nth: usize,
+    start: usize,
+    /// The line with the word, which tells whether it was edited since.
+    line: String,
+    end: usize,
+}
+
+impl LastWords {
+    fn add(&mut self, word: &str) {
+        if !word.is_empty() && self.words.last().is_none_or(|last| last != word) {
+            self.words.push(word.to_owned());
+        }
+    }
+
+    /// Chooses the newest word for a place in a line; if it was just inserted there, the one before.
+    fn choose(&mut self, line: &str, at: usize) {
+        let (nth, start) = match &self.inserted {
+            Some(last) if last.line == line && last.end == at => (last.nth + 1, last.start),
+            _ => (0, at),
+        };
+        let Some(word) = self.words.iter().rev().cycle().nth(nth % self.words.len().max(1)) else {
+            return;
+        };
+        let line = format!("{}{word}{}", &line[..start], &line[at..]);
+        self.inserted = Some(Inserted { nth, start, line, end: start + word.len() });
+        self.wanted = Some((start, word.clone()));
     }
 }
 
@@ -90,14 +138,15 @@ impl ConditionalEventHandler for Clear {
     }
 }
 
-/// Alt-. inserts the last word of the line before. Unlike in readline, it cannot be replaced by that of
-/// an earlier line: rustyline has no command that replaces text and moves behind it.
+/// Alt-. inserts the last word of the line before, and again that of the line before it. rustyline has no
+/// command that replaces text and moves behind it, except a completion with one candidate.
 struct LastWord(Arc<Shared>);
 
 impl ConditionalEventHandler for LastWord {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        let word = self.0.last_word.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Cmd::Insert(1, word.clone()))
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, line: &EventContext<'_>) -> Option<Cmd> {
+        let mut last = self.0.last_words();
+        last.choose(line.line(), line.pos());
+        Some(if last.wanted.is_some() { Cmd::Complete } else { Cmd::Noop })
     }
 }
 

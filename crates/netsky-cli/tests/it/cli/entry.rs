@@ -37,6 +37,10 @@ fn sql_is_taken_as_an_argument_and_on_a_pipe() {
     let sql = "SELECT 1 AS a; SELECT 2 AS b";
     assert_eq!(home.ok(&["--format", "csv", sql]), csv);
     assert_eq!(home.ok(&["-csv", sql]), csv);
+    assert_eq!(home.ok(&["--csv", "-c", sql]), csv);
+    assert_eq!(home.ok(&["-header", "-csv", sql]), csv);
+    let said = home.fails(2, &["query", "--csv", sql]);
+    assert!(said.contains("'--format csv'") && !said.contains("as a value"), "{said}");
     assert_eq!(home.ok(&["--format", "csv", "-c", "SELECT 1 AS a", "-c", "SELECT 2 AS b;"]), csv);
     assert_eq!(home.ok(&["shell", "-c", sql, "--format", "csv"]), csv);
     assert_eq!(home.run_with_input(&["--format", "csv"], sql).out, csv);

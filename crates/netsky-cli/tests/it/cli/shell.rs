@@ -142,13 +142,19 @@ fn ctrl_c_clears_an_unfinished_statement() {
 }
 
 #[test]
-fn alt_dot_inserts_the_last_word_before() {
+fn alt_dot_inserts_the_last_words_before() {
     let home = store();
     let mut terminal = shell(&home, &[]);
     terminal.enter("SELECT 1 AS first;");
+    terminal.enter("SELECT 2 AS sécond;");
     terminal.press("SELECT 3 AS \x1b.");
-    terminal.until_shown("SELECT 3 AS first");
+    terminal.until_shown("SELECT 3 AS sécond");
+    terminal.press("\x1b.");
+    terminal.until(|screen| screen.trim_end().ends_with("SELECT 3 AS first"));
     assert!(terminal.enter("_again;").contains("\nfirst_again\n"));
+    // In another place, it begins with the newest word.
+    terminal.press("SELECT 4 AS \x1b.");
+    terminal.until(|screen| screen.trim_end().ends_with("SELECT 4 AS first_again"));
 }
 
 #[test]
