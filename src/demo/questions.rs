@@ -2,7 +2,8 @@
 
 /// A question and the SQL that answers it.
 ///
-/// None depends on the current time, so an answer is always the same.
+/// None depends on the current time, so an answer is always the same. Queries and answers fit into 80
+/// columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Question {
@@ -19,8 +20,8 @@ pub const QUESTIONS: &[Question] = &[
         title: "What does each model cost?",
         sql: "\
 SELECT model, count(*) AS calls, sum(output_tokens) AS output_tokens,
-       round(100.0 * sum(cached_input_tokens) / sum(cached_input_tokens + input_tokens), 1)
-         AS cached_percent,
+       round(100.0 * sum(cached_input_tokens)
+             / sum(cached_input_tokens + input_tokens), 1) AS cached_percent,
        round(sum(cost_usd_micros) / 1e6, 2) AS usd
 FROM token_usage
 GROUP BY model
@@ -31,7 +32,7 @@ ORDER BY usd DESC",
         sql: "\
 SELECT source, tool, count(*) AS calls, count(error) AS errors,
        median(duration_ms) AS p50_ms,
-       round(percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms)) AS p95_ms
+       round(percentile_cont(duration_ms, 0.95)) AS p95_ms
 FROM mcp_tool_calls
 WHERE ts_utc_end IS NOT NULL
 GROUP BY source, tool
@@ -41,12 +42,14 @@ LIMIT 6",
     Question {
         title: "What has begun and not ended?",
         sql: "\
-SELECT 'session' AS what, agent || ' #' || session_num AS name, min(ts_utc) AS since
+SELECT 'session' AS what, agent || ' #' || session_num AS name,
+       min(ts_utc) AS since
 FROM sessions
 GROUP BY agent, session_num
 HAVING count(*) FILTER (WHERE event = 'down') = 0
 UNION ALL
-SELECT 'clone', agent_id, ts_utc_start FROM clone_dispatches WHERE ts_utc_end IS NULL
+SELECT 'clone', agent_id, ts_utc_start FROM clone_dispatches
+WHERE ts_utc_end IS NULL
 UNION ALL
 SELECT 'tool call', agent || ' ' || tool, ts_utc_start FROM mcp_tool_calls
 WHERE ts_utc_end IS NULL
@@ -56,13 +59,15 @@ LIMIT 12",
     Question {
         title: "Does an agent crash in a loop, three times or more within ten minutes?",
         sql: "\
-SELECT agent, kind, min(ts_utc) AS first_crash, max(ts_utc) AS last_crash, count(*) AS crashes
+SELECT agent, kind, count(*) AS crashes, min(ts_utc) AS since,
+       date_diff('minute', min(ts_utc), max(ts_utc)) AS minutes
 FROM (SELECT *, count(*) OVER (PARTITION BY agent ORDER BY ts_utc
-        RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND INTERVAL '10 minutes' FOLLOWING) AS near
+        RANGE BETWEEN INTERVAL '10 minutes' PRECEDING
+                  AND INTERVAL '10 minutes' FOLLOWING) AS near
       FROM crashes)
 WHERE near >= 3
 GROUP BY agent, kind
-ORDER BY first_crash",
+ORDER BY since",
     },
     Question {
         title: "Who has given no sign of life for three hours?",
@@ -76,7 +81,8 @@ ORDER BY last_tick",
     Question {
         title: "When is the fleet at work?",
         sql: "\
-SELECT date_part('hour', ts_utc_start) / 3 * 3 AS from_hour, count(*) AS tool_calls,
+SELECT date_part('hour', ts_utc_start) / 3 * 3 AS from_hour,
+       count(*) AS tool_calls,
        repeat('#', count(*) * 120 / sum(count(*)) OVER ()) AS share
 FROM mcp_tool_calls
 GROUP BY from_hour
@@ -85,7 +91,8 @@ ORDER BY from_hour",
     Question {
         title: "What was said last?",
         sql: "\
-SELECT ts_utc, source, from_agent, to_agent, left(replace(body, chr(10), ' '), 40) AS said
+SELECT strftime('%H:%M', ts_utc) AS time, from_agent, to_agent,
+       left(replace(body, chr(10), ' '), 40) AS said
 FROM messages
 ORDER BY ts_utc DESC
 LIMIT 5",
