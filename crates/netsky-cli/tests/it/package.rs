@@ -55,6 +55,29 @@ fn assert_installed(prefix: &Path, zsh: &str) {
 }
 
 #[test]
+fn a_missing_or_foreign_program_is_not_packaged() {
+    if cfg!(not(unix)) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/package");
+    let missing = dir.path().join("netsky");
+    let foreign = dir.path().join("text");
+    fs::write(&foreign, "text").unwrap();
+    for (binary, said) in [
+        (missing.as_path(), "; build it with: cargo build --release"),
+        (foreign.as_path(), "is not the netsky program, or it does not run on this machine"),
+        (Path::new("/bin/sh"), "is not the netsky program"),
+    ] {
+        let made = Command::new(&script).arg(binary).arg(dir.path().join("dist")).output().unwrap();
+        let error = String::from_utf8(made.stderr).unwrap();
+        assert_eq!(made.status.code(), Some(1), "{error}");
+        assert!(error.lines().last().unwrap().contains(said), "{error}");
+        assert!(error.contains(&binary.display().to_string()) && !dir.path().join("dist").exists());
+    }
+}
+
+#[test]
 fn packages_install_a_working_program() {
     let made = TempDir::new().unwrap();
     let Some(packages) = packages(made.path()) else { return };
