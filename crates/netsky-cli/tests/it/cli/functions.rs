@@ -69,6 +69,10 @@ fn unknown_functions_get_the_same_hint_each_time() {
         ),
         ("SELECT count_if(id) OVER () FROM ticks", "does not work over a window"),
         (
+            "SELECT timestampdiff(DAY, ts_utc) FROM ticks",
+            "timestampdiff() takes 3 arguments, found 2\n",
+        ),
+        (
             "SELECT date_diff('fortnight', ts_utc, ts_utc) FROM ticks",
             "'fortnight' is no part of a time",
         ),
