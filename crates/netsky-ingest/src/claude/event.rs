@@ -40,7 +40,7 @@ pub(super) fn of_system(
                 None => (None, None),
             };
             let detail = detail
-                .with("http_status", status)
+                .with("status", status)
                 .with("attempt", record.retry_attempt.0)
                 .with("max_attempts", record.max_retries.0)
                 .with("retry_in_ms", record.retry_in_ms.0)
@@ -52,7 +52,7 @@ pub(super) fn of_system(
             let first = errors.iter().find_map(|error| error.text());
             let detail = detail
                 .with("hook_event", Some("Stop"))
-                .with("errors", Some(json!(errors.len())))
+                .with("hook_errors", Some(json!(errors.len())))
                 .with("error", text(first, options));
             ("hook_error", "warning", None, detail)
         }
@@ -80,7 +80,7 @@ pub(super) fn failed_request(
     let message = content.and_then(|content| content.prose("\n"));
     let detail = (origin.detail())
         .with("request_id", record.request_id.text())
-        .with("http_status", record.api_error_status.0)
+        .with("status", record.api_error_status.0)
         .with("error_type", record.api_error_type.text().or(word))
         .with("error", text(message.as_deref(), options));
     let of_request = record.request_id.text().map(key::failed_request);
@@ -100,7 +100,7 @@ pub(super) fn refusal(
     }
     let detail = (origin.detail())
         .with("tool_use_id", Some(tool_use_id))
-        .with("source", decision.source.text());
+        .with("decision_source", decision.source.text());
     let keys = vec![key::refusal(tool_use_id)];
     Some((row(origin, "permission_denied", "warning", None, detail), keys))
 }

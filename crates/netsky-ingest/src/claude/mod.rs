@@ -75,7 +75,7 @@ const WITHOUT_ROWS: [&str; 18] = [
 /// use netsky_ingest::{ClaudeReader, Line, LineReader, Output, ReadOptions};
 ///
 /// let path = "projects/-home-dev-shop/dbc37749-33f1-470e-b110-7c051a3e1fef.jsonl".as_ref();
-/// let mut reader = ClaudeReader::new(path, ReadOptions::default(), None);
+/// let mut reader = ClaudeReader::new(path, None, &ReadOptions::default());
 /// let line = br#"{"type":"user","message":{"role":"user","content":"Hello"},"uuid":"a2ba4ba5","timestamp":"2026-11-23T22:02:45.870Z","cwd":"/home/dev/shop","sessionId":"dbc37749","version":"2.1.330","gitBranch":"main"}"#;
 /// let mut out = Output::default();
 /// reader.read(Line { bytes: line, offset: 0 }, &mut out).unwrap();
@@ -95,7 +95,7 @@ pub struct ClaudeReader {
 
 impl ClaudeReader {
     /// Creates a reader of a file. `context` is what the reader before has returned, if lines were read already.
-    pub fn new(path: &Path, options: ReadOptions, context: Option<&Value>) -> Self {
+    pub fn new(path: &Path, context: Option<&Value>, options: &ReadOptions) -> Self {
         let subagent = SubagentFile::of(path);
         let stored = context.and_then(|context| serde::Deserialize::deserialize(context).ok());
         let is_new = stored.is_none();
@@ -111,7 +111,7 @@ impl ClaudeReader {
         }
         Self {
             path: path.to_owned(),
-            options,
+            options: options.clone(),
             subagent,
             context,
             model_calls: Vec::new(),

@@ -37,7 +37,7 @@ impl Store {
     /// Reads a whole file.
     pub fn read(&mut self, path: &Path, options: &ReadOptions) -> Committed {
         let bytes = std::fs::read(path).unwrap();
-        let mut reader = ClaudeReader::new(path, options.clone(), None);
+        let mut reader = ClaudeReader::new(path, None, options);
         let mut out = Output::default();
         for (offset, line) in lines(&bytes) {
             self.lines += 1;

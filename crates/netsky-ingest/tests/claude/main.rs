@@ -1,6 +1,11 @@
-//! Tests of the reader of Claude Code's transcripts against real ones.
+//! Tests of the reader of Claude Code's transcripts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod agents;
+mod broken;
+mod calls;
+mod conversation;
 mod harness;
 mod restarts;
+mod script;
 mod totals;

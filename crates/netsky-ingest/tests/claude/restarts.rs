@@ -32,7 +32,7 @@ fn read_with(store: &Store, path: &Path, bytes: &[u8], pauses: &[Pause]) {
     pauses.sort_by_key(|pause| pause.lines);
     let end = Pause { lines: lines.len(), after: TimeDelta::days(300), is_final: false };
     for pause in pauses.into_iter().chain([end]) {
-        let mut reader = ClaudeReader::new(path, options.clone(), context.as_ref());
+        let mut reader = ClaudeReader::new(path, context.as_ref(), &options);
         let mut out = Output::default();
         for (offset, line) in &lines[from..pause.lines.max(from)] {
             let _ = reader.read(Line { bytes: line, offset: *offset }, &mut out);
