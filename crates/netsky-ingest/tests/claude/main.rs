@@ -8,4 +8,5 @@ mod conversation;
 mod harness;
 mod restarts;
 mod script;
+mod telemetry;
 mod totals;
