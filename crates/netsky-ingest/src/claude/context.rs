@@ -134,6 +134,11 @@ impl Context {
         push(&mut self.late, MAX_LATE, call);
     }
 
+    /// Returns a call that was recorded without a result.
+    pub(super) fn late_call(&mut self, id: &str) -> Option<&mut ToolCall> {
+        self.late.iter_mut().find(|call| call.id == id)
+    }
+
     /// Takes a call that was recorded without a result.
     pub(super) fn take_late(&mut self, id: &str) -> Option<ToolCall> {
         let at = self.late.iter().position(|call| call.id == id)?;

@@ -245,10 +245,16 @@ impl ClaudeReader {
         let id = progress.agent_id.text().map(str::to_owned);
         let parent = record.parent_tool_use_id.text();
         if let (Some(id), Some(parent)) = (&id, parent) {
-            let call = self.tool_calls.iter_mut().find(|call| call.id == parent);
-            if let Some(dispatch) = call.and_then(|call| call.dispatch.as_mut()) {
+            // The call may have been handed out already, when nothing had come for a day.
+            let open = self.tool_calls.iter_mut().find(|call| call.id == parent);
+            let call = open.or_else(|| self.context.late_call(parent));
+            let dispatch = call.and_then(|call| call.dispatch.as_mut());
+            let kind = dispatch.map(|dispatch| {
                 dispatch.agent_id = Some(id.clone());
-                self.context.add_agent(id, &dispatch.agent_type, parent);
+                dispatch.agent_type.clone()
+            });
+            if let Some(kind) = kind {
+                self.context.add_agent(id, &kind, parent);
             }
         }
         let subagent = Some(self.subagent(id, nested.attribution_agent.text()));
