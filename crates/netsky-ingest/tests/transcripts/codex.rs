@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use super::store::{Reading, Rows, Store, column, rows_of, sum, utc};
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/agents/fixtures");
-const NOW: &str = "2026-11-23T22:30:00Z";
+pub const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/agents/fixtures");
+pub const NOW: &str = "2026-11-23T22:30:00Z";
 
-struct Capture {
-    path: String,
-    lines: Vec<String>,
+pub struct Capture {
+    pub path: String,
+    pub lines: Vec<String>,
 }
 
 /// Returns the captured rollouts in the order of their names; `None` if they are absent.
-fn captures() -> Option<Vec<Capture>> {
+pub fn captures() -> Option<Vec<Capture>> {
     let dir = Path::new(DATA).join("codex-0.169/sessions/2026/11/23");
     if !dir.exists() {
         println!("skipped: {} is absent", dir.display());

@@ -4,7 +4,10 @@
 
 mod codex;
 mod codex_forks;
+mod codex_otlp;
 mod codex_robustness;
 mod codex_versions;
+mod exactly_once;
+mod history;
 mod rollout;
 mod store;

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use netsky_db::{Db, TABLES};
 use netsky_ingest::prices::Prices;
 use netsky_ingest::{
-    Batch, Chunk, CodexReader, Committed, Committer, FileEnd, Line, LineReader, Output,
-    ReadOptions, SkippedLine,
+    Batch, Chunk, ClaudeReader, CodexReader, Committed, Committer, FileEnd, Line, LineReader,
+    Output, ReadOptions, SkippedLine,
 };
 use serde_json::Value;
 
@@ -57,22 +57,25 @@ impl Store {
     }
 }
 
-/// A file that is read in parts, with a new reader after each.
+/// A file that is read in parts, with a new reader after each, as files are.
 pub struct Reading {
     pub path: PathBuf,
     pub options: ReadOptions,
     pub now: DateTime<Utc>,
     context: Option<Value>,
-    offset: u64,
+    /// The lines so far, and the place of the first one that belongs to something unfinished.
+    lines: Vec<Vec<u8>>,
+    unfinished: usize,
 }
 
 impl Reading {
-    pub fn new(path: &str, now: DateTime<Utc>) -> Self {
+    pub fn new(path: impl AsRef<Path>, now: DateTime<Utc>) -> Self {
         let options = ReadOptions { host: "box".to_owned(), ..ReadOptions::default() };
-        Self { path: Path::new(path).to_owned(), options, now, context: None, offset: 0 }
+        let path = path.as_ref().to_owned();
+        Self { path, options, now, context: None, lines: Vec::new(), unfinished: 0 }
     }
 
-    /// Reads lines and stores what they tell.
+    /// Reads lines that were added and stores what they tell. Returns what was counted.
     pub fn read(&mut self, lines: &[impl AsRef<[u8]>], store: &Store) -> Output {
         self.read_to(lines, false, store)
     }
@@ -85,18 +88,30 @@ impl Reading {
         told
     }
 
-    /// Reads lines.
+    /// Reads lines that were added.
     pub fn output(&mut self, lines: &[impl AsRef<[u8]>], is_final: bool) -> Output {
-        let mut reader = CodexReader::new(&self.path, self.context.as_ref(), &self.options);
+        self.lines.extend(lines.iter().map(|line| line.as_ref().to_owned()));
+        let is_claude = self.path.to_string_lossy().contains("claude/projects");
+        let mut reader: Box<dyn LineReader> = if !is_claude {
+            Box::new(CodexReader::new(&self.path, self.context.as_ref(), &self.options))
+        } else {
+            Box::new(ClaudeReader::new(&self.path, self.context.as_ref(), &self.options))
+        };
         let mut output = Output::default();
-        for line in lines {
-            let bytes = line.as_ref();
-            let read: Result<(), SkippedLine> =
-                reader.read(Line { bytes, offset: self.offset }, &mut output);
-            let _ = read;
-            self.offset += bytes.len() as u64 + 1;
+        let mut starts = vec![0];
+        for (place, line) in self.lines.iter().enumerate() {
+            let offset = starts[place];
+            starts.push(offset + line.len() as u64 + 1);
+            // A file's blank lines are not passed on.
+            if place >= self.unfinished && !line.iter().all(|byte| *byte == 0) {
+                let read: Result<(), SkippedLine> =
+                    reader.read(Line { bytes: line, offset }, &mut output);
+                let _ = read;
+            }
         }
         reader.end(FileEnd { now: self.now, is_final }, &mut output);
+        let unfinished = reader.unfinished().unwrap_or(u64::MAX);
+        self.unfinished = starts.partition_point(|start| *start < unfinished).min(self.lines.len());
         // As it is stored.
         let context = serde_json::to_vec(&reader.context()).unwrap();
         self.context = Some(serde_json::from_slice(&context).unwrap());
