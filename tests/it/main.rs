@@ -33,4 +33,5 @@ mod time_zones;
 mod tpch;
 mod types;
 mod upgrade;
+mod upsert;
 mod views;

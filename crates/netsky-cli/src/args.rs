@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, compact, completions, cost, demo, doctor, export, functions, import, man,
-    migrate, prune, query, record, saved, shell, stats, tables, tail, timeline, top,
+    backup, check, compact, completions, cost, demo, doctor, export, functions, import, ingest,
+    man, migrate, prices, prune, query, record, saved, shell, stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
 use crate::foreign_options;
@@ -45,8 +45,8 @@ pub struct Args {
 /// The commands as the help lists them, by purpose.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions"]),
-    ("Watch", &["top", "tail", "timeline", "cost"]),
-    ("Record", &["record", "import", "export"]),
+    ("Watch", &["top", "tail", "timeline", "cost", "prices"]),
+    ("Record", &["ingest", "record", "import", "export"]),
     ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Other", &["demo", "completions", "man", "help"]),
 ];
@@ -224,6 +224,8 @@ pub enum Command {
     Saved(saved::SavedArgs),
     Record(record::RecordArgs),
     Import(import::ImportArgs),
+    Ingest(ingest::IngestArgs),
+    Prices(prices::PricesArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
     Views(tables::ViewsArgs),
@@ -254,6 +256,8 @@ impl Command {
             Self::Saved(args) => saved::run(store, args),
             Self::Record(args) => record::run(store, args),
             Self::Import(args) => import::run(store, args),
+            Self::Ingest(args) => ingest::run(store, args),
+            Self::Prices(args) => prices::run(args),
             Self::Export(args) => export::run(store, args),
             Self::Tables(args) => tables::run(store, args),
             Self::Views(args) => tables::views(args),

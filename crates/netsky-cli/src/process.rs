@@ -36,3 +36,17 @@ pub fn open_many_files() {
     // If this fails, the default may suffice; otherwise the query reports it.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
+
+/// The name of this machine; `localhost` if it has none.
+#[cfg(unix)]
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The name of this machine; `localhost` if it has none.
+#[cfg(not(unix))]
+pub fn host_name() -> String {
+    let name = std::env::var("COMPUTERNAME").ok().filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "localhost".to_owned())
+}

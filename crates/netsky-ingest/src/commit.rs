@@ -13,9 +13,10 @@ use crate::content;
 use crate::file_state::FileState;
 use crate::merge::merge;
 use crate::row::Row;
-use crate::session::Sessions;
+use crate::session::{self, Sessions};
 use crate::sighting::Sighting;
 use crate::state;
+use crate::via::Via;
 
 /// Prices model calls.
 pub trait Price: Send + Sync {
@@ -39,6 +40,9 @@ pub struct Committed {
     pub cost_usd_micros: i64,
     /// The number of new calls without a price, by model.
     pub unpriced: BTreeMap<String, u64>,
+    /// The number of new calls whose output count is a lower bound: old versions of Claude Code did not write the
+    /// final one to transcripts.
+    pub understated: u64,
     /// The first and the last time of the new rows.
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The files of which a chunk was not stored, because somebody else has read them in the meantime.
@@ -57,6 +61,7 @@ impl Committed {
         self.amended += other.amended;
         self.duplicates += other.duplicates;
         self.new_sessions += other.new_sessions;
+        self.understated += other.understated;
         self.cost_usd_micros = self.cost_usd_micros.saturating_add(other.cost_usd_micros);
         if let Some((first, last)) = other.times {
             self.add_time(first);
@@ -81,6 +86,12 @@ impl Committed {
             self.add_time(time);
         }
         if row.table() == TokenUsageRecord::TABLE {
+            let has = |key: &str, value: &str| row.detail.text(key) == Some(value);
+            self.understated += u64::from(
+                has("runtime", "claude")
+                    && has("via", Via::Transcript.name())
+                    && row.detail.get("stop_reason").is_none(),
+            );
             match row.int("cost_usd_micros") {
                 Some(cost) => self.cost_usd_micros = self.cost_usd_micros.saturating_add(cost),
                 None => {
@@ -125,21 +136,29 @@ impl Committer {
     pub fn commit(&self, batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
         let (prices, batch) = (Arc::clone(&self.prices), Arc::new(batch));
         self.db.upsert(move |txn| {
-            let mut commit = Commit {
-                prices: &*prices,
-                sessions: Sessions::new(now),
-                committed: Committed::default(),
-            };
+            let mut commit = Commit::new(&*prices, now);
             for chunk in &batch.chunks {
                 commit.chunk(txn, chunk)?;
             }
-            let new = commit.sessions.finish(txn)?;
-            let mut committed = commit.committed;
-            if new > 0 {
-                *committed.new.entry(SessionRecord::TABLE.name()).or_default() += new;
-            }
-            committed.new_sessions = commit.sessions.new;
-            Ok(committed)
+            commit.finish(txn)
+        })
+    }
+
+    /// Records the end of the sessions whose last record is an hour old.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Db::record`].
+    pub fn close_sessions(&self, now: DateTime<Utc>) -> Result<Committed> {
+        // Most of the time there is nothing to write, and a transaction costs two syncs of the disk.
+        if !session::have_ended(&self.db, now)? {
+            return Ok(Committed::default());
+        }
+        let prices = Arc::clone(&self.prices);
+        self.db.upsert(move |txn| {
+            let mut commit = Commit::new(&*prices, now);
+            commit.sessions.load_ended(txn)?;
+            commit.finish(txn)
         })
     }
 }
@@ -151,7 +170,20 @@ struct Commit<'a> {
     committed: Committed,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn new(prices: &'a dyn Price, now: DateTime<Utc>) -> Self {
+        Self { prices, sessions: Sessions::new(now), committed: Committed::default() }
+    }
+
+    fn finish(mut self, txn: &mut UpsertTransaction<'_>) -> Result<Committed> {
+        let new = self.sessions.finish(txn)?;
+        if new > 0 {
+            *self.committed.new.entry(SessionRecord::TABLE.name()).or_default() += new;
+        }
+        self.committed.new_sessions = self.sessions.new;
+        Ok(self.committed)
+    }
+
     fn chunk(&mut self, txn: &mut UpsertTransaction<'_>, chunk: &Chunk) -> Result<()> {
         if let Some(progress) = &chunk.progress {
             let name = FileState::name(&progress.path);

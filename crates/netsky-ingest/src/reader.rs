@@ -85,9 +85,6 @@ pub struct Output {
     sessions: BTreeMap<String, SessionUpdate>,
     /// The number of records of types that the reader does not know.
     pub unknown: BTreeMap<String, u64>,
-    /// The number of calls with output counts that are lower bounds, because the client's version did not write
-    /// the final ones.
-    pub understated: u64,
 }
 
 impl Output {

@@ -1,11 +1,11 @@
 //! Sessions: which agent's they are, their number, and their rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use netsky_db::internal::UpsertTransaction;
-use netsky_db::{Record, Result, SessionEvent, SessionRecord};
+use netsky_db::{Db, Record, Result, SessionEvent, SessionRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::row::Row;
@@ -59,7 +59,30 @@ impl SessionState {
     pub fn name(session_id: &str) -> String {
         format!("session:{session_id}")
     }
+
+    fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.spans.at(now).last().is_some_and(|(_, end)| end.is_some())
+    }
 }
+
+/// Whether a session has ended whose end is not recorded.
+pub(crate) fn have_ended(db: &Db, now: DateTime<Utc>) -> Result<bool> {
+    let open: OpenSessions = state::read(db, OPEN_SESSIONS)?.unwrap_or_default();
+    for id in open.0 {
+        let state = state::read::<SessionState>(db, &SessionState::name(&id))?;
+        if state.is_some_and(|state| state.has_ended(now)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The sessions without a row of their end. Without the list, finding those that have ended would mean to read
+/// the states of all.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct OpenSessions(BTreeSet<String>);
+
+const OPEN_SESSIONS: &str = "open-sessions";
 
 /// The sessions that a transaction uses.
 #[derive(Debug)]
@@ -111,11 +134,29 @@ impl Sessions {
         Ok(())
     }
 
+    /// Loads the sessions whose last record is so old by now that they have ended.
+    pub(crate) fn load_ended(&mut self, txn: &UpsertTransaction<'_>) -> Result<()> {
+        let open: OpenSessions = state::get(txn, OPEN_SESSIONS)?.unwrap_or_default();
+        for id in open.0 {
+            if let Some(state) = state::get::<SessionState>(txn, &SessionState::name(&id))?
+                && state.has_ended(self.now)
+            {
+                self.known.entry(id).or_insert(Known { state, has_changed: false });
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the sessions' rows and states. Returns the number of new rows.
     pub(crate) fn finish(&mut self, txn: &mut UpsertTransaction<'_>) -> Result<u64> {
         let mut new = 0;
+        let mut opened = Vec::new();
         for (id, known) in &mut self.known {
             let rows = known.write_rows(txn, self.now, &mut new)?;
+            let is_open = |rows: &[(i64, i64)]| rows.last().is_some_and(|(_, down)| *down == 0);
+            if is_open(&rows) != is_open(&known.state.rows) {
+                opened.push((id.clone(), is_open(&rows)));
+            }
             if rows != known.state.rows {
                 known.state.rows = rows;
                 known.has_changed = true;
@@ -123,6 +164,17 @@ impl Sessions {
             if known.has_changed {
                 state::set(txn, &SessionState::name(id), &known.state)?;
             }
+        }
+        if !opened.is_empty() {
+            let mut open: OpenSessions = state::get(txn, OPEN_SESSIONS)?.unwrap_or_default();
+            for (id, is_open) in opened {
+                if is_open {
+                    open.0.insert(id)
+                } else {
+                    open.0.remove(&id)
+                };
+            }
+            state::set(txn, OPEN_SESSIONS, &open)?;
         }
         Ok(new)
     }

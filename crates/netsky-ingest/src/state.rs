@@ -1,7 +1,7 @@
 //! What the store keeps for ingestion beside rows, as JSON.
 
 use netsky_db::internal::UpsertTransaction;
-use netsky_db::{Error, Result};
+use netsky_db::{Db, Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,6 +12,11 @@ pub(crate) fn get<T: DeserializeOwned>(
     name: &str,
 ) -> Result<Option<T>> {
     Ok(txn.state(name)?.and_then(|json| serde_json::from_slice(&json).ok()))
+}
+
+/// Returns a state outside a transaction.
+pub(crate) fn read<T: DeserializeOwned>(db: &Db, name: &str) -> Result<Option<T>> {
+    Ok(db.state(name)?.and_then(|json| serde_json::from_slice(&json).ok()))
 }
 
 /// Sets a state.

@@ -32,7 +32,6 @@ impl ClaudeReader {
         }
         call.is_out = true;
         if let Some(sighting) = call.sighting() {
-            out.understated += u64::from(!call.is_complete());
             self.push(sighting, out);
         }
     }

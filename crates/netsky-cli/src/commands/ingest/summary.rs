@@ -1,0 +1,160 @@
+//! What an ingest has done.
+
+use std::time::Duration;
+
+use netsky_ingest::{SkippedLine, Summary};
+use serde_json::{Value, json};
+
+use super::{IngestArgs, say, short};
+use crate::failure::Failure;
+use crate::output::{self, counted};
+use crate::time_zone;
+
+/// Prints the summary: for people on standard error, as JSON on standard output.
+pub fn print(args: &IngestArgs, summary: &Summary, took: Duration) -> Result<(), Failure> {
+    for problem in &summary.problems {
+        output::warn(problem);
+    }
+    if args.output.json {
+        return output::print_json(&object(args, summary, took));
+    }
+    let committed = &summary.committed;
+    let mut head = counted(summary.files, "file");
+    if summary.unchanged > 0 {
+        head += &format!(" ({} unchanged)", summary.unchanged);
+    }
+    if committed.new_sessions > 0 {
+        head += &format!(", {}", counted(committed.new_sessions, "new session"));
+    }
+    if let Some((first, last)) = committed.times {
+        let zone = time_zone::shown()?;
+        let (first, last) = (zone.local(first).date_naive(), zone.local(last).date_naive());
+        head += &match first == last {
+            true => format!(", {first}"),
+            false => format!(", {first} to {last}"),
+        };
+    }
+    let rows = counted(committed.rows(), "new row");
+    head += &format!(": {rows}{}", if args.dry_run { " would be recorded" } else { "" });
+    if committed.amended > 0 {
+        head += &format!(", {} amended", committed.amended);
+    }
+    if committed.cost_usd_micros > 0 {
+        head += &format!(", {}", dollars(committed.cost_usd_micros));
+    }
+    say(&format!("{head}."));
+    let tables: Vec<_> =
+        committed.new.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+    if !tables.is_empty() {
+        say(&format!("  {}", tables.join("  ")));
+    }
+    print_skipped(summary);
+    print_unpriced(summary);
+    if committed.understated > 0 {
+        let calls = counted(committed.understated, "call");
+        say(&format!(
+            "The output tokens of {calls} are a lower bound: older versions of Claude Code did not write the final \
+             number to transcripts."
+        ));
+    }
+    if committed.rows() > 0 && !args.dry_run && !args.follow {
+        say("Next: netsky cost --by session    netsky top    netsky timeline AGENT");
+    }
+    Ok(())
+}
+
+fn print_skipped(summary: &Summary) {
+    let skipped = summary.skipped.total();
+    let Some(first) = summary.first_skipped.first() else { return };
+    let lines = counted(skipped, "line");
+    let files = counted(summary.files_with_skipped, "file");
+    let verb = if skipped == 1 { "is" } else { "are" };
+    let what = match first.reason {
+        SkippedLine::NotJson => "not JSON",
+        SkippedLine::NotObject => "not a JSON object",
+        SkippedLine::TooLong => "longer than 64 MiB",
+    };
+    let place = format!("{}:{}", short(&first.path), first.line);
+    say(&format!("{lines} in {files} {verb} {what} and left out (first: {place})."));
+}
+
+fn print_unpriced(summary: &Summary) {
+    let unpriced = &summary.committed.unpriced;
+    if unpriced.is_empty() {
+        return;
+    }
+    let models: Vec<_> = unpriced
+        .iter()
+        .map(|(model, calls)| format!("{model} ({})", counted(*calls, "call")))
+        .collect();
+    let have =
+        if models.len() == 1 { "1 model has" } else { &format!("{} models have", models.len()) };
+    say(&format!("{have} no price: {}; add them to ~/.netsky/prices.toml.", models.join(", ")));
+}
+
+/// Formats an amount of money with cents, and with thousands separated.
+fn dollars(micros: i64) -> String {
+    let cents = micros.saturating_add(5_000) / 10_000;
+    let whole = (cents / 100).to_string();
+    let mut grouped = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("${grouped}.{:02}", cents % 100)
+}
+
+/// The summary as JSON.
+fn object(args: &IngestArgs, summary: &Summary, took: Duration) -> Value {
+    let committed = &summary.committed;
+    let unpriced: Vec<_> = committed
+        .unpriced
+        .iter()
+        .map(|(model, calls)| json!({"model": model, "calls": calls}))
+        .collect();
+    let first_skipped: Vec<_> = summary
+        .first_skipped
+        .iter()
+        .map(|line| json!({"path": line.path.display().to_string(), "line": line.line}))
+        .collect();
+    let problems: Vec<_> = summary.problems.iter().map(ToString::to_string).collect();
+    let read =
+        summary.files.saturating_sub(summary.unchanged).saturating_sub(problems.len() as u64);
+    json!({
+        "dry_run": args.dry_run,
+        "files": {
+            "seen": summary.files, "read": read, "unchanged": summary.unchanged, "failed": problems.len(),
+        },
+        "lines": summary.lines,
+        "skipped": summary.skipped,
+        "first_skipped": first_skipped,
+        "unknown_records": summary.unknown,
+        "understated_calls": committed.understated,
+        "rows": committed.new,
+        "amended": committed.amended,
+        "duplicates": committed.duplicates,
+        "unpriced": unpriced,
+        "sessions_new": committed.new_sessions,
+        "first": committed.times.map(|(first, _)| first.to_rfc3339()),
+        "last": committed.times.map(|(_, last)| last.to_rfc3339()),
+        "usd": committed.cost_usd_micros as f64 / 1e6,
+        "problems": problems,
+        "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// Fails if files could not be read, or with `--strict` if lines were left out.
+pub fn fail(args: &IngestArgs, summary: &Summary) -> Result<(), Failure> {
+    let failed = summary.problems.len() as u64;
+    if failed > 0 {
+        let text = format!("{} could not be read", counted(failed, "file"));
+        return Err(Failure::found(text).with_hint("the others were read"));
+    }
+    if args.strict && summary.skipped.total() > 0 {
+        let text = format!("{} left out", counted(summary.skipped.total(), "line"));
+        return Err(Failure::found(text));
+    }
+    Ok(())
+}

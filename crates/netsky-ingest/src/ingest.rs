@@ -1,0 +1,328 @@
+//! Reads transcripts and stores what they tell: one thread reads, another stores.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+
+use chrono::{DateTime, Utc};
+use netsky_db::Db;
+
+use crate::batch::{Batch, Chunk};
+use crate::claude::ClaudeReader;
+use crate::codex::CodexReader;
+use crate::commit::{Committed, Committer};
+use crate::discovery::{Program, Transcript};
+use crate::error::{Error, Result};
+use crate::file_reader::{ReadRequest, read_file};
+use crate::file_state::FileState;
+use crate::reader::{LineReader, ReadOptions, SkippedLine};
+use crate::skipped::Skipped;
+
+/// A batch is stored when it has this many rows. A transaction of as many takes some 20 ms, for which other
+/// programs wait that record.
+const BATCH_ROWS: usize = 2_000;
+/// The number of chunks that wait to be stored. Each may be of 8 MiB of a file.
+const WAITING_CHUNKS: usize = 2;
+/// The number of times that a file is read anew because another process has stored some of it.
+const TRIES: usize = 5;
+
+/// Reads transcripts into a store.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    committer: Committer,
+    options: ReadOptions,
+}
+
+/// What an ingest has read and stored.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// The number of files that were looked at.
+    pub files: u64,
+    /// The number of files with nothing new.
+    pub unchanged: u64,
+    /// The number of lines that had not been read before.
+    pub lines: u64,
+    /// The number of bytes of the files that were read.
+    pub bytes: u64,
+    /// The lines that were left out.
+    pub skipped: Skipped,
+    /// The number of files with lines that were left out.
+    pub files_with_skipped: u64,
+    /// The lines that were left out first, at most ten.
+    pub first_skipped: Vec<SkippedLineAt>,
+    /// The number of records of types that netsky does not know.
+    pub unknown: BTreeMap<String, u64>,
+    /// What was stored.
+    pub committed: Committed,
+    /// The files that could not be read.
+    pub problems: Vec<Error>,
+    /// Whether it was stopped before all files were read.
+    pub was_stopped: bool,
+}
+
+/// A line that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedLineAt {
+    /// The file.
+    pub path: PathBuf,
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: SkippedLine,
+}
+
+/// What an ingest tells its caller while it runs.
+pub trait Observer: Sync {
+    /// This many bytes of all files have been read. Files with nothing new count as read.
+    fn bytes_read(&self, bytes: u64);
+
+    /// Whether to stop after the current batch.
+    fn stops(&self) -> bool {
+        false
+    }
+}
+
+impl Observer for () {
+    fn bytes_read(&self, _: u64) {}
+}
+
+/// What the reading thread passes to the storing one.
+enum Read {
+    Chunk(Chunk),
+    File(FileRead),
+}
+
+struct FileRead {
+    transcript: Transcript,
+    report: Result<crate::file_reader::FileReport>,
+}
+
+impl Ingest {
+    /// Creates one.
+    pub fn new(committer: Committer, options: ReadOptions) -> Self {
+        Self { committer, options }
+    }
+
+    /// The store.
+    pub fn db(&self) -> &Db {
+        self.committer.db()
+    }
+
+    /// Reads what is new of transcripts, in order.
+    ///
+    /// A file that cannot be read does not stop the others; it is one of the summary's problems.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store refuses the rows. What was stored before stays, and the next ingest goes on
+    /// there.
+    pub fn run(
+        &self,
+        transcripts: &[Transcript],
+        now: DateTime<Utc>,
+        observer: &dyn Observer,
+    ) -> Result<Summary> {
+        let mut summary = Summary::default();
+        let mut left = transcripts.to_vec();
+        for _ in 0..TRIES {
+            let conflicts = self.run_once(&left, now, false, observer, &mut summary)?;
+            left.retain(|transcript| conflicts.contains(&transcript.path));
+            if left.is_empty() || summary.was_stopped {
+                break;
+            }
+        }
+        summary.files = transcripts.len() as u64;
+        summary.committed.add(self.committer.close_sessions(now)?);
+        Ok(summary)
+    }
+
+    /// Reads what is new of one transcript. `is_final` means that its session has ended: nothing more is to come
+    /// for a while, so what is unfinished is stored as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run), and [`Error::Io`] if the file cannot be read.
+    pub fn run_file(
+        &self,
+        transcript: &Transcript,
+        now: DateTime<Utc>,
+        is_final: bool,
+    ) -> Result<Summary> {
+        let mut summary = Summary::default();
+        for _ in 0..TRIES {
+            let files = std::slice::from_ref(transcript);
+            if self.run_once(files, now, is_final, &(), &mut summary)?.is_empty() {
+                break;
+            }
+        }
+        match summary.problems.pop() {
+            Some(problem) => Err(problem),
+            None => Ok(summary),
+        }
+    }
+
+    /// Reads files once. Returns those that another process has stored some of in the meantime.
+    fn run_once(
+        &self,
+        transcripts: &[Transcript],
+        now: DateTime<Utc>,
+        is_final: bool,
+        observer: &dyn Observer,
+        summary: &mut Summary,
+    ) -> Result<Vec<PathBuf>> {
+        thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(WAITING_CHUNKS);
+            let reading = thread::Builder::new()
+                .name("netsky-reader".to_owned())
+                .spawn_scoped(scope, move || {
+                    self.read_all(transcripts, now, is_final, observer, &sender);
+                })
+                .map_err(|error| netsky_db::Error::NoThread { reason: error.to_string() })?;
+            // Dropping the receiver ends the thread.
+            let stored = self.store_all(receiver, now, observer, summary);
+            if reading.join().is_err() {
+                return Err(netsky_db::Error::Storage("the reading thread panicked".into()).into());
+            }
+            stored
+        })
+    }
+
+    fn read_all(
+        &self,
+        transcripts: &[Transcript],
+        now: DateTime<Utc>,
+        is_final: bool,
+        observer: &dyn Observer,
+        sender: &SyncSender<Read>,
+    ) {
+        for transcript in transcripts {
+            if observer.stops() {
+                return;
+            }
+            let report = self.read_one(transcript, now, is_final, sender);
+            let read = Read::File(FileRead { transcript: transcript.clone(), report });
+            if sender.send(read).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn read_one(
+        &self,
+        transcript: &Transcript,
+        now: DateTime<Utc>,
+        is_final: bool,
+        sender: &SyncSender<Read>,
+    ) -> Result<crate::file_reader::FileReport> {
+        let path = &transcript.path;
+        let stored = self.db().state(&FileState::name(path))?;
+        let request = ReadRequest {
+            path: path.clone(),
+            before: stored.and_then(|json| serde_json::from_slice(&json).ok()),
+            now,
+            is_final,
+            keeps_progress: self.options.since.is_none(),
+        };
+        let mut make = |context: Option<&serde_json::Value>| -> Box<dyn LineReader> {
+            reader_of(transcript.program, path, context, &self.options)
+        };
+        read_file(&request, &mut make, &mut |chunk| sender.send(Read::Chunk(chunk)).is_ok())
+    }
+
+    fn store_all(
+        &self,
+        receiver: Receiver<Read>,
+        now: DateTime<Utc>,
+        observer: &dyn Observer,
+        summary: &mut Summary,
+    ) -> Result<Vec<PathBuf>> {
+        let mut conflicts = Vec::new();
+        let mut batch = Batch::default();
+        let mut rows = 0;
+        loop {
+            let read = match receiver.try_recv() {
+                Ok(read) => Some(read),
+                // While nothing is read, what was read can be stored.
+                Err(TryRecvError::Empty) if rows < BATCH_ROWS / 2 => receiver.recv().ok(),
+                Err(TryRecvError::Empty) => {
+                    rows = 0;
+                    self.store(&mut batch, now, &mut conflicts, summary)?;
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => None,
+            };
+            match read {
+                Some(Read::Chunk(chunk)) => {
+                    rows += chunk.sightings.len();
+                    batch.chunks.push(chunk);
+                    if rows >= BATCH_ROWS {
+                        rows = 0;
+                        self.store(&mut batch, now, &mut conflicts, summary)?;
+                    }
+                }
+                Some(Read::File(file)) => summary.add_file(file, observer),
+                None => break,
+            }
+        }
+        self.store(&mut batch, now, &mut conflicts, summary)?;
+        summary.was_stopped |= observer.stops();
+        Ok(conflicts)
+    }
+
+    fn store(
+        &self,
+        batch: &mut Batch,
+        now: DateTime<Utc>,
+        conflicts: &mut Vec<PathBuf>,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        let batch = std::mem::take(batch);
+        if !batch.chunks.is_empty() {
+            let mut committed = self.committer.commit(batch, now)?;
+            conflicts.append(&mut committed.conflicts);
+            summary.committed.add(committed);
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn add_file(&mut self, file: FileRead, observer: &dyn Observer) {
+        let FileRead { transcript, report } = file;
+        self.bytes = self.bytes.saturating_add(transcript.size);
+        observer.bytes_read(self.bytes);
+        let report = match report {
+            Ok(report) => report,
+            Err(problem) => return self.problems.push(problem),
+        };
+        self.unchanged += u64::from(report.is_unchanged);
+        self.lines += report.lines;
+        self.skipped.add(report.skipped);
+        self.files_with_skipped += u64::from(report.skipped.total() > 0);
+        for (line, reason) in report.first_skipped {
+            if self.first_skipped.len() < 10 {
+                self.first_skipped.push(SkippedLineAt {
+                    path: transcript.path.clone(),
+                    line,
+                    reason,
+                });
+            }
+        }
+        for (name, count) in report.unknown {
+            *self.unknown.entry(name).or_default() += count;
+        }
+    }
+}
+
+fn reader_of(
+    program: Program,
+    path: &Path,
+    context: Option<&serde_json::Value>,
+    options: &ReadOptions,
+) -> Box<dyn LineReader> {
+    match program {
+        Program::Claude => Box::new(ClaudeReader::new(path, context, options)),
+        Program::Codex => Box::new(CodexReader::new(path, context, options)),
+    }
+}

@@ -1,0 +1,133 @@
+//! Splits a file into lines, with a bounded amount of memory.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+/// The limit on the length of a line. Lines with images are some megabytes long.
+pub(crate) const MAX_LINE_BYTES: usize = 64 << 20;
+/// A buffer that has been used for a longer line is freed after it.
+const KEPT_BUFFER_BYTES: usize = 1 << 20;
+
+/// The lines of a file from an offset on.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    input: BufReader<R>,
+    buffer: Vec<u8>,
+    offset: u64,
+    limit: usize,
+}
+
+/// A line, with what a reader need not see taken off: line break, byte order mark, and NUL bytes and blanks at
+/// its ends. A crash of the machine leaves runs of NUL bytes.
+#[derive(Debug)]
+pub(crate) struct RawLine<'a> {
+    /// `None` if the line is too long.
+    pub(crate) bytes: Option<&'a [u8]>,
+    /// Where it begins.
+    pub(crate) offset: u64,
+    /// Where the next line begins.
+    pub(crate) end: u64,
+    /// Whether it has a line break. If not, more of it may come.
+    pub(crate) is_whole: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// Reads lines of an input that begins at an offset of its file.
+    pub(crate) fn new(input: R, offset: u64) -> Self {
+        Self {
+            input: BufReader::with_capacity(256 << 10, input),
+            buffer: Vec::new(),
+            offset,
+            limit: MAX_LINE_BYTES,
+        }
+    }
+
+    /// Returns the next line; `None` at the end.
+    pub(crate) fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        if self.buffer.capacity() > KEPT_BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
+        self.buffer.clear();
+        let offset = self.offset;
+        let most = u64::try_from(self.limit).unwrap_or(u64::MAX).saturating_add(1);
+        let mut length = self.input.by_ref().take(most).read_until(b'\n', &mut self.buffer)? as u64;
+        if length == 0 {
+            return Ok(None);
+        }
+        let mut is_whole = self.buffer.ends_with(b"\n");
+        let is_too_long = !is_whole && length == most;
+        if is_too_long {
+            self.buffer = Vec::new();
+            let (skipped, ends) = self.skip_line()?;
+            length = length.saturating_add(skipped);
+            is_whole = ends;
+        }
+        self.offset = offset.saturating_add(length);
+        let bytes = (!is_too_long).then(|| trimmed(&self.buffer, offset == 0));
+        Ok(Some(RawLine { bytes, offset, end: self.offset, is_whole }))
+    }
+
+    /// Skips what is left of a line. Returns its length, and whether it has a line break.
+    fn skip_line(&mut self) -> io::Result<(u64, bool)> {
+        let mut skipped = 0;
+        loop {
+            let available = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                available => available?,
+            };
+            if available.is_empty() {
+                return Ok((skipped, false));
+            }
+            let found = available.iter().position(|byte| *byte == b'\n');
+            let length = found.map_or(available.len(), |at| at + 1);
+            self.input.consume(length);
+            skipped += length as u64;
+            if found.is_some() {
+                return Ok((skipped, true));
+            }
+        }
+    }
+}
+
+fn trimmed(line: &[u8], is_first: bool) -> &[u8] {
+    let mut line = line;
+    if is_first {
+        line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+    }
+    let is_blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |at| at + 1);
+    line.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[u8], limit: usize) -> Vec<(Option<String>, u64, u64, bool)> {
+        let mut lines = Lines::new(text, 0);
+        lines.limit = limit;
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            let text = line.bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            found.push((text, line.offset, line.end, line.is_whole));
+        }
+        found
+    }
+
+    #[test]
+    fn marks_blanks_and_nul_bytes_are_taken_off() {
+        let found = lines(b"\xEF\xBB\xBF{}\r\n\0\0{\"a\":1}\0\n \n{", 100);
+        let texts: Vec<_> = found.iter().map(|line| line.0.as_deref().unwrap()).collect();
+        assert_eq!(texts, ["{}", "{\"a\":1}", "", "{"]);
+        assert_eq!(found[1].1..found[1].2, 7..18);
+        assert_eq!((found[2].3, found[3].3), (true, false));
+    }
+
+    #[test]
+    fn too_long_lines_are_skipped() {
+        let found = lines(b"12345\n123456789012\n1\n12345678", 5);
+        let texts: Vec<_> = found.iter().map(|line| line.0.as_deref()).collect();
+        assert_eq!(texts, [Some("12345"), None, Some("1"), None]);
+        assert_eq!((found[2].1, found[3].2, found[3].3), (19, 29, false));
+    }
+}
