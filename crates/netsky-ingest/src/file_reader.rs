@@ -200,7 +200,10 @@ impl Reading<'_> {
                 let length = offset.min(TAIL_BYTES);
                 fingerprint(&mut file, offset - length, length)?
             },
-            due_ms: dues.filter(|due| *due > now_ms).min().filter(|_| offset < end),
+            due_ms: dues
+                .filter(|due| *due > now_ms)
+                .min()
+                .filter(|_| self.reader.unfinished().is_some()),
             context: self.reader.context(),
             ..self.state.clone()
         };

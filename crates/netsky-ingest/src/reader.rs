@@ -25,7 +25,8 @@ pub trait LineReader: Send {
     /// come.
     fn end(&mut self, end: FileEnd, out: &mut Output);
 
-    /// Returns the offset of the first line that belongs to something unfinished.
+    /// Returns the offset of the first line that belongs to something unfinished. If no line has to be read again,
+    /// because the context has what is unfinished, it is [`u64::MAX`].
     fn unfinished(&self) -> Option<u64>;
 
     /// Returns what the next reader of the file must know to go on at [`unfinished`](Self::unfinished), or

@@ -206,8 +206,7 @@ impl LineReader for CodexReader {
         }
     }
 
-    /// Open calls are part of the context, so no line has to be read again. While there are any, this is an
-    /// offset after every line.
+    /// Open calls are part of the context, so no line has to be read again.
     fn unfinished(&self) -> Option<u64> {
         self.context.waits().then_some(u64::MAX)
     }
