@@ -8,6 +8,7 @@ mod codex_otlp;
 mod codex_robustness;
 mod codex_versions;
 mod exactly_once;
+mod files;
 mod history;
 mod rollout;
 mod store;

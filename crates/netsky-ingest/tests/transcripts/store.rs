@@ -37,24 +37,27 @@ impl Store {
     }
 
     pub fn rows(&self) -> Rows {
-        let mut tables = Rows::new();
-        for table in TABLES {
-            let mut rows = Vec::new();
-            self.committer
-                .db()
-                .visit_rows(table, |_, json| {
-                    let mut row: Value = serde_json::from_slice(json).unwrap();
-                    row.as_object_mut().unwrap().remove("id");
-                    rows.push(row);
-                })
-                .unwrap();
-            rows.sort_by_key(Value::to_string);
-            if !rows.is_empty() {
-                tables.insert(table.name(), rows);
-            }
-        }
-        tables
+        rows(self.committer.db())
     }
+}
+
+/// Returns what is in a store.
+pub fn rows(db: &Db) -> Rows {
+    let mut tables = Rows::new();
+    for table in TABLES {
+        let mut rows = Vec::new();
+        db.visit_rows(table, |_, json| {
+            let mut row: Value = serde_json::from_slice(json).unwrap();
+            row.as_object_mut().unwrap().remove("id");
+            rows.push(row);
+        })
+        .unwrap();
+        rows.sort_by_key(Value::to_string);
+        if !rows.is_empty() {
+            tables.insert(table.name(), rows);
+        }
+    }
+    tables
 }
 
 /// A file that is read in parts, with a new reader after each, as files are.
