@@ -4,6 +4,8 @@ use netsky_db::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::shorten::shortened;
+
 /// The keys that most rows have, in the order in which they stand first in each.
 const FIRST: [&str; 8] =
     ["runtime", "session_id", "session_num", "agent_id", "cwd", "git_branch", "version", "via"];
@@ -65,6 +67,18 @@ impl Detail {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter()
+    }
+
+    /// Writes the object with at most `max` bytes. If it is longer, its values are shortened.
+    pub(crate) fn to_json_within(&self, max: usize) -> String {
+        let json = self.to_json();
+        if json.len() <= max {
+            return json;
+        }
+        match shortened(&Value::Object(self.0.clone()), max) {
+            Value::Object(short) => Self(short).to_json(),
+            _ => "{}".to_owned(),
+        }
     }
 
     /// Writes the object. The order of the keys does not depend on how it came to be.

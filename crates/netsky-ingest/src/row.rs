@@ -102,8 +102,9 @@ impl Row {
     ///
     /// [`Error::InvalidValue`](netsky_db::Error::InvalidValue) if a time is outside what can be stored.
     pub fn encode(&self) -> netsky_db::Result<EncodedRow> {
-        let detail = self.detail.to_json();
         let at = Detail::column(self.table);
+        let max = at.and_then(|at| self.table.columns().get(at)?.max_chars);
+        let detail = self.detail.to_json_within(max.unwrap_or(usize::MAX));
         let values = self.values.iter().enumerate().map(|(place, value)| match at {
             Some(at) if at == place => Value::Text(Cow::Borrowed(detail.as_str())),
             _ => value.clone(),

@@ -52,9 +52,37 @@ fn cut(value: &Value, limit: usize, depth: usize) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::{shortened, start_of};
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<Option<bool>>().prop_map(|value| json!(value)),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(|value| json!(value)),
+            "\\PC{0,99}".prop_map(Value::from),
+            "[\u{0}-\u{1f}\"\\\\]{0,999}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(8, 99, 9, |inner| {
+            let array = prop::collection::vec(inner.clone(), 0..99).prop_map(Value::from);
+            let members = prop::collection::btree_map("\\PC{0,99}", inner, 0..9);
+            prop_oneof![array, members.prop_map(|members| json!(members))]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_json_fits_and_stays_json(value in any_json(), max in 0..5_000_usize) {
+            let (long, short) = (value.to_string(), shortened(&value, max.max(4)));
+            prop_assert!(short.to_string().len() <= max.max(4));
+            // What fits is not touched.
+            prop_assert!(short == value || long.len() > max);
+        }
+    }
 
     #[test]
     fn short_json_stays_as_it_is() {

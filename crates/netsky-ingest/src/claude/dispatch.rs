@@ -116,7 +116,7 @@ impl Dispatch {
             .with("total_tokens", more.and_then(|more| more.total_tokens.0))
             .with("total_tool_uses", more.and_then(|more| more.total_tool_use_count.0))
             .with("total_duration_ms", more.and_then(|more| more.total_duration_ms.0))
-            .with("model", more.and_then(|more| more.resolved_model.text()));
+            .with("model", more.and_then(|more| more.resolved_model.name()));
         let record = CloneDispatchRecord {
             ts_utc_start: DateTime::from_timestamp_millis(self.time_ms)?,
             ts_utc_end: end.map(|end| end.time),
@@ -193,7 +193,7 @@ fn keys(tool_use_id: &str, agent_id: Option<&str>) -> Vec<Key> {
 
 /// Whether the result of a call says only that the subagent has begun.
 fn is_launch(result: &ToolResult<'_>) -> bool {
-    let status = result.more.and_then(|more| more.status.text());
+    let status = result.more.and_then(|more| more.status.name());
     !result.is_error && matches!(status, Some("async_launched" | "teammate_spawned"))
 }
 

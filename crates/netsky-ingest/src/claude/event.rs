@@ -58,7 +58,7 @@ pub(super) fn of_system(
         }
         _ => return None,
     };
-    let keys = vec![key::event(record.uuid.text()?)];
+    let keys = vec![key::event(record.uuid.name()?)];
     Some((row(origin, event, severity, status, detail), keys))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn failed_request(
     if !record.is_api_error_message.is_true() {
         return None;
     }
-    let uuid = record.uuid.text()?;
+    let uuid = record.uuid.name()?;
     let word = match record.error.get() {
         Some(ApiError::Word(word)) => Some(&**word),
         _ => None,
@@ -79,11 +79,11 @@ pub(super) fn failed_request(
     let content = record.message.fields().and_then(|message| message.content.get());
     let message = content.and_then(|content| content.prose("\n"));
     let detail = (origin.detail())
-        .with("request_id", record.request_id.text())
+        .with("request_id", record.request_id.name())
         .with("status", record.api_error_status.0)
-        .with("error_type", record.api_error_type.text().or(word))
+        .with("error_type", record.api_error_type.name().or(word))
         .with("error", text(message.as_deref(), options));
-    let of_request = record.request_id.text().map(key::failed_request);
+    let of_request = record.request_id.name().map(key::failed_request);
     let keys = [key::event(uuid)].into_iter().chain(of_request).collect();
     Some((row(origin, "api_error", "error", Some("failed"), detail), keys))
 }
@@ -95,19 +95,19 @@ pub(super) fn refusal(
     origin: &Origin<'_>,
 ) -> Option<(Row, Vec<Key>)> {
     let decision = record.permission_decision.fields()?;
-    if decision.decision.text() != Some("reject") {
+    if decision.decision.name() != Some("reject") {
         return None;
     }
     let detail = (origin.detail())
         .with("tool_use_id", Some(tool_use_id))
-        .with("decision_source", decision.source.text());
+        .with("decision_source", decision.source.name());
     let keys = vec![key::refusal(tool_use_id)];
     Some((row(origin, "permission_denied", "warning", None, detail), keys))
 }
 
 fn with_compaction(detail: Detail, compaction: Option<&Compaction<'_>>) -> Detail {
     detail
-        .with("trigger", compaction.and_then(|compaction| compaction.trigger.text()))
+        .with("trigger", compaction.and_then(|compaction| compaction.trigger.name()))
         .with("pre_tokens", compaction.and_then(|compaction| compaction.pre_tokens.0))
         .with("saved_tokens", compaction.and_then(|compaction| compaction.tokens_saved.0))
 }

@@ -40,9 +40,7 @@ impl ClaudeReader {
         let session = self.session(call.session.as_deref());
         self.push_rows(call.rows(None, &self.options), session.as_ref(), out);
         self.push_dispatched(&call, out);
-        if let Some(dispatch) = &mut call.dispatch {
-            dispatch.forget_brief();
-        }
+        call.forget_texts();
         self.context.add_late(call);
     }
 
@@ -63,7 +61,7 @@ impl ClaudeReader {
         let session = self.session(call.session.as_deref());
         self.push_rows(call.rows(Some(result), &self.options), session.as_ref(), out);
         let Some(dispatch) = &mut call.dispatch else { return };
-        if let Some(id) = result.more.and_then(|more| more.agent_id.text()) {
+        if let Some(id) = result.more.and_then(|more| more.agent_id.name()) {
             dispatch.agent_id = Some(id.to_owned());
         }
         let is_first = self.is_first_dispatch(&call);

@@ -30,6 +30,16 @@ impl Maybe<Cow<'_, str>> {
     }
 }
 
+/// No id, path or name is longer. What is kept from one line for the next is bounded by it.
+const MAX_NAME_BYTES: usize = 4_096;
+
+impl Maybe<Cow<'_, str>> {
+    /// The text, if it can be an id, a path or a name.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.text().filter(|text| text.len() <= MAX_NAME_BYTES)
+    }
+}
+
 impl Maybe<bool> {
     pub(super) fn is_true(&self) -> bool {
         self.0 == Some(true)

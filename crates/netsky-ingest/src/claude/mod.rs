@@ -166,8 +166,8 @@ impl ClaudeReader {
     /// Notes the time of a record of a session.
     fn add_time(&mut self, record: &Record<'_>, kind: &str, time: DateTime<Utc>, out: &mut Output) {
         self.context.add_time(time);
-        let id = record.session_id.text();
-        let session = id.and_then(|id| self.context.session(id, record.cwd.text()));
+        let id = record.session_id.name();
+        let session = id.and_then(|id| self.context.session(id, record.cwd.name()));
         // What is typed while nothing runs waits in the queue: the session need not be at work.
         let (Some(session), false) = (session, kind == "queue-operation") else { return };
         if self.options.since.is_some_and(|since| time < since) {
@@ -187,9 +187,9 @@ impl ClaudeReader {
 
     /// Returns where a record is from.
     fn origin<'a>(&mut self, record: &'a Record<'_>, time: DateTime<Utc>) -> Origin<'a> {
-        let session_id = record.session_id.text();
+        let session_id = record.session_id.name();
         let agent = self.options.agent.as_deref();
-        let cwd = record.cwd.text();
+        let cwd = record.cwd.name();
         let session = session_id.and_then(|id| self.context.session(id, cwd));
         let (session, session_cwd) = match session {
             Some(session) => (Some(session.reference(agent)), Some(session.cwd.clone())),
@@ -202,10 +202,10 @@ impl ClaudeReader {
         };
         let file = self.subagent.as_ref();
         let is_subagent = file.is_some() || record.is_sidechain.is_true();
-        let agent_id = record.agent_id.text().map(str::to_owned);
+        let agent_id = record.agent_id.name().map(str::to_owned);
         let agent_id = agent_id.or_else(|| file.map(|file| file.agent_id.clone()));
         let subagent = (is_subagent || agent_id.is_some())
-            .then(|| self.subagent(agent_id, record.attribution_agent.text()));
+            .then(|| self.subagent(agent_id, record.attribution_agent.name()));
         Origin {
             time,
             session,
@@ -213,8 +213,8 @@ impl ClaudeReader {
             project,
             session_cwd,
             cwd,
-            git_branch: record.git_branch.text(),
-            version: record.version.text(),
+            git_branch: record.git_branch.name(),
+            version: record.version.name(),
             subagent,
             is_progress: false,
         }
@@ -242,8 +242,8 @@ impl ClaudeReader {
         if progress.kind.text() != Some("agent_progress") {
             return;
         }
-        let id = progress.agent_id.text().map(str::to_owned);
-        let parent = record.parent_tool_use_id.text();
+        let id = progress.agent_id.name().map(str::to_owned);
+        let parent = record.parent_tool_use_id.name();
         if let (Some(id), Some(parent)) = (&id, parent) {
             // The call may have been handed out already, when nothing had come for a day.
             let open = self.tool_calls.iter_mut().find(|call| call.id == parent);
@@ -257,7 +257,7 @@ impl ClaudeReader {
                 self.context.add_agent(id, &kind, parent);
             }
         }
-        let subagent = Some(self.subagent(id, nested.attribution_agent.text()));
+        let subagent = Some(self.subagent(id, nested.attribution_agent.name()));
         let time = origin::time(nested).unwrap_or(time);
         let origin = Origin { subagent, is_progress: true, ..self.origin(record, time) };
         self.step(nested, &origin, offset, out);
@@ -292,7 +292,7 @@ impl ClaudeReader {
             }
             self.model_calls = calls;
         }
-        if message.model.text() != Some(NO_MODEL) {
+        if message.model.name() != Some(NO_MODEL) {
             let answer = prose::answer(record, message, origin, &mut self.context, &self.options);
             self.push_row(answer, origin, out);
         }
@@ -326,7 +326,7 @@ impl ClaudeReader {
         // Of one of several results, it could be that of another.
         let more = record.tool_use_result.fields().filter(|_| results().count() == 1);
         for block in results() {
-            let Some(id) = block.tool_use_id.text() else { continue };
+            let Some(id) = block.tool_use_id.name() else { continue };
             self.push_row(event::refusal(record, id, origin), origin, out);
             let open = self.tool_calls.iter().position(|call| call.id == id);
             let open = open.map(|at| self.tool_calls.remove(at));
@@ -347,9 +347,9 @@ impl ClaudeReader {
 
     fn pull_request(&mut self, record: &Record<'_>, origin: &Origin<'_>, out: &mut Output) {
         let session_project = origin.session_cwd.as_deref().and_then(crate::project::project);
-        let repo = record.pr_repository.text().or(session_project).unwrap_or("unknown");
+        let repo = record.pr_repository.name().or(session_project).unwrap_or("unknown");
         let detail =
-            (origin.detail()).with("number", record.pr_number.0).with("url", record.pr_url.text());
+            (origin.detail()).with("number", record.pr_number.0).with("url", record.pr_url.name());
         let number = record.pr_number.0.map(|number| number.to_string()).unwrap_or_default();
         let time = origin.time.timestamp_millis().to_string();
         let key = key("git_operations.pull_request", &[repo, &number, &time]);

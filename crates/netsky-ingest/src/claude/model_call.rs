@@ -61,17 +61,17 @@ impl Facts {
     fn of(record: &Record<'_>, message: &Message<'_>) -> Self {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let mut facts = Self {
-            request_id: text(record.request_id.text()),
-            model: text(message.model.text()),
-            stop_reason: text(message.stop_reason.text()),
-            effort: text(record.effort.text()),
+            request_id: text(record.request_id.name()),
+            model: text(message.model.name()),
+            stop_reason: text(message.stop_reason.name()),
+            effort: text(record.effort.name()),
             reported_cost: record.cost_usd.0.and_then(micros),
             ..Self::default()
         };
         let Some(usage) = message.usage.fields() else { return facts };
-        facts.service_tier = text(usage.service_tier.text());
-        facts.inference_geo = text(usage.inference_geo.text());
-        facts.speed = text(usage.speed.text());
+        facts.service_tier = text(usage.service_tier.name());
+        facts.inference_geo = text(usage.inference_geo.name());
+        facts.speed = text(usage.speed.name());
         facts.input = usage.input_tokens.0;
         facts.output = usage.output_tokens.0;
         facts.cached = usage.cache_read_input_tokens.0;
@@ -126,7 +126,7 @@ impl Facts {
 impl ModelCall {
     /// Returns the id of a message: without it, a line stands for itself.
     pub(super) fn id_of<'a>(record: &'a Record<'_>, message: &'a Message<'_>) -> Option<&'a str> {
-        message.id.text().or(record.uuid.text())
+        message.id.name().or(record.uuid.name())
     }
 
     /// Begins a call at the first line of its message.

@@ -27,7 +27,7 @@ pub(super) fn prompt(
     {
         return None;
     }
-    let uuid = record.uuid.text()?;
+    let uuid = record.uuid.name()?;
     let content = record.message.fields()?.content.get()?;
     if content.blocks().any(|block| block.kind.text() == Some("tool_result")) {
         return None;
@@ -37,7 +37,7 @@ pub(super) fn prompt(
         return None;
     }
     // Others with the id of the prompt are remarks that follow it, such as that it was interrupted.
-    let prompt_id = record.prompt_id.text();
+    let prompt_id = record.prompt_id.name();
     let is_first = prompt_id.is_some() && context.last_prompt.as_deref() != prompt_id;
     if is_first {
         context.last_prompt = prompt_id.map(str::to_owned);
@@ -45,7 +45,7 @@ pub(super) fn prompt(
     let detail = (origin.detail())
         .with("uuid", Some(uuid))
         .with("prompt_id", prompt_id)
-        .with("permission_mode", record.permission_mode.text());
+        .with("permission_mode", record.permission_mode.name());
     let agent = origin.agent();
     let record = MessageRecord {
         ts_utc: origin.time,
@@ -74,18 +74,18 @@ pub(super) fn answer(
     if origin.is_progress {
         return None;
     }
-    let uuid = record.uuid.text()?;
+    let uuid = record.uuid.name()?;
     let content = message.content.get().filter(|content| matches!(content, Content::Blocks(_)))?;
     let body = content.prose("\n\n")?;
-    let request_id = record.request_id.text();
+    let request_id = record.request_id.name();
     let is_first = request_id.is_some() && context.last_answer.as_deref() != request_id;
     if is_first {
         context.last_answer = request_id.map(str::to_owned);
     }
     let detail = (origin.detail())
         .with("uuid", Some(uuid))
-        .with("model", message.model.text())
-        .with("message_id", message.id.text())
+        .with("model", message.model.name())
+        .with("message_id", message.id.name())
         .with("request_id", request_id);
     let agent = origin.agent();
     let record = MessageRecord {
@@ -109,7 +109,7 @@ pub(super) fn between_agents(
     origin: &Origin<'_>,
     options: &ReadOptions,
 ) -> Option<(Row, Vec<Key>)> {
-    let id = block.id.text().filter(|_| block.name.text() == Some("SendMessage"))?;
+    let id = block.id.name().filter(|_| block.name.name() == Some("SendMessage"))?;
     let input = block.input.as_ref()?;
     let text = |keys: [&str; 2]| keys.iter().find_map(|key| input.get(key).and_then(Value::as_str));
     let agent = origin.agent();

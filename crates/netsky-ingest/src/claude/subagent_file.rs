@@ -44,8 +44,8 @@ impl SubagentFile {
         let meta: Meta<'_> = serde_json::from_slice(&json).unwrap_or_default();
         Some(Self {
             agent_id,
-            agent_type: meta.agent_type.text().map(str::to_owned),
-            tool_use_id: meta.tool_use_id.text().map(str::to_owned),
+            agent_type: meta.agent_type.name().map(str::to_owned),
+            tool_use_id: meta.tool_use_id.name().map(str::to_owned),
             has_finished: meta.finished.is_true(),
         })
     }
@@ -61,7 +61,7 @@ pub(super) fn session_cwd(path: &Path) -> Option<String> {
     let mut lines = BufReader::new(head.as_slice()).split(b'\n');
     lines.find_map(|line| {
         let mut cwd = None;
-        let read = |record: &Record<'_>| cwd = record.cwd.text().map(str::to_owned);
+        let read = |record: &Record<'_>| cwd = record.cwd.name().map(str::to_owned);
         parse(line.ok()?.trim_ascii(), read).ok();
         cwd
     })

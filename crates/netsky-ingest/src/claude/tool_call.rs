@@ -19,7 +19,8 @@ use crate::row::Row;
 use crate::shell;
 use crate::shorten::{shortened, start_of};
 
-/// The limit on an input in `request_json`, which leaves room for the other details in its 8,192 characters.
+/// The limit on an input in `request_json`. It leaves room for the other details in its 8,192 characters: if they
+/// were more, all of them would be shortened.
 const MAX_INPUT_BYTES: usize = 7_000;
 /// The limit on `response_json`, and that on the text in it.
 const MAX_RESPONSE_BYTES: usize = 8_192;
@@ -104,12 +105,12 @@ impl ToolCall {
         record: &Record<'_>,
         options: &ReadOptions,
     ) -> Option<Self> {
-        let id = block.id.text()?;
-        let name = block.name.text().unwrap_or("unknown");
+        let id = block.id.name()?;
+        let name = block.name.name().unwrap_or("unknown");
         let input = block.input.as_ref();
         let mut detail = (origin.detail())
             .with("tool_use_id", Some(id))
-            .with("request_id", record.request_id.text());
+            .with("request_id", record.request_id.name());
         if !options.without_content {
             detail.set("input", input.map(|input| shortened(input, MAX_INPUT_BYTES)));
         }
@@ -132,6 +133,14 @@ impl ToolCall {
                 .filter(|_| matches!(name, "Task" | "Agent"))
                 .map(|input| Dispatch::new(id, input, origin, options)),
         })
+    }
+
+    /// Forgets what a later row need not tell again.
+    pub(super) fn forget_texts(&mut self) {
+        self.detail.remove("input");
+        if let Some(dispatch) = &mut self.dispatch {
+            dispatch.forget_brief();
+        }
     }
 
     /// Returns its rows, with the keys of each.

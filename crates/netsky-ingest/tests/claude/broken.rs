@@ -155,13 +155,45 @@ fn what_is_held_is_bounded() {
         script.read(&assistant(&id, 1, call(&id, name, input), more));
     }
     let context = script.reader.context().to_string();
-    assert!(context.len() < 2 << 20, "{}", context.len());
+    assert!(context.len() < 300 << 10, "{}", context.len());
     let store = script.finish();
     for (table, rows) in
         [("token_usage", 2_000), ("mcp_tool_calls", 2_000), ("clone_dispatches", 1_000)]
     {
         assert_eq!(store.rows(table).len(), rows, "{table}");
     }
+}
+
+#[test]
+fn long_names_are_not_kept() {
+    let long = "x".repeat(1 << 20);
+    let mut script = Script::new();
+    for field in ["sessionId", "agentId", "cwd", "gitBranch", "version", "requestId", "uuid"] {
+        let more = json!({ field: long, "attributionAgent": long });
+        script.read(&assistant(field, 1, call(field, "Task", json!({})), more.clone()));
+        script.read(&prompt(1, "x", more));
+    }
+    script.read(&assistant("1", 2, call(&long, "Task", json!({})), json!({})));
+    script.read(&assistant("2", 3, call("t2", &long, json!({})), json!({})));
+    script.read(&result("t2", 4, "x", false, json!({"toolUseResult": {"agentId": long}})));
+    let context = script.reader.context().to_string();
+    assert!(context.len() < 20_000, "{}", context.len());
+    for (table, rows) in script.finish().contents() {
+        assert!(rows.iter().all(|row| row.len() < 2_000), "{table}");
+    }
+}
+
+#[test]
+fn details_that_are_too_long_stay_json() {
+    let long = "\u{1F600}".repeat(1_000);
+    let mut script = Script::new();
+    let more = json!({"cwd": long, "gitBranch": long, "requestId": long});
+    script.read(&assistant("1", 1, call("t1", "Read", json!({"text": long})), more));
+    script.read(&result("t1", 2, "x", false, json!({})));
+    let row = &script.finish().rows("mcp_tool_calls")[0];
+    let detail = crate::harness::detail(row, "request_json");
+    assert_eq!(detail["tool_use_id"], "t1");
+    assert!(detail["input"]["text"].is_string());
 }
 
 proptest! {

@@ -183,6 +183,22 @@ fn failures_of_tools_have_their_text() {
 }
 
 #[test]
+fn what_is_told_of_one_result_is_not_of_two() {
+    let mut script = Script::new();
+    script.read(&assistant("1", 1, call("t1", "Read", json!({})), json!({})));
+    script.read(&assistant("1", 2, call("t2", "Read", json!({})), json!({})));
+    let result = |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "x"});
+    let more = json!({
+        "message": {"content": [result("t1"), result("t2")]},
+        "toolUseResult": {"interrupted": true},
+    });
+    script.read(&record("user", 3, more));
+    let rows = script.finish().rows("mcp_tool_calls");
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["error"].is_null() && !row["ts_utc_end"].is_null()));
+}
+
+#[test]
 fn a_later_message_leaves_a_call_unanswered() {
     let mut script = Script::new();
     script.read(&assistant("1", 1, call("t1", "Read", json!({})), json!({})));
