@@ -331,7 +331,7 @@ fn a_bad_line_stops_an_import_and_names_file_line_and_reason() {
     assert_eq!(
         error,
         format!(
-            "netsky: {file}: line 2: ts_utc is missing\n  nothing was imported; fix the line, or skip invalid lines with --skip-invalid\n"
+            "netsky: {file}: line 2: ts_utc is missing\n  nothing of it was imported; fix the line, or skip invalid lines with --skip-invalid\n"
         )
     );
     assert_eq!(home.ok(&["query", "--format", "csv", "SELECT count(*) AS n FROM ticks"]), "n\n0\n");
