@@ -11,8 +11,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    backup, check, compact, completions, cost, demo, doctor, export, functions, import, ingest,
-    man, migrate, prices, prune, query, record, saved, shell, stats, tables, tail, timeline, top,
+    backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
+    ingest, man, migrate, prices, prune, query, record, saved, shell, stats, tables, tail,
+    timeline, top,
 };
 use crate::failure::Failure;
 use crate::foreign_options;
@@ -46,7 +47,7 @@ pub struct Args {
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions"]),
     ("Watch", &["top", "tail", "timeline", "cost", "prices"]),
-    ("Record", &["ingest", "record", "import", "export"]),
+    ("Record", &["ingest", "hook", "record", "import", "export"]),
     ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Other", &["demo", "completions", "man", "help"]),
 ];
@@ -148,9 +149,10 @@ fn is_file(word: &str) -> bool {
 
 /// Whether the command was called with `--json`.
 fn has_json(found: &ArgMatches) -> bool {
-    let command = found.subcommand().map(|(_, arguments)| arguments);
-    let json = command.and_then(|arguments| arguments.try_get_one::<bool>("json").ok().flatten());
-    json == Some(&true)
+    let Some((_, arguments)) = found.subcommand() else { return false };
+    let json = arguments.try_get_one::<bool>("json").ok().flatten();
+    // A command such as `hook` has commands itself.
+    json == Some(&true) || has_json(arguments)
 }
 
 /// Prints clap's message and exits. The arguments did not parse, so `--json` can be anywhere in them.
@@ -223,6 +225,7 @@ pub enum Command {
     #[command(name = "q")]
     Saved(saved::SavedArgs),
     Record(record::RecordArgs),
+    Hook(hook::HookArgs),
     Import(import::ImportArgs),
     Ingest(ingest::IngestArgs),
     Prices(prices::PricesArgs),
@@ -255,6 +258,7 @@ impl Command {
             Self::Shell(args) => shell::run(store, args),
             Self::Saved(args) => saved::run(store, args),
             Self::Record(args) => record::run(store, args),
+            Self::Hook(args) => hook::run(store, args),
             Self::Import(args) => import::run(store, args),
             Self::Ingest(args) => ingest::run(store, args),
             Self::Prices(args) => prices::run(args),

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod functions;
+pub mod hook;
 pub mod import;
 pub mod ingest;
 pub mod man;

@@ -9,6 +9,7 @@ mod doctor;
 mod entry;
 mod export;
 mod functions;
+mod hook;
 mod import;
 #[cfg(target_os = "linux")]
 mod interrupt;
@@ -62,6 +63,8 @@ impl Home {
             .env("HOME", self.0.path())
             .env_remove("NETSKY_DB")
             .env_remove("NETSKY_TZ")
+            .env_remove("CLAUDE_CONFIG_DIR")
+            .env_remove("CODEX_HOME")
             .env_remove("RUST_BACKTRACE");
         command
     }

@@ -51,6 +51,8 @@ impl Home {
         for inherited in [
             "NETSKY_DB",
             "NETSKY_TZ",
+            "CLAUDE_CONFIG_DIR",
+            "CODEX_HOME",
             "NO_COLOR",
             "PAGER",
             "NETSKY_PAGER",

@@ -53,6 +53,10 @@ impl HookLog {
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
             builder.create(dir)?;
         }
+        // Opening a pipe would wait for a reader.
+        if fs::metadata(&self.path).is_ok_and(|file| !file.is_file()) {
+            return Err(io::Error::other("it is not a file"));
+        }
         let mut options = File::options();
         options.append(true).create(true);
         #[cfg(unix)]
