@@ -75,9 +75,14 @@ impl StoreArgs {
     }
 
     fn open_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
+        Ok(warn_about_conversion(self.open_silently(options)?))
+    }
+
+    /// As [`open`](Self::open), with other options and without messages of its own.
+    pub fn open_silently(&self, options: &OpenOptions) -> netsky_db::Result<Db> {
         match self.path() {
-            Some(path) => open_path(options, &path),
-            None => Ok(warn_about_conversion(options.open_default()?)),
+            Some(path) => options.open(path),
+            None => options.open_default(),
         }
     }
 }

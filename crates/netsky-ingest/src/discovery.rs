@@ -108,6 +108,11 @@ impl Found {
         }
     }
 
+    /// Adds a transcript of a program, which need not have any record yet.
+    pub fn add_file_of(&mut self, path: &Path, program: Program) {
+        self.add_file(path, Some(program), true);
+    }
+
     /// Puts the transcripts in order, each once.
     pub fn finish(&mut self) {
         self.transcripts.sort();

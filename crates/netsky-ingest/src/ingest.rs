@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
@@ -17,7 +18,11 @@ use crate::error::{Error, Result};
 use crate::file_reader::{ReadRequest, read_file};
 use crate::file_state::FileState;
 use crate::reader::{LineReader, ReadOptions, SkippedLine};
+use crate::session::{SessionState, SessionUpdate};
+use crate::sighting::SessionRef;
 use crate::skipped::Skipped;
+use crate::state;
+use crate::via::Via;
 
 /// A batch is stored when it has this many rows. A transaction of as many takes some 20 ms, for which other
 /// programs wait that record.
@@ -160,6 +165,28 @@ impl Ingest {
             Some(problem) => Err(problem),
             None => Ok(summary),
         }
+    }
+
+    /// Records that a session has ended, because it was told so and nothing is to come for a while. Does nothing
+    /// if the session is not known. It may be resumed later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store refuses the rows.
+    pub fn end_session(&self, session_id: &str, now: DateTime<Utc>) -> Result<Committed> {
+        let state: Option<SessionState> = state::read(self.db(), &SessionState::name(session_id))?;
+        let Some(state) = state else { return Ok(Committed::default()) };
+        let mut spans = state.spans;
+        spans.end();
+        let update = SessionUpdate {
+            session: Arc::new(SessionRef { id: session_id.to_owned(), agent: state.agent }),
+            via: Via::Hook,
+            spans,
+            cwd: None,
+            transcript: None,
+        };
+        let chunk = Chunk { sessions: vec![update], ..Chunk::default() };
+        Ok(self.committer.commit(Batch { chunks: vec![chunk] }, now)?)
     }
 
     /// Reads files once. Returns those that another process has stored some of in the meantime.

@@ -6,8 +6,9 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 use std::{panic, thread};
 
-use netsky_ingest::hooks::{Agent, HookLog, HookPayload, HookTask};
+use netsky_ingest::hooks::{Agent, HookLog, HookPayload};
 
+use super::recording;
 use crate::failure::Failure;
 use crate::output;
 use crate::store::StoreArgs;
@@ -69,10 +70,5 @@ fn record(store: &StoreArgs, agent: Agent) -> Result<(), String> {
     if task.is_empty() {
         return Ok(());
     }
-    ingest(store, agent, &task)
-}
-
-/// Reads what is new in the transcripts of a task.
-fn ingest(_store: &StoreArgs, _agent: Agent, _task: &HookTask) -> Result<(), String> {
-    Ok(())
+    recording::run(store, agent, &task)
 }

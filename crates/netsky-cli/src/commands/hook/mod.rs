@@ -3,6 +3,7 @@
 mod change;
 mod event;
 mod install;
+mod recording;
 mod status;
 mod uninstall;
 

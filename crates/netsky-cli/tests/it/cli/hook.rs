@@ -195,3 +195,103 @@ fn a_person_who_runs_a_hook_is_told_what_to_run() {
     assert_eq!(terminal.end(), 0);
     assert!(terminal.screen().contains("netsky hook install claude-code"), "{}", terminal.screen());
 }
+
+const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/agents/fixtures");
+
+/// The payloads of an event of a captured session, with its files in a directory of the home.
+fn captured(home: &Home, file: &str, from: &str, to: &str) -> Option<Vec<(String, String)>> {
+    let Ok(text) = fs::read_to_string(format!("{CAPTURES}/hooks/{file}")) else {
+        eprintln!("skipped: there is no {CAPTURES}/hooks/{file}");
+        return None;
+    };
+    let to = home.path(to).display().to_string();
+    let payloads = text.lines().map(|line| {
+        let payload: Value = serde_json::from_str(line).unwrap();
+        let event = payload["hook_event_name"].as_str().unwrap().to_owned();
+        (event, line.replace(from, &to))
+    });
+    Some(payloads.collect())
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy_dir(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn the_hooks_of_a_session_record_what_an_ingest_does() {
+    let (hooked, ingested) = (Home::new(), Home::new());
+    let from = "/home/dev/.claude/projects";
+    let Some(payloads) = captured(&hooked, "claude-2.1.330.ndjson", from, ".claude/projects")
+    else {
+        return;
+    };
+    let session = "dbc37749-33f1-470e-b110-7c051a3e1fef";
+    let captures = format!("{CAPTURES}/claude-2.1.330/projects/-home-dev-shop");
+    for home in [&hooked, &ingested] {
+        let project = home.path(".claude/projects/-home-dev-shop");
+        copy_dir(&std::path::Path::new(&captures).join(session), &project.join(session));
+        let file = format!("{session}.jsonl");
+        fs::copy(format!("{captures}/{file}"), project.join(&file)).unwrap();
+    }
+    for (event_name, payload) in &payloads {
+        let log = event(&hooked, &["hook", "claude-code"], payload.as_bytes());
+        assert_eq!(log, Vec::<String>::new(), "{event_name}");
+    }
+    ingested.run(&["ingest"]);
+    let count = |home: &Home, table: &str| {
+        home.ok(&["query", "--format", "csv", &format!("SELECT count(*) AS n FROM {table}")])
+    };
+    for table in
+        ["token_usage", "mcp_tool_calls", "messages", "cli_invocations", "clone_dispatches"]
+    {
+        assert_ne!(count(&hooked, table), "n\n0\n", "{table}");
+        assert_eq!(count(&hooked, table), count(&ingested, table), "{table}");
+    }
+    let sessions = "SELECT event FROM sessions ORDER BY id";
+    let events = hooked.ok(&["query", "--format", "csv", sessions]);
+    assert_eq!(events, "event\nup\ndown\n");
+    // An ingest afterwards finds nothing new.
+    let ran = hooked.run(&["ingest", "--json"]);
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&summary["rows"], &summary["amended"]), (&json!({}), &json!(0)), "{summary}");
+}
+
+#[test]
+fn what_a_hook_cannot_store_the_next_one_does() {
+    let home = Home::new();
+    let transcript = home.path("session.jsonl");
+    let line = |number: u8| {
+        json!({"type": "assistant", "sessionId": "s1", "uuid": format!("u{number}"), "cwd": "/home/dev/shop",
+            "timestamp": "2026-11-23T22:00:00.000Z", "version": "2.1.330", "requestId": format!("r{number}"),
+            "message": {"id": format!("m{number}"), "role": "assistant", "model": "claude-opus-5-5",
+                "stop_reason": "end_turn", "content": [{"type": "text", "text": "done"}],
+                "usage": {"input_tokens": 1, "output_tokens": 2}}})
+        .to_string()
+            + "\n"
+    };
+    fs::write(&transcript, line(1)).unwrap();
+    let stop =
+        json!({"hook_event_name": "Stop", "session_id": "s1", "transcript_path": transcript})
+            .to_string();
+    let args = ["hook", "claude-code"];
+    // In place of the store, there is something else.
+    fs::create_dir_all(home.path(".netsky/meta.db")).unwrap();
+    assert_eq!(event(&home, &args, stop.as_bytes()).len(), 1);
+    fs::remove_dir(home.path(".netsky/meta.db")).unwrap();
+    fs::write(&transcript, line(1) + &line(2)).unwrap();
+    assert_eq!(event(&home, &args, stop.as_bytes()).len(), 1);
+    let count = ["query", "--format", "csv", "SELECT count(*) AS n FROM token_usage"];
+    assert_eq!(home.ok(&count), "n\n2\n");
+    // The same event again, and one of a transcript that does not exist.
+    assert_eq!(event(&home, &args, stop.as_bytes()).len(), 1);
+    let gone = json!({"hook_event_name": "SessionEnd", "transcript_path": home.path("gone.jsonl")});
+    assert_eq!(event(&home, &args, gone.to_string().as_bytes()).len(), 1);
+    assert_eq!(home.ok(&count), "n\n2\n");
+}
