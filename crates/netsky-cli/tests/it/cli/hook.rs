@@ -295,3 +295,21 @@ fn what_a_hook_cannot_store_the_next_one_does() {
     assert_eq!(event(&home, &args, gone.to_string().as_bytes()).len(), 1);
     assert_eq!(home.ok(&count), "n\n2\n");
 }
+
+#[test]
+fn a_session_ends_when_its_agent_says_so() {
+    let home = Home::new();
+    let transcript = home.path("session.jsonl");
+    // Only a session without records for an hour would end by itself.
+    let prompt = json!({"type": "user", "sessionId": "s1", "uuid": "u1", "cwd": "/home/dev/shop",
+        "timestamp": chrono::Utc::now().to_rfc3339(), "message": {"role": "user", "content": "hello"}});
+    fs::write(&transcript, format!("{prompt}\n")).unwrap();
+    let events = ["query", "--format", "csv", "SELECT event FROM sessions ORDER BY id"];
+    for (name, expected) in [("Stop", "event\nup\n"), ("SessionEnd", "event\nup\ndown\n")] {
+        let payload =
+            json!({"hook_event_name": name, "session_id": "s1", "transcript_path": transcript});
+        let log = event(&home, &["hook", "claude-code"], payload.to_string().as_bytes());
+        assert_eq!(log, Vec::<String>::new());
+        assert_eq!(home.ok(&events), expected, "{name}");
+    }
+}
