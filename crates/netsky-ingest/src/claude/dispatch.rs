@@ -6,12 +6,17 @@ use netsky_db::internal::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lenient::MAX_NAME_BYTES;
 use super::origin::{Origin, RUNTIME};
 use super::tool_call::ToolResult;
 use crate::detail::Detail;
 use crate::key;
 use crate::reader::ReadOptions;
 use crate::row::Row;
+use crate::shorten::start_of;
+
+/// More than the 16,384 characters of a brief.
+const MAX_BRIEF_BYTES: usize = 4 * 16_384;
 
 /// The type of a subagent that no record tells the type of.
 pub(super) const UNKNOWN_TYPE: &str = "agent";
@@ -65,20 +70,22 @@ impl Dispatch {
         options: &ReadOptions,
     ) -> Self {
         let text = |key: &str| input.get(key).and_then(Value::as_str);
-        let agent_type = text("subagent_type").unwrap_or(UNKNOWN_TYPE).to_owned();
         let with_content = |text: &&str| !text.is_empty() && !options.without_content;
+        let short = |text| start_of(text, MAX_NAME_BYTES);
+        let agent_type = short(text("subagent_type").unwrap_or(UNKNOWN_TYPE)).to_owned();
         let agent = origin.project.as_deref().map(|project| format!("{project}/{agent_type}"));
         let detail = (origin.detail())
             .with("agent", agent)
             .with("tool_use_id", Some(tool_use_id))
-            .with("subagent_type", text("subagent_type"))
-            .with("description", text("description").filter(with_content));
+            .with("subagent_type", text("subagent_type").map(short))
+            .with("description", text("description").filter(with_content).map(short));
         Self {
             tool_use_id: tool_use_id.to_owned(),
             time_ms: origin.time.timestamp_millis(),
             agent_id: None,
             agent_type,
-            brief: text("prompt").filter(with_content).map(str::to_owned),
+            brief: (text("prompt").filter(with_content))
+                .map(|brief| start_of(brief, MAX_BRIEF_BYTES).to_owned()),
             workspace: origin.cwd.map(str::to_owned),
             branch: origin.git_branch.map(str::to_owned),
             detail,

@@ -31,7 +31,7 @@ impl Maybe<Cow<'_, str>> {
 }
 
 /// No id, path or name is longer. What is kept from one line for the next is bounded by it.
-const MAX_NAME_BYTES: usize = 4_096;
+pub(super) const MAX_NAME_BYTES: usize = 4_096;
 
 impl Maybe<Cow<'_, str>> {
     /// The text, if it can be an id, a path or a name.

@@ -19,12 +19,14 @@ use crate::row::Row;
 use crate::shell;
 use crate::shorten::{shortened, start_of};
 
-/// The limit on an input in `request_json`. It leaves room for the other details in its 8,192 characters: if they
+/// The limit on an input in `request_json`, of which some are megabytes long. It leaves room for the other details in its 8,192 characters: if they
 /// were more, all of them would be shortened.
 const MAX_INPUT_BYTES: usize = 7_000;
 /// The limit on `response_json`, and that on the text in it.
 const MAX_RESPONSE_BYTES: usize = 8_192;
 const MAX_TEXT_BYTES: usize = 2_048;
+/// More than the 2,048 characters of an error.
+const MAX_ERROR_BYTES: usize = 4 * 2_048;
 /// No system runs a longer command.
 const MAX_COMMAND_BYTES: usize = 128 << 10;
 
@@ -114,8 +116,10 @@ impl ToolCall {
         if !options.without_content {
             detail.set("input", input.map(|input| shortened(input, MAX_INPUT_BYTES)));
         }
-        let command = input.filter(|_| name == "Bash").and_then(|input| input.get("command"));
-        let command = command.and_then(Value::as_str);
+        // One without a command was called, too, and refused.
+        let command = (name == "Bash").then(|| {
+            input.and_then(|input| input.get("command")).and_then(Value::as_str).unwrap_or_default()
+        });
         Some(Self {
             id: id.to_owned(),
             chain: origin.chain().to_owned(),
@@ -171,7 +175,9 @@ impl ToolCall {
         let (source, tool) = source_and_tool(&self.name);
         let error = result.and_then(|result| match () {
             () if result.is_interrupted() => Some("interrupted"),
-            () if result.is_error && !options.without_content => Some(&*result.text),
+            () if result.is_error && !options.without_content => {
+                Some(start_of(&result.text, MAX_ERROR_BYTES))
+            }
             () => None,
         });
         let response = result.map(|result| response(result, self.command.is_some(), options));

@@ -196,6 +196,21 @@ fn details_that_are_too_long_stay_json() {
     assert!(detail["input"]["text"].is_string());
 }
 
+#[test]
+fn long_texts_are_shortened_at_once() {
+    let long = "x".repeat(1 << 20);
+    let mut script = Script::new();
+    let task = json!({"prompt": long, "description": long, "subagent_type": long});
+    script.read(&assistant("1", 1, call("t1", "Task", task), json!({})));
+    script.read(&assistant("1", 2, call("t2", "Write", json!({"content": long})), json!({})));
+    for id in ["t1", "t2"] {
+        script.read(&result(id, 3, &long, true, json!({})));
+    }
+    for sighting in &script.out.sightings {
+        assert!(format!("{:?}", sighting.row).len() < 100_000, "{}", sighting.row.table().name());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -256,6 +256,15 @@ fn commands_have_their_exit_code() {
 }
 
 #[test]
+fn a_call_without_a_command_is_an_invocation() {
+    let mut script = Script::new();
+    script.read(&assistant("1", 1, call("t1", "Bash", json!({"cmd": "ls"})), json!({})));
+    script.read(&result("t1", 2, "InputValidationError", true, json!({})));
+    let row = &script.finish().rows("cli_invocations")[0];
+    assert_eq!((&row["bin"], &row["exit_code"]), (&json!("bash"), &Value::Null));
+}
+
+#[test]
 fn commands_of_git_are_operations() {
     let mut script = Script::new();
     let command =
