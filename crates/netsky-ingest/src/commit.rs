@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use netsky_db::internal::UpsertTransaction;
-use netsky_db::{Db, Record, Result, SessionRecord, TokenUsageRecord, Value};
+use netsky_db::{Db, Record, Result, SessionRecord, Table, TokenUsageRecord, Value};
 
 use crate::batch::{Batch, Chunk};
 use crate::content;
@@ -16,7 +16,7 @@ use crate::row::Row;
 use crate::session::{self, Sessions};
 use crate::sighting::Sighting;
 use crate::state;
-use crate::via::Via;
+use crate::via::{Via, Vias};
 
 /// Prices model calls.
 pub trait Price: Send + Sync {
@@ -214,13 +214,19 @@ impl<'a> Commit<'a> {
         for key in &sighting.keys {
             found = found.or(txn.number(key)?);
         }
-        let known = match (found, &sighting.content) {
-            (None, Some(content)) => content::find(txn, content, sighting.via)?,
-            (found, _) => found,
+        if let (Some(id), Some(_)) = (found, &sighting.content) {
+            found = Some(content::joined(txn, table, id)?);
+        }
+        let (known, twin) = match (found, &sighting.content) {
+            (None, Some(content)) => (content::find(txn, content, sighting.via)?, None),
+            (Some(id), Some(content)) => {
+                (found, content::find_twin(txn, content, sighting.via, id)?)
+            }
+            (found, None) => (found, None),
         };
         let id = match known {
             Some(id) => {
-                self.amend(txn, id, sighting, &seen)?;
+                self.amend(txn, id, &seen, sighting.via)?;
                 id
             }
             None => {
@@ -235,10 +241,31 @@ impl<'a> Commit<'a> {
                 txn.set_number(key, id)?;
             }
         }
-        if let Some(content) = &sighting.content {
-            content::note(txn, content, sighting.via, id, found.is_some())?;
+        match (&sighting.content, twin) {
+            (Some(content), None) => content::note(txn, content, sighting.via, id),
+            (Some(content), Some(twin)) => {
+                self.join(txn, table, id, twin)?;
+                content::note_in_place_of(txn, content, sighting.via, id, twin)
+            }
+            (None, _) => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Merges a row into another one of the same call.
+    fn join(
+        &mut self,
+        txn: &mut UpsertTransaction<'_>,
+        table: &'static Table,
+        id: i64,
+        twin: i64,
+    ) -> Result<()> {
+        let Some(stored) = txn.row(table, twin)? else { return Ok(()) };
+        // One that cannot be read stays as it is.
+        let Some(row) = Row::parse(table, &stored) else { return Ok(()) };
+        let via = Vias::parse(row.detail.text("via").unwrap_or_default()).best();
+        txn.remove(table, twin)?;
+        content::set_joined(txn, table, twin, id)?;
+        self.amend(txn, id, &row, via.unwrap_or(Via::Hook))
     }
 
     /// Merges a sighting into its stored row.
@@ -246,17 +273,17 @@ impl<'a> Commit<'a> {
         &mut self,
         txn: &mut UpsertTransaction<'_>,
         id: i64,
-        sighting: &Sighting,
         seen: &Row,
+        via: Via,
     ) -> Result<()> {
-        let table = sighting.row.table();
+        let table = seen.table();
         // A row that was pruned stays away, and one that cannot be read is left as it is.
         let stored = txn.row(table, id)?.and_then(|stored| Row::parse(table, &stored));
         let Some(mut row) = stored else {
             self.committed.duplicates += 1;
             return Ok(());
         };
-        if !merge(&mut row, seen, sighting.via) {
+        if !merge(&mut row, seen, via) {
             self.committed.duplicates += 1;
             return Ok(());
         }

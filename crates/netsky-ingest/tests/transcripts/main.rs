@@ -10,5 +10,6 @@ mod codex_versions;
 mod exactly_once;
 mod files;
 mod history;
+mod joined;
 mod rollout;
 mod store;
