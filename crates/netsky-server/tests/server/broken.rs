@@ -58,8 +58,9 @@ proptest! {
     fn any_bytes_are_answered_or_closed(bytes in prop::collection::vec(any::<u8>(), 1..2_000)) {
         use std::io::Write;
         let mut client = Client::connect(SERVER.address);
-        client.stream.get_mut().write_all(&bytes).unwrap();
-        client.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+        // The server may have closed it already.
+        let _ = client.stream.get_mut().write_all(&bytes);
+        let _ = client.stream.get_mut().shutdown(std::net::Shutdown::Write);
         let _ = client.answer();
         prop_assert_eq!(SERVER.send("GET", "/healthz", &[], b"").status, 200);
     }

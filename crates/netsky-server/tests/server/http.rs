@@ -93,7 +93,7 @@ fn broken_records_are_named() {
     let answer = server.post_json("/v1/logs", &body);
     assert_eq!(answer.status, 200);
     let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(answer["partialSuccess"]["rejectedLogRecords"], "1", "{answer}");
+    assert_eq!(answer["partialSuccess"]["rejectedLogRecords"], 1, "{answer}");
     assert!(answer["partialSuccess"]["errorMessage"].as_str().unwrap().contains("model"));
     assert_eq!(server.rows("token_usage").len(), 1);
 }
