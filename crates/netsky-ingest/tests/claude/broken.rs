@@ -185,7 +185,7 @@ fn long_names_are_not_kept() {
 
 #[test]
 fn details_that_are_too_long_stay_json() {
-    let long = "\u{1F600}".repeat(1_000);
+    let long = "x".repeat(4_000);
     let mut script = Script::new();
     let more = json!({"cwd": long, "gitBranch": long, "requestId": long});
     script.read(&assistant("1", 1, call("t1", "Read", json!({"text": long})), more));
