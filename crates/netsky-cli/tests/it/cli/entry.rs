@@ -44,6 +44,8 @@ fn sql_is_taken_as_an_argument_and_on_a_pipe() {
     assert_eq!(home.ok(&["--format", "csv", "-c", "SELECT 1 AS a", "-c", "SELECT 2 AS b;"]), csv);
     assert_eq!(home.ok(&["shell", "-c", sql, "--format", "csv"]), csv);
     assert_eq!(home.run_with_input(&["--format", "csv"], sql).out, csv);
+    let table = "+---+\n| a |\n+---+\n| 1 |\n+---+\n";
+    assert_eq!(home.run_with_input(&[], "SELECT 1 AS a;").out, table);
     let db = home.path(".netsky/meta.db").display().to_string();
     assert_eq!(home.ok(&[&db, "--format", "csv", sql]), csv);
     assert_eq!(home.run_with_input(&[&db, "-csv"], sql).out, csv);
