@@ -72,6 +72,15 @@ fn history_ends_at_the_told_ordinal() {
 }
 
 #[test]
+fn the_record_with_the_told_ordinal_is_the_first_one() {
+    let meta = child(json!({"forked_from_id": PARENT, "subagent_history_start_ordinal": 2}));
+    let mut rollout = Rollout::new(meta);
+    rollout.usage(PARENT, "r1", [100, 0, 1], [100, 0, 1]).usage(CHILD, "r2", [7, 0, 3], [7, 0, 3]);
+    let rows = rows_of("/r/x.jsonl", &rollout.lines, utc(NOW));
+    assert_eq!(sum(&rows, "token_usage", "input_tokens"), 7);
+}
+
+#[test]
 fn history_of_a_fork_without_ids_ends_after_a_second() {
     let mut rollout = Rollout::old(child(json!({"forked_from_id": PARENT})));
     // Nothing but the time tells: a tenth of a second for each of nine records.

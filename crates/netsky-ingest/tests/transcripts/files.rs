@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::exactly_once::{check, config};
 use super::history::{Chance, History};
+use super::rollout::{Rollout, meta};
 
 /// A directory with the transcripts of a history as far as they are written, and a store.
 struct Disk<'a> {
@@ -218,6 +219,25 @@ proptest! {
         disk.ingest(history.now());
         disk.check()?;
     }
+}
+
+#[test]
+fn an_open_call_goes_out_after_a_day_though_its_file_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open_path(store(dir.path())).unwrap();
+    let mut rollout = Rollout::old(meta("t1"));
+    rollout.turn("1", "gpt-5").call("a", "exec_command", serde_json::json!({"cmd": "sleep 9"}));
+    let folder = dir.path().join("codex/sessions");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("rollout-t1.jsonl"), rollout.lines.join("\n") + "\n").unwrap();
+    let calls = |now: &str| {
+        ingest(db.clone(), dir.path(), super::store::utc(now));
+        super::store::rows(&db).get("mcp_tool_calls").map_or(0, Vec::len)
+    };
+    assert_eq!(calls("2026-03-01T10:01:00Z"), 0);
+    assert_eq!(calls("2026-03-01T20:00:00Z"), 0);
+    assert_eq!(calls("2026-03-02T10:01:00Z"), 1);
+    assert_eq!(calls("2026-03-03T10:01:00Z"), 1);
 }
 
 const DIR: &str = "NETSKY_TEST_DIR";

@@ -68,5 +68,22 @@ fn a_call_that_a_fork_told_first_is_one_row() {
     ];
     assert_eq!(outputs(told.clone()), [100]);
     let next = [call(Via::Transcript, "original", "b", 4), call(Via::Otlp, "original", "y", 101)];
+    assert_eq!(outputs(told.iter().chain(&next[..1]).cloned()), [4, 100]);
     assert_eq!(outputs(told.into_iter().chain(next)), [100, 101]);
+}
+
+#[test]
+fn a_call_of_two_sessions_is_of_the_first_one() {
+    let told = [
+        call(Via::Transcript, "original", "before", 1),
+        call(Via::Transcript, "fork", "a", 3),
+        call(Via::Transcript, "original", "a", 3),
+        call(Via::Transcript, "fork", "a", 3),
+    ];
+    let store = Store::new();
+    for sighting in told {
+        let chunk = Chunk { sightings: vec![sighting], ..Chunk::default() };
+        store.committer.commit(Batch { chunks: vec![chunk] }, utc(TIME)).unwrap();
+    }
+    assert_eq!(column(&store.rows(), "token_usage", "session_id"), ["original", "original"]);
 }
