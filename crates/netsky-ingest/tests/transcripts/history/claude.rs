@@ -5,41 +5,42 @@ use serde_json::{Value, json};
 use super::History;
 
 /// A session that is being made up.
-struct Session {
-    id: String,
-    project: String,
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) project: String,
     /// Whether it is of a version that writes messages when they are complete.
-    is_new: bool,
-    file: usize,
+    pub(super) is_new: bool,
+    pub(super) file: usize,
     /// The lines of its file.
-    lines: Vec<Value>,
+    pub(super) lines: Vec<Value>,
     /// Subagents that run on while the session goes on.
-    running: Vec<Subagent>,
+    pub(super) running: Vec<Subagent>,
 }
 
 /// A subagent that is being made up.
 #[derive(Clone)]
-struct Subagent {
-    id: String,
+pub(super) struct Subagent {
+    pub(super) id: String,
     /// The call that dispatched it.
-    call: String,
+    pub(super) call: String,
     /// Its file; `None` if it is shown as progress in that of the session.
-    file: Option<usize>,
-    start: String,
-    brief: String,
+    pub(super) file: Option<usize>,
+    pub(super) start: String,
+    pub(super) brief: String,
 }
 
 /// A call of a tool that waits for its result.
-struct Open {
-    id: String,
-    name: &'static str,
-    start: String,
-    agent: String,
-    command: Option<String>,
-    subagent: Option<Subagent>,
+pub(super) struct Open {
+    pub(super) id: String,
+    pub(super) name: &'static str,
+    pub(super) start: String,
+    pub(super) agent: String,
+    pub(super) command: Option<String>,
+    pub(super) subagent: Option<Subagent>,
 }
 
-const TYPE: &str = "explorer";
+/// The type of all subagents.
+pub(super) const TYPE: &str = "explorer";
 
 pub(super) fn session(history: &mut History, steps: usize) {
     let project = format!("proj{}", history.chance.below(3));
@@ -58,7 +59,7 @@ pub(super) fn session(history: &mut History, steps: usize) {
 }
 
 impl Session {
-    fn step(&mut self, history: &mut History) {
+    pub(super) fn step(&mut self, history: &mut History) {
         match history.chance.below(16) {
             0 | 1 => self.prompt(history),
             2 => history.wait(3_700_000),
@@ -84,7 +85,7 @@ impl Session {
         }
     }
 
-    fn agent(&self, subagent: Option<&Subagent>) -> String {
+    pub(super) fn agent(&self, subagent: Option<&Subagent>) -> String {
         match subagent {
             Some(_) => format!("{}/{TYPE}", self.project),
             None => self.project.clone(),
@@ -92,7 +93,7 @@ impl Session {
     }
 
     /// Writes a record that every version has in one form or another. Returns its time and its id.
-    fn record(
+    pub(super) fn record(
         &mut self,
         history: &mut History,
         subagent: Option<&Subagent>,
@@ -131,7 +132,7 @@ impl Session {
     }
 
     /// Writes a line of the session's file.
-    fn line(&mut self, history: &mut History, record: Value) {
+    pub(super) fn line(&mut self, history: &mut History, record: Value) {
         history.write(self.file, record.to_string());
         if history.chance.percent(3) {
             history.write(self.file, record.to_string());
@@ -139,7 +140,7 @@ impl Session {
         self.lines.push(record);
     }
 
-    fn prompt(&mut self, history: &mut History) {
+    pub(super) fn prompt(&mut self, history: &mut History) {
         let body = format!("prompt {}", history.number());
         let content = match history.chance.percent(50) {
             true => json!(body),
@@ -155,7 +156,7 @@ impl Session {
     }
 
     /// Writes texts that are no prompts.
-    fn meta(&mut self, history: &mut History) {
+    pub(super) fn meta(&mut self, history: &mut History) {
         let mut record =
             json!({"type": "user", "message": {"role": "user", "content": "<command-name>/clear"}});
         if history.chance.percent(50) {
@@ -164,7 +165,13 @@ impl Session {
         self.record(history, None, record);
     }
 
-    fn system(&mut self, history: &mut History, subtype: &str, event: &str, severity: &str) {
+    pub(super) fn system(
+        &mut self,
+        history: &mut History,
+        subtype: &str,
+        event: &str,
+        severity: &str,
+    ) {
         let mut record = json!({"type": "system", "subtype": subtype, "content": ""});
         record["compactMetadata"] = json!({"trigger": "auto", "preTokens": 1_000});
         let (ts, _) = self.record(history, None, record);
@@ -173,7 +180,7 @@ impl Session {
             .add("watchdog_events", format!("{ts} {event} {severity} {}", self.project));
     }
 
-    fn failed_request(&mut self, history: &mut History) {
+    pub(super) fn failed_request(&mut self, history: &mut History) {
         let usage = json!({"input_tokens": 0, "output_tokens": 0});
         let content = json!([{"type": "text", "text": "API Error: 500"}]);
         let id = format!("synthetic-{}", history.number());
@@ -185,7 +192,7 @@ impl Session {
     }
 
     /// Writes a message of the model, with the calls in it and their results.
-    fn answer(&mut self, history: &mut History, subagent: Option<&Subagent>) {
+    pub(super) fn answer(&mut self, history: &mut History, subagent: Option<&Subagent>) {
         let number = history.number();
         let (message, request) = (format!("msg_{number:06}"), format!("req_{number:06}"));
         let has_request = self.is_new || history.chance.percent(70);
@@ -287,133 +294,8 @@ impl Session {
         }
     }
 
-    /// Makes up a call.
-    fn tool(
-        &mut self,
-        history: &mut History,
-        block: &mut Value,
-        subagent: Option<&Subagent>,
-    ) -> Open {
-        let id = format!("toolu_{:06}", history.number());
-        let number = history.number();
-        let dispatches = subagent.is_none() && history.chance.percent(15);
-        let name = match () {
-            () if dispatches && self.is_new => "Agent",
-            () if dispatches => "Task",
-            () => history.chance.pick(&["Bash", "Bash", "Read", "mcp__docs__find"]),
-        };
-        let command = match history.chance.percent(30) {
-            true => format!("git commit -m c{number}"),
-            false => format!("ls d{number}"),
-        };
-        let input = match name {
-            "Bash" => json!({"command": command}),
-            "Task" | "Agent" => {
-                json!({"prompt": format!("brief{number}"), "subagent_type": TYPE, "description": "d"})
-            }
-            _ => json!({"path": format!("/x/{number}")}),
-        };
-        *block = json!({"type": "tool_use", "id": id, "name": name, "input": input});
-        let agent = self.agent(subagent);
-        let dispatched = dispatches.then(|| {
-            let agent = format!("a{number:06}");
-            let dir = format!("claude/projects/-src-{}/{}/subagents", self.project, self.id);
-            let file = self.is_new.then(|| {
-                let meta = history.file(format!("{dir}/agent-{agent}.meta.json"));
-                let facts = json!({"agentType": TYPE, "description": "d", "toolUseId": id});
-                history.write(meta, facts.to_string());
-                history.file(format!("{dir}/agent-{agent}.jsonl"))
-            });
-            Subagent {
-                id: agent,
-                call: id.clone(),
-                file,
-                start: String::new(),
-                brief: format!("brief{number}"),
-            }
-        });
-        Open {
-            id,
-            name,
-            start: String::new(),
-            agent,
-            command: (name == "Bash").then_some(command),
-            subagent: dispatched,
-        }
-    }
-
-    fn result(&mut self, history: &mut History, call: Open, within: Option<&Subagent>) {
-        if let Some(subagent) = &call.subagent {
-            let runs_on = subagent.file.is_some() && history.chance.percent(50);
-            if !runs_on {
-                for _ in 0..history.chance.below(3) {
-                    self.answer(history, Some(subagent));
-                }
-            }
-            let status = if runs_on { "async_launched" } else { "completed" };
-            let more = json!({"status": status, "agentId": subagent.id, "totalTokens": 7});
-            let end = self.write_result(history, &call, false, "done", more, within);
-            self.add_call(history, &call, Some(&end), true);
-            if runs_on {
-                self.running.push(subagent.clone());
-            } else {
-                self.add_run(history, subagent, &end);
-            }
-            return;
-        }
-        let is_error = history.chance.percent(25);
-        let commits = call.command.as_deref().is_some_and(|command| command.starts_with("git"));
-        let text = match (call.name, is_error) {
-            ("Bash", true) => "Exit code 2\nno",
-            ("Bash", false) if commits => "[main abc1234] c",
-            _ => "fine",
-        };
-        let more = json!({"interrupted": false});
-        let end = self.write_result(history, &call, is_error, text, more, within);
-        self.add_call(history, &call, Some(&end), !is_error);
-        if self.is_new {
-            let [started, ended] =
-                [&call.start, &end].map(|at| crate::store::utc(at).timestamp_millis());
-            let mut event = json!({"event.name": "tool_result", "tool_use_id": call.id, "tool_name": call.name,
-                "success": (!is_error).to_string(), "duration_ms": ended - started});
-            if let Some(command) = &call.command {
-                event["tool_input"] = json!(json!({ "command": command }).to_string());
-            }
-            if call.name.starts_with("mcp__") {
-                event["tool_name"] = json!("mcp_tool");
-            }
-            self.log(history, within, &end, event);
-        }
-        if let Some(command) = &call.command {
-            let words: Vec<&str> = command.split(' ').collect();
-            let code = if is_error { 2 } else { 0 };
-            let row = format!("{} {} {code}", call.start, json!(words));
-            history.expected.add("cli_invocations", row);
-            if commits {
-                let status = if is_error { "failed" } else { "ok" };
-                let row = format!("{} commit {} main {status}", call.start, self.project);
-                history.expected.add("git_operations", row);
-            }
-        }
-    }
-
-    fn write_result(
-        &mut self,
-        history: &mut History,
-        call: &Open,
-        is_error: bool,
-        text: &str,
-        more: Value,
-        within: Option<&Subagent>,
-    ) -> String {
-        let block = json!({"type": "tool_result", "tool_use_id": call.id, "content": text, "is_error": is_error});
-        let message = json!({"role": "user", "content": [block]});
-        let record = json!({"type": "user", "message": message, "toolUseResult": more});
-        self.record(history, within, record).0
-    }
-
     /// Sends an event about what was over at a time.
-    fn log(
+    pub(super) fn log(
         &self,
         history: &mut History,
         subagent: Option<&Subagent>,
@@ -433,47 +315,8 @@ impl Session {
         history.log(&self.id, &self.project, nanos, event);
     }
 
-    /// Notes a call that never got a result.
-    fn lost(&mut self, history: &mut History, call: &Open) {
-        self.add_call(history, call, None, false);
-    }
-
-    fn add_call(&self, history: &mut History, call: &Open, end: Option<&str>, succeeded: bool) {
-        let (source, tool) = match call.name.strip_prefix("mcp__docs__") {
-            Some(tool) => ("docs", tool),
-            None => ("builtin", call.name),
-        };
-        let row = format!(
-            "{} {} {source} {tool} {} {succeeded} {} {}",
-            call.id,
-            self.id,
-            call.agent,
-            call.start,
-            end.unwrap_or("-")
-        );
-        history.expected.add("mcp_tool_calls", row);
-    }
-
-    fn add_run(&self, history: &mut History, subagent: &Subagent, end: &str) {
-        let row = format!("{} completed {} {end} {}", subagent.id, subagent.start, subagent.brief);
-        history.expected.add("clone_dispatches", row);
-    }
-
-    /// Ends the subagents that run on.
-    fn end_running(&mut self, history: &mut History) {
-        for subagent in std::mem::take(&mut self.running) {
-            let text = format!(
-                "<task-notification>\n<task-id>{}</task-id>\n<tool-use-id>{}</tool-use-id>\n<status>completed</status>\n</task-notification>",
-                subagent.id, subagent.call
-            );
-            let record = json!({"type": "user", "message": {"role": "user", "content": text}});
-            let (end, _) = self.record(history, None, record);
-            self.add_run(history, &subagent, &end);
-        }
-    }
-
     /// Goes on in a copy of the session, which has another id.
-    fn fork(&mut self, history: &mut History, steps: usize) {
+    pub(super) fn fork(&mut self, history: &mut History, steps: usize) {
         let id = history.chance.uuid(history.clock);
         let project = self.project.clone();
         let file = history.file(format!("claude/projects/-src-{project}/{id}.jsonl"));

@@ -5,21 +5,21 @@ use serde_json::{Value, json};
 use super::{History, time};
 
 /// A thread that is being made up.
-struct Thread {
-    id: String,
-    project: String,
-    agent: String,
+pub(super) struct Thread {
+    pub(super) id: String,
+    pub(super) project: String,
+    pub(super) agent: String,
     /// Whether it is of a version that writes items and records of usage.
-    is_new: bool,
-    is_subagent: bool,
-    file: usize,
-    lines: Vec<Value>,
-    turn: String,
-    model: &'static str,
+    pub(super) is_new: bool,
+    pub(super) is_subagent: bool,
+    pub(super) file: usize,
+    pub(super) lines: Vec<Value>,
+    pub(super) turn: String,
+    pub(super) model: &'static str,
     /// All tokens so far: input, cached, output.
-    total: [i64; 3],
+    pub(super) total: [i64; 3],
     /// Calls of the turn without an output.
-    lost: Vec<(String, String)>,
+    pub(super) lost: Vec<(String, String)>,
 }
 
 pub(super) fn thread(history: &mut History, steps: usize) {
@@ -39,7 +39,7 @@ pub(super) fn thread(history: &mut History, steps: usize) {
 }
 
 impl Thread {
-    fn create(history: &mut History, project: &str, is_new: bool) -> Self {
+    pub(super) fn create(history: &mut History, project: &str, is_new: bool) -> Self {
         history.tick();
         let id = history.chance.uuid(history.clock);
         let path = format!("codex/sessions/2026/02/01/rollout-2026-02-01T00-00-00-{id}.jsonl");
@@ -58,7 +58,7 @@ impl Thread {
         }
     }
 
-    fn meta(&self, history: &History) -> Value {
+    pub(super) fn meta(&self, history: &History) -> Value {
         json!({
             "id": self.id, "timestamp": time(history.clock), "cwd": format!("/src/{}", self.project),
             "cli_version": if self.is_new { "0.169.0" } else { "0.60.1" }, "git": {"branch": "main"},
@@ -67,14 +67,14 @@ impl Thread {
     }
 
     /// Writes a record of the thread and returns its time.
-    fn record(&mut self, history: &mut History, kind: &str, payload: Value) -> String {
+    pub(super) fn record(&mut self, history: &mut History, kind: &str, payload: Value) -> String {
         let timestamp = history.tick();
         history.expected.seen(&self.id, &self.agent, history.clock);
         self.line(history, json!({"timestamp": timestamp, "type": kind, "payload": payload}));
         timestamp
     }
 
-    fn line(&mut self, history: &mut History, mut record: Value) {
+    pub(super) fn line(&mut self, history: &mut History, mut record: Value) {
         if self.is_new {
             record["ordinal"] = json!(self.lines.len());
         }
@@ -82,11 +82,11 @@ impl Thread {
         self.lines.push(record);
     }
 
-    fn event(&mut self, history: &mut History, payload: Value) -> String {
+    pub(super) fn event(&mut self, history: &mut History, payload: Value) -> String {
         self.record(history, "event_msg", payload)
     }
 
-    fn item(&mut self, history: &mut History, item: Value) -> String {
+    pub(super) fn item(&mut self, history: &mut History, item: Value) -> String {
         // The record is written a moment after the item.
         let millis = history.clock;
         let turn = self.turn.clone();
@@ -98,7 +98,7 @@ impl Thread {
         time(millis)
     }
 
-    fn step(&mut self, history: &mut History) {
+    pub(super) fn step(&mut self, history: &mut History) {
         match history.chance.below(16) {
             0 => {
                 let completes = history.chance.percent(70);
@@ -131,7 +131,7 @@ impl Thread {
         }
     }
 
-    fn begin_turn(&mut self, history: &mut History) {
+    pub(super) fn begin_turn(&mut self, history: &mut History) {
         history.tick();
         self.turn = history.chance.uuid(history.clock);
         self.model = history.chance.pick(&["gpt-5.2-codex", "gpt-6.1-sol", "local"]);
@@ -164,7 +164,7 @@ impl Thread {
         }
     }
 
-    fn end_turn(&mut self, history: &mut History, completes: bool) {
+    pub(super) fn end_turn(&mut self, history: &mut History, completes: bool) {
         for (id, start) in std::mem::take(&mut self.lost) {
             self.add_call(history, &id, "builtin exec_command", false, &start, "-");
         }
@@ -179,7 +179,7 @@ impl Thread {
         }
     }
 
-    fn message(&mut self, history: &mut History) {
+    pub(super) fn message(&mut self, history: &mut History) {
         let body = format!("text {}", history.number());
         let ts = if self.is_new {
             let id = format!("m_{}", history.number());
@@ -195,7 +195,7 @@ impl Thread {
         }
     }
 
-    fn model_call(&mut self, history: &mut History) {
+    pub(super) fn model_call(&mut self, history: &mut History) {
         let input = 1_000 + history.number();
         let used = [input, history.chance.below(1_000) as i64, history.chance.below(500) as i64];
         for (total, used) in self.total.iter_mut().zip(used) {
@@ -235,7 +235,7 @@ impl Thread {
     }
 
     /// Writes the counts for the screen: of a call, or the old ones again.
-    fn count(&mut self, history: &mut History, used: Option<[i64; 3]>) -> String {
+    pub(super) fn count(&mut self, history: &mut History, used: Option<[i64; 3]>) -> String {
         let last = used.unwrap_or([9, 9, 9]);
         let info = json!({"total_token_usage": usage(self.total), "last_token_usage": usage(last)});
         // Before the first call, there are none.
@@ -243,180 +243,15 @@ impl Thread {
         self.event(history, json!({"type": "token_count", "info": info, "rate_limits": {}}))
     }
 
-    fn tool_call(&mut self, history: &mut History) {
-        let number = history.number();
-        match history.chance.below(10) {
-            0 => {
-                let id = format!("call_{number}");
-                let arguments = json!({"cmd": "sleep 9"}).to_string();
-                let start = self.call(history, &id, "exec_command", &arguments);
-                self.lost.push((id, start));
-            }
-            1 | 2 => {
-                let id = format!("call_{number}");
-                let start = self.call(history, &id, "mcp__docs__find", "{\"q\":1}");
-                let end = self.output(history, &id, "page");
-                self.add_call(history, &id, "docs find", true, &start, &end);
-            }
-            3 | 4 if self.is_new => {
-                let id = format!("call_{number}");
-                let item = format!("exec-{number}");
-                let call = json!({"type": "custom_tool_call", "call_id": id, "name": "exec", "input": "js"});
-                let start = self.record(history, "response_item", call);
-                let (code, line) = (history.chance.below(2) as i64, format!("ls d{number}"));
-                let ran = self.ran(history, &item, &line, code);
-                let end = time(crate::store::utc(&ran).timestamp_millis() + 50);
-                self.add_call(history, &item, "builtin exec_command", true, &ran, &end);
-                self.log_call(history, &item, &line, code, [&ran, &end]);
-                let row = format!("{ran} {} {code}", json!(["ls", format!("d{number}")]));
-                history.expected.add("cli_invocations", row);
-                let output = json!({"type": "custom_tool_call_output", "call_id": id, "output": "Script completed"});
-                let end = self.record(history, "response_item", output);
-                self.add_call(history, &id, "builtin exec", true, &start, &end);
-            }
-            _ => self.command(history, number),
-        }
-    }
-
-    /// Writes a call that runs a command.
-    fn command(&mut self, history: &mut History, number: i64) {
-        let id = format!("call_{number}");
-        let commits = history.chance.percent(30);
-        let line =
-            if commits { format!("git commit -m c{number}") } else { format!("ls d{number}") };
-        let code = if history.chance.percent(30) { 1 } else { 0 };
-        let arguments = json!({"cmd": line}).to_string();
-        let start = self.call(history, &id, "exec_command", &arguments);
-        let ran = match self.is_new && history.chance.percent(70) {
-            true => self.ran(history, &id, &line, code),
-            false => start.clone(),
-        };
-        let output = format!("Wall time: 0.1 seconds\nProcess exited with code {code}\nOutput:\n");
-        let end = self.output(history, &id, &output);
-        self.add_call(history, &id, "builtin exec_command", true, &start, &end);
-        let words: Vec<&str> = line.split(' ').collect();
-        self.log_call(history, &id, &line, code, [&start, &end]);
-        // By telemetry, the command began with the call.
-        let began = if history.has_telemetry { &start } else { &ran };
-        history.expected.add("cli_invocations", format!("{began} {} {code}", json!(words)));
-        if commits {
-            let status = if code == 0 { "ok" } else { "failed" };
-            let row = format!("{ran} commit {} main {status}", self.project);
-            history.expected.add("git_operations", row);
-        }
-    }
-
-    fn ran(&mut self, history: &mut History, id: &str, line: &str, code: i64) -> String {
-        self.item(
-            history,
-            json!({"type": "CommandExecution", "id": id, "command": ["/bin/bash", "-lc", line],
-                "cwd": format!("file:///src/{}", self.project), "source": "agent", "exit_code": code,
-                "status": "completed", "aggregated_output": ""}),
-        )
-    }
-
-    fn call(&mut self, history: &mut History, id: &str, tool: &str, arguments: &str) -> String {
-        let call =
-            json!({"type": "function_call", "call_id": id, "name": tool, "arguments": arguments});
-        self.record(history, "response_item", call)
-    }
-
-    fn output(&mut self, history: &mut History, id: &str, output: &str) -> String {
-        let output = json!({"type": "function_call_output", "call_id": id, "output": output});
-        self.record(history, "response_item", output)
-    }
-
-    fn add_call(
-        &self,
-        history: &mut History,
-        id: &str,
-        tool: &str,
-        succeeded: bool,
-        start: &str,
-        end: &str,
-    ) {
-        let row = format!("{id} {} {tool} {} {succeeded} {start} {end}", self.id, self.agent);
-        history.expected.add("mcp_tool_calls", row);
-    }
-
     /// Sends an event about what was over at a time.
-    fn log(&self, history: &mut History, time: &str, mut event: Value) {
+    pub(super) fn log(&self, history: &mut History, time: &str, mut event: Value) {
         event["conversation.id"] = json!(self.id);
         event["event.timestamp"] = json!(time);
         history.log(&self.id, &self.project, None, event);
     }
 
-    fn log_call(&self, history: &mut History, id: &str, line: &str, code: i64, times: [&str; 2]) {
-        let [start, end] = times.map(|at| crate::store::utc(at).timestamp_millis());
-        let event = json!({
-            "event.name": "codex.tool_result", "call_id": id, "tool_name": "exec_command",
-            "duration_ms": (end - start).to_string(), "success": "true",
-            "arguments": json!({ "cmd": line }).to_string(),
-            "output": format!("Wall time: 0.1 seconds\nProcess exited with code {code}\nOutput:\n"),
-        });
-        self.log(history, times[1], event);
-    }
-
-    /// Starts an agent, which does its work, and waits for it.
-    fn spawn(&mut self, history: &mut History) {
-        let number = history.number();
-        let (id, brief) = (format!("call_{number}"), format!("brief{number}"));
-        let arguments = json!({"message": brief}).to_string();
-        let call_start = self.call(history, &id, "spawn_agent", &arguments);
-        let mut child = Self::create(history, &self.project, self.is_new);
-        child.agent = format!("{}/job", self.project);
-        child.is_subagent = true;
-        let born = time(history.clock);
-        let mut meta = child.meta(history);
-        let spawn = json!({"parent_thread_id": self.id, "depth": 1, "agent_path": "/root/job"});
-        meta["source"] = json!({"subagent": {"thread_spawn": spawn}});
-        meta["parent_thread_id"] = json!(self.id);
-        if self.is_new {
-            meta["forked_from_id"] = json!(self.id);
-            meta["subagent_history_start_ordinal"] = json!(self.lines.len() + 1);
-            child.copy(history, self, meta);
-        } else {
-            child
-                .line(history, json!({"timestamp": born, "type": "session_meta", "payload": meta}));
-        }
-        let start = if self.is_new {
-            let item = json!({"type": "SubAgentActivity", "id": id, "kind": "started",
-                "agent_thread_id": child.id, "agent_path": "/root/job"});
-            self.item(history, item);
-            born
-        } else {
-            call_start.clone()
-        };
-        let answer = match self.is_new {
-            true => json!({"task_name": "/root/job"}),
-            false => json!({"agent_id": child.id, "nickname": "Bo"}),
-        };
-        let end = self.output(history, &id, &answer.to_string());
-        self.add_call(history, &id, "builtin spawn_agent", true, &call_start, &end);
-        child.begin_turn(history);
-        for _ in 0..history.chance.below(4) {
-            child.step(history);
-        }
-        child.end_turn(history, true);
-        let end = if self.is_new {
-            let item = json!({"type": "SubAgentActivity", "id": format!("done-{number}"), "kind": "completed",
-                "agent_thread_id": child.id, "agent_path": "/root/job"});
-            let end = self.item(history, item);
-            time(crate::store::utc(&end).timestamp_millis() + 50)
-        } else {
-            let wait = format!("wait_{number}");
-            let start = self.call(history, &wait, "wait", &json!({"ids": [child.id]}).to_string());
-            let status = json!({"status": {&child.id: {"completed": "done"}}, "timed_out": false});
-            let end = self.output(history, &wait, &status.to_string());
-            self.add_call(history, &wait, "builtin wait", true, &start, &end);
-            end
-        };
-        let row = format!("{} completed {start} {end} {brief}", child.id);
-        history.expected.add("clone_dispatches", row);
-    }
-
     /// Begins with the history of another thread.
-    fn copy(&mut self, history: &mut History, from: &Self, meta: Value) {
+    pub(super) fn copy(&mut self, history: &mut History, from: &Self, meta: Value) {
         let now = time(history.clock);
         self.line(history, json!({"timestamp": now, "type": "session_meta", "payload": meta}));
         let keeps_times = history.chance.percent(50);
@@ -431,7 +266,7 @@ impl Thread {
     }
 
     /// Goes on in another thread.
-    fn fork(&self, history: &mut History, steps: usize) {
+    pub(super) fn fork(&self, history: &mut History, steps: usize) {
         let mut fork = Self::create(history, &self.project, self.is_new);
         let mut meta = fork.meta(history);
         meta["forked_from_id"] = json!(self.id);

@@ -3,7 +3,9 @@
 //! The expected rows are noted while the lines are written, from what happened, and not from the lines.
 
 mod claude;
+mod claude_calls;
 mod codex;
+mod codex_calls;
 mod expected;
 mod telemetry;
 
