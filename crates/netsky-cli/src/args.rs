@@ -12,7 +12,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
-    ingest, man, migrate, prices, prune, query, record, saved, shell, stats, tables, tail,
+    ingest, man, migrate, prices, prune, query, record, saved, serve, shell, stats, tables, tail,
     timeline, top,
 };
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub struct Args {
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions"]),
     ("Watch", &["top", "tail", "timeline", "cost", "prices"]),
-    ("Record", &["ingest", "hook", "record", "import", "export"]),
+    ("Record", &["ingest", "serve", "hook", "record", "import", "export"]),
     ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
     ("Other", &["demo", "completions", "man", "help"]),
 ];
@@ -228,6 +228,7 @@ pub enum Command {
     Hook(hook::HookArgs),
     Import(import::ImportArgs),
     Ingest(ingest::IngestArgs),
+    Serve(serve::ServeArgs),
     Prices(prices::PricesArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
@@ -261,6 +262,7 @@ impl Command {
             Self::Hook(args) => hook::run(store, args),
             Self::Import(args) => import::run(store, args),
             Self::Ingest(args) => ingest::run(store, args),
+            Self::Serve(args) => serve::run(store, args),
             Self::Prices(args) => prices::run(args),
             Self::Export(args) => export::run(store, args),
             Self::Tables(args) => tables::run(store, args),

@@ -21,6 +21,7 @@ pub mod prune;
 pub mod query;
 pub mod record;
 pub mod saved;
+pub mod serve;
 pub mod shell;
 pub mod stats;
 pub mod tables;

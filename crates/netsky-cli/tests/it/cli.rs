@@ -18,6 +18,8 @@ mod json_schema;
 mod output;
 mod saved;
 mod screen;
+#[cfg(target_os = "linux")]
+mod serve;
 mod shell;
 mod tail;
 mod time_zone;

@@ -11,6 +11,7 @@ mod genai;
 mod lookup;
 mod mapper;
 mod time;
+mod transcripts;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, response};
 pub use lookup::{FoundSession, Lookup, SessionLookup};
+pub use transcripts::Transcripts;
 
 use crate::batch::Chunk;
 use attributes::Attributes;

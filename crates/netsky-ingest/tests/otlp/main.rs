@@ -5,6 +5,7 @@ mod captures;
 mod claude;
 mod codex;
 mod genai;
+mod transcripts;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
