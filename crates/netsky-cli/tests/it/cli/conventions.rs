@@ -101,7 +101,7 @@ fn the_help_is_one_list_in_groups_and_errors_know_what_was_meant() {
     let home = Home::new();
     for args in [["-h"], ["--help"], ["help"]] {
         let help = home.ok(&args);
-        for line in ["Query   shell", "Record  record", "Store   stats", "Other   demo"] {
+        for line in ["Query   shell", "Record  ingest", "Store   stats", "Other   demo"] {
             assert!(help.contains(line), "{help}");
         }
     }
