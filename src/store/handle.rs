@@ -34,8 +34,9 @@ use crate::store::writer::Writer;
 /// just freed is faster than keeping pages: with 4 MiB, a scan of 500,000 rows took a third longer,
 /// and with 400 MiB three times as long.
 const READ_CACHE_BYTES: usize = 256 << 10;
-/// The same for writing. This cache also holds the pages that a large transaction has changed.
-pub(super) const WRITE_CACHE_BYTES: usize = 64 << 20;
+/// The same for writing. This cache also holds the pages that a large transaction has changed. With 64 MiB, an import
+/// of 500,000 rows took 120 to 150 MiB of memory instead of 54 to 76, and 2 % less processor time.
+pub(super) const WRITE_CACHE_BYTES: usize = 24 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Access {

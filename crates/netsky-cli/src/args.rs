@@ -294,6 +294,8 @@ impl Command {
             Self::Saved(saved) => saved.answer.memory_limit.is_some(),
             // It sorts with a memory limit.
             Self::Export(_) => true,
+            // It may follow transcripts for weeks.
+            Self::Ingest(_) => true,
             _ => false,
         }
     }

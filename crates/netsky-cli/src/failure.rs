@@ -357,6 +357,16 @@ fn next_step(error: &Error) -> &'static str {
     }
 }
 
+impl From<netsky_ingest::Error> for Failure {
+    fn from(error: netsky_ingest::Error) -> Self {
+        match error {
+            netsky_ingest::Error::Store(error) => error.into(),
+            netsky_ingest::Error::Io { path, source } => Self::unreadable(&path, &source),
+            other => Self::input(other.to_string()),
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     /// An error while writing the output.
     fn from(error: io::Error) -> Self {

@@ -175,6 +175,10 @@ impl Found {
         // One file has one state, however its path is spelled.
         let path = fs::canonicalize(path).map_err(Error::io(path))?;
         let metadata = path.metadata().map_err(Error::io(&path))?;
+        // Opening a pipe would wait for its writer.
+        if !metadata.is_file() {
+            return Ok(None);
+        }
         let program = match program {
             Some(program) => Some(program),
             None => recognize(&path)?,

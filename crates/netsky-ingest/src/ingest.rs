@@ -26,7 +26,7 @@ use crate::via::Via;
 
 /// A batch is stored when it has this many rows. A transaction of as many takes some 20 ms, for which other
 /// programs wait that record.
-const BATCH_ROWS: usize = 2_000;
+const BATCH_ROWS: usize = 1_000;
 /// The number of chunks that wait to be stored. Each may be of 8 MiB of a file.
 const WAITING_CHUNKS: usize = 2;
 /// The number of times that a file is read anew because another process has stored some of it.

@@ -11,6 +11,7 @@ mod export;
 mod functions;
 mod hook;
 mod import;
+mod ingest;
 #[cfg(target_os = "linux")]
 mod interrupt;
 mod json;

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use netsky_db::internal;
 use netsky_ingest::{Ingest, Transcript};
 
-use super::sources::Sources;
-use super::{IngestArgs, Watcher, failure, is_news, summary};
+use crate::commands::ingest::args::IngestArgs;
+use crate::commands::ingest::sources::Sources;
+use crate::commands::ingest::summary;
+use crate::commands::ingest::watcher::Watcher;
 use crate::failure::Failure;
 use crate::interrupt;
 
@@ -52,9 +54,8 @@ pub fn run(ingest: &Ingest, sources: &Sources, args: &IngestArgs) -> Result<(), 
         }
         if !changed.is_empty() || searches {
             let began = Instant::now();
-            let read = ingest.run(&changed, internal::now(), &Watcher { bar: None });
-            let read = read.map_err(failure)?;
-            if is_news(&read) {
+            let read = ingest.run(&changed, internal::now(), &Watcher::default())?;
+            if summary::is_news(&read) {
                 summary::print(args, &read, began.elapsed())?;
             }
         }

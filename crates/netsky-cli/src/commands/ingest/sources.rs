@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use netsky_ingest::{Found, Program};
 
-use super::{IngestArgs, nothing_found};
+use crate::commands::ingest::args::IngestArgs;
 use crate::failure::Failure;
 
 /// The places that a command line names.
@@ -84,4 +84,11 @@ impl Sources {
 /// Whether a word looks like a name rather than a path.
 fn is_name(word: &Path) -> bool {
     word.components().count() == 1 && word.extension().is_none()
+}
+
+/// Returns the failure of a command that has found no transcripts.
+fn nothing_found(places: &[PathBuf]) -> Failure {
+    let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+    let places = places.join(", ");
+    Failure::found(format!("no transcripts of Claude Code or Codex: looked in {places}"))
 }

@@ -1,11 +1,12 @@
 //! What an ingest has done.
 
+use std::path::Path;
 use std::time::Duration;
 
 use netsky_ingest::{SkippedLine, Summary};
 use serde_json::{Value, json};
 
-use super::{IngestArgs, say, short};
+use crate::commands::ingest::args::IngestArgs;
 use crate::failure::Failure;
 use crate::output::{self, counted};
 use crate::time_zone;
@@ -157,4 +158,23 @@ pub fn fail(args: &IngestArgs, summary: &Summary) -> Result<(), Failure> {
         return Err(Failure::found(text));
     }
     Ok(())
+}
+
+/// Whether there is anything to tell.
+pub fn is_news(summary: &Summary) -> bool {
+    summary.committed.rows() > 0 || summary.committed.amended > 0 || !summary.problems.is_empty()
+}
+
+/// Shortens a path below the home directory.
+fn short(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
+        Some(below) => format!("~/{}", below.display()),
+        None => path.display().to_string(),
+    }
+}
+
+/// Reports in a line on standard error.
+fn say(line: &str) {
+    output::warn_plain(line);
 }
