@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Prices;
 use super::data::Place;
+use super::sources::Sources;
 use super::tariff::Tariff;
 
 /// Limits of the cache. A hostile file with more models or times costs time, not memory.
@@ -25,7 +25,7 @@ struct Known {
 impl Cache {
     pub fn tariff(
         &self,
-        prices: &Prices,
+        sources: &Sources,
         provider: Option<&str>,
         model: &str,
         seconds: i64,
@@ -37,7 +37,7 @@ impl Cache {
             models.clear();
         }
         let known = models.entry(key).or_insert_with(|| Known {
-            place: prices.place(provider, model),
+            place: sources.place(provider, model),
             tariffs: HashMap::new(),
         });
         let span = known.place.as_ref().map_or(i64::MAX, Place::constant_seconds);
@@ -47,7 +47,7 @@ impl Cache {
         }
         let start = number.saturating_mul(span);
         let tariff =
-            prices.tariff(known.place.as_ref(), model, start, fast).map(|(tariff, _)| tariff);
+            sources.tariff(known.place.as_ref(), model, start, fast).map(|(tariff, _)| tariff);
         if known.tariffs.len() >= MAX_TIMES {
             known.tariffs.clear();
         }

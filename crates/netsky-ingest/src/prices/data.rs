@@ -1,4 +1,4 @@
-//! The data of genai-prices. Only this file knows that crate.
+//! The data of genai-prices. Only this file uses more of that crate than an address.
 //!
 //! The crate prices single calls and does not expose rates. This file prices a few calls that use one kind of
 //! token each, and derives the model's [`Tariff`] from them. The command that shows rates needs it, and it is
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use genai_prices::{Calculator, PriceRequest, Usage, UsageKey};
 
-use super::PricesError;
+use super::error::PricesError;
 use super::money::{Rate, Rates};
 use super::tariff::{LongPrompt, Tariff, WEB_SEARCH_FEMTOS};
 

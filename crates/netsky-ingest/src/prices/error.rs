@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use genai_prices::REMOTE_DATA_URL;
+
 /// An error of a file of prices. Its text names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,7 +42,7 @@ pub enum PricesError {
     #[error(
         "{} is not price data of genai-prices: {reason}. Download {url} again, then run: netsky prices --update FILE",
         path.display(),
-        url = super::DATA_URL
+        url = REMOTE_DATA_URL
     )]
     Data {
         /// The file.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::PricesError;
 use super::data::read;
+use super::error::PricesError;
 use super::money::{MAX_USD_PER_MILLION, Rate, Rates};
 use super::tariff::{LongPrompt, Tariff};
 

@@ -1,46 +1,13 @@
 //! Prices to look at: those of one model, and the list of models.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::model_name::plain;
+use super::origin::Origin;
+use super::price_list::Prices;
 use super::tariff::Tariff;
-use super::{Prices, plain};
-
-/// The source of a price. `Display` gives it in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
-    /// The data of genai-prices in the program.
-    Data,
-    /// A newer file of that data, which the user stored.
-    DataFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The supplement to that data in the program.
-    Supplement,
-    /// The user's file.
-    User {
-        /// The file.
-        path: PathBuf,
-        /// The line of the model's entry, from 1.
-        line: usize,
-    },
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data => f.write_str("built in, from genai-prices"),
-            Self::DataFile { path } => write!(f, "{}", path.display()),
-            Self::Supplement => f.write_str("built in, from netsky's supplement"),
-            Self::User { path, line } => write!(f, "{}:{line}", path.display()),
-        }
-    }
-}
 
 /// What applies to a model at one time.
 #[derive(Clone, Debug)]
@@ -75,8 +42,8 @@ impl Prices {
     #[must_use]
     pub fn describe(&self, model: &str, time: DateTime<Utc>) -> Option<ModelPrice> {
         let name = plain(model)?;
-        let place = self.place(None, name);
-        let tariff = |fast| self.tariff(place.as_ref(), name, time.timestamp(), fast);
+        let place = self.sources.place(None, name);
+        let tariff = |fast| self.sources.tariff(place.as_ref(), name, time.timestamp(), fast);
         Some(ModelPrice {
             model: model.to_owned(),
             standard: tariff(false)?,
@@ -90,13 +57,13 @@ impl Prices {
     /// Models of other providers can have prices, too; [`describe`](Self::describe) finds them.
     #[must_use]
     pub fn models(&self) -> Vec<ListedModel> {
-        let user = self.user.entries.iter().map(|entry| ListedModel {
+        let user = self.sources.user.entries.iter().map(|entry| ListedModel {
             model: entry.pattern(),
             provider: None,
             name: None,
-            origin: Origin::User { path: self.user.path.clone(), line: entry.line },
+            origin: Origin::User { path: self.sources.user.path.clone(), line: entry.line },
         });
-        let data = self.data();
+        let data = self.sources.data();
         let origin =
             data.file().map_or(Origin::Data, |path| Origin::DataFile { path: path.to_owned() });
         let listed = data.models().map(|(provider, model, name)| ListedModel {
@@ -106,6 +73,7 @@ impl Prices {
             origin: origin.clone(),
         });
         let supplement = self
+            .sources
             .supplement
             .entries
             .iter()

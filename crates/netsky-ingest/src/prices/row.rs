@@ -2,7 +2,8 @@
 
 use netsky_db::Value;
 
-use super::{Prices, Usage};
+use super::price_list::Prices;
+use super::usage::Usage;
 use crate::{Price, Row};
 
 impl Price for Prices {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use super::data::{check, read};
-use super::{PricesError, data_file};
+use super::error::PricesError;
+use super::sources::data_file;
 
 /// What [`update`] stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

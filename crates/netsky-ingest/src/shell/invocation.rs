@@ -1,6 +1,6 @@
 //! A line as one invocation of a program.
 
-use super::command::parse;
+use super::line::parse;
 
 /// What a line runs, as the table `cli_invocations` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

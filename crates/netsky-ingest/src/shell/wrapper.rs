@@ -1,6 +1,6 @@
 //! Programs that only run another one.
 
-use super::Command;
+use super::command::Command;
 
 /// A program that runs the command that is its arguments.
 struct Wrapper {
