@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::lenient::MAX_NAME_BYTES;
 use super::origin::{Origin, RUNTIME};
-use super::tool_call::ToolResult;
+use super::tool_result::ToolResult;
 use crate::detail::Detail;
 use crate::key;
 use crate::reader::ReadOptions;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use netsky_db::internal::Key;
 
-use super::ClaudeReader;
 use super::dispatch::{Outcome, Running};
 use super::model_call::ModelCall;
 use super::origin::{self, Origin};
-use super::tool_call::{ToolCall, ToolResult};
+use super::reader::ClaudeReader;
+use super::tool_call::ToolCall;
+use super::tool_result::ToolResult;
 use crate::reader::Output;
 use crate::row::Row;
 use crate::sighting::{SessionRef, Sighting};

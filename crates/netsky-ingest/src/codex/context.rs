@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fork::Copied;
+use super::thread::Thread;
 use super::usage::Usage;
 
 /// More calls than this are not open at once, nor are more agents. It bounds the state.
@@ -47,29 +48,6 @@ pub(super) struct Context {
     /// Agents that the thread has started, by the ids of their threads.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) agents: BTreeMap<String, AgentRun>,
-}
-
-/// A thread: a conversation with its own file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Thread {
-    pub(super) id: String,
-    pub(super) agent: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cwd: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) git_branch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) provider: Option<String>,
-    /// The thread that has started this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) parent: Option<String>,
-    /// Whether an agent works in it, not a person.
-    pub(super) is_subagent: bool,
-    #[serde(with = "super::millis", skip_serializing_if = "Option::is_none")]
-    pub(super) born: Option<DateTime<Utc>>,
 }
 
 /// A tool call.

@@ -4,7 +4,8 @@ use netsky_db::WatchdogEventRecord;
 use serde_json::Value;
 
 use super::json::text;
-use super::{CodexReader, Record};
+use super::reader::CodexReader;
+use super::record::Record;
 use crate::detail::Detail;
 use crate::key;
 use crate::reader::Output;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Record;
-use super::context::Thread;
 use super::json::{int, text};
+use super::record::Record;
+use super::thread::Thread;
 
 /// Where copied history ends, as far as it is known. What is copied stands in the other thread's file, too.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use netsky_db::{Direction, MessageRecord};
 use serde_json::Value;
 
 use super::json::text;
-use super::{CodexReader, Record};
+use super::reader::CodexReader;
+use super::record::Record;
 use crate::content_key::codex_prompt;
 use crate::detail::Detail;
 use crate::key;

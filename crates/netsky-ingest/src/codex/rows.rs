@@ -3,7 +3,7 @@
 use netsky_db::Record as TableRecord;
 use netsky_db::internal::Key;
 
-use super::CodexReader;
+use super::reader::CodexReader;
 use crate::detail::Detail;
 use crate::key;
 use crate::reader::Output;

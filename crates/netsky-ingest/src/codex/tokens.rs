@@ -10,8 +10,9 @@ use netsky_db::TokenUsageRecord;
 use netsky_db::internal::Key;
 
 use super::json::text;
+use super::reader::CodexReader;
+use super::record::Record;
 use super::usage::Usage;
-use super::{CodexReader, Record};
 use crate::content_key::codex_content;
 use crate::key;
 use crate::reader::Output;
