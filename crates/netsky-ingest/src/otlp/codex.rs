@@ -10,8 +10,9 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use serde_json::{Value as Json, json};
 
 use super::attributes::Attributes;
-use super::mapper::{Mapper, Who};
+use super::mapper::Mapper;
 use super::time;
+use super::who::Who;
 use crate::content_key::{codex_content, codex_prompt};
 use crate::shorten::{shortened, start_of};
 use crate::{Row, Sighting, Via, key, shell};

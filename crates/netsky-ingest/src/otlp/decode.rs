@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde::Serialize;
 
-use super::Mapped;
+use super::mapped::Mapped;
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

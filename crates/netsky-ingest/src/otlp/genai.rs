@@ -7,8 +7,9 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
 use super::attributes::Attributes;
-use super::mapper::{Mapper, Who};
+use super::mapper::Mapper;
 use super::time;
+use super::who::Who;
 use crate::shorten::{shortened, start_of};
 use crate::{Detail, Row, Sighting, Via, key};
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::Mapped;
 use super::attributes::Attributes;
 use super::lookup::Lookup;
+use super::mapped::Mapped;
+use super::who::Who;
 use crate::batch::Chunk;
-use crate::detail::Detail;
 use crate::reader::Output;
 use crate::sighting::{SessionRef, Sighting};
 use crate::via::Via;
@@ -111,40 +111,5 @@ impl<'a> Mapper<'a> {
         let sessions = self.out.take_sessions();
         let sightings = self.out.sightings;
         Mapped { chunk: Chunk { sightings, sessions, progress: None }, ..self.mapped }
-    }
-}
-
-/// Whose session a record is of.
-#[derive(Debug)]
-pub(super) struct Who {
-    runtime: String,
-    /// The agent whose session it is.
-    pub(super) agent: String,
-    pub(super) session: Option<Arc<SessionRef>>,
-    cwd: Option<String>,
-    version: Option<String>,
-}
-
-impl Who {
-    pub(super) fn session_id(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.id.as_str())
-    }
-
-    pub(super) fn cwd(&self) -> Option<&str> {
-        self.cwd.as_deref()
-    }
-
-    pub(super) fn runtime(&self) -> &str {
-        &self.runtime
-    }
-
-    /// Returns the details that every row has.
-    pub(super) fn detail(&self, agent_id: Option<&str>) -> Detail {
-        Detail::default()
-            .with("runtime", Some(self.runtime.as_str()))
-            .with("session_id", self.session_id())
-            .with("agent_id", agent_id)
-            .with("cwd", self.cwd())
-            .with("version", self.version.as_deref())
     }
 }

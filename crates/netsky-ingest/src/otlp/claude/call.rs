@@ -2,11 +2,13 @@
 
 use netsky_db::TokenUsageRecord;
 
-use super::{Event, agent_of};
+use super::agent::agent_of;
+use super::event::Event;
 use crate::content_key::claude_content;
 use crate::otlp::attributes::Attributes;
-use crate::otlp::mapper::{Mapper, Who};
+use crate::otlp::mapper::Mapper;
 use crate::otlp::time;
+use crate::otlp::who::Who;
 use crate::{Detail, Row, Sighting, Via, key};
 
 pub(super) fn map(mapper: &mut Mapper<'_>, event: &Event<'_>) -> Result<(), &'static str> {

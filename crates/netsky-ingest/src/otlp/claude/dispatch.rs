@@ -2,7 +2,7 @@
 
 use netsky_db::CloneDispatchRecord;
 
-use super::Event;
+use super::event::Event;
 use crate::otlp::mapper::Mapper;
 use crate::otlp::time;
 use crate::{Row, Sighting, Via, key};

@@ -1,73 +1,44 @@
-//! Events for the watchdog: failures, refusals, and changes of how much an agent may do.
+//! Events, which are log records.
 
-use netsky_db::WatchdogEventRecord;
+use chrono::{DateTime, Utc};
+use netsky_db::internal::Key;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
-use super::{Event, agent_of};
+use crate::key;
 use crate::otlp::attributes::Attributes;
-use crate::otlp::mapper::Mapper;
-use crate::shorten::start_of;
-use crate::{Row, Sighting, Via, key};
+use crate::otlp::who::Who;
 
-/// Whether an event gives a row. The errors of hooks that run at the end of a turn are in the transcript, and
-/// nothing says which they are.
-pub(super) fn is_mapped(name: &str, attributes: &Attributes<'_>) -> bool {
-    match name {
-        "api_error" | "api_retries_exhausted" | "internal_error" | "permission_mode_changed" => {
-            true
-        }
-        "tool_decision" => attributes.text("decision") == Some("reject"),
-        "mcp_server_connection" => attributes.text("status") == Some("failed"),
-        "hook_execution_complete" => {
-            attributes.count("num_non_blocking_error").is_some_and(|errors| errors > 0)
-                && attributes.text("hook_event") != Some("Stop")
-        }
-        _ => false,
-    }
+/// A log record of Claude Code.
+#[derive(Debug)]
+pub(super) struct Event<'a> {
+    pub(super) name: &'a str,
+    /// When it was logged: when what it tells of had ended.
+    pub(super) time: DateTime<Utc>,
+    pub(super) attributes: &'a Attributes<'a>,
+    pub(super) who: Who,
+    pub(super) record: &'a LogRecord,
 }
 
-pub(super) fn map(mapper: &mut Mapper<'_>, event: &Event<'_>) -> Result<(), &'static str> {
-    let (attributes, who) = (event.attributes, &event.who);
-    let (name, severity, status) = match event.name {
-        "tool_decision" => ("permission_denied", "warning", None),
-        "mcp_server_connection" => ("mcp_error", "warning", Some("failed")),
-        "hook_execution_complete" => ("hook_error", "warning", None),
-        "permission_mode_changed" => ("permission_mode_changed", "info", None),
-        name => (name, "error", Some("failed")),
-    };
-    let shared = match event.name {
-        "tool_decision" => attributes.name("tool_use_id").map(key::refusal),
-        "api_error" => attributes.name("request_id").map(key::failed_request),
-        _ => None,
-    };
-    let key = shared.unwrap_or_else(|| event.key("watchdog_events"));
-    let keep = !mapper.lookup.options().without_content;
-    let error = attributes.text("error").filter(|_| keep).map(|error| start_of(error, 2_048));
-    let detail = who
-        .detail(event.agent_id())
-        .with("tool_use_id", attributes.name("tool_use_id"))
-        .with("tool", attributes.name("tool_name"))
-        .with("decision_source", attributes.name("source"))
-        .with("request_id", attributes.name("request_id"))
-        .with("model", attributes.name("model"))
-        .with("status", attributes.count("status_code"))
-        .with("attempt", attributes.first_count(&["attempt", "total_attempts"]))
-        .with("error", error)
-        .with("error_type", attributes.first_name(&["error_type", "error_name"]))
-        .with("mcp_server", attributes.name("server_name"))
-        .with("hook", attributes.name("hook_name"))
-        .with("hook_errors", attributes.count("num_non_blocking_error"))
-        .with("from_mode", attributes.name("from_mode"))
-        .with("to_mode", attributes.name("to_mode"));
-    let agent = agent_of(mapper, who, event.agent_id());
-    let record = WatchdogEventRecord {
-        ts_utc: event.time,
-        event: name,
-        agent: Some(&agent),
-        severity: Some(severity),
-        status,
-        detail_json: None,
-    };
-    let sighting = Sighting::new(Via::Otlp, Row::new(&record, detail), [key]);
-    mapper.push(who, sighting, [event.time, event.time]);
-    Ok(())
+impl Event<'_> {
+    /// The id of the subagent whose event it is.
+    pub(super) fn agent_id(&self) -> Option<&str> {
+        self.attributes.name("agent_id")
+    }
+
+    /// The key of the row in a table that this event gives, if it has no other. An exporter that got no answer
+    /// sends its events again.
+    pub(super) fn key(&self, table: &str) -> Key {
+        let session = self.who.session_id().unwrap_or_default();
+        let attributes = self.attributes;
+        match (attributes.name("event.timestamp"), attributes.integer_text("event.sequence")) {
+            (Some(timestamp), Some(sequence)) => {
+                key::telemetry(table, &[session, timestamp, &sequence])
+            }
+            _ => {
+                let times = [self.record.time_unix_nano, self.record.observed_time_unix_nano];
+                let [time, observed] = times.map(|time| time.to_string());
+                key::telemetry(table, &[session, self.name, &time, &observed])
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use netsky_db::internal::Key;
 use netsky_db::{Direction, MessageRecord};
 
-use super::Event;
+use super::event::Event;
 use crate::otlp::mapper::Mapper;
 use crate::{Row, Sighting, Via, key};
 

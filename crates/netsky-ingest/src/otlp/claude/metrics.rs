@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
 use serde_json::{Map, Value as Json};
 
-use super::{RUNTIME, who};
+use super::agent::{RUNTIME, who};
 use crate::otlp::attributes::Attributes;
 use crate::otlp::mapper::Mapper;
 use crate::otlp::time;

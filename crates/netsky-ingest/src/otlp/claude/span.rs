@@ -4,8 +4,8 @@
 use netsky_db::McpToolCallRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
+use super::agent::{agent_of, who};
 use super::call::Usage;
-use super::{agent_of, who};
 use crate::otlp::attributes::Attributes;
 use crate::otlp::mapper::Mapper;
 use crate::otlp::time;

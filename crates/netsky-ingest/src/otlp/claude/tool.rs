@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use netsky_db::{CliInvocationRecord, GitOperationRecord, McpToolCallRecord};
 use serde_json::{Value as Json, json};
 
-use super::{Event, agent_of};
+use super::agent::agent_of;
+use super::event::Event;
 use crate::otlp::mapper::Mapper;
 use crate::otlp::time;
 use crate::project::project;
