@@ -5,37 +5,8 @@
 //! them), and recurses with each level of nesting. This one goes through the text once, with a stack of its own
 //! on the heap, and knows just what is needed to find commands: quotes, substitutions, comments, here-documents.
 
+use super::token::{Token, Unparsed};
 use super::word::{Word, unescape};
-
-/// The line is no Bash: a quote or a substitution has no end, for example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unparsed;
-
-/// A part of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
-    Word(Word<'a>),
-    /// `&&`
-    And,
-    /// `||`
-    Or,
-    /// `|` or `|&`
-    Pipe,
-    /// `&`
-    Background,
-    /// `;` or the end of a line
-    End,
-    /// `;;` and its kin, after one case of a `case`
-    CaseEnd,
-    /// `(`
-    Open,
-    /// `)`
-    Close,
-    /// An operator that sends a stream into the file that is the next word, or the other way.
-    Redirect,
-    /// `((` to `))`
-    Arithmetic,
-}
 
 /// More attempts to read `((` as arithmetic than any real line needs. Each can go through the whole rest.
 const MAX_ARITHMETIC: usize = 64;

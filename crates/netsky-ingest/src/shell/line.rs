@@ -4,7 +4,8 @@ use std::mem;
 
 use super::command::Command;
 use super::directory::joined;
-use super::lexer::{Token, Unparsed, split};
+use super::lexer::split;
+use super::token::{Token, Unparsed};
 use super::word::Word;
 use super::wrapper::{script_of_shell, unwrap};
 

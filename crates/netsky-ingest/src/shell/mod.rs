@@ -25,6 +25,7 @@ mod lexer;
 mod line;
 #[cfg(test)]
 mod tests;
+mod token;
 mod word;
 mod wrapper;
 
