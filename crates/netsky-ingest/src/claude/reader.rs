@@ -19,10 +19,9 @@ use crate::reader::{FileEnd, Line, LineReader, Output, ReadOptions, SkippedLine}
 use crate::row::Row;
 use crate::via::Via;
 
-/// Nothing is added to a message this long after the last record,
-const MESSAGE_QUIET: TimeDelta = TimeDelta::minutes(10);
-/// and no tool answers this long after it. People who are asked may take a night.
-const CALL_QUIET: TimeDelta = TimeDelta::hours(24);
+/// Nothing is added to a message this long after the last record. A tool may still answer, and then its row is
+/// amended; but a call that takes this long must be seen while it runs.
+const QUIET: TimeDelta = TimeDelta::minutes(10);
 
 /// Limits on the unknown types that are counted.
 const MAX_UNKNOWN_TYPES: usize = 100;
@@ -236,15 +235,11 @@ impl LineReader for ClaudeReader {
         let times = self.context.times_ms;
         let time = |millis: i64| DateTime::from_timestamp_millis(millis);
         let (first, last) = (times.map(|times| times.0), times.and_then(|times| time(times.1)));
-        let is_over = |quiet: TimeDelta| {
-            end.is_final || last.is_some_and(|last| end.now.signed_duration_since(last) >= quiet)
-        };
-        if is_over(MESSAGE_QUIET) {
+        let is_quiet = |last: DateTime<Utc>| end.now.signed_duration_since(last) >= QUIET;
+        if end.is_final || last.is_some_and(is_quiet) {
             for mut call in std::mem::take(&mut self.model_calls) {
                 self.push_model_call(&mut call, out);
             }
-        }
-        if is_over(CALL_QUIET) {
             for call in std::mem::take(&mut self.tool_calls) {
                 self.push_unanswered(call, out);
             }
