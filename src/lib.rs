@@ -35,7 +35,7 @@
 //! - `sql`, on by default: queries, with [DataFusion](https://docs.rs/datafusion). It has `Db::query`
 //!   and the other calls that return rows, `Db::session`, `Db::table`, and the options of queries.
 //!   Without it (`default-features = false`) the library opens and upgrades stores, records, imports
-//!   NDJSON, and does all maintenance. It then compiles 44 crates instead of 218, without Arrow and
+//!   NDJSON, and does all maintenance. It then compiles 44 crates instead of 222, without Arrow and
 //!   DataFusion, which suits a hook that only records.
 //! - `demo`: a synthetic fleet, `netsky_db::demo`.
 //!

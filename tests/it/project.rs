@@ -42,6 +42,7 @@ const LAYERS: [&str; 35] = [
     "appender",
     "append_batch",
     "db",
+    "upsert",
     "import",
     "async_recording",
     "querying",

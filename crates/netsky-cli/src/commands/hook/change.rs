@@ -8,7 +8,7 @@ use console::style;
 use netsky_ingest::hooks::{Agent, Plan};
 use serde_json::{Value, json};
 
-use super::failed;
+use super::failed::failed;
 use crate::failure::Failure;
 use crate::output::{self, ReportOutput, print, print_line, visible_lines};
 use crate::terminal;

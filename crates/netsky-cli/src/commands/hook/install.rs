@@ -6,7 +6,8 @@ use std::{env, fs, path};
 use netsky_ingest::hooks::{Agent, InstallOptions, Locations, plan_install};
 
 use super::change::{self, ChangeArgs};
-use super::{ScopeArgs, agent, failed};
+use super::failed::failed;
+use super::scope::{ScopeArgs, agent};
 use crate::failure::Failure;
 use crate::store::StoreArgs;
 

@@ -2,17 +2,15 @@
 
 mod change;
 mod event;
+mod failed;
 mod install;
 mod recording;
+mod scope;
 mod status;
 mod uninstall;
 
-use std::env;
-use std::path::PathBuf;
-
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use netsky_ingest::hooks::{Agent, HookError, Scope};
+use netsky_ingest::hooks::Agent;
 
 use crate::failure::Failure;
 use crate::store::StoreArgs;
@@ -57,36 +55,4 @@ pub fn run(store: &StoreArgs, args: &HookArgs) -> Result<(), Failure> {
         HookCommand::ClaudeCode(_) => event::run(store, Agent::ClaudeCode),
         HookCommand::Codex(_) => event::run(store, Agent::Codex),
     }
-}
-
-/// Parses the name of an agent.
-fn agent() -> impl TypedValueParser<Value = Agent> {
-    PossibleValuesParser::new(Agent::ALL.map(Agent::name)).try_map(|name| name.parse::<Agent>())
-}
-
-/// Selects the sessions that have hooks.
-#[derive(Debug, Clone, Copy, Args)]
-struct ScopeArgs {
-    /// Only for sessions in the current directory, of all who use it: .claude/settings.json
-    #[arg(long)]
-    project: bool,
-}
-
-impl ScopeArgs {
-    fn scope(self) -> Result<Scope, Failure> {
-        let dir = || -> Result<PathBuf, Failure> {
-            env::current_dir().map_err(|error| {
-                Failure::input(format!("the current directory cannot be found: {error}"))
-            })
-        };
-        Ok(if self.project { Scope::Project(dir()?) } else { Scope::User })
-    }
-}
-
-fn failed(error: HookError) -> Failure {
-    let failure = match error {
-        HookError::NoProjectScope => Failure::usage(error.to_string()),
-        _ => Failure::input(error.to_string()),
-    };
-    failure.with_hint(error.hint().unwrap_or_default())
 }

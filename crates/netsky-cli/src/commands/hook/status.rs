@@ -7,7 +7,8 @@ use netsky_ingest::hooks::{
 };
 use serde_json::json;
 
-use super::{ScopeArgs, agent, failed};
+use super::failed::failed;
+use super::scope::{ScopeArgs, agent};
 use crate::failure::Failure;
 use crate::output::{self, ReportOutput, print_json, print_line};
 use crate::store::StoreArgs;

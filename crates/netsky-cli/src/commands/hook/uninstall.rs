@@ -3,7 +3,8 @@
 use netsky_ingest::hooks::{Agent, Locations, plan_uninstall};
 
 use super::change::{self, ChangeArgs};
-use super::{ScopeArgs, agent, failed};
+use super::failed::failed;
+use super::scope::{ScopeArgs, agent};
 use crate::failure::Failure;
 
 /// Remove the hooks of netsky from the settings of an agent
