@@ -19,6 +19,35 @@ macro_rules! call_has_ended {
     };
 }
 
+/// The session that the row belongs to whose details are in this column. A subagent of Claude Code shares the
+/// session of its agent; one of Codex has its own, and names that of its agent.
+macro_rules! session_of {
+    ($detail:literal, $session:literal) => {
+        concat!("coalesce(", $detail, "->>'parent_session_id', ", $session, ")")
+    };
+}
+
+/// What the details in this column say of the session of their row, as columns of the subquery of
+/// `v_agent_sessions`.
+macro_rules! session_details {
+    ($detail:literal) => {
+        concat!(
+            $detail,
+            "->>'agent_id' IS NULL AND ",
+            $detail,
+            "->>'parent_session_id' IS NULL AS is_main, json_get_int(",
+            $detail,
+            ", 'session_num') AS session_num, ",
+            $detail,
+            "->>'runtime' AS runtime, ",
+            $detail,
+            "->>'git_branch' AS branch, ",
+            $detail,
+            "->>'cwd' AS cwd"
+        )
+    };
+}
+
 /// The views over the tables of schema version 2.
 pub static VIEWS: &[View] = &[
     View {
@@ -75,6 +104,81 @@ FROM (SELECT ts_utc_start::date AS day, source, tool, success, ",
              coalesce(duration_ms, (ts_utc_end - ts_utc_start)::bigint / 1000000) AS ms
       FROM mcp_tool_calls)
 GROUP BY day, source, tool"
+        ),
+    },
+    View {
+        name: "v_agent_sessions",
+        doc: "Sessions of agents, each with its cost and what was done in it.",
+        note: "The calls of subagents count in the session of the agent that started them. A tool call or \
+               prompt belongs to the session_id in its request_json or raw_json; without one it is left out. \
+               The view reads all of token_usage, mcp_tool_calls and messages.",
+        columns: &[
+            ViewColumn::new("session_id", Text, "The session's id, as the agent's program gives it."),
+            ViewColumn::new("session_num", Int, "Its number, counted by agent.").or_null(),
+            ViewColumn::new("agent", Text, "The agent whose session it is.").or_null(),
+            ViewColumn::new("runtime", Text, "The agent's program, such as claude or codex.").or_null(),
+            ViewColumn::new("models", Text, "The models that were called, with commas.").or_null(),
+            ViewColumn::new("ts_utc_first", Time, "When the first call or prompt was."),
+            ViewColumn::new("ts_utc_last", Time, "When the last one was."),
+            ViewColumn::new("calls", Int, "The number of model calls."),
+            ViewColumn::new("unpriced", Int, "The number of model calls without a cost."),
+            ViewColumn::new("input_tokens", Int, "Tokens read that were not cached.").or_null(),
+            ViewColumn::new("output_tokens", Int, "Tokens written.").or_null(),
+            ViewColumn::new("cached_input_tokens", Int, "Tokens read from the cache.").or_null(),
+            ViewColumn::new("cache_write_tokens", Int, "Tokens written to the cache.").or_null(),
+            ViewColumn::new("usd", Float, "The cost in US dollars; null if no call has one.").or_null(),
+            ViewColumn::new("tool_calls", Int, "The number of tool calls."),
+            ViewColumn::new("errors", Int, "The number of tool calls that ended and did not succeed."),
+            ViewColumn::new("prompts", Int, "The number of messages of the user."),
+            ViewColumn::new("branch", Text, "The Git branch, the last one if it changed.").or_null(),
+            ViewColumn::new("cwd", Text, "The working directory at the start.").or_null(),
+        ],
+        sql: concat!(
+            "
+SELECT session_id, max(session_num) FILTER (WHERE is_main) AS session_num,
+       coalesce(min(agent) FILTER (WHERE is_main), split_part(min(agent), '/', 1)) AS agent,
+       min(runtime) AS runtime, string_agg(DISTINCT model, ', ' ORDER BY model)::text AS models,
+       min(ts_utc) AS ts_utc_first, max(ts_utc) AS ts_utc_last,
+       count(*) FILTER (WHERE kind = 'call') AS calls,
+       count(*) FILTER (WHERE kind = 'call' AND cost_usd_micros IS NULL) AS unpriced,
+       sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+       sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_tokens) AS cache_write_tokens,
+       CAST(sum(CAST(cost_usd_micros AS DECIMAL(38, 0))) AS DOUBLE) / 1e6 AS usd,
+       count(*) FILTER (WHERE kind IN ('tool', 'error')) AS tool_calls,
+       count(*) FILTER (WHERE kind = 'error') AS errors,
+       count(*) FILTER (WHERE kind = 'prompt') AS prompts,
+       last_value(branch ORDER BY ts_utc) FILTER (WHERE branch IS NOT NULL) AS branch,
+       first_value(cwd ORDER BY ts_utc) FILTER (WHERE cwd IS NOT NULL) AS cwd
+FROM (
+  SELECT 'call' AS kind, ",
+            session_of!("detail_json", "session_id"),
+            " AS session_id, ts_utc, agent, model, input_tokens, output_tokens, cached_input_tokens,
+         coalesce(json_get_int(detail_json, 'cache_creation'),
+                  json_get_int(detail_json, 'cache_write_5m_tokens')
+                  + json_get_int(detail_json, 'cache_write_1h_tokens')) AS cache_write_tokens,
+         cost_usd_micros, ",
+            session_details!("detail_json"),
+            "
+  FROM token_usage
+  UNION ALL
+  SELECT CASE WHEN NOT success AND ",
+            call_has_ended!(),
+            " THEN 'error' ELSE 'tool' END, ",
+            session_of!("request_json", "request_json->>'session_id'"),
+            ", ts_utc_start, agent, NULL, NULL, NULL, NULL, NULL, NULL, ",
+            session_details!("request_json"),
+            "
+  FROM mcp_tool_calls
+  UNION ALL
+  SELECT CASE WHEN direction = 'inbound' AND from_agent = 'user' THEN 'prompt' ELSE 'message' END, ",
+            session_of!("raw_json", "raw_json->>'session_id'"),
+            ", ts_utc, CASE direction WHEN 'inbound' THEN to_agent ELSE from_agent END, NULL, NULL, NULL,
+         NULL, NULL, NULL, ",
+            session_details!("raw_json"),
+            "
+  FROM messages)
+WHERE session_id IS NOT NULL
+GROUP BY session_id"
         ),
     },
     View {
@@ -146,6 +250,7 @@ GROUP BY agent",
         note: "A call has ended if it succeeded, or has an error, a duration or an end, in its row or in \
                another with the same agent, source, tool and start. It also ends with its agent's session: \
                if the agent has had sessions, one that is still open must have begun before the call. \
+               A subagent, as in project/reviewer, has those of its project unless it has its own. \
                Filters on the agent, the tool and the start are pushed down.",
         columns: &[
             ViewColumn::new("id", Int, "The id of its last row in mcp_tool_calls."),
@@ -165,8 +270,11 @@ FROM (SELECT max(id) AS id, agent, source, tool, ts_utc_start
       HAVING NOT bool_or",
             call_has_ended!(),
             ") AS call
-LEFT JOIN v_agents AS caller ON caller.agent = call.agent
-WHERE caller.agent IS NULL OR caller.open_since <= ts_utc_start"
+LEFT JOIN v_agents AS own ON own.agent = call.agent
+LEFT JOIN v_agents AS project ON project.agent = split_part(call.agent, '/', 1)
+WHERE CASE WHEN own.agent IS NOT NULL THEN own.open_since <= ts_utc_start
+           WHEN project.agent IS NOT NULL THEN project.open_since <= ts_utc_start
+           ELSE true END"
         ),
     },
     View {
@@ -285,7 +393,9 @@ FROM (
          'communication_events' AS table_name, id
   FROM communication_events
   UNION ALL
-  SELECT ts_utc_start AS ts_utc, agent_id AS agent, 'clone' AS kind,
+  SELECT ts_utc_start AS ts_utc,
+         CASE WHEN detail_json->>'subagent_type' IS NULL AND detail_json->>'agent_path' IS NULL THEN agent_id
+              ELSE coalesce(detail_json->>'agent', agent_id) END AS agent, 'clone' AS kind,
          concat(concat_ws(', ', coalesce(status, 'dispatched'), runtime, branch),
                 coalesce(': ' || left(brief, 300), '')) AS what,
          'clone_dispatches' AS table_name, id

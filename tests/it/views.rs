@@ -242,6 +242,94 @@ fn outcomes_errors_durations_and_ends_end_calls() {
 }
 
 #[test]
+fn calls_of_subagents_end_with_the_session_of_their_project() {
+    let store = store();
+    let session = |minute: u32, agent: &str, event: &str| {
+        let row = json!({"ts_utc": format!("2026-04-03T09:{minute:02}:00Z"), "agent": agent,
+            "session_num": 1, "event": event});
+        store.db.record_json("sessions", &row.to_string()).unwrap();
+    };
+    session(1, "ended", "up");
+    session(9, "ended", "down");
+    session(1, "open", "up");
+    // A subagent with a session of its own.
+    session(1, "ended/own", "up");
+    session(1, "open/own", "up");
+    session(9, "open/own", "down");
+    for agent in ["ended/a", "ended/own", "open/a", "open/own", "web/a"] {
+        call(&store, 2, agent, json!({}));
+    }
+    let sql = "SELECT agent FROM v_open_calls ORDER BY agent";
+    let agents: Vec<Value> =
+        rows(&store.db, sql).into_iter().map(|row| row["agent"].clone()).collect();
+    assert_eq!(agents, ["ended/own", "open/a", "web/a"]);
+}
+
+#[test]
+fn sessions_of_agents_combine_calls_tools_and_prompts() {
+    let store = store();
+    let detail = |more: Value| {
+        let mut detail = json!({"runtime": "codex", "session_id": "s-1", "session_num": 7});
+        detail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        detail.to_string()
+    };
+    let record = |table: &str, row: Value| {
+        store.db.record_json(table, &row.to_string()).unwrap();
+    };
+    let usage = |session: &str, minute: u32, agent: &str, more: Value| {
+        let mut row = json!({"ts_utc": format!("2026-04-03T09:{minute:02}:00Z"), "session_id": session,
+            "agent": agent, "model": "opus", "output_tokens": 5});
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        record("token_usage", row);
+    };
+    let at = |cwd: &str, branch: &str| detail(json!({"cwd": cwd, "git_branch": branch}));
+    usage(
+        "s-1",
+        3,
+        "web",
+        json!({"cost_usd_micros": 2_500_000, "detail_json": at("/src/web", "a")}),
+    );
+    usage("s-1", 4, "web", json!({"model": "haiku", "detail_json": at("/tmp", "b")}));
+    // A subagent with a session of its own, and one that shares the session.
+    let of_parent =
+        detail(json!({"parent_session_id": "s-1", "session_id": "s-2", "session_num": 9}));
+    usage("s-2", 5, "web/job", json!({"detail_json": of_parent}));
+    usage("s-1", 6, "web/look", json!({"detail_json": detail(json!({"agent_id": "x"}))}));
+    call(&store, 1, "web", json!({"error": "no", "request_json": detail(json!({}))}));
+    call(&store, 2, "web", json!({"request_json": detail(json!({}))}));
+    for (direction, from, to) in [("inbound", "user", "web"), ("outbound", "web", "user")] {
+        record(
+            "messages",
+            json!({"ts_utc": "2026-04-03T09:00:00Z", "source": "codex", "direction": direction,
+            "from_agent": from, "to_agent": to, "raw_json": detail(json!({}))}),
+        );
+    }
+    // Rows without details.
+    usage("s-3", 0, "dev/1", json!({"cost_usd_micros": 1}));
+    usage("s-3", 1, "dev/1", json!({}));
+    call(&store, 1, "dev/1", json!({}));
+    record("token_usage", json!({"model": "opus"}));
+    record("messages", json!({"source": "chat", "direction": "inbound", "chat_id": "s-4"}));
+    let found = rows(&store.db, "SELECT * FROM v_agent_sessions ORDER BY session_id");
+    let found: Vec<Value> = found.into_iter().map(Value::Object).collect();
+    assert_eq!(
+        found,
+        [
+            json!({"session_id": "s-1", "session_num": 7, "agent": "web", "runtime": "codex",
+                "models": "haiku, opus", "ts_utc_first": "2026-04-03T09:00:00.000Z",
+                "ts_utc_last": "2026-04-03T09:06:00.000Z", "calls": 4, "unpriced": 3, "input_tokens": null,
+                "output_tokens": 20, "cached_input_tokens": null, "cache_write_tokens": null, "usd": 2.5,
+                "tool_calls": 2, "errors": 1, "prompts": 1, "branch": "b", "cwd": "/src/web"}),
+            json!({"session_id": "s-3", "session_num": null, "agent": "dev/1", "runtime": null,
+                "models": "opus", "ts_utc_first": "2026-04-03T09:00:00.000Z",
+                "ts_utc_last": "2026-04-03T09:01:00.000Z", "calls": 2, "unpriced": 1, "input_tokens": null,
+                "output_tokens": 10, "cached_input_tokens": null, "cache_write_tokens": null, "usd": 1e-6,
+                "tool_calls": 0, "errors": 0, "prompts": 0, "branch": null, "cwd": null}),
+        ]
+    );
+}
+
+#[test]
 fn calls_end_with_their_agents_session() {
     let store = store();
     let session = |minute: u32, agent: &str, number: i64, event: &str| {

@@ -23,6 +23,7 @@ mod output;
 mod process;
 mod progress;
 mod row;
+mod session_id;
 mod store;
 mod terminal;
 mod time_or_age;

@@ -78,6 +78,8 @@ fn view_conditions_filter_base_tables() {
         ("v_session_spans", "agent = 'dev1' AND session_num = 7", all, 0),
         ("v_open_sessions", "agent = 'nobody'", all, 0),
         ("v_agents", "agent = 'nobody'", all, 0),
+        // Its columns are computed from the details.
+        ("v_agent_sessions", "agent = 'nobody'", all, all),
         // Of sessions, nothing is filtered.
         ("v_open_calls", "ts_utc_start >= '2026-04-06T11:00:00Z'", all, all),
         ("v_last_tick", "source = 'dev1'", all, 2_500),

@@ -1,5 +1,8 @@
 //! `netsky doctor`
 
+mod agents;
+mod findings;
+
 use std::borrow::Cow;
 use std::env;
 use std::fmt::Write;
@@ -9,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use console::{Term, style};
 use netsky_db::{Db, Error, ErrorKind, QueryOptions, SCHEMA_VERSION};
-use serde::Serialize;
 use serde_json::json;
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
@@ -18,9 +20,13 @@ use crate::human;
 use crate::output::{ReportOutput, counted, print, print_json, visible};
 use crate::store::StoreArgs;
 
+use findings::{Findings, Verdict};
+
 /// Check netsky's environment, and say how to fix what is wrong
 ///
-/// The command checks the store's path, permissions, versions and disk, leftover files, and the terminal.
+/// The command checks the store's path, permissions, versions and disk, leftover files, and the terminal. If
+/// Claude Code or Codex has been used, it also checks their hooks and settings of telemetry, and whether
+/// transcripts are unread.
 /// It creates and changes nothing. Each line starts with ok, warn or fail, and says how to fix a problem.
 /// The exit code is 3 if a check fails. The command does not check the store's contents; `netsky check` does.
 #[derive(Debug, clap::Args)]
@@ -39,64 +45,33 @@ pub struct DoctorArgs {
 /// With less free space, recording soon fails.
 const MIN_FREE_BYTES: u64 = 64 << 20;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-#[derive(Debug, Serialize)]
-struct Finding {
-    verdict: Verdict,
-    about: &'static str,
-    what: String,
-}
-
-#[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn ok(&mut self, about: &'static str, what: impl Into<String>) {
-        self.0.push(Finding { verdict: Verdict::Ok, about, what: what.into() });
-    }
-
-    fn warn(&mut self, about: &'static str, what: impl Into<String>) {
-        self.0.push(Finding { verdict: Verdict::Warn, about, what: what.into() });
-    }
-
-    fn fail(&mut self, about: &'static str, what: impl Into<String>) {
-        self.0.push(Finding { verdict: Verdict::Fail, about, what: what.into() });
-    }
-}
-
 pub fn run(store: &StoreArgs, args: &DoctorArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     let mut found = Findings::default();
     found.ok("version", format!("netsky {}", env!("CARGO_PKG_VERSION")));
     found.ok("path", format!("{}, {}", path.display(), store.source()));
-    check_store(store, &path, &mut found);
+    let db = check_store(store, &path, &mut found);
+    agents::check(&path, db.as_ref(), &mut found);
     check_dir(&path, &mut found);
     check_home(&mut found);
     check_memory(&mut found);
     check_terminal(&mut found);
 
-    for finding in &mut found.0 {
+    for finding in &mut found.all {
         // An error can have a second line.
         finding.what = finding.what.replace("\n  ", "; ");
     }
-    let failed = found.0.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
+    let failed = found.all.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
     let failure =
         || Failure::store(ErrorKind::Io, format!("{} found", counted(failed as u64, "problem")));
     if args.output.json {
-        let report = json!({"path": path.display().to_string(), "findings": found.0});
+        let report = json!({"path": path.display().to_string(), "findings": found.all});
         return match failed {
             0 => print_json(&report),
             _ => Err(failure().with_report(&report)),
         };
     }
-    for finding in &found.0 {
+    for finding in &found.all {
         let verdict = match finding.verdict {
             Verdict::Ok => style("ok  ").green(),
             Verdict::Warn => style("warn").yellow(),
@@ -107,7 +82,8 @@ pub fn run(store: &StoreArgs, args: &DoctorArgs) -> Result<(), Failure> {
     if failed > 0 { Err(failure()) } else { Ok(()) }
 }
 
-fn check_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
+/// Returns the store if it can be opened.
+fn check_store(store: &StoreArgs, path: &Path, found: &mut Findings) -> Option<Db> {
     let link = fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink());
     if link && store.is_default() {
         found.fail(
@@ -117,29 +93,37 @@ fn check_store(store: &StoreArgs, path: &Path, found: &mut Findings) {
                 quoted(path)
             ),
         );
-        return;
+        return None;
     }
     let file = match fs::metadata(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             found.warn("store", "not created yet; record, import and demo create it");
-            return;
+            return None;
         }
         Err(error) => {
             found.fail("store", format!("cannot be accessed: {error}; ls -ld {}", quoted(path)));
-            return;
+            return None;
         }
     };
     // Before the store is opened: closing a file can release the locks that this process holds on it.
     check_permissions(path, &file, found);
-    match store.options().open_read_only(path) {
-        Ok(db) => look_inside(&db, found),
+    let db = match store.options().open_read_only(path) {
+        Ok(db) => {
+            look_inside(&db, found);
+            Some(db)
+        }
         Err(error @ Error::UpgradeRequired { .. }) => {
             found.warn("store", Failure::from(error).to_string());
+            None
         }
-        Err(error) => found.fail("store", Failure::from(error).to_string()),
-    }
+        Err(error) => {
+            found.fail("store", Failure::from(error).to_string());
+            None
+        }
+    };
     check_disk(path, file.len(), found);
+    db
 }
 
 fn look_inside(db: &Db, found: &mut Findings) {

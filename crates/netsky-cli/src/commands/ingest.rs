@@ -46,7 +46,13 @@ pub fn run(store: &StoreArgs, args: &IngestArgs) -> Result<(), Failure> {
     let mut summary = ingest.run(&found.transcripts, internal::now(), &watcher)?;
     drop(bar);
     summary.problems.splice(0..0, found.problems);
-    summary::print(args, &summary, began.elapsed())?;
+    let took = began.elapsed();
+    let failure = summary::fail(args, &summary).err();
+    if let Some(failure) = failure.filter(|_| args.output.json && !args.follow) {
+        // One object has both.
+        return Err(failure.with_report(&summary::object(args, &summary, took)));
+    }
+    summary::print(args, &summary, took)?;
     if args.follow && !interrupt::pressed() {
         follow::run(&ingest, &sources, args)?;
     }

@@ -1,16 +1,18 @@
 //! `netsky timeline`
 
+mod whose;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 use std::iter::once;
 use std::thread;
 use std::time::Duration;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use chrono::{DateTime, Utc};
 use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
-use netsky_db::{Db, Table, Value, internal, nearest};
+use netsky_db::{Db, Table, Value, internal};
 
 use crate::commands::query::rows;
 use crate::failure::Failure;
@@ -20,13 +22,16 @@ use crate::row::Row;
 use crate::store::StoreArgs;
 use crate::time_zone::{self, Zone};
 
+use whose::Whose;
+
 /// The interval between checks for new events.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Show what agents did and what happened to them, newest last
 ///
 /// The events are the last rows of the view v_timeline, which covers all tables with an agent column. ID
-/// identifies the row of an event; JSON and CSV also have its table, and the time to the millisecond.
+/// identifies the row of an event; JSON and CSV also have its table, and the time to the millisecond. The events
+/// of a session include those of its subagents.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -34,10 +39,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 Examples:
   netsky timeline
   netsky timeline -f
-  netsky timeline agent3 --since 6h --limit 500"
+  netsky timeline agent3 --since 6h --limit 500
+  netsky timeline 8c00ac51"
 )]
 pub struct TimelineArgs {
-    /// The agent; without it, all agents
+    /// The agent, or the id of a session or how that begins; without it, all agents
+    #[arg(value_name = "AGENT|SESSION")]
     pub agent: Option<String>,
     /// Only events since a time (RFC 3339), a date (its midnight), or an age: 90s, 15m, 6h, 7d, 4w
     #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
@@ -58,25 +65,23 @@ pub struct TimelineArgs {
 
 pub fn run(store: &StoreArgs, args: &TimelineArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
+    let whose = Whose::find(&db, args.agent.as_deref())?;
     if args.follow {
-        return follow(&db, args);
+        return follow(&db, args, &whose);
     }
     let output = TableOutput { format: args.format.unwrap_or(Format::Table), json: args.json };
     let zone = time_zone::shown()?;
     let for_people = output.is_for_people();
-    let columns = match (for_people, &args.agent) {
-        (true, Some(_)) => format!("{}, kind, id, what", time_column(zone)),
-        (true, None) => format!("{}, agent, kind, id, what", time_column(zone)),
-        (false, Some(_)) => "ts_utc, kind, what, table_name, id".to_owned(),
-        (false, None) => EVENT.to_owned(),
+    let columns = match (for_people, &whose) {
+        (true, Whose::Agent(_)) => format!("{}, kind, id, what", time_column(zone)),
+        (true, _) => format!("{}, agent, kind, id, what", time_column(zone)),
+        (false, Whose::Agent(_)) => "ts_utc, kind, what, table_name, id".to_owned(),
+        (false, _) => EVENT.to_owned(),
     };
-    let events = newest(&db, args, &columns)?;
+    let events = newest(&db, args, &whose, &columns)?;
     let found = events.num_rows();
-    if found == 0 && args.limit > 0 {
-        check_agent(&db, args)?;
-        if output.is_table() {
-            return output::print_line(&nothing_found(&db, args, zone)?);
-        }
+    if found == 0 && args.limit > 0 && output.is_table() {
+        return output::print_line(&nothing_found(&db, args, &whose, zone)?);
     }
     output.print(events)?;
     if found > 0 && found == args.limit as usize && stdout().is_terminal() {
@@ -99,50 +104,38 @@ fn time_column(zone: Zone) -> String {
 }
 
 /// The newest events, in order.
-fn newest(db: &Db, args: &TimelineArgs, columns: &str) -> Result<RecordBatch, Failure> {
-    let (mut conditions, mut parameters) = of_agent(args);
+fn newest(
+    db: &Db,
+    args: &TimelineArgs,
+    whose: &Whose<'_>,
+    columns: &str,
+) -> Result<RecordBatch, Failure> {
+    let (mut conditions, mut parameters) = whose.condition();
     if let Some(since) = args.since {
         parameters.push(Value::Time(since));
         conditions += &format!(" AND ts_utc >= ${}", parameters.len());
     }
     let sql = format!(
         "SELECT {columns} FROM (
-           SELECT * FROM v_timeline WHERE {conditions}
+           SELECT * FROM {} WHERE {conditions}
            ORDER BY ts_utc DESC, table_name DESC, id DESC, kind DESC LIMIT {})
          ORDER BY ts_utc, table_name, id, kind",
+        whose.events(),
         args.limit
     );
     rows(db, &sql, &parameters)
 }
 
-/// The condition on the agent, and its parameter.
-fn of_agent(args: &TimelineArgs) -> (String, Vec<Value<'_>>) {
-    match &args.agent {
-        Some(agent) => ("agent = $1".to_owned(), vec![Value::Text(agent.as_str().into())]),
-        None => ("true".to_owned(), Vec::new()),
-    }
-}
-
-/// Fails if no row names the agent.
-fn check_agent(db: &Db, args: &TimelineArgs) -> Result<(), Failure> {
-    let Some(agent) = &args.agent else { return Ok(()) };
-    // Clones last, because there are many of them, and the busiest first.
-    let sql = "SELECT agent::text AS name FROM v_timeline GROUP BY agent
-               ORDER BY bool_and(kind IN ('clone', 'received')), count(*) DESC, name";
-    let agents = rows(db, sql, &[])?;
-    let agents: Vec<&str> = agents.column(0).as_string_view().iter().flatten().collect();
-    if agents.contains(&agent.as_str()) {
-        return Ok(());
-    }
-    let near = nearest(agent, agents);
-    Err(Failure::input(format!("no agent named '{agent}'{near}")).with_nearest(&near))
-}
-
 /// What to say if there are no events.
-fn nothing_found(db: &Db, args: &TimelineArgs, zone: Zone) -> Result<String, Failure> {
-    let (condition, parameters) = of_agent(args);
-    let last =
-        rows(db, &format!("SELECT max(ts_utc) FROM v_timeline WHERE {condition}"), &parameters)?;
+fn nothing_found(
+    db: &Db,
+    args: &TimelineArgs,
+    whose: &Whose<'_>,
+    zone: Zone,
+) -> Result<String, Failure> {
+    let (condition, parameters) = whose.condition();
+    let sql = format!("SELECT max(ts_utc) FROM {} WHERE {condition}", whose.events());
+    let last = rows(db, &sql, &parameters)?;
     let last = Row::all(&last).find_map(|row| row.time(0));
     let Some(last) = last else { return Ok("no events are recorded".to_owned()) };
     let text = |time: DateTime<Utc>| zone.local(time).format("%Y-%m-%d %H:%M").to_string();
@@ -151,7 +144,7 @@ fn nothing_found(db: &Db, args: &TimelineArgs, zone: Zone) -> Result<String, Fai
     Ok(format!("no events{of}{since}; the last one is of {} ({})", text(last), zone.name()))
 }
 
-fn follow(db: &Db, args: &TimelineArgs) -> Result<(), Failure> {
+fn follow(db: &Db, args: &TimelineArgs, whose: &Whose<'_>) -> Result<(), Failure> {
     if args.format.is_some_and(|format| format != Format::NDJSON) {
         return Err(Failure::usage(
             "-f prints lines or ndjson, because the other formats need the end of the events",
@@ -160,16 +153,13 @@ fn follow(db: &Db, args: &TimelineArgs) -> Result<(), Failure> {
     let mut lines = (args.format.is_none() && stdout().is_terminal()).then(EventLines::default);
     let tables = db.tables().to_vec();
     let mut last = last_ids(db, &tables)?;
-    let events = newest(db, args, EVENT)?;
-    if events.num_rows() == 0 && args.limit > 0 {
-        check_agent(db, args)?;
-    }
+    let events = newest(db, args, whose, EVENT)?;
     print(&up_to(&events, &tables, &last)?, lines.as_mut())?;
     loop {
         thread::sleep(PAUSE);
         let newest = last_ids(db, &tables)?;
         if newest != last {
-            print(&between(db, args, &tables, &last, &newest)?, lines.as_mut())?;
+            print(&between(db, whose, &tables, &last, &newest)?, lines.as_mut())?;
             last = newest;
         }
     }
@@ -188,7 +178,7 @@ fn up_to(events: &RecordBatch, tables: &[&Table], last: &[i64]) -> Result<Record
 /// The events of new rows, in order.
 fn between(
     db: &Db,
-    args: &TimelineArgs,
+    whose: &Whose<'_>,
     tables: &[&Table],
     last: &[i64],
     newest: &[i64],
@@ -199,10 +189,11 @@ fn between(
     });
     // Without a new row, no event is new.
     let ranges: Vec<String> = once("false".to_owned()).chain(ranges).collect();
-    let (condition, parameters) = of_agent(args);
+    let (condition, parameters) = whose.condition();
     let sql = format!(
-        "SELECT {EVENT} FROM v_timeline WHERE {condition} AND ({})
+        "SELECT {EVENT} FROM {} WHERE {condition} AND ({})
          ORDER BY ts_utc, table_name, id, kind",
+        whose.events(),
         ranges.join(" OR ")
     );
     rows(db, &sql, &parameters)

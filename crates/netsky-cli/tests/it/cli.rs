@@ -12,6 +12,7 @@ mod functions;
 mod hook;
 mod import;
 mod ingest;
+mod ingested;
 #[cfg(target_os = "linux")]
 mod interrupt;
 mod json;

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::session_id;
 use crate::time_zone::Zone;
 
 /// The cost in dollars, in SQL. A sum of decimals, because a sum of 64-bit integers can overflow silently.
@@ -18,6 +19,7 @@ pub enum By {
     Session,
     Tool,
     Project,
+    Branch,
     Runtime,
 }
 
@@ -32,6 +34,21 @@ const REQUEST_OF_CALL: &str =
     "coalesce(detail_json->>'request_id', session_id || ' ' || ts_utc::text)";
 const REQUEST_OF_TOOL: &str = "coalesce(request_json->>'request_id', \
     (request_json->>'session_id') || ' ' || ts_utc_start::text)";
+
+/// The agent of a call's session. A subagent is called `project/type`.
+const AGENT_OF_SESSION: &str = "\
+CASE WHEN detail_json->>'agent_id' IS NULL AND detail_json->>'parent_session_id' IS NULL THEN agent
+     ELSE split_part(agent, '/', 1) END";
+
+/// The directory in which each session began. An agent changes it while it works.
+const DIRECTORIES: &str = "
+SELECT session_id AS begun, first_value(detail_json->>'cwd' ORDER BY ts_utc)
+         FILTER (WHERE detail_json->>'cwd' IS NOT NULL) AS directory
+FROM token_usage WHERE session_id IS NOT NULL GROUP BY session_id";
+
+/// The name of a directory: its last component, or in a worktree that was made for an agent, the repository.
+const NAME_OF_DIRECTORY: &str = r"
+regexp_replace(regexp_replace(directory, '[/\\]\.(claude|git)[/\\]worktrees[/\\].*$', ''), '^.*[/\\]', '')";
 
 /// The repository in which each session ran most git commands.
 const REPOSITORIES: &str = "
@@ -54,6 +71,7 @@ impl By {
             Self::Session => "session",
             Self::Tool => "tool",
             Self::Project => "project",
+            Self::Branch => "branch",
             Self::Runtime => "runtime",
         }
     }
@@ -73,6 +91,7 @@ impl By {
                 "it is project or cwd in the detail_json of token_usage, or the repository of \
                  git_operations with the same session_id in their detail_json",
             ),
+            Self::Branch => Some("it is git_branch in the detail_json of token_usage"),
             Self::Runtime => Some(
                 "it is runtime in the detail_json of token_usage, or the source of messages whose chat_id \
                  is the session",
@@ -116,9 +135,10 @@ impl By {
             // A name of a zone has no quotes.
             false => format!("ts_utc AT TIME ZONE '{}'", zone.name()),
         };
+        let agent = if self == Self::Session { AGENT_OF_SESSION } else { "agent" };
         let simple = |name: &str| {
             format!(
-                "SELECT {name} AS name, session_id, agent, model, ts_utc, input_tokens, output_tokens,
+                "SELECT {name} AS name, session_id, {agent} AS agent, model, ts_utc, input_tokens, output_tokens,
                         cached_input_tokens, {CACHE_WRITES} AS cache_write_tokens, cost_usd_micros
                  FROM token_usage {conditions}"
             )
@@ -130,13 +150,15 @@ impl By {
             Self::Month => simple(&format!("to_char({local}, '%Y-%m')")),
             Self::Model => simple("model"),
             Self::Agent => simple("agent"),
-            Self::Session => simple("session_id"),
+            Self::Session => simple(session_id::OF_CALL),
+            Self::Branch => simple("detail_json->>'git_branch'"),
             Self::Project => format!(
-                "SELECT coalesce(name, repository) AS name, * EXCLUDE (name)
-                 FROM ({}) LEFT JOIN ({REPOSITORIES}) ON session = session_id",
-                simple(
-                    "coalesce(detail_json->>'project', regexp_replace(detail_json->>'cwd', '^.*/', ''))"
-                )
+                "SELECT coalesce(name, {NAME_OF_DIRECTORY}, repository) AS name,
+                        * EXCLUDE (name, cwd, directory)
+                 FROM (SELECT coalesce(begin.directory, cwd) AS directory, * EXCLUDE (directory)
+                       FROM ({}) LEFT JOIN ({DIRECTORIES}) AS begin ON begun = session_id)
+                 LEFT JOIN ({REPOSITORIES}) ON session = session_id",
+                simple("detail_json->>'cwd' AS cwd, detail_json->>'project'")
             ),
             Self::Runtime => format!(
                 "SELECT coalesce(name, source) AS name, * EXCLUDE (name)

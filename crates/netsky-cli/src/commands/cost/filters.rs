@@ -7,9 +7,10 @@ use netsky_db::{Db, Value, nearest};
 use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::row::Row;
+use crate::session_id;
 use crate::time_zone::Zone;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Filters {
     /// Only calls since a time (RFC 3339), a date (its midnight), or an age: 90s, 15m, 6h, 7d, 4w
     #[arg(long, value_name = "TIME|AGE", value_parser = crate::time_or_age::parse_time_or_age)]
@@ -23,6 +24,9 @@ pub struct Filters {
     /// Only calls of a model
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
+    /// Only calls of a session and its subagents: its id, or how that begins
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
 }
 
 impl Filters {
@@ -31,11 +35,13 @@ impl Filters {
         fn text(name: &Option<String>) -> Option<Value<'_>> {
             name.as_ref().map(|name| Value::Text(name.as_str().into()))
         }
+        let of_session = format!("{} =", session_id::OF_CALL);
         let filters = [
             ("ts_utc >=", self.since.map(Value::Time)),
             ("ts_utc <", self.until.map(Value::Time)),
             ("agent =", text(&self.agent)),
             ("model =", text(&self.model)),
+            (of_session.as_str(), text(&self.session)),
         ];
         let (mut conditions, mut parameters) = (Vec::new(), Vec::new());
         for (condition, value) in filters {
@@ -48,6 +54,17 @@ impl Filters {
             true => (String::new(), parameters),
             false => (format!("WHERE {}", conditions.join(" AND ")), parameters),
         }
+    }
+
+    /// Completes the id of the session.
+    ///
+    /// # Errors
+    ///
+    /// No session begins with it, or several do.
+    pub fn with_whole_session(&self, db: &Db) -> Result<Self, Failure> {
+        let Some(given) = &self.session else { return Ok(self.clone()) };
+        let found = session_id::find(db, given)?.ok_or_else(|| session_id::unknown(given))?;
+        Ok(Self { session: Some(found.id), ..self.clone() })
     }
 
     /// Fails if the table has no such agent or model at all.
@@ -73,8 +90,7 @@ impl Filters {
     /// What to say if no call passes.
     pub fn nothing_found(&self, db: &Db, zone: Zone) -> Result<String, Failure> {
         let text = |time: DateTime<Utc>| zone.local(time).format("%Y-%m-%d %H:%M").to_string();
-        let only_names =
-            Self { since: None, until: None, agent: self.agent.clone(), model: self.model.clone() };
+        let only_names = Self { since: None, until: None, ..self.clone() };
         let (conditions, parameters) = only_names.conditions();
         let last =
             rows(db, &format!("SELECT max(ts_utc) FROM token_usage {conditions}"), &parameters)?;
@@ -84,6 +100,7 @@ impl Filters {
         for (word, value) in [
             ("of", self.agent.clone()),
             ("of", self.model.clone()),
+            ("of session", self.session.clone()),
             ("since", self.since.map(text)),
             ("before", self.until.map(text)),
         ] {

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::human;
 use crate::human_table::{self, Column};
 use crate::output;
+use crate::session_id;
 use crate::time_zone::Zone;
 
 /// The columns that a narrow terminal can do without, least important first.
@@ -46,6 +47,12 @@ fn columns(
     tokens: fn(i64) -> String,
 ) -> Result<Vec<Column>, Failure> {
     let mut columns = vec![names(by, costs)?];
+    if by == By::Session {
+        let ids = columns[0].1.as_string_view();
+        let length = session_id::short_length(ids.iter().flatten());
+        let ids = ids.iter().map(|id| id.map(|id| session_id::shortened(id, length)));
+        columns[0].1 = Arc::new(ids.collect::<StringViewArray>());
+    }
     let schema = costs.schema();
     for (field, column) in schema.fields().iter().zip(costs.columns()).skip(1) {
         let counts = |name: &str, format: fn(i64) -> String| {

@@ -108,7 +108,7 @@ fn dollars(micros: i64) -> String {
 }
 
 /// The summary as JSON.
-fn object(args: &IngestArgs, summary: &Summary, took: Duration) -> Value {
+pub fn object(args: &IngestArgs, summary: &Summary, took: Duration) -> Value {
     let committed = &summary.committed;
     let unpriced: Vec<_> = committed
         .unpriced

@@ -64,10 +64,13 @@ SELECT coalesce(agent, '?'), concat(tool, ' (', source, ')'), ts_utc_start
 FROM v_open_calls
 WHERE ts_utc_start >= $1";
 
-/// A clone names its agent in `detail_json`, or the session in which it was dispatched.
+/// A clone names its agent in `detail_json`, or the session in which it was dispatched. The subagent of a
+/// transcript has its own name there; its id says nothing to a person.
 const OPEN_CLONES: &str = "
-SELECT agent_id, what, ts_utc_start
+SELECT coalesce(subagent, agent_id), what, ts_utc_start
 FROM (SELECT agent_id, ts_utc_start,
+             max(CASE WHEN detail_json->>'subagent_type' IS NOT NULL OR detail_json->>'agent_path' IS NOT NULL
+                      THEN detail_json->>'agent' END) AS subagent,
              last_value(concat_ws(', ', runtime, branch, status) ORDER BY id) AS what,
              max(coalesce(detail_json->>'parent', detail_json->>'agent')) AS named,
              max(detail_json->>'session_id') AS session

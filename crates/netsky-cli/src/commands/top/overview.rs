@@ -117,7 +117,8 @@ impl Usage {
     }
 }
 
-/// The agents that have done something since a time and have an open session, or never had one.
+/// The agents that have done something since a time and have an open session, or never had one. A subagent, as in
+/// `project/reviewer`, has those of its project unless it has its own.
 fn running(db: &Db, since: DateTime<Utc>) -> Result<Vec<String>, Failure> {
     let sql = "
         SELECT seen.agent
@@ -125,8 +126,11 @@ fn running(db: &Db, since: DateTime<Utc>) -> Result<Vec<String>, Failure> {
               WHERE ts_utc >= $1 AND kind IN ('tool', 'model')
               UNION ALL
               SELECT split_part(source, ':', 1), true FROM ticks WHERE ts_utc >= $1) AS seen
-        LEFT JOIN v_agents AS known ON known.agent = seen.agent
-        WHERE known.open_since IS NOT NULL OR known.agent IS NULL AND NOT seen.ticks
+        LEFT JOIN v_agents AS own ON own.agent = seen.agent
+        LEFT JOIN v_agents AS project ON project.agent = split_part(seen.agent, '/', 1)
+        WHERE CASE WHEN own.agent IS NOT NULL THEN own.open_since IS NOT NULL
+                   WHEN project.agent IS NOT NULL THEN project.open_since IS NOT NULL
+                   ELSE NOT seen.ticks END
         GROUP BY seen.agent
         ORDER BY seen.agent";
     let found = rows(db, sql, &[Value::Time(since)])?;

@@ -78,6 +78,7 @@ fn is_of(ty: &Value, value: &Value) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("{other} is not known to this test"),
@@ -89,6 +90,21 @@ fn assert_fits(name: &str, object: &Value) {
     let found = faults(&schema(name), object, "");
     assert_eq!(found, Vec::<String>::new(), "{name}: {object}");
 }
+
+/// A transcript of Claude Code with one call, of a model without a price, and a line that is no JSON.
+const TRANSCRIPT: &str = r#"{"type":"assistant","uuid":"u1","sessionId":"s1","cwd":"/home/ada/shop","timestamp":"2026-04-15T23:00:00Z","requestId":"r1","message":{"id":"m1","role":"assistant","model":"own-1","stop_reason":"end_turn","content":[],"usage":{"input_tokens":3,"output_tokens":4}}}
+{"type":
+{"type":"unheard-of","sessionId":"s1","timestamp":"2026-04-15T23:00:01Z"}
+"#;
+
+/// Data of genai-prices with a model of each provider that it must have.
+const PRICES: &str = r#"[
+    {"id":"anthropic","name":"Anthropic","api_pattern":"anthropic",
+     "models":[{"id":"own-1","match":{"equals":"own-1"},"prices":{"input_mtok":1,"output_mtok":2}}]},
+    {"id":"openai","name":"OpenAI","api_pattern":"openai",
+     "models":[{"id":"own-2","match":{"equals":"own-2"},"prices":{"input_mtok":1,"output_mtok":2}}]},
+    {"id":"google","name":"Google","api_pattern":"google",
+     "models":[{"id":"own-3","match":{"equals":"own-3"},"prices":{"input_mtok":1,"output_mtok":2}}]}]"#;
 
 /// Runs a command and returns the only object that it prints.
 fn object_of(home: &Home, code: i32, args: &[&str]) -> Value {
@@ -108,6 +124,8 @@ fn every_command_prints_what_its_schema_says() {
     );
     let path = |name: &str| home.path(name).display().to_string();
     let (rows, day, backup) = (path("ticks.ndjson"), path("lake"), path("backup.db"));
+    let transcript = home.file("t.jsonl", TRANSCRIPT);
+    let data = home.file("data.json", PRICES);
     let commands: &[(&str, &[&str])] = &[
         ("demo.json", &["demo", "--rows", "2000", "--db", &path("demo.db")]),
         ("record.json", &["record", "ticks", "-"]),
@@ -141,6 +159,11 @@ fn every_command_prints_what_its_schema_says() {
         ("export.json", &["export", &day, "--by-day"]),
         ("import.json", &["import", "ticks", "-", "--db", &path("new.db")]),
         ("import.json", &["import", &day, "--db", &path("other.db")]),
+        ("ingest.json", &["ingest", &transcript]),
+        ("ingest.json", &["ingest", &transcript, "--dry-run", "--since", "7d"]),
+        ("prices.json", &["prices"]),
+        ("price.json", &["prices", "claude-haiku-5-5"]),
+        ("prices-update.json", &["prices", "--update", &data]),
         ("check.json", &["check"]),
         ("prune.json", &["prune", "--before", "1d", "--dry-run"]),
         ("copy.json", &["backup", &backup]),
@@ -210,6 +233,14 @@ fn a_command_that_fails_prints_what_it_did_and_the_error() {
     assert_fits("import.json", &import);
     assert_eq!(import["imports"].as_array().unwrap().len(), 1, "{import}");
     assert!(import["error"]["hint"].is_string(), "{import}");
+    let transcript = home.file("t.jsonl", TRANSCRIPT);
+    let ingest = object_of(&home, 1, &["ingest", "--json", "--strict", &transcript]);
+    assert_fits("ingest.json", &ingest);
+    assert_eq!(
+        (&ingest["rows"]["token_usage"], &ingest["skipped"]["not_json"]),
+        (&json!(1), &json!(1))
+    );
+    assert_fits("error.json", &object_of(&home, 1, &["ingest", "--json"])["error"]);
     let refused = object_of(&home, 2, &["export", "ticks", "-", "--json"]);
     assert!(refused["error"]["hint"].as_str().unwrap().contains("name a file"), "{refused}");
 }
