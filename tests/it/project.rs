@@ -42,7 +42,6 @@ const LAYERS: [&str; 35] = [
     "appender",
     "append_batch",
     "db",
-    "upsert",
     "import",
     "async_recording",
     "querying",

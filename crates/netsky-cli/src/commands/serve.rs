@@ -21,7 +21,7 @@ use crate::store::StoreArgs;
 /// Clients wait for their answers, and send again what was not recorded.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Record live what Claude Code, Codex and other programs send by OpenTelemetry
+/// Record what agents send by OpenTelemetry
 ///
 /// Listens for OTLP over HTTP, as Protocol Buffers or JSON, and records model calls, tool calls, messages, errors
 /// and sessions. A request is answered after its rows are durable. What is sent again, or stands in a transcript

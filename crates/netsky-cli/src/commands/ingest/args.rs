@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::output::ReportOutput;
 use crate::time_or_age::parse_time_or_age;
 
-/// Read the history of Claude Code and Codex from their transcripts
+/// Record transcripts of Claude Code and Codex
 ///
 /// Without a path, reads all transcripts below ~/.claude/projects, ~/.config/claude/projects
 /// ($CLAUDE_CONFIG_DIR), ~/.codex/sessions and ~/.codex/archived_sessions ($CODEX_HOME). A path is a transcript or
