@@ -35,9 +35,9 @@ macro_rules! session_details {
             $detail,
             "->>'agent_id' IS NULL AND ",
             $detail,
-            "->>'parent_session_id' IS NULL AS is_main, json_get_int(",
+            "->>'parent_session_id' IS NULL AS is_main, TRY_CAST(",
             $detail,
-            ", 'session_num') AS session_num, ",
+            "->>'session_num' AS BIGINT) AS session_num, ",
             $detail,
             "->>'runtime' AS runtime, ",
             $detail,
@@ -153,9 +153,9 @@ FROM (
   SELECT 'call' AS kind, ",
             session_of!("detail_json", "session_id"),
             " AS session_id, ts_utc, agent, model, input_tokens, output_tokens, cached_input_tokens,
-         coalesce(json_get_int(detail_json, 'cache_creation'),
-                  json_get_int(detail_json, 'cache_write_5m_tokens')
-                  + json_get_int(detail_json, 'cache_write_1h_tokens')) AS cache_write_tokens,
+         coalesce(TRY_CAST(detail_json->>'cache_creation' AS BIGINT),
+                  TRY_CAST(detail_json->>'cache_write_5m_tokens' AS BIGINT)
+                  + TRY_CAST(detail_json->>'cache_write_1h_tokens' AS BIGINT)) AS cache_write_tokens,
          cost_usd_micros, ",
             session_details!("detail_json"),
             "

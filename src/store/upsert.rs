@@ -149,8 +149,13 @@ impl<'txn> UpsertTransaction<'txn> {
 
     fn change(&mut self, table: &'static Table, id: i64, row: Option<EncodedRow>) -> Result<()> {
         let changes = self.changes(table)?;
-        match changes.pushed_at(id).and_then(|at| changes.pushed.get_mut(at)) {
-            Some(pushed) => *pushed = row,
+        match changes.pushed_at(id) {
+            // The id may yet be given to a row that is pushed later.
+            Some(at) => {
+                if let Some(pushed) = changes.pushed.get_mut(at) {
+                    *pushed = row;
+                }
+            }
             None => drop(changes.changed.insert(id, row)),
         }
         Ok(())
