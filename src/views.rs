@@ -32,10 +32,11 @@ macro_rules! session_of {
 macro_rules! session_details {
     ($detail:literal) => {
         concat!(
+            "(",
             $detail,
-            "->>'agent_id' IS NULL AND ",
+            "->>'agent_id') IS NULL AND (",
             $detail,
-            "->>'parent_session_id' IS NULL AS is_main, TRY_CAST(",
+            "->>'parent_session_id') IS NULL AS is_main, TRY_CAST(",
             $detail,
             "->>'session_num' AS BIGINT) AS session_num, ",
             $detail,
@@ -165,15 +166,16 @@ FROM (
             call_has_ended!(),
             " THEN 'error' ELSE 'tool' END, ",
             session_of!("request_json", "request_json->>'session_id'"),
-            ", ts_utc_start, agent, NULL, NULL, NULL, NULL, NULL, NULL, ",
+            ", ts_utc_start, agent, NULL AS model, NULL AS input_tokens, NULL AS output_tokens,
+         NULL AS cached_input_tokens, NULL AS cache_write_tokens, NULL AS cost_usd_micros, ",
             session_details!("request_json"),
             "
   FROM mcp_tool_calls
   UNION ALL
   SELECT CASE WHEN direction = 'inbound' AND from_agent = 'user' THEN 'prompt' ELSE 'message' END, ",
             session_of!("raw_json", "raw_json->>'session_id'"),
-            ", ts_utc, CASE direction WHEN 'inbound' THEN to_agent ELSE from_agent END, NULL, NULL, NULL,
-         NULL, NULL, NULL, ",
+            ", ts_utc, CASE direction WHEN 'inbound' THEN to_agent ELSE from_agent END, NULL AS model, NULL AS input_tokens, NULL AS output_tokens,
+         NULL AS cached_input_tokens, NULL AS cache_write_tokens, NULL AS cost_usd_micros, ",
             session_details!("raw_json"),
             "
   FROM messages)
@@ -394,7 +396,7 @@ FROM (
   FROM communication_events
   UNION ALL
   SELECT ts_utc_start AS ts_utc,
-         CASE WHEN detail_json->>'subagent_type' IS NULL AND detail_json->>'agent_path' IS NULL THEN agent_id
+         CASE WHEN (detail_json->>'subagent_type') IS NULL AND (detail_json->>'agent_path') IS NULL THEN agent_id
               ELSE coalesce(detail_json->>'agent', agent_id) END AS agent, 'clone' AS kind,
          concat(concat_ws(', ', coalesce(status, 'dispatched'), runtime, branch),
                 coalesce(': ' || left(brief, 300), '')) AS what,

@@ -111,7 +111,11 @@ pub async fn create_views(session: &SessionContext) {
 fn context(mut config: SessionConfig) -> SessionContext {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let state = SessionStateBuilder::new().with_config(config).with_default_features();
-    SessionContext::new_with_state(netsky_db::internal::with_functions(state).unwrap())
+    let mut session =
+        SessionContext::new_with_state(netsky_db::internal::with_functions(state).unwrap());
+    // Views read JSON.
+    datafusion_functions_json::register_all(&mut session).unwrap();
+    session
 }
 
 /// DataFusion's rule also pushes a filter that is false for every row below an aggregate without

@@ -91,7 +91,7 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
         Ok::<_, std::io::Error>((listener.local_addr()?, listener))
     });
     let (address, listener) =
-        listening.map_err(|error| Failure::from(error).about(&args.listen.to_string()))?;
+        listening.map_err(|error| Failure::from(error).about(args.listen.to_string()))?;
     output::print_line(&format!("recording OpenTelemetry from http://{address} in {path}"))?;
     let until_interrupted = async { drop(interrupt::unless_pressed(pending::<()>()).await) };
     runtime
