@@ -3,6 +3,7 @@
 pub use crate::clock::now;
 #[cfg(feature = "sql")]
 pub use crate::columnar::{decode_copy, encode_copy};
+pub use crate::directory::{create_private_dir, sync_dir};
 #[cfg(feature = "sql")]
 pub use crate::query::{check_condition, with_functions};
 #[cfg(feature = "sql")]

@@ -98,6 +98,7 @@ mod datafusion_message;
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod directory;
 mod duplicates;
 mod error;
 mod error_kind;

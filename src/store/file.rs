@@ -6,6 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::directory;
 use crate::error::{Error, Result};
 
 /// The first bytes of a redb file of any format version.
@@ -145,11 +146,7 @@ pub(crate) fn refuse_link(path: &Path) -> Result<()> {
 /// Creates a directory and its missing parents, accessible to their owner only. An existing
 /// directory stays as it is.
 pub(super) fn create_private_dir(dir: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(Error::io("create", dir))
+    directory::create_private_dir(dir).map_err(Error::io("create", dir))
 }
 
 #[cfg(unix)]

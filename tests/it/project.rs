@@ -12,8 +12,9 @@ use std::process::Command;
 use self::imports::Files;
 
 /// The library's modules from the bottom up. A file uses only those above it in this list.
-const LAYERS: [&str; 35] = [
+const LAYERS: [&str; 36] = [
     "clock",
+    "directory",
     "nearest",
     "position",
     "row_location",

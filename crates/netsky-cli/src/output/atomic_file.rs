@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use netsky_db::internal::TempFileGuard;
+use netsky_db::internal::{TempFileGuard, sync_dir};
 use netsky_db::{Db, Error};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
@@ -129,18 +129,6 @@ pub fn create_dir(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         made => made.and_then(|()| sync_dir(dir_of(dir))),
     }
-}
-
-/// Makes the names in a directory durable. Only Unix can sync a directory.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    match File::open(dir) {
-        Ok(dir) => dir.sync_all()?,
-        // The directory is writable, but cannot be opened for reading.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
 }
 
 /// Follows links, so that the target is replaced and not the link. A database is never replaced, whether

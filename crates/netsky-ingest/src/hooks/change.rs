@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use netsky_db::internal::TempFileGuard;
+use netsky_db::internal::{TempFileGuard, create_private_dir, sync_dir};
 use similar::TextDiff;
 use tempfile::{Builder, NamedTempFile};
 
@@ -53,7 +53,8 @@ impl Change {
         let old = match &self.before {
             Some(_) => Some(fs::metadata(path).map_err(unwritable)?),
             None => {
-                create_private_dirs(dir).map_err(unwritable)?;
+                // Its agent may not have created it yet.
+                create_private_dir(dir).map_err(unwritable)?;
                 None
             }
         };
@@ -141,26 +142,5 @@ fn keep_owner(path: &Path, old: &Metadata) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn keep_owner(_: &Path, _: &Metadata) -> io::Result<()> {
-    Ok(())
-}
-
-/// Creates the directory of settings if its agent has not yet.
-fn create_private_dirs(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
-/// Makes the names in a directory durable. Only Unix can sync a directory.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    match File::open(dir) {
-        Ok(dir) => dir.sync_all()?,
-        // The directory is writable, but cannot be opened for reading.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-        Err(error) => return Err(error),
-    }
     Ok(())
 }

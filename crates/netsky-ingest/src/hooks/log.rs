@@ -47,11 +47,7 @@ impl HookLog {
     /// The file or its directory cannot be created or written.
     pub fn append(&self, message: &str) -> io::Result<()> {
         if let Some(dir) = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true);
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(dir)?;
+            internal::create_private_dir(dir)?;
         }
         // Opening a pipe would wait for a reader.
         if fs::metadata(&self.path).is_ok_and(|file| !file.is_file()) {
