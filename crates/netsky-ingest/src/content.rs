@@ -9,7 +9,7 @@ use netsky_db::{Result, Table};
 
 use crate::key::key;
 use crate::sighting::Content;
-use crate::via::Via;
+use crate::via::{Via, Vias};
 
 /// No session has this many calls with equal token counts. It bounds the search: more are not joined.
 const MAX_SLOTS: i64 = 1_000;
@@ -76,9 +76,9 @@ pub(crate) fn note_in_place_of(
             continue;
         }
         let Slot { has_shared_id, vias, .. } =
-            before.unwrap_or(Slot { row, has_shared_id: false, vias: 0 });
+            before.unwrap_or(Slot { row, has_shared_id: false, vias: Vias::default() });
         let has_shared_id = has_shared_id || content.has_shared_id;
-        let after = Slot { row, has_shared_id, vias: vias | bit(via) };
+        let after = Slot { row, has_shared_id, vias: vias.with(via) };
         if before != Some(after) {
             txn.set_number(&slot_key(content, place), after.number())?;
         }
@@ -108,31 +108,25 @@ struct Slot {
     row: i64,
     /// Whether a source has told an id that others may know.
     has_shared_id: bool,
-    /// The sources that have told of it, a bit each.
-    vias: i64,
+    /// The sources that have told of it.
+    vias: Vias,
 }
 
 impl Slot {
-    const VIAS: i64 = 0b111;
-
     /// Whether the next call of a source may be that of the row. One with an id is another than one with
     /// another id.
     fn is_free_for(self, content: &Content, via: Via) -> bool {
-        self.vias & bit(via) == 0 && !(content.has_shared_id && self.has_shared_id)
+        !self.vias.contains(via) && !(content.has_shared_id && self.has_shared_id)
     }
 
     fn number(self) -> i64 {
-        self.row << 4 | i64::from(self.has_shared_id) << 3 | self.vias
+        self.row << 4 | i64::from(self.has_shared_id) << 3 | i64::from(self.vias.bits())
     }
 
     fn from_number(number: i64) -> Self {
-        let has_shared_id = number & 0b1000 != 0;
-        Self { row: number >> 4, has_shared_id, vias: number & Self::VIAS }
+        let vias = Vias::from_bits((number & 0b111) as u8);
+        Self { row: number >> 4, has_shared_id: number & 0b1000 != 0, vias }
     }
-}
-
-fn bit(via: Via) -> i64 {
-    1 << via as i64
 }
 
 fn slot(txn: &UpsertTransaction<'_>, content: &Content, place: i64) -> Result<Option<Slot>> {

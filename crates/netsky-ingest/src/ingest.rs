@@ -24,8 +24,8 @@ use crate::skipped::Skipped;
 use crate::state;
 use crate::via::Via;
 
-/// A batch is stored when it has this many rows. A transaction of as many takes some 20 ms, for which other
-/// programs wait that record.
+/// A batch is stored when it has this many rows. With twice as many, 100,000 rows took 150 MiB of memory instead of
+/// 137, and other programs that record waited longer.
 const BATCH_ROWS: usize = 1_000;
 /// The number of chunks that wait to be stored. Each may be of 8 MiB of a file.
 const WAITING_CHUNKS: usize = 2;
@@ -174,7 +174,8 @@ impl Ingest {
     ///
     /// [`Error::Store`] if the store refuses the rows.
     pub fn end_session(&self, session_id: &str, now: DateTime<Utc>) -> Result<Committed> {
-        let state: Option<SessionState> = state::read(self.db(), &SessionState::name(session_id))?;
+        let state: Option<SessionState> =
+            state::parsed(self.db().state(&SessionState::name(session_id))?);
         let Some(state) = state else { return Ok(Committed::default()) };
         let mut spans = state.spans;
         spans.end();
@@ -246,7 +247,7 @@ impl Ingest {
         let stored = self.db().state(&FileState::name(path))?;
         let request = ReadRequest {
             path: path.clone(),
-            before: stored.and_then(|json| serde_json::from_slice(&json).ok()),
+            before: state::parsed(stored),
             now,
             is_final,
             keeps_progress: self.options.since.is_none(),

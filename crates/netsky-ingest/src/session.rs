@@ -67,14 +67,21 @@ impl SessionState {
 
 /// Whether a session has ended whose end is not recorded.
 pub(crate) fn have_ended(db: &Db, now: DateTime<Utc>) -> Result<bool> {
-    let open: OpenSessions = state::read(db, OPEN_SESSIONS)?.unwrap_or_default();
+    Ok(!ended(|name| db.state(name), now)?.is_empty())
+}
+
+/// Returns the sessions that have ended and whose end is not recorded. `stored` returns a state.
+fn ended(
+    stored: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, SessionState)>> {
+    let open: OpenSessions = state::parsed(stored(OPEN_SESSIONS)?).unwrap_or_default();
+    let mut ended = Vec::new();
     for id in open.0 {
-        let state = state::read::<SessionState>(db, &SessionState::name(&id))?;
-        if state.is_some_and(|state| state.has_ended(now)) {
-            return Ok(true);
-        }
+        let state: Option<SessionState> = state::parsed(stored(&SessionState::name(&id))?);
+        ended.extend(state.filter(|state| state.has_ended(now)).map(|state| (id, state)));
     }
-    Ok(false)
+    Ok(ended)
 }
 
 /// The sessions without a row of their end. Without the list, finding those that have ended would mean to read
@@ -136,13 +143,8 @@ impl Sessions {
 
     /// Loads the sessions whose last record is so old by now that they have ended.
     pub(crate) fn load_ended(&mut self, txn: &UpsertTransaction<'_>) -> Result<()> {
-        let open: OpenSessions = state::get(txn, OPEN_SESSIONS)?.unwrap_or_default();
-        for id in open.0 {
-            if let Some(state) = state::get::<SessionState>(txn, &SessionState::name(&id))?
-                && state.has_ended(self.now)
-            {
-                self.known.entry(id).or_insert(Known { state, has_changed: false });
-            }
+        for (id, state) in ended(|name| txn.state(name), self.now)? {
+            self.known.entry(id).or_insert(Known { state, has_changed: false });
         }
         Ok(())
     }

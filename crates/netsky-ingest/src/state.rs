@@ -1,22 +1,22 @@
 //! What the store keeps for ingestion beside rows, as JSON.
 
 use netsky_db::internal::UpsertTransaction;
-use netsky_db::{Db, Error, Result};
+use netsky_db::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Returns a state. One that a later version wrote and this one cannot read counts as none: what it says is
-/// read again, and the keys of rows keep anything from being recorded twice.
+/// Reads a stored state. One that a later version wrote and this one cannot read counts as none: what it says
+/// is read again, and the keys of rows keep anything from being recorded twice.
+pub(crate) fn parsed<T: DeserializeOwned>(stored: Option<Vec<u8>>) -> Option<T> {
+    serde_json::from_slice(&stored?).ok()
+}
+
+/// Returns a state.
 pub(crate) fn get<T: DeserializeOwned>(
     txn: &UpsertTransaction<'_>,
     name: &str,
 ) -> Result<Option<T>> {
-    Ok(txn.state(name)?.and_then(|json| serde_json::from_slice(&json).ok()))
-}
-
-/// Returns a state outside a transaction.
-pub(crate) fn read<T: DeserializeOwned>(db: &Db, name: &str) -> Result<Option<T>> {
-    Ok(db.state(name)?.and_then(|json| serde_json::from_slice(&json).ok()))
+    Ok(parsed(txn.state(name)?))
 }
 
 /// Sets a state.

@@ -55,8 +55,22 @@ impl Vias {
         self.iter().max()
     }
 
+    /// Whether a source is among them.
+    pub fn contains(self, via: Via) -> bool {
+        self.0 & Self::default().with(via).0 != 0
+    }
+
+    /// The sources as bits, to be stored: the lowest is the hook, then OpenTelemetry, then the transcript.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits & 0b111)
+    }
+
     fn iter(self) -> impl Iterator<Item = Via> {
-        Via::ALL.into_iter().filter(move |via| self.0 & 1 << *via as u8 != 0)
+        Via::ALL.into_iter().filter(move |via| self.contains(*via))
     }
 }
 
