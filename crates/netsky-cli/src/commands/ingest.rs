@@ -45,6 +45,7 @@ pub fn run(store: &StoreArgs, args: &IngestArgs) -> Result<(), Failure> {
     let watcher = Watcher { bar: Some(&bar) };
     let mut summary = ingest.run(&found.transcripts, internal::now(), &watcher)?;
     drop(bar);
+    summary.files += found.problems.len() as u64;
     summary.problems.splice(0..0, found.problems);
     let took = began.elapsed();
     let failure = summary::fail(args, &summary).err();

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use netsky_ingest::{SkippedLine, Summary};
+use netsky_ingest::Summary;
 use serde_json::{Value, json};
 
 use crate::commands::ingest::args::IngestArgs;
 use crate::failure::Failure;
+use crate::human;
 use crate::output::{self, counted};
 use crate::time_zone;
 
@@ -41,7 +42,7 @@ pub fn print(args: &IngestArgs, summary: &Summary, took: Duration) -> Result<(),
         head += &format!(", {} amended", committed.amended);
     }
     if committed.cost_usd_micros > 0 {
-        head += &format!(", {}", dollars(committed.cost_usd_micros));
+        head += &format!(", {}", human::money(committed.cost_usd_micros as f64 / 1e6));
     }
     say(&format!("{head}."));
     let tables: Vec<_> =
@@ -65,18 +66,28 @@ pub fn print(args: &IngestArgs, summary: &Summary, took: Duration) -> Result<(),
 }
 
 fn print_skipped(summary: &Summary) {
-    let skipped = summary.skipped.total();
+    let skipped = &summary.skipped;
     let Some(first) = summary.first_skipped.first() else { return };
-    let lines = counted(skipped, "line");
-    let files = counted(summary.files_with_skipped, "file");
-    let verb = if skipped == 1 { "is" } else { "are" };
-    let what = match first.reason {
-        SkippedLine::NotJson => "not JSON",
-        SkippedLine::NotObject => "not a JSON object",
-        SkippedLine::TooLong => "longer than 64 MiB",
+    let reasons = [
+        (skipped.not_json, "not JSON"),
+        (skipped.not_object, "not a JSON object"),
+        (skipped.too_long, "longer than 64 MiB"),
+    ];
+    let found: Vec<_> = reasons.into_iter().filter(|(lines, _)| *lines > 0).collect();
+    let what = match found.as_slice() {
+        [(_, reason)] => (*reason).to_owned(),
+        // Each with its number.
+        _ => found
+            .iter()
+            .map(|(lines, what)| format!("{lines} {what}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
+    let lines = counted(skipped.total(), "line");
+    let files = counted(summary.files_with_skipped, "file");
+    let were = if skipped.total() == 1 { "was" } else { "were" };
     let place = format!("{}:{}", short(&first.path), first.line);
-    say(&format!("{lines} in {files} {verb} {what} and left out (first: {place})."));
+    say(&format!("{lines} in {files} {were} left out: {what} (first: {place})."));
 }
 
 fn print_unpriced(summary: &Summary) {
@@ -91,20 +102,6 @@ fn print_unpriced(summary: &Summary) {
     let have =
         if models.len() == 1 { "1 model has" } else { &format!("{} models have", models.len()) };
     say(&format!("{have} no price: {}; add them to ~/.netsky/prices.toml.", models.join(", ")));
-}
-
-/// Formats an amount of money with cents, and with thousands separated.
-fn dollars(micros: i64) -> String {
-    let cents = micros.saturating_add(5_000) / 10_000;
-    let whole = (cents / 100).to_string();
-    let mut grouped = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("${grouped}.{:02}", cents % 100)
 }
 
 /// The summary as JSON.

@@ -133,7 +133,9 @@ fn broken_lines_are_left_out_and_named() {
     let (code, err) = ingest(&home, &[]);
     assert_eq!(code, 0);
     assert!(
-        err.contains("2 lines in 1 file are not JSON and left out (first: ~/.claude/"),
+        err.contains(
+            "2 lines in 1 file were left out: 1 not JSON, 1 not a JSON object (first: ~/.claude/"
+        ),
         "{err}"
     );
     assert!(err.contains("a.jsonl:2)"), "{err}");
@@ -157,6 +159,8 @@ fn one_bad_file_does_not_stop_the_others() {
         err.contains("document.jsonl is not a transcript") && err.contains("gone.jsonl"),
         "{err}"
     );
+    // Those that could not be read are counted, too.
+    assert!(err.contains("3 files, 1 new session"), "{err}");
     assert_eq!(counts(&home), "2,2,2,2");
 }
 
