@@ -48,7 +48,7 @@ pub fn run(args: &PricesArgs) -> Result<(), Failure> {
         Some(model) => match prices.describe(model, time) {
             Some(price) if args.output.json => output::print_json(&object(&price)),
             Some(price) => output::print_line(&text(&price)),
-            None => Err(Failure::found(format!("there is no price of {model}")).with_hint(
+            None => Err(Failure::found(format!("there is no price of '{model}'")).with_hint(
                 "add it to ~/.netsky/prices.toml; `netsky prices` lists the models with a price",
             )),
         },

@@ -62,6 +62,9 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
     let mut options = ServerOptions::new();
     if let Some(file) = &args.token_file {
         let token = fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
+        if token.trim().is_empty() {
+            return Err(Failure::usage(format!("{} has no token", file.display())));
+        }
         options = options.token(token.trim());
     } else if !args.listen.ip().is_loopback() {
         return Err(Failure::usage(format!(

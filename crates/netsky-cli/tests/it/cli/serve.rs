@@ -117,6 +117,14 @@ fn the_token_is_read_from_its_file() {
 }
 
 #[test]
+fn an_empty_token_is_refused_before_anything_is_said() {
+    let home = Home::new();
+    let file = home.file("token", "\n");
+    let err = home.fails(2, &["serve", "--otlp", "--listen", "127.0.0.1:0", "--token-file", &file]);
+    assert_eq!(err, format!("netsky: {file} has no token\n"));
+}
+
+#[test]
 fn a_used_port_is_named() {
     let home = Home::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
