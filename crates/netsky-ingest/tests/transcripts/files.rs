@@ -9,15 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use netsky_db::Db;
+use netsky_db::{Db, TickRecord};
 use netsky_ingest::prices::Prices;
-use netsky_ingest::{Committer, Found, Ingest, Program, ReadOptions, Summary, Transcript};
+use netsky_ingest::{
+    Batch, Chunk, Committer, Detail, FileState, Found, Ingest, Program, Progress, ReadOptions, Row,
+    Sighting, Summary, Transcript, Via,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::exactly_once::{check, config};
 use super::history::{Chance, History};
 use super::rollout::{Rollout, meta};
+use super::store::Store;
 
 /// A directory with the transcripts of a history as far as they are written, and a store.
 struct Disk<'a> {
@@ -250,4 +254,30 @@ fn a_process() {
     let (Ok(dir), Ok(now)) = (std::env::var(DIR), std::env::var(NOW)) else { return };
     let db = Db::open_path(store(Path::new(&dir))).unwrap();
     ingest(db, Path::new(&dir), super::store::utc(&now));
+}
+
+#[test]
+fn a_chunk_that_began_at_an_old_state_is_not_stored() {
+    let store = Store::new();
+    let now = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+    let path = PathBuf::from("/nowhere/s.jsonl");
+    let commit = |source: &str, before: Option<FileState>, offset: u64| {
+        let record = TickRecord { ts_utc: now, source, detail_json: "{}" };
+        let row = Row::new(&record, Detail::default());
+        let after = FileState { offset, ..FileState::default() };
+        let chunk = Chunk {
+            sightings: vec![Sighting::new(Via::Transcript, row, [])],
+            sessions: Vec::new(),
+            progress: Some(Progress { path: path.clone(), before, after }),
+        };
+        store.committer.commit(Batch { chunks: vec![chunk] }, now).unwrap().conflicts
+    };
+    assert!(commit("first", None, 100).is_empty());
+    // Another process began before the first had stored what it read.
+    assert_eq!(commit("late", None, 50), std::slice::from_ref(&path));
+    let state = FileState { offset: 100, ..FileState::default() };
+    assert!(commit("next", Some(state), 200).is_empty());
+    let rows = store.rows();
+    let sources: Vec<_> = rows["ticks"].iter().map(|row| row["source"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["first", "next"]);
 }
