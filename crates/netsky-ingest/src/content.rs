@@ -116,7 +116,7 @@ impl Slot {
     /// Whether the next call of a source may be that of the row. One with an id is another than one with
     /// another id.
     fn is_free_for(self, content: &Content, via: Via) -> bool {
-        !self.vias.contains(via) && !(content.has_shared_id && self.has_shared_id)
+        !(self.vias.contains(via) || content.has_shared_id && self.has_shared_id)
     }
 
     fn number(self) -> i64 {
