@@ -283,7 +283,12 @@ impl<'a> Commit<'a> {
             self.committed.duplicates += 1;
             return Ok(());
         };
-        if !merge(&mut row, seen, via) {
+        let sessions = [seen, &row].map(|row| row.detail.text("session_id"));
+        let is_of_older_session = match sessions {
+            [Some(seen), Some(row)] if seen != row => self.sessions.is_older(txn, seen, row)?,
+            _ => false,
+        };
+        if !merge(&mut row, seen, via, is_of_older_session) {
             self.committed.duplicates += 1;
             return Ok(());
         }

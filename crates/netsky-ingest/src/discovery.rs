@@ -71,7 +71,7 @@ impl Program {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Transcript {
     /// When it was created, or last changed if that is unknown: the original of a fork comes before the copy.
-    created: SystemTime,
+    pub(crate) created: SystemTime,
     /// Its path.
     pub path: PathBuf,
     /// The program that wrote it.

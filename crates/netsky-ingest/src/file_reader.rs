@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::batch::{Chunk, Progress};
 use crate::error::{Error, Result};
-use crate::file_state::{FileState, Fingerprint, modified_ns};
+use crate::file_state::{FileState, Fingerprint, unix_ns};
 use crate::key::key;
 use crate::lines::{Lines, MAX_LINE_BYTES};
 use crate::reader::{FileEnd, Line, LineReader, Output, SkippedLine};
@@ -33,6 +34,8 @@ const DUE_MS: [i64; 2] = [600_000, 86_400_000];
 #[derive(Debug, Clone)]
 pub(crate) struct ReadRequest {
     pub(crate) path: PathBuf,
+    /// When it was created, or last changed if that is unknown.
+    pub(crate) created: SystemTime,
     /// How far it has been read.
     pub(crate) before: Option<FileState>,
     pub(crate) now: DateTime<Utc>,
@@ -69,7 +72,8 @@ pub(crate) fn read_file(
     let mut report = FileReport::default();
     let now_ms = request.now.timestamp_millis();
     let metadata = path.metadata().map_err(Error::io(path))?;
-    let (size, modified_ns) = (metadata.len(), modified_ns(&metadata));
+    let modified_ns = metadata.modified().map_or(0, unix_ns);
+    let size = metadata.len();
     let before = request.before.as_ref();
     if before.is_some_and(|before| before.is_current(size, modified_ns, now_ms))
         && !request.is_final
@@ -184,8 +188,10 @@ impl Reading<'_> {
         // Lines before the offset are not needed any more.
         self.starts.drain(..place.saturating_sub(1));
         let (offset, lines) = self.starts.first().copied().unwrap_or((offset, 0));
-        let sessions = self.output.take_sessions();
-        for update in &sessions {
+        let created_ns = unix_ns(self.request.created);
+        let mut sessions = self.output.take_sessions();
+        for update in &mut sessions {
+            update.created_ns = update.transcript.is_some().then_some(created_ns);
             let last = update.spans.range().map(|(_, last)| last);
             self.last_ms = self.last_ms.max(last);
         }

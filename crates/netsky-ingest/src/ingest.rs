@@ -185,6 +185,7 @@ impl Ingest {
             spans,
             cwd: None,
             transcript: None,
+            created_ns: None,
         };
         let chunk = Chunk { sessions: vec![update], ..Chunk::default() };
         Ok(self.committer.commit(Batch { chunks: vec![chunk] }, now)?)
@@ -247,6 +248,7 @@ impl Ingest {
         let stored = self.db().state(&FileState::name(path))?;
         let request = ReadRequest {
             path: path.clone(),
+            created: transcript.created,
             before: state::parsed(stored),
             now,
             is_final,

@@ -24,8 +24,8 @@ enum Rule {
     Either,
     /// The value that stands later in the list; others stand before all of them.
     Furthest(&'static [&'static str]),
-    /// The value of the source that knows most of the row; of two equal ones, that of the earlier session, or
-    /// else the one that is there.
+    /// The value of the source that knows most of the row; of two equal ones, that of the session with the older
+    /// transcript, or else the one that is there.
     Best,
     /// As `Best`, but any value rather than the id of the call, which stands in for one that is not known yet.
     BestNamed,
@@ -57,12 +57,15 @@ impl Rule {
 }
 
 /// Merges a sighting into a row. Returns whether the row has changed.
-pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
+///
+/// `is_of_older_session` says whether the session of the sighting is older than that of the row. A forked
+/// session has copies of the records of the one that it was forked from, and may be the first to tell of a call that
+/// the other one still waits for.
+pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via, is_of_older_session: bool) -> bool {
     let before = row.clone();
     let vias = Vias::parse(row.detail.text("via").unwrap_or_default());
-    let is_better = vias
-        .best()
-        .is_some_and(|best| best < via || best == via && is_of_earlier_session(seen, row));
+    let is_better =
+        vias.best().is_some_and(|best| best < via || best == via && is_of_older_session);
     let table = row.table();
     let call = row.detail.text("tool_use_id").map(str::to_owned);
     let is_call =
@@ -90,13 +93,6 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via) -> bool {
         row.detail.set("via", Some(vias.with(via).to_string()));
     }
     *row != before
-}
-
-/// Whether a sighting is of an earlier session than a row. A forked session has copies of the records of the one
-/// that it was forked from, and may be the first to tell of a call that the other one still waits for.
-fn is_of_earlier_session(seen: &Row, row: &Row) -> bool {
-    let [seen, row] = [seen, row].map(|row| row.detail.int("session_num"));
-    seen.zip(row).is_some_and(|(seen, row)| seen < row)
 }
 
 fn merge_detail(detail: &mut Detail, seen: &Detail, is_better: bool) {

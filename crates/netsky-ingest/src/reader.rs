@@ -97,6 +97,7 @@ impl Output {
             spans: Default::default(),
             cwd: None,
             transcript: None,
+            created_ns: None,
         })
     }
 

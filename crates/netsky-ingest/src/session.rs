@@ -27,6 +27,8 @@ pub struct SessionUpdate {
     pub cwd: Option<String>,
     /// The path of its transcript, if it is known.
     pub transcript: Option<String>,
+    /// When its transcript was created, in Unix nanoseconds, if it is known.
+    pub created_ns: Option<i64>,
 }
 
 /// What the store keeps of a session.
@@ -52,6 +54,9 @@ pub struct SessionState {
     /// The path of its transcript.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<String>,
+    /// When its transcript was created, in Unix nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_ns: Option<i64>,
 }
 
 impl SessionState {
@@ -137,8 +142,30 @@ impl Sessions {
                 place.clone_from(value);
             }
         }
+        let created = known.state.created_ns.into_iter().chain(update.created_ns).min();
+        known.state.created_ns = created;
         known.has_changed |= known.state != before;
         Ok(())
+    }
+
+    /// Whether the transcript of a session was created before that of another one. The number of a session tells
+    /// only that it was seen first, perhaps by telemetry.
+    pub(crate) fn is_older(
+        &self,
+        txn: &UpsertTransaction<'_>,
+        session_id: &str,
+        other: &str,
+    ) -> Result<bool> {
+        Ok(self.created_ns(txn, session_id)? < self.created_ns(txn, other)?)
+    }
+
+    fn created_ns(&self, txn: &UpsertTransaction<'_>, session_id: &str) -> Result<i64> {
+        let created = match self.known.get(session_id) {
+            Some(known) => known.state.created_ns,
+            None => state::get::<SessionState>(txn, &SessionState::name(session_id))?
+                .and_then(|state| state.created_ns),
+        };
+        Ok(created.unwrap_or(i64::MAX))
     }
 
     /// Loads the sessions whose last record is so old by now that they have ended.

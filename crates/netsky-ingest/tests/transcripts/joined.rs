@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use netsky_db::TokenUsageRecord;
-use netsky_ingest::{Batch, Chunk, Detail, Row, SessionRef, Sighting, Via, claude_content, key};
+use netsky_ingest::{
+    Batch, Chunk, Detail, Row, SessionRef, SessionUpdate, Sighting, Spans, Via, claude_content, key,
+};
 
 use super::store::{Store, column, utc};
 
@@ -26,10 +28,14 @@ fn call(via: Via, session: &str, id: &str, output: i64) -> Sighting {
         Via::Transcript => key::message(id),
         _ => key::telemetry("token_usage", &[session, id]),
     };
-    let session_ref = Arc::new(SessionRef { id: session.to_owned(), agent: "shop".to_owned() });
-    Sighting::new(via, Row::new(&record, Detail::default()), [key])
-        .in_session(&session_ref)
+    let detail = Detail::default().with("session_id", Some(session));
+    Sighting::new(via, Row::new(&record, detail), [key])
+        .in_session(&session_ref(session))
         .with_content(claude_content(session, "claude-opus-4-5-20251101", 1, 2, 3, false))
+}
+
+fn session_ref(id: &str) -> Arc<SessionRef> {
+    Arc::new(SessionRef { id: id.to_owned(), agent: "shop".to_owned() })
 }
 
 /// Returns the outputs of the rows after a store was told of calls.
@@ -73,17 +79,29 @@ fn a_call_that_a_fork_told_first_is_one_row() {
 }
 
 #[test]
-fn a_call_of_two_sessions_is_of_the_first_one() {
-    let told = [
-        call(Via::Transcript, "original", "before", 1),
-        call(Via::Transcript, "fork", "a", 3),
-        call(Via::Transcript, "original", "a", 3),
-        call(Via::Transcript, "fork", "a", 3),
-    ];
-    let store = Store::new();
-    for sighting in told {
-        let chunk = Chunk { sightings: vec![sighting], ..Chunk::default() };
-        store.committer.commit(Batch { chunks: vec![chunk] }, utc(TIME)).unwrap();
+fn a_call_of_two_sessions_is_of_the_older_one() {
+    let update = |session: &str, created_ns| SessionUpdate {
+        session: session_ref(session),
+        via: Via::Transcript,
+        spans: Spans::default(),
+        cwd: None,
+        transcript: None,
+        created_ns: Some(created_ns),
+    };
+    let of = |session: &str, created_ns, id: &str| Chunk {
+        sightings: vec![call(Via::Transcript, session, id, 3)],
+        sessions: vec![update(session, created_ns)],
+        progress: None,
+    };
+    // The fork is known by telemetry before the session that it was forked from.
+    let telemetry =
+        || Chunk { sightings: vec![call(Via::Otlp, "fork", "x", 9)], ..Chunk::default() };
+    let (fork, original) = (|| of("fork", 2, "a"), || of("original", 1, "a"));
+    for chunks in [[telemetry(), fork(), original()], [telemetry(), original(), fork()]] {
+        let store = Store::new();
+        for chunk in chunks {
+            store.committer.commit(Batch { chunks: vec![chunk] }, utc(TIME)).unwrap();
+        }
+        assert_eq!(column(&store.rows(), "token_usage", "session_id"), ["original"]);
     }
-    assert_eq!(column(&store.rows(), "token_usage", "session_id"), ["original", "original"]);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 use netsky_db::{Db, TABLES};
@@ -29,9 +30,12 @@ impl Store {
         Self { committer: Committer::new(db, Arc::new(Prices::load(None).unwrap())), _dir: dir }
     }
 
-    /// Stores what a reader has handed out.
-    pub fn commit(&self, mut output: Output, now: DateTime<Utc>) -> Committed {
-        let sessions = output.take_sessions();
+    /// Stores what the reader of a file has handed out.
+    fn commit(&self, mut output: Output, created_ns: i64, now: DateTime<Utc>) -> Committed {
+        let mut sessions = output.take_sessions();
+        for update in &mut sessions {
+            update.created_ns = update.transcript.is_some().then_some(created_ns);
+        }
         let chunk = Chunk { sightings: output.sightings, sessions, progress: None };
         self.committer.commit(Batch { chunks: vec![chunk] }, now).unwrap()
     }
@@ -65,6 +69,8 @@ pub struct Reading {
     pub path: PathBuf,
     pub options: ReadOptions,
     pub now: DateTime<Utc>,
+    /// When the file was created; only the order counts.
+    created_ns: i64,
     context: Option<Value>,
     /// The lines so far, and the place of the first one that belongs to something unfinished.
     lines: Vec<Vec<u8>>,
@@ -75,7 +81,9 @@ impl Reading {
     pub fn new(path: impl AsRef<Path>, now: DateTime<Utc>) -> Self {
         let options = ReadOptions { host: "box".to_owned(), ..ReadOptions::default() };
         let path = path.as_ref().to_owned();
-        Self { path, options, now, context: None, lines: Vec::new(), unfinished: 0 }
+        static CREATED: AtomicI64 = AtomicI64::new(0);
+        let created_ns = CREATED.fetch_add(1, Ordering::Relaxed);
+        Self { path, options, now, created_ns, context: None, lines: Vec::new(), unfinished: 0 }
     }
 
     /// Reads lines that were added and stores what they tell. Returns what was counted.
@@ -87,7 +95,7 @@ impl Reading {
         let mut told = Output::default();
         let mut output = self.output(lines, is_final);
         std::mem::swap(&mut told.unknown, &mut output.unknown);
-        store.commit(output, self.now);
+        store.commit(output, self.created_ns, self.now);
         told
     }
 
