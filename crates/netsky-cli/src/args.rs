@@ -12,8 +12,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
-    ingest, man, migrate, prices, prune, query, record, saved, serve, shell, stats, tables, tail,
-    timeline, top,
+    ingest, man, mcp, migrate, prices, prune, query, record, saved, serve, shell, stats, tables,
+    tail, timeline, top,
 };
 use crate::failure::Failure;
 use crate::foreign_options;
@@ -45,7 +45,7 @@ pub struct Args {
 
 /// The commands as the help lists them, by purpose.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions"]),
+    ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions", "mcp"]),
     ("Watch", &["top", "tail", "timeline", "cost", "prices"]),
     ("Record", &["ingest", "serve", "hook", "record", "import", "export"]),
     ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
@@ -235,6 +235,7 @@ pub enum Command {
     Views(tables::ViewsArgs),
     Schema(tables::SchemaArgs),
     Functions(functions::FunctionsArgs),
+    Mcp(mcp::McpArgs),
     Cost(cost::CostArgs),
     Top(top::TopArgs),
     Timeline(timeline::TimelineArgs),
@@ -269,6 +270,7 @@ impl Command {
             Self::Views(args) => tables::views(args),
             Self::Schema(args) => tables::schema(args),
             Self::Functions(args) => functions::run(args),
+            Self::Mcp(args) => mcp::run(store, args),
             Self::Cost(args) => cost::run(store, args),
             Self::Top(args) => top::run(store, args),
             Self::Timeline(args) => timeline::run(store, args),

@@ -36,6 +36,7 @@ mod answer;
 mod body;
 mod connection;
 mod guard;
+pub mod mcp;
 mod options;
 mod receive;
 mod received;

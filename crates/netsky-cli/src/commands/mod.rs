@@ -14,6 +14,7 @@ pub mod hook;
 pub mod import;
 pub mod ingest;
 pub mod man;
+pub mod mcp;
 pub mod migrate;
 mod parameters;
 pub mod prices;

@@ -1,16 +1,14 @@
 //! The setting with which Codex sends OpenTelemetry to netsky: `exporter` in `[otel]` of `config.toml`.
-//!
-//! `toml_edit` finds the place; the edit itself is one of the text. When `toml_edit` writes a document, it
-//! turns `\r\n` into `\n`, and so would change every line of a file from Windows.
 
 use std::ops::Range;
 use std::path::Path;
 
 use toml::{Table as Values, Value};
-use toml_edit::{Document, Item, Table};
+use toml_edit::{Document, Item};
 
 use super::error::HookError;
 use super::telemetry::{ENDPOINT, Telemetry};
+use super::toml_text::{self, explicit};
 
 /// The value of the setting. Codex does not append the path of logs to the endpoint.
 fn exporter() -> String {
@@ -30,11 +28,7 @@ pub(super) struct CodexConfig<'a> {
 
 impl<'a> CodexConfig<'a> {
     pub fn parse(path: &'a Path, text: &'a str) -> Result<Self, HookError> {
-        let values = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text.get(..span.start).unwrap_or_default());
-            let line = line.map(|before| format!(" at line {}", before.matches('\n').count() + 1));
-            HookError::invalid(path, format!("{}{}", error.message(), line.unwrap_or_default()))
-        })?;
+        let values = toml_text::parse(path, text)?;
         Ok(Self { path, text, values })
     }
 
@@ -71,7 +65,7 @@ impl<'a> CodexConfig<'a> {
                 }),
             };
         }
-        let newline = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        let newline = toml_text::newline(self.text);
         let text = match self.place_of_table() {
             // After the header, because the table may be followed by others.
             Some(header) => {
@@ -83,15 +77,7 @@ impl<'a> CodexConfig<'a> {
                     None => format!("{}{newline}{}", self.text, line()),
                 }
             }
-            None => {
-                let table = format!("[otel]{newline}{}", line());
-                match self.text {
-                    "" => format!("{table}{newline}"),
-                    text if text.ends_with('\n') => format!("{text}{newline}{table}{newline}"),
-                    // Without a line break at the end, so that removing it restores the text.
-                    text => format!("{text}{newline}{newline}{table}"),
-                }
-            }
+            None => toml_text::with_table(self.text, &["[otel]".to_owned(), line()]),
         };
         let is_added = toml::from_str::<Values>(&text).is_ok_and(|values| {
             values.get("otel").and_then(|otel| otel.get("exporter")).is_some_and(is_ours)
@@ -115,17 +101,7 @@ impl<'a> CodexConfig<'a> {
         let Some(place) = self.place_of_exporter() else { return text };
         let ExporterPlace { table, key, value, is_alone } = place;
         let start = if is_alone { table.start } else { key.start };
-        let Some(before) = self.text.get(..start) else { return text };
-        let Some(after) = self.text.get(value.end..) else { return text };
-        let before = before.trim_end_matches([' ', '\t']);
-        // With the rest of the line, which can be a comment on it.
-        let (before, after) = match after.split_once('\n') {
-            Some((_, after)) => (before, after),
-            None => (without_newline(before), ""),
-        };
-        let before = if is_alone { without_newline(before) } else { before };
-        let is_at_start = before.trim().is_empty() && self.text.starts_with("[otel]");
-        if is_at_start { after.to_owned() } else { format!("{before}{after}") }
+        toml_text::without(self.text, &(start..value.end), is_alone).unwrap_or(text)
     }
 
     /// The span of `[otel]`, if that table is written with a header.
@@ -163,11 +139,6 @@ struct ExporterPlace {
     is_alone: bool,
 }
 
-/// A table that is written with a header of its own.
-fn explicit(item: &Item) -> Option<&Table> {
-    item.as_table().filter(|table| !table.is_implicit() && !table.is_dotted())
-}
-
 fn is_ours(found: &Value) -> bool {
     let wanted = toml::from_str::<Values>(&line());
     wanted.is_ok_and(|wanted| wanted.get("exporter") == Some(found))
@@ -176,11 +147,6 @@ fn is_ours(found: &Value) -> bool {
 fn spliced(text: &str, at: usize, added: &str) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     format!("{before}{added}{after}")
-}
-
-fn without_newline(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
 }
 
 #[cfg(test)]

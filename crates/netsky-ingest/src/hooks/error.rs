@@ -99,9 +99,9 @@ impl HookError {
             }
             Self::Unreadable { .. } => Some("nothing was changed; correct its permissions"),
             Self::InvalidSettings { .. } => Some("nothing was changed; correct the file first"),
-            Self::Conflict { .. } => {
-                Some("nothing was changed; remove the setting, or install without --telemetry")
-            }
+            Self::Conflict { .. } => Some(
+                "nothing was changed; remove the setting, or install without --telemetry or --mcp",
+            ),
             Self::Changed { .. } => Some("nothing was changed; try again"),
             Self::ReadOnly { .. } => {
                 Some("nothing was changed; change it where it comes from, or run chmod u+w on it")

@@ -58,7 +58,7 @@ impl HookCommand {
 }
 
 /// Whether the last part of a path, possibly quoted, is a netsky.
-fn is_netsky(program: &str) -> bool {
+pub(super) fn is_netsky(program: &str) -> bool {
     let name = program.trim_matches('"').rsplit(['/', '\\']).next().unwrap_or_default();
     name.starts_with("netsky")
 }

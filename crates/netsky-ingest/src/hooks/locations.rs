@@ -10,6 +10,7 @@ use super::error::HookError;
 #[derive(Debug, Clone)]
 pub struct Locations {
     claude: PathBuf,
+    claude_json: PathBuf,
     codex: PathBuf,
     managed: PathBuf,
 }
@@ -34,7 +35,12 @@ impl Locations {
             "windows" => r"C:\Program Files\ClaudeCode",
             _ => "/etc/claude-code",
         };
-        Self { claude: home.join(".claude"), codex: home.join(".codex"), managed: managed.into() }
+        Self {
+            claude: home.join(".claude"),
+            claude_json: home.join(".claude.json"),
+            codex: home.join(".codex"),
+            managed: managed.into(),
+        }
     }
 
     /// The directories that the agents use if they are started from here: `$CLAUDE_CONFIG_DIR`, else
@@ -49,6 +55,7 @@ impl Locations {
         let set = |name| env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
         if let Some(dir) = set("CLAUDE_CONFIG_DIR") {
             locations.claude = path::absolute(&dir).unwrap_or(dir);
+            locations.claude_json = locations.claude.join(".claude.json");
         }
         if let Some(dir) = set("CODEX_HOME") {
             locations.codex = path::absolute(&dir).unwrap_or(dir);
@@ -85,6 +92,14 @@ impl Locations {
             (Agent::ClaudeCode, Scope::Project(dir)) => Ok(dir.join(".claude/settings.json")),
             (Agent::Codex, Scope::User) => Ok(self.codex.join("hooks.json")),
             (Agent::Codex, Scope::Project(_)) => Err(HookError::NoProjectScope),
+        }
+    }
+
+    /// The file with the MCP servers of Claude Code.
+    pub(super) fn claude_mcp(&self, scope: &Scope) -> PathBuf {
+        match scope {
+            Scope::User => self.claude_json.clone(),
+            Scope::Project(dir) => dir.join(".mcp.json"),
         }
     }
 

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Agent;
 use super::change::Change;
+use super::claude_mcp::ClaudeMcp;
+use super::codex_mcp::CodexMcp;
 use super::codex_telemetry::CodexConfig;
 use super::entries;
 use super::error::HookError;
 use super::hook_command::HookCommand;
 use super::json_text::JsonText;
 use super::locations::{Locations, Scope};
+use super::mcp_entry::McpEntry;
+use super::settings_file::{self, EMPTY, parse};
 use super::telemetry::{ENDPOINT, Telemetry};
-use super::{claude_telemetry, policy, settings_file};
-
-/// A new settings file.
-const EMPTY: &str = "{}\n";
+use super::{claude_telemetry, policy};
 
 /// How hooks are installed.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct InstallOptions {
     pub store: Option<PathBuf>,
     /// Whether the agent sends OpenTelemetry to netsky, too.
     pub telemetry: bool,
+    /// Whether the agent can ask netsky, by the server of `netsky mcp`.
+    pub mcp: bool,
 }
 
 /// What will change, and what to know before and after.
@@ -57,6 +60,7 @@ pub struct Plan {
 ///     program: "/usr/bin/netsky".into(),
 ///     store: None,
 ///     telemetry: false,
+///     mcp: true,
 /// };
 /// for change in plan_install(Agent::ClaudeCode, &options)?.changes {
 ///     print!("{}", change.diff());
@@ -78,12 +82,31 @@ pub fn plan_install(agent: Agent, options: &InstallOptions) -> Result<Plan, Hook
     let has_hooks = !entries::own(&file.settings).is_empty();
     entries::install(&mut file.settings, agent, &command);
     let mut plan = Plan::default();
-    if options.telemetry {
-        match agent {
-            Agent::ClaudeCode => claude_telemetry::add(&mut file.settings, &file.path)?,
-            Agent::Codex => {
-                plan.changes.extend(codex_exporter(&options.locations, Exporter::Added)?)
-            }
+    if options.telemetry && agent == Agent::ClaudeCode {
+        claude_telemetry::add(&mut file.settings, &file.path)?;
+    }
+    let server = match options.mcp {
+        true => Some(McpEntry::new(&options.program, options.store.as_deref())?),
+        false => None,
+    };
+    match (agent, &server) {
+        (Agent::ClaudeCode, Some(server)) => {
+            let mut servers = ClaudeMcp::open(&options.locations.claude_mcp(&options.scope))?;
+            servers.add(server)?;
+            plan.changes.extend(servers.change());
+        }
+        (Agent::ClaudeCode, None) => {}
+        (Agent::Codex, _) => {
+            plan.changes.extend(codex_config(&options.locations, |path, text| {
+                let text = match options.telemetry {
+                    true => CodexConfig::parse(path, text)?.with_exporter()?,
+                    false => text.to_owned(),
+                };
+                match &server {
+                    Some(server) => CodexMcp::parse(path, &text)?.with_entry(server),
+                    None => Ok(text),
+                }
+            })?)
         }
     }
     plan.warnings = file.warnings(agent, options);
@@ -95,12 +118,12 @@ pub fn plan_install(agent: Agent, options: &InstallOptions) -> Result<Plan, Hook
             agent.title()
         ));
     }
-    plan.next_steps = next_steps(agent, options.telemetry, has_hooks && plan.changes.is_empty());
+    plan.next_steps = next_steps(agent, options, has_hooks && plan.changes.is_empty());
     Ok(plan)
 }
 
 /// Plans to remove what netsky installed: its hooks, with the groups, events and objects that become empty,
-/// and the settings for OpenTelemetry that still have netsky's values. Nothing is written.
+/// the settings for OpenTelemetry that still have netsky's values, and its MCP server. Nothing is written.
 ///
 /// # Errors
 ///
@@ -119,14 +142,17 @@ pub fn plan_uninstall(
                 plan.warnings.push(telemetry_goes());
             }
             claude_telemetry::remove(&mut file.settings);
+            let mut servers = ClaudeMcp::open(&locations.claude_mcp(scope))?;
+            servers.remove();
+            plan.changes.extend(servers.change());
         }
-        Agent::Codex => {
-            let config = codex_exporter(locations, Exporter::Removed)?;
-            if config.is_some() {
+        Agent::Codex => plan.changes.extend(codex_config(locations, |path, text| {
+            let config = CodexConfig::parse(path, text)?;
+            if config.telemetry() == Telemetry::On {
                 plan.warnings.push(telemetry_goes());
             }
-            plan.changes.extend(config);
-        }
+            CodexMcp::parse(path, &config.without_exporter())?.without_entry()
+        })?),
     }
     plan.changes.extend(file.change());
     if !plan.changes.is_empty() {
@@ -143,7 +169,7 @@ fn telemetry_goes() -> String {
     )
 }
 
-fn next_steps(agent: Agent, telemetry: bool, is_done: bool) -> Vec<String> {
+fn next_steps(agent: Agent, options: &InstallOptions, is_done: bool) -> Vec<String> {
     let mut steps = Vec::new();
     if !is_done {
         steps.push(match agent {
@@ -156,8 +182,14 @@ fn next_steps(agent: Agent, telemetry: bool, is_done: bool) -> Vec<String> {
         });
         steps.push("netsky ingest reads the sessions until now.".to_owned());
     }
-    if telemetry {
+    if options.telemetry {
         steps.push("netsky serve --otlp receives the telemetry; keep it running.".to_owned());
+    }
+    if options.mcp && !is_done {
+        let title = agent.title();
+        steps.push(format!(
+            "Sessions of {title} that start from now on can ask netsky, by its tools."
+        ));
     }
     steps
 }
@@ -214,37 +246,14 @@ impl HooksFile {
     }
 }
 
-/// Parses settings; those of a file that does not exist are empty.
-pub(super) fn parse(path: &Path, text: Option<&str>) -> Result<JsonText, HookError> {
-    JsonText::parse(text.unwrap_or(EMPTY)).map_err(|reason| {
-        let text = text.unwrap_or_default();
-        let hint = if text.trim().is_empty() {
-            "; it is empty: write {} into it, or remove it"
-        } else if text.starts_with('\u{feff}') {
-            "; it begins with a byte order mark, which JSON does not have"
-        } else if text.contains("//") || text.contains("/*") {
-            "; JSON has no comments"
-        } else {
-            ""
-        };
-        HookError::invalid(path, format!("{reason}{hint}"))
-    })
-}
-
-enum Exporter {
-    Added,
-    Removed,
-}
-
 /// The change of Codex' `config.toml`; `None` if there is nothing to change.
-fn codex_exporter(locations: &Locations, exporter: Exporter) -> Result<Option<Change>, HookError> {
+fn codex_config(
+    locations: &Locations,
+    edit: impl FnOnce(&Path, &str) -> Result<String, HookError>,
+) -> Result<Option<Change>, HookError> {
     let path = settings_file::target(&locations.codex_config());
     let before = settings_file::read(&path)?;
     let text = before.as_deref().unwrap_or_default();
-    let config = CodexConfig::parse(&path, text)?;
-    let after = match exporter {
-        Exporter::Added => config.with_exporter()?,
-        Exporter::Removed => config.without_exporter(),
-    };
+    let after = edit(&path, text)?;
     Ok((after != text).then_some(Change { path, before, after }))
 }

@@ -1,10 +1,14 @@
-//! Reading a settings file, and following links to it.
+//! Reading and parsing a settings file, and following links to it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::HookError;
+use super::json_text::JsonText;
+
+/// A new settings file.
+pub(super) const EMPTY: &str = "{}\n";
 
 /// No settings are as large. The limit is against files that are something else.
 const MAX_BYTES: u64 = 16 << 20;
@@ -36,6 +40,23 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, HookError> {
         )
     })?;
     Ok(Some(text))
+}
+
+/// Parses settings; those of a file that does not exist are empty.
+pub(super) fn parse(path: &Path, text: Option<&str>) -> Result<JsonText, HookError> {
+    JsonText::parse(text.unwrap_or(EMPTY)).map_err(|reason| {
+        let text = text.unwrap_or_default();
+        let hint = if text.trim().is_empty() {
+            "; it is empty: write {} into it, or remove it"
+        } else if text.starts_with('\u{feff}') {
+            "; it begins with a byte order mark, which JSON does not have"
+        } else if text.contains("//") || text.contains("/*") {
+            "; JSON has no comments"
+        } else {
+            ""
+        };
+        HookError::invalid(path, format!("{reason}{hint}"))
+    })
 }
 
 /// The file that a path leads to through links, whether or not it exists. Renaming a file over the link

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::agent::Agent;
+use super::claude_mcp::ClaudeMcp;
+use super::codex_mcp::CodexMcp;
 use super::codex_telemetry::CodexConfig;
 use super::entries;
 use super::error::HookError;
 use super::locations::{Locations, Scope};
-use super::plan::parse;
+use super::mcp_entry::{McpEntry, McpRegistration};
+use super::settings_file::{self, parse};
 use super::telemetry::Telemetry;
-use super::{claude_telemetry, policy, settings_file};
+use super::{claude_telemetry, policy};
 
 /// What the settings of an agent have of netsky.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +32,8 @@ pub struct Status {
     pub program: Option<PathBuf>,
     /// Whether the agent sends OpenTelemetry.
     pub telemetry: Telemetry,
+    /// Whether the agent starts the MCP server of netsky.
+    pub mcp: McpRegistration,
     /// What keeps hooks or telemetry from working.
     pub warnings: Vec<String>,
 }
@@ -58,9 +63,12 @@ pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Stat
     let own = entries::own(&settings);
     let installed: Vec<_> =
         agent.events().iter().filter_map(|event| entries::kept(&own, event)).collect();
-    let telemetry = match agent {
-        Agent::ClaudeCode => claude_telemetry::state(&settings),
-        Agent::Codex => codex_telemetry(locations)?,
+    let (telemetry, mcp, server) = match agent {
+        Agent::ClaudeCode => {
+            let servers = ClaudeMcp::open(&locations.claude_mcp(scope))?;
+            (claude_telemetry::state(&settings), servers.registration(), servers.entry())
+        }
+        Agent::Codex => of_codex_config(locations)?,
     };
     let is_on = telemetry == Telemetry::On;
     let mut warnings = match own.is_empty() && !is_on {
@@ -71,7 +79,9 @@ pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Stat
     let mut programs: Vec<&Path> =
         installed.iter().map(|entry| entry.command.program.as_path()).collect();
     programs.dedup();
-    warnings.extend(programs.into_iter().filter_map(missing));
+    warnings.extend(programs.into_iter().filter_map(|program| missing("the hooks run", program)));
+    let server = server.filter(McpEntry::is_ours).map(|server| server.program());
+    warnings.extend(server.and_then(|program| missing("the MCP server is", &program)));
     Ok(Status {
         agent,
         path,
@@ -83,19 +93,23 @@ pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Stat
         events: own.iter().map(|entry| entry.event.clone()).collect(),
         program,
         telemetry,
+        mcp,
         warnings,
     })
 }
 
-fn codex_telemetry(locations: &Locations) -> Result<Telemetry, HookError> {
+fn of_codex_config(
+    locations: &Locations,
+) -> Result<(Telemetry, McpRegistration, Option<McpEntry>), HookError> {
     let path = settings_file::target(&locations.codex_config());
     let text = settings_file::read(&path)?.unwrap_or_default();
-    Ok(CodexConfig::parse(&path, &text)?.telemetry())
+    let servers = CodexMcp::parse(&path, &text)?;
+    let telemetry = CodexConfig::parse(&path, &text)?.telemetry();
+    Ok((telemetry, servers.registration(), servers.entry()))
 }
 
 /// Says that a program is gone. One without a directory is looked for by the agent's shell.
-fn missing(program: &Path) -> Option<String> {
-    (program.is_absolute() && !program.is_file()).then(|| {
-        format!("the hooks run {}, which does not exist; install them again", program.display())
-    })
+fn missing(what_runs: &str, program: &Path) -> Option<String> {
+    (program.is_absolute() && !program.is_file())
+        .then(|| format!("{what_runs} {}, which does not exist; install again", program.display()))
 }

@@ -4,6 +4,7 @@ mod changes;
 mod codex;
 mod generated;
 mod payloads;
+mod servers;
 mod settings;
 mod statuses;
 
@@ -50,6 +51,7 @@ impl Home {
             program: PROGRAM.into(),
             store: None,
             telemetry: false,
+            mcp: false,
         }
     }
 

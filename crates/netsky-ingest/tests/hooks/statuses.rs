@@ -29,7 +29,7 @@ fn the_status_follows_the_settings() {
     assert_eq!(found.events, ["SessionStart", "Stop", "SubagentStop", "SessionEnd"]);
 
     fs::remove_file(&program).unwrap();
-    assert!(of(&home).warnings[0].contains("does not exist; install them again"));
+    assert!(of(&home).warnings[0].contains("does not exist; install again"));
 
     home.write(&home.settings().replace("SubagentStop", "PreCompact").replace(":4318", ":9999"));
     let found = of(&home);

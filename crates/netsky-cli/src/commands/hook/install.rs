@@ -23,7 +23,7 @@ use crate::store::StoreArgs;
 Examples:
   netsky hook install claude-code
   netsky hook install claude-code --telemetry --dry-run
-  netsky hook install codex --yes"
+  netsky hook install codex --mcp --yes"
 )]
 pub struct InstallArgs {
     /// The agent
@@ -32,6 +32,9 @@ pub struct InstallArgs {
     /// Let the agent send OpenTelemetry to `netsky serve`, too
     #[arg(long)]
     telemetry: bool,
+    /// Let the agent ask netsky, too, by the MCP server of `netsky mcp`
+    #[arg(long)]
+    mcp: bool,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -50,6 +53,7 @@ pub fn run(store: &StoreArgs, args: &InstallArgs) -> Result<(), Failure> {
         program: program()?,
         store: store.transpose()?,
         telemetry: args.telemetry,
+        mcp: args.mcp,
     };
     let plan = plan_install(args.agent, &options).map_err(failed)?;
     let unchanged = format!("The hooks of {} are already installed.", args.agent.title());

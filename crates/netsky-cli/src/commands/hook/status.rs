@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use netsky_ingest::hooks::{
-    Agent, HookLog, Installed, Locations, Scope, Status, Telemetry, status,
+    Agent, HookLog, Installed, Locations, McpRegistration, Scope, Status, Telemetry, status,
 };
 use serde_json::json;
 
@@ -79,6 +79,10 @@ fn line(status: &Status, scope: &Scope) -> String {
         Telemetry::Other => ", sends OpenTelemetry elsewhere",
         _ => "",
     };
+    let mcp = match status.mcp {
+        McpRegistration::On => ", asks netsky by MCP",
+        _ => "",
+    };
     let mut again = format!("netsky hook install {agent}");
     if matches!(scope, Scope::Project(_)) {
         again += " --project";
@@ -88,7 +92,7 @@ fn line(status: &Status, scope: &Scope) -> String {
         Installed::No => format!("not installed; {again}"),
         _ => format!("installed for {} only; {again}", status.events.join(", ")),
     };
-    format!("{agent:<12} {installed} ({path}{}{telemetry})", program.unwrap_or_default())
+    format!("{agent:<12} {installed} ({path}{}{telemetry}{mcp})", program.unwrap_or_default())
 }
 
 fn print_failures(failures: &[String], log: &Path) -> Result<(), Failure> {

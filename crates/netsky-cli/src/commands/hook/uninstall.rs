@@ -9,8 +9,8 @@ use crate::failure::Failure;
 
 /// Remove the hooks of netsky from the settings of an agent
 ///
-/// The command shows what changes and asks before it changes anything. It removes the hooks, and the
-/// settings of OpenTelemetry that still have the values of netsky. What was recorded stays.
+/// The command shows what changes and asks before it changes anything. It removes the hooks, the settings of
+/// OpenTelemetry that still have the values of netsky, and its MCP server. What was recorded stays.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
