@@ -26,9 +26,9 @@ const HEAD_BYTES: u64 = 1_024;
 const TAIL_BYTES: u64 = 64;
 /// A last line without a line break is whole if the file has not changed for this long.
 const QUIET_MS: i64 = 10_000;
-/// Something unfinished may become finished by itself this long after the last record: a message, and a call
-/// without a result.
-const DUE_MS: [i64; 2] = [600_000, 86_400_000];
+/// Something unfinished counts as finished this long after the last record: a message, and a call without a
+/// result.
+const DUE_MS: i64 = 600_000;
 
 /// A file to be read.
 #[derive(Debug, Clone)]
@@ -196,7 +196,7 @@ impl Reading<'_> {
             self.last_ms = self.last_ms.max(last);
         }
         let now_ms = self.request.now.timestamp_millis();
-        let dues = DUE_MS.iter().map(|due| self.last_ms.unwrap_or(now_ms).saturating_add(*due));
+        let due_ms = self.last_ms.unwrap_or(now_ms).saturating_add(DUE_MS);
         self.state = FileState {
             offset,
             lines,
@@ -206,10 +206,7 @@ impl Reading<'_> {
                 let length = offset.min(TAIL_BYTES);
                 fingerprint(&mut file, offset - length, length)?
             },
-            due_ms: dues
-                .filter(|due| *due > now_ms)
-                .min()
-                .filter(|_| self.reader.unfinished().is_some()),
+            due_ms: (due_ms > now_ms && self.reader.unfinished().is_some()).then_some(due_ms),
             context: self.reader.context(),
             ..self.state.clone()
         };

@@ -25,7 +25,7 @@ enum Rule {
     /// The value that stands later in the list; others stand before all of them.
     Furthest(&'static [&'static str]),
     /// The value of the source that knows most of the row; of two equal ones, that of the session with the older
-    /// transcript, or else the one that is there.
+    /// transcript, or else the one that is there, unless another source may have told it.
     Best,
     /// As `Best`, but any value rather than the id of the call, which stands in for one that is not known yet.
     BestNamed,
@@ -64,8 +64,12 @@ impl Rule {
 pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via, is_of_older_session: bool) -> bool {
     let before = row.clone();
     let vias = Vias::parse(row.detail.text("via").unwrap_or_default());
-    let is_better =
-        vias.best().is_some_and(|best| best < via || best == via && is_of_older_session);
+    // A source may tell of a row before it knows all of it, and another one fills the gaps in the meantime.
+    let is_next_of_session = vias != Vias::default().with(via)
+        && row.detail.get("session_id") == seen.detail.get("session_id");
+    let is_better = vias.best().is_some_and(|best| {
+        best < via || best == via && (is_of_older_session || is_next_of_session)
+    });
     let table = row.table();
     let call = row.detail.text("tool_use_id").map(str::to_owned);
     let is_call =

@@ -12,8 +12,9 @@ use super::record::{Record, unknown};
 use crate::reader::{FileEnd, Line, LineReader, Output, ReadOptions, SkippedLine};
 use crate::sighting::SessionRef;
 
-/// A call without an output is handed out as it is this long after the last record.
-const PATIENCE_MS: i64 = 24 * 3_600_000;
+/// A call without an output is handed out as it is this long after the last record, so that it is seen while it
+/// runs. Its output amends the row.
+const PATIENCE_MS: i64 = 600_000;
 
 /// Reads a rollout of Codex.
 #[derive(Debug)]

@@ -103,7 +103,7 @@ fn open_calls_are_bounded() {
     for n in 0..1_000 {
         rollout.call(&format!("c{n}"), "exec_command", json!({"cmd": "x".repeat(9_000)}));
     }
-    let (store, mut reading) = (Store::new(), Reading::new(PATH, utc(NOW)));
+    let (store, mut reading) = (Store::new(), Reading::new(PATH, rollout.time));
     reading.read(&rollout.lines, &store);
     // Those that were too many went out.
     assert_eq!(store.rows()["mcp_tool_calls"].len(), 1_000 - 128);

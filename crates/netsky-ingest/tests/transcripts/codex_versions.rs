@@ -169,7 +169,8 @@ fn tools_of_servers_have_their_server() {
 fn an_unanswered_call_goes_out_when_its_turn_ends() {
     let mut rollout = Rollout::old(meta("t1"));
     rollout.turn("1", "gpt-5").call("a", "exec_command", json!({"cmd": "sleep 9"}));
-    let (store, mut reading) = (Store::new(), Reading::new(PATH, utc(NOW)));
+    let now = utc("2026-03-01T10:01:00Z");
+    let (store, mut reading) = (Store::new(), Reading::new(PATH, now));
     reading.read(&rollout.lines, &store);
     assert!(!store.rows().contains_key("mcp_tool_calls"));
     let read = rollout.lines.len();
@@ -191,12 +192,12 @@ fn an_unanswered_call_goes_out_when_its_turn_ends() {
 }
 
 #[test]
-fn an_unanswered_call_goes_out_after_a_day_or_at_the_end() {
+fn an_unanswered_call_goes_out_after_ten_minutes_or_at_the_end() {
     let mut rollout = Rollout::old(meta("t1"));
     rollout.turn("1", "gpt-5").call("a", "exec_command", json!({"cmd": "sleep 9"}));
     for (now, is_final, expected) in [
-        ("2026-03-02T09:00:00Z", false, 0),
-        ("2026-03-02T10:01:00Z", false, 1),
+        ("2026-03-01T10:09:00Z", false, 0),
+        ("2026-03-01T10:11:00Z", false, 1),
         ("2026-03-01T10:01:00Z", true, 1),
     ] {
         let (store, mut reading) = (Store::new(), Reading::new(PATH, utc(now)));
