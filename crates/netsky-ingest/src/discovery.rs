@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
-use crate::lines::Lines;
+use crate::lines::{Lines, MAX_LINE_BYTES};
 
-/// How much of a file is read to recognize its kind.
-const RECOGNIZED_BYTES: u64 = 8 << 20;
+/// How much of a file is read to recognize its kind: its first lines, of which one may be as long as can be.
+const RECOGNIZED_BYTES: u64 = MAX_LINE_BYTES as u64 + (8 << 20);
+const RECOGNIZED_LINES: usize = 1_000;
 
 /// A program that writes transcripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,7 +196,8 @@ fn recognize(path: &Path) -> Result<Option<Program>> {
     let file = File::open(path).map_err(Error::io(path))?;
     let mut lines = Lines::new(file.take(RECOGNIZED_BYTES), 0);
     // The first lines may be broken.
-    while let Some(line) = lines.next().map_err(Error::io(path))? {
+    for _ in 0..RECOGNIZED_LINES {
+        let Some(line) = lines.next().map_err(Error::io(path))? else { break };
         let Some(bytes) = line.bytes else { continue };
         let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(bytes) else { continue };
         let has = |key: &str| object.contains_key(key);

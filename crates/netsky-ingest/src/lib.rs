@@ -22,6 +22,7 @@ pub mod hooks;
 mod ingest;
 pub mod key;
 mod lines;
+mod long_texts;
 mod merge;
 pub mod otlp;
 pub mod prices;

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use crate::long_texts::{LongTexts, MAX_TEXT_BYTES};
+
 /// The limit on the length of a line. Lines with images are some megabytes long.
 pub(crate) const MAX_LINE_BYTES: usize = 64 << 20;
 /// A buffer that has been used for a longer line is freed after it.
@@ -16,8 +18,8 @@ pub(crate) struct Lines<R> {
     limit: usize,
 }
 
-/// A line, with what a reader need not see taken off: line break, byte order mark, and NUL bytes and blanks at
-/// its ends. A crash of the machine leaves runs of NUL bytes.
+/// A line, with what a reader need not see taken off: line break, byte order mark, NUL bytes and blanks at its
+/// ends, and what is beyond a megabyte of a text. A crash of the machine leaves runs of NUL bytes.
 #[derive(Debug)]
 pub(crate) struct RawLine<'a> {
     /// `None` if the line is too long.
@@ -48,41 +50,51 @@ impl<R: Read> Lines<R> {
         }
         self.buffer.clear();
         let offset = self.offset;
-        let most = u64::try_from(self.limit).unwrap_or(u64::MAX).saturating_add(1);
+        let most = (self.limit.min(MAX_TEXT_BYTES) as u64).saturating_add(1);
         let mut length = self.input.by_ref().take(most).read_until(b'\n', &mut self.buffer)? as u64;
         if length == 0 {
             return Ok(None);
         }
         let mut is_whole = self.buffer.ends_with(b"\n");
-        let is_too_long = !is_whole && length == most;
-        if is_too_long {
-            self.buffer = Vec::new();
-            let (skipped, ends) = self.skip_line()?;
-            length = length.saturating_add(skipped);
+        let mut is_too_long = false;
+        if !is_whole && length == most {
+            let (rest, ends) = self.read_long_line()?;
             is_whole = ends;
+            is_too_long = length.saturating_add(rest) > self.limit as u64;
+            length = length.saturating_add(rest).saturating_add(u64::from(ends));
         }
         self.offset = offset.saturating_add(length);
         let bytes = (!is_too_long).then(|| trimmed(&self.buffer, offset == 0));
         Ok(Some(RawLine { bytes, offset, end: self.offset, is_whole }))
     }
 
-    /// Skips what is left of a line. Returns its length, and whether it has a line break.
-    fn skip_line(&mut self) -> io::Result<(u64, bool)> {
-        let mut skipped = 0;
+    /// Reads what is left of a line, and keeps it but for long texts, unless the line is too long. Returns its
+    /// length without the line break, and whether it has one.
+    fn read_long_line(&mut self) -> io::Result<(u64, bool)> {
+        let mut texts = LongTexts::new(MAX_TEXT_BYTES);
+        let start = std::mem::take(&mut self.buffer);
+        texts.push(&start, &mut self.buffer);
+        let room = (self.limit as u64).saturating_sub(start.len() as u64);
+        drop(start);
+        let mut length = 0;
         loop {
             let available = match self.input.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 available => available?,
             };
             if available.is_empty() {
-                return Ok((skipped, false));
+                return Ok((length, false));
             }
             let found = available.iter().position(|byte| *byte == b'\n');
-            let length = found.map_or(available.len(), |at| at + 1);
-            self.input.consume(length);
-            skipped += length as u64;
+            let piece = available.get(..found.unwrap_or(available.len())).unwrap_or_default();
+            length += piece.len() as u64;
+            if length <= room {
+                texts.push(piece, &mut self.buffer);
+            }
+            let consumed = piece.len() + usize::from(found.is_some());
+            self.input.consume(consumed);
             if found.is_some() {
-                return Ok((skipped, true));
+                return Ok((length, true));
             }
         }
     }
@@ -129,5 +141,16 @@ mod tests {
         let texts: Vec<_> = found.iter().map(|line| line.0.as_deref()).collect();
         assert_eq!(texts, [Some("12345"), None, Some("1"), None]);
         assert_eq!((found[2].1, found[3].2, found[3].3), (19, 29, false));
+    }
+
+    #[test]
+    fn long_texts_are_cut_off() {
+        let text = "x".repeat(3 << 20);
+        let line = format!("{{\"a\":\"{text}\",\"b\":2}}\r\n1\n");
+        let found = lines(line.as_bytes(), 64 << 20);
+        let kept = found[0].0.as_ref().unwrap();
+        assert!(kept.ends_with("x\",\"b\":2}") && kept.len() < (1 << 20) + 20, "{}", kept.len());
+        assert_eq!((found[0].2, found[0].3), (line.len() as u64 - 2, true));
+        assert_eq!(found[1].0.as_deref(), Some("1"));
     }
 }

@@ -16,6 +16,7 @@ use netsky_ingest::{
     Sighting, Summary, Transcript, Via,
 };
 use proptest::prelude::*;
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::exactly_once::{check, config};
@@ -226,7 +227,7 @@ proptest! {
 }
 
 #[test]
-fn an_open_call_goes_out_after_a_day_though_its_file_stays() {
+fn an_open_call_goes_out_after_ten_minutes_though_its_file_stays() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open_path(store(dir.path())).unwrap();
     let mut rollout = Rollout::old(meta("t1"));
@@ -239,9 +240,25 @@ fn an_open_call_goes_out_after_a_day_though_its_file_stays() {
         super::store::rows(&db).get("mcp_tool_calls").map_or(0, Vec::len)
     };
     assert_eq!(calls("2026-03-01T10:01:00Z"), 0);
-    assert_eq!(calls("2026-03-01T20:00:00Z"), 0);
+    assert_eq!(calls("2026-03-01T10:09:00Z"), 0);
+    assert_eq!(calls("2026-03-01T10:11:00Z"), 1);
     assert_eq!(calls("2026-03-02T10:01:00Z"), 1);
-    assert_eq!(calls("2026-03-03T10:01:00Z"), 1);
+}
+
+#[test]
+fn a_transcript_that_begins_with_an_image_is_recognized() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("named.jsonl");
+    let image = json!({"type": "image", "source": {"data": "A".repeat(9 << 20)}});
+    let record = json!({
+        "type": "user", "uuid": "1", "sessionId": "s", "timestamp": "2026-03-01T10:00:00Z",
+        "message": {"role": "user", "content": [image, {"type": "text", "text": "look"}]},
+    });
+    fs::write(&path, format!("{record}\n")).unwrap();
+    let mut found = Found::default();
+    found.add_path(&path);
+    let programs: Vec<Program> = found.transcripts.iter().map(|found| found.program).collect();
+    assert_eq!(programs, [Program::Claude]);
 }
 
 const DIR: &str = "NETSKY_TEST_DIR";
