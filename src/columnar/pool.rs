@@ -46,6 +46,14 @@ impl PooledBytes {
     }
 
     pub(super) fn extend_from_slice(&mut self, bytes: &[u8]) {
+        let len = self.len + bytes.len();
+        if self.memory.capacity() < MIN_KEPT_BYTES && len >= MIN_KEPT_BYTES {
+            // Otherwise what sealing has used for one segment would be kept and never used for the next one.
+            let mut memory = take(len);
+            memory.clear();
+            memory.extend_from_slice(self);
+            self.memory = memory;
+        }
         self.memory.truncate(self.len);
         self.memory.extend_from_slice(bytes);
         self.len = self.memory.len();
