@@ -4,13 +4,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::cli::Home;
 
 pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+pub const BEFORE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A home with a store of seven ticks and a few events.
 pub fn home() -> Home {
@@ -112,15 +114,31 @@ impl Client {
         children.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Waits until so many processes run.
+    /// Waits until so many processes run. Fails before a query that is not killed ends by its timeout of 30 s.
     pub fn until_children(&self, count: usize) -> Vec<String> {
+        let started = Instant::now();
         loop {
             let children = self.children();
             if children.len() == count {
                 return children;
             }
+            assert!(started.elapsed() < BEFORE_TIMEOUT, "{children:?}");
             sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until a query has begun: its process has computed for a while.
+    pub fn until_busy(&self) -> String {
+        const TICKS: u64 = 30;
+        let child = self.until_children(1).remove(0);
+        let ticks = || -> Option<u64> {
+            let stat = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+            stat.rsplit(") ").next()?.split(' ').nth(11)?.parse().ok()
+        };
+        while ticks().unwrap() < TICKS {
+            sleep(Duration::from_millis(5));
+        }
+        child
     }
 
     /// Ends the input, and returns the exit code and what else the server has printed.
