@@ -1,7 +1,7 @@
 //! Running a command of `netsky` as a child process.
 
 use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::{self, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -21,6 +21,9 @@ const MAX_ERROR_BYTES: u64 = 4 << 10;
 
 /// A query ends itself after its timeout, with a better message than that of a process that was killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The child ends itself when this process is gone, which may have been killed.
+const PARENT: &str = "NETSKY_PARENT";
 
 /// What a command has printed.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ pub(super) async fn run(options: &McpOptions, invocation: &Invocation) -> Result
     }
     command.args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.kill_on_drop(true);
+    command.kill_on_drop(true).env(PARENT, process::id().to_string());
     let limit = options.timeout + GRACE;
     match timeout(limit, printed(command, &invocation.input)).await {
         Err(_) => {
@@ -66,6 +69,12 @@ pub(super) async fn run(options: &McpOptions, invocation: &Invocation) -> Result
 }
 
 async fn printed(mut command: Command, input: &str) -> io::Result<Printed> {
+    // A killed process cannot remove the files that its query has spilled. Few queries do, so that a directory
+    // which cannot be created is no reason to fail. It is dropped after the process.
+    let temp = tempfile::Builder::new().prefix(".netsky-mcp-").tempdir().ok();
+    if let Some(temp) = &temp {
+        command.env("TMPDIR", temp.path());
+    }
     let mut child = command.spawn()?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
