@@ -142,9 +142,16 @@ pub fn plan_uninstall(
                 plan.warnings.push(telemetry_goes());
             }
             claude_telemetry::remove(&mut file.settings);
-            let mut servers = ClaudeMcp::open(&locations.claude_mcp(scope))?;
-            servers.remove();
-            plan.changes.extend(servers.change());
+            // It is another file, with much else in it: what is wrong there does not keep the hooks.
+            match ClaudeMcp::open(&locations.claude_mcp(scope)) {
+                Ok(mut servers) => {
+                    servers.remove();
+                    plan.changes.extend(servers.change());
+                }
+                Err(error) => {
+                    plan.warnings.push(format!("an MCP server would not be removed: {error}"));
+                }
+            }
         }
         Agent::Codex => plan.changes.extend(codex_config(locations, |path, text| {
             let config = CodexConfig::parse(path, text)?;

@@ -63,10 +63,18 @@ pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Stat
     let own = entries::own(&settings);
     let installed: Vec<_> =
         agent.events().iter().filter_map(|event| entries::kept(&own, event)).collect();
+    let mut unreadable = None;
     let (telemetry, mcp, server) = match agent {
         Agent::ClaudeCode => {
-            let servers = ClaudeMcp::open(&locations.claude_mcp(scope))?;
-            (claude_telemetry::state(&settings), servers.registration(), servers.entry())
+            let telemetry = claude_telemetry::state(&settings);
+            // It is another file, with much else in it: what is wrong there does not hide the hooks.
+            match ClaudeMcp::open(&locations.claude_mcp(scope)) {
+                Ok(servers) => (telemetry, servers.registration(), servers.entry()),
+                Err(error) => {
+                    unreadable = Some(error.to_string());
+                    (telemetry, McpRegistration::Off, None)
+                }
+            }
         }
         Agent::Codex => of_codex_config(locations)?,
     };
@@ -81,6 +89,7 @@ pub fn status(agent: Agent, scope: &Scope, locations: &Locations) -> Result<Stat
     programs.dedup();
     warnings.extend(programs.into_iter().filter_map(|program| missing("the hooks run", program)));
     let server = server.filter(McpEntry::is_ours).map(|server| server.program());
+    warnings.extend(unreadable);
     warnings.extend(server.and_then(|program| missing("the MCP server is", &program)));
     Ok(Status {
         agent,

@@ -3,8 +3,8 @@
 use std::fs;
 
 use netsky_ingest::hooks::{
-    Agent, HookError, InstallOptions, McpRegistration, Plan, Scope, plan_install, plan_uninstall,
-    status,
+    Agent, HookError, InstallOptions, Installed, McpRegistration, Plan, Scope, plan_install,
+    plan_uninstall, status,
 };
 use serde_json::{Value, json};
 
@@ -131,4 +131,20 @@ fn a_server_whose_program_is_gone_is_named() {
         let warnings = status(agent, &Scope::User, &home.locations()).unwrap().warnings.join("\n");
         assert!(warnings.contains("the MCP server is /usr/local/bin/netsky, which"), "{warnings}");
     }
+}
+
+#[test]
+fn a_file_of_servers_that_cannot_be_read_does_not_keep_the_hooks() {
+    let home = Home::new();
+    home.install().unwrap();
+    fs::write(home.path(".claude.json"), "{").unwrap();
+    let found = status(Agent::ClaudeCode, &Scope::User, &home.locations()).unwrap();
+    assert_eq!((found.installed, found.mcp), (Installed::Yes, McpRegistration::Off));
+    let warnings = found.warnings.join("\n");
+    assert!(warnings.contains(".claude.json is not valid"), "{warnings}");
+    assert!(matches!(install(&home, Agent::ClaudeCode), Err(HookError::InvalidSettings { .. })));
+    let plan = home.uninstall().unwrap();
+    assert!(plan.warnings[0].contains("would not be removed"), "{:?}", plan.warnings);
+    assert_eq!(home.settings(), "{}\n");
+    assert_eq!(fs::read_to_string(home.path(".claude.json")).unwrap(), "{");
 }
