@@ -17,6 +17,7 @@ use crate::discovery::{Program, Transcript};
 use crate::error::{Error, Result};
 use crate::file_reader::{ReadRequest, read_file};
 use crate::file_state::FileState;
+use crate::imported::Imported;
 use crate::reader::{LineReader, ReadOptions, SkippedLine};
 use crate::session::{SessionState, SessionUpdate};
 use crate::sighting::SessionRef;
@@ -60,6 +61,8 @@ pub struct Summary {
     pub unknown: BTreeMap<String, u64>,
     /// What was stored.
     pub committed: Committed,
+    /// The number of rows that were left out because what they tell of a session was imported.
+    pub imported: u64,
     /// The files that could not be read.
     pub problems: Vec<Error>,
     /// Whether it was stopped before all files were read.
@@ -267,6 +270,7 @@ impl Ingest {
         observer: &dyn Observer,
         summary: &mut Summary,
     ) -> Result<Vec<PathBuf>> {
+        let imported = Imported::of(self.db())?;
         let mut conflicts = Vec::new();
         let mut batch = Batch::default();
         let mut rows = 0;
@@ -283,7 +287,8 @@ impl Ingest {
                 Err(TryRecvError::Disconnected) => None,
             };
             match read {
-                Some(Read::Chunk(chunk)) => {
+                Some(Read::Chunk(mut chunk)) => {
+                    summary.imported += imported.take_out(&mut chunk);
                     rows += chunk.sightings.len();
                     batch.chunks.push(chunk);
                     if rows >= BATCH_ROWS {
