@@ -1,6 +1,6 @@
 //! Recording exactly once, for the crates that read the history of agents.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use crate::db::Db;
 use crate::error::Result;
@@ -65,5 +65,41 @@ impl Db {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(())
+    }
+
+    /// Returns the highest id that a row of a table has; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Storage`](crate::Error::Storage).
+    pub fn highest_id(&self, table: &'static Table) -> Result<i64> {
+        let ends = self.store().snapshot()?.first_and_last_id(table, i64::MIN..=i64::MAX)?;
+        Ok(ends.map_or(0, |(_, highest)| highest))
+    }
+
+    /// Returns the highest id that was given to a row of a table; 0 if there was none. It never falls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Storage`](crate::Error::Storage).
+    pub fn last_id(&self, table: &'static Table) -> Result<i64> {
+        self.store().snapshot()?.last_id(table)
+    }
+
+    /// Calls `visit` with the id and the JSON of the rows with an id in `ids`, in the order of the ids, until it
+    /// breaks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`visit_rows`](Self::visit_rows).
+    pub fn visit_rows_in(
+        &self,
+        table: &'static Table,
+        ids: RangeInclusive<i64>,
+        mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut cursor = RowCursor::new(ids, None, false);
+        let rows = self.store().snapshot()?;
+        rows.scan(table, &mut cursor, |id, json| Ok(visit(id, json))).map(drop)
     }
 }

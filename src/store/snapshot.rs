@@ -1,8 +1,6 @@
 //! Snapshots: the committed state at one point in time. Readers keep it while others write.
 
-use std::ops::ControlFlow;
-#[cfg(any(feature = "sql", test))]
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -172,7 +170,7 @@ impl Snapshot {
     }
 
     /// Returns the highest assigned id, like [`last_id`](super::append::last_id) in a transaction.
-    pub(super) fn last_id(&self, table: &Table) -> Result<i64> {
+    pub(crate) fn last_id(&self, table: &Table) -> Result<i64> {
         self.guard(|| {
             let Some(ids) = absent_as_none(self.txn.open_table(IDS))? else { return Ok(0) };
             let last_assigned = ids.get(table.name())?.map_or(0, |id| id.value());
@@ -183,7 +181,6 @@ impl Snapshot {
     }
 
     /// Returns the lowest and the highest id in a range of ids; `None` if it has no rows.
-    #[cfg(any(feature = "sql", test))]
     pub(crate) fn first_and_last_id(
         &self,
         table: &Table,

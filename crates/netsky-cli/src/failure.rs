@@ -1,7 +1,7 @@
 //! How a command fails: the exit code, and the parts of its message, which are printed as text or as JSON.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -176,6 +176,16 @@ impl Failure {
             // Standard output is closed or full, so standard error has to do.
             Err(_) => self.report(),
         }
+    }
+
+    /// Prints the parts of the message as one line of JSON on standard error.
+    pub fn report_json_as_warning(self) -> ExitCode {
+        if self.code == 0 {
+            return ExitCode::SUCCESS;
+        }
+        // Not escaped for a terminal: a program reads it. If nobody does, the exit code has to do.
+        let _ = writeln!(io::stderr(), "{}", self.to_json());
+        ExitCode::from(self.code)
     }
 
     /// The parts of the message, as in `error.json`.

@@ -20,6 +20,7 @@ use crate::terminal::{self, Remembered};
 const ENDS: u8 = 0;
 const IS_CAPTURED: u8 = 1;
 const IS_IGNORED: u8 = 2;
+const STOPS: u8 = 3;
 
 /// What Ctrl-C does now.
 static MODE: AtomicU8 = AtomicU8::new(ENDS);
@@ -47,6 +48,12 @@ pub fn handle() {
         for signal in signals.forever() {
             match signal {
                 SIGINT => pressed_now(),
+                SIGTERM | SIGHUP if MODE.load(Ordering::SeqCst) == STOPS => {
+                    // A daemon goes on without its terminal.
+                    if signal == SIGTERM {
+                        pressed_now();
+                    }
+                }
                 other => end(128 + other),
             }
         }
@@ -75,11 +82,14 @@ fn pressed_now() {
             PRESSED.store(true, Ordering::SeqCst);
             WAITING.wake();
         }
+        // Pressed again, it does not wait for the end.
+        STOPS if !PRESSED.swap(true, Ordering::SeqCst) => WAITING.wake(),
         _ => end(INTERRUPTED.into()),
     }
 }
 
-fn end(code: i32) -> ! {
+/// Ends the process as a signal does.
+pub fn end(code: i32) -> ! {
     ENDING.store(true, Ordering::SeqCst);
     netsky_db::remove_temp_files();
     end_pager();
@@ -141,6 +151,12 @@ impl Drop for InterruptMode {
 pub fn capture() -> InterruptMode {
     PRESSED.store(false, Ordering::SeqCst);
     InterruptMode::set(IS_CAPTURED)
+}
+
+/// Ctrl-C and SIGTERM then end the work in [`unless_pressed`], and a second one ends the process. SIGHUP does nothing.
+pub fn capture_stop() -> InterruptMode {
+    PRESSED.store(false, Ordering::SeqCst);
+    InterruptMode::set(STOPS)
 }
 
 /// Until this is dropped, the terminal belongs to a pager, and Ctrl-C is input to it. A signal that ends

@@ -10,6 +10,7 @@
 mod args;
 mod caret;
 mod chart;
+mod child;
 mod commands;
 mod completion;
 mod failure;
@@ -45,10 +46,12 @@ fn main() -> ExitCode {
     // Only now, because the program may have restarted itself above, and a signal handled before that
     // would be lost.
     interrupt::handle();
+    child::end_with_parent();
     let result = args.command.run(&args.store);
     interrupt::wait_for_end();
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if child::reports_json() => failure.report_json_as_warning(),
         Err(failure) if args.json => failure.report_json(),
         Err(failure) => failure.report(),
     };

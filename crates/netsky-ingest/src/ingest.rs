@@ -17,7 +17,6 @@ use crate::discovery::{Program, Transcript};
 use crate::error::{Error, Result};
 use crate::file_reader::{ReadRequest, read_file};
 use crate::file_state::FileState;
-use crate::imported::Imported;
 use crate::reader::{LineReader, ReadOptions, SkippedLine};
 use crate::session::{SessionState, SessionUpdate};
 use crate::sighting::SessionRef;
@@ -61,8 +60,6 @@ pub struct Summary {
     pub unknown: BTreeMap<String, u64>,
     /// What was stored.
     pub committed: Committed,
-    /// The number of rows that were left out because what they tell of a session was imported.
-    pub imported: u64,
     /// The files that could not be read.
     pub problems: Vec<Error>,
     /// Whether it was stopped before all files were read.
@@ -270,7 +267,6 @@ impl Ingest {
         observer: &dyn Observer,
         summary: &mut Summary,
     ) -> Result<Vec<PathBuf>> {
-        let imported = Imported::of(self.db())?;
         let mut conflicts = Vec::new();
         let mut batch = Batch::default();
         let mut rows = 0;
@@ -287,8 +283,7 @@ impl Ingest {
                 Err(TryRecvError::Disconnected) => None,
             };
             match read {
-                Some(Read::Chunk(mut chunk)) => {
-                    summary.imported += imported.take_out(&mut chunk);
+                Some(Read::Chunk(chunk)) => {
                     rows += chunk.sightings.len();
                     batch.chunks.push(chunk);
                     if rows >= BATCH_ROWS {

@@ -30,13 +30,14 @@ fn main() -> Result<(), Error> {
     let db = Db::open_path(&path)?;
     let lookup = Lookup::new(Some(db.clone()), |_: &str, _: &str| None, ReadOptions::default());
     let prices = Arc::new(Prices::load(None)?);
-    let server = Server::new(Committer::new(db, prices), lookup, ServerOptions::default());
+    let committer = Committer::new(db, prices);
+    let server = Server::new(ServerOptions::default()).receive(committer, lookup);
     let received = server.received();
     let runtime = tokio::runtime::Runtime::new()?;
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
     let address = listener.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = runtime.spawn(server.run(listener, async { drop(stopped.await) }));
+    let running = runtime.spawn(server.run([listener], async { drop(stopped.await) }));
 
     let postponed = Arc::new(AtomicU64::new(0));
     let start = Instant::now();

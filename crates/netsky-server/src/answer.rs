@@ -41,7 +41,7 @@ impl Refusal {
         }
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Broken(message) | Self::Later(message) => message.clone(),
             Self::Unauthorized => {

@@ -1,14 +1,16 @@
 //! Connections: a limited number, each with a limited time.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,20 +24,62 @@ pub(crate) struct Timeouts {
     pub(crate) request: Duration,
     /// Between requests.
     pub(crate) idle: Duration,
+    /// Until the client takes some bytes of its answer.
+    pub(crate) stalled: Duration,
+}
+
+/// Answers that the server works on, of one connection. While there is one, only the client can be late.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answers(Arc<AtomicUsize>);
+
+/// An answer that the server works on, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Answering(Answers);
+
+impl Answers {
+    /// The request has come wholly.
+    pub(crate) fn begin(&self) -> Answering {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Connected<IncomingStream<'_, Connections>> for Answers {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
+        stream.io().answers.clone()
+    }
 }
 
 /// Accepts connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     places: Arc<Semaphore>,
     timeouts: Timeouts,
 }
 
 impl Connections {
-    pub(crate) fn new(listener: TcpListener, max: usize, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(listeners: Vec<TcpListener>, max: usize, timeouts: Timeouts) -> Self {
         let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Self { listener, places, timeouts }
+        Self { listeners, places, timeouts }
+    }
+
+    async fn accept_any(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| {
+            let mut accepted = self.listeners.iter().map(|listener| listener.poll_accept(cx));
+            accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        })
+        .await
     }
 }
 
@@ -46,7 +90,7 @@ impl Listener for Connections {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
             let place = Arc::clone(&self.places).acquire_owned().await.ok();
-            match self.listener.accept().await {
+            match self.accept_any().await {
                 Ok((stream, address)) => {
                     // The answers are short, and the client waits for them.
                     let _ = stream.set_nodelay(true);
@@ -67,7 +111,10 @@ impl Listener for Connections {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        match self.listeners.first() {
+            Some(listener) => listener.local_addr(),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
     }
 }
 
@@ -79,6 +126,9 @@ pub(crate) struct Connection {
     deadline: Pin<Box<Sleep>>,
     /// Whether bytes of a request have come since the last answer.
     in_request: bool,
+    /// Whether the client does not take the bytes of its answer.
+    is_stalled: bool,
+    answers: Answers,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -86,25 +136,43 @@ impl Connection {
     fn new(stream: TcpStream, timeouts: Timeouts, place: Option<OwnedSemaphorePermit>) -> Self {
         // A new connection is there for a request.
         let deadline = Box::pin(sleep_until(Instant::now() + timeouts.request));
-        Self { stream, timeouts, deadline, in_request: false, _place: place }
+        let (in_request, is_stalled, answers) = (false, false, Answers::default());
+        Self { stream, timeouts, deadline, in_request, is_stalled, answers, _place: place }
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.deadline.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
+        while self.deadline.as_mut().poll(cx).is_ready() {
+            if self.is_stalled || !self.answers.any() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.rest(self.timeouts.idle);
         }
+        Ok(())
+    }
+
+    /// Sets the deadline to a time from now.
+    fn rest(&mut self, time: Duration) {
+        self.deadline.as_mut().reset(Instant::now() + time);
     }
 
     fn set_in_request(&mut self, in_request: bool) {
-        let timeout = if in_request { self.timeouts.request } else { self.timeouts.idle };
         self.in_request = in_request;
-        self.deadline.as_mut().reset(Instant::now() + timeout);
+        self.rest(if in_request { self.timeouts.request } else { self.timeouts.idle });
     }
 
-    fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_pending() && !self.is_stalled {
+            self.is_stalled = true;
+            self.rest(self.timeouts.stalled);
+            self.check(cx)?;
+        }
         let written = ready!(result)?;
-        if written > 0 && self.in_request {
+        if written > 0 {
+            self.is_stalled = false;
             self.set_in_request(false);
         }
         Poll::Ready(Ok(written))
@@ -135,7 +203,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn poll_write_vectored(
@@ -145,7 +213,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.written(result)
+        self.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,13 +1,18 @@
-//! The HTTP server of netsky-db: it receives OpenTelemetry and hooks of agents, and records them.
+//! The HTTP server of netsky-db: it records OpenTelemetry and hooks of agents, and answers queries.
 //!
-//! | Path | Body |
+//! | Path | What |
 //! | --- | --- |
 //! | `POST /v1/logs`, `/v1/metrics`, `/v1/traces` | OTLP, as `application/x-protobuf` or `application/json`, also with gzip |
 //! | `POST /v1/hooks/claude-code` | what Claude Code tells a hook, as JSON |
-//! | `GET /healthz` | |
+//! | `POST /query`, `GET /query?sql=` | an answer, as JSON, NDJSON, CSV, TSV, Markdown, Arrow or Parquet |
+//! | `GET /events?table=` | the rows of a table as they are recorded |
+//! | `GET /tables`, `GET /tables/NAME` | the tables, and the columns of one |
+//! | `GET /metrics` | the store and the server, for Prometheus |
+//! | `GET /healthz` | whether the store can be opened |
 //!
-//! A request is answered with 200 after its rows are durable. A client that gets another answer, or none, sends
-//! the request again; rows have keys, so that nothing is recorded twice.
+//! A request to record is answered with 200 after its rows are durable. A client that gets another answer, or none,
+//! sends the request again; rows have keys, so that nothing is recorded twice. A query runs in a process of its own,
+//! read-only. [`mcp`] answers agents over standard input and output in the same way.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -16,15 +21,17 @@
 //! use netsky_ingest::otlp::Lookup;
 //! use netsky_ingest::prices::Prices;
 //! use netsky_ingest::{Committer, ReadOptions};
-//! use netsky_server::{Server, ServerOptions};
+//! use netsky_server::{Program, Queries, Server, ServerOptions};
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let db = Db::open_path("meta.db")?;
 //! let lookup = Lookup::new(Some(db.clone()), |_: &str, _: &str| None, ReadOptions::default());
 //! let committer = Committer::new(db, Arc::new(Prices::load(None)?));
-//! let server = Server::new(committer, lookup, ServerOptions::default());
+//! let server = Server::new(ServerOptions::default())
+//!     .receive(committer, lookup)
+//!     .answer(Queries::new(Program::new("/usr/bin/netsky", "meta.db"), "a secret token"));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:4318").await?;
-//! server.run(listener, async { drop(tokio::signal::ctrl_c().await) }).await?;
+//! server.run([listener], async { drop(tokio::signal::ctrl_c().await) }).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -33,15 +40,39 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod answer;
+mod answer_format;
 mod body;
+mod chunks;
 mod connection;
+mod events;
+mod failure;
+mod followers;
 mod guard;
+mod health;
 pub mod mcp;
+mod metrics;
 mod options;
+mod places;
+mod program;
+mod queries;
+mod query;
+mod query_request;
+mod query_string;
 mod receive;
 mod received;
+mod security_headers;
+mod serve_file;
 mod server;
+mod state;
+mod stop;
+mod tables;
 
+pub use failure::Failure;
 pub use options::{HookReceiver, ServerOptions};
+pub use program::Program;
+pub use queries::Queries;
+#[doc(hidden)]
+pub use query_request::QueryRequest;
 pub use received::{Received, Total};
+pub use serve_file::{ClaimError, FoundServer, RunningServer, ServeFile, random_token};
 pub use server::{Server, ServerError};

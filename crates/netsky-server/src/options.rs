@@ -24,6 +24,7 @@ pub struct ServerOptions {
     pub(crate) commit_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
 }
 
 impl Default for ServerOptions {
@@ -39,6 +40,7 @@ impl Default for ServerOptions {
             commit_timeout: Duration::from_secs(4),
             request_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(90),
+            stall_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -54,6 +56,7 @@ impl std::fmt::Debug for ServerOptions {
             .field("commit_timeout", &self.commit_timeout)
             .field("request_timeout", &self.request_timeout)
             .field("idle_timeout", &self.idle_timeout)
+            .field("stall_timeout", &self.stall_timeout)
             .finish()
     }
 }
@@ -64,8 +67,8 @@ impl ServerOptions {
         Self::default()
     }
 
-    /// Requires `Authorization: Bearer TOKEN` in every request but `GET /healthz`. Without a token, the server
-    /// listens on a loopback address only.
+    /// Requires `Authorization: Bearer TOKEN` of programs that send telemetry. Without a token, the server listens
+    /// on a loopback address only.
     #[must_use]
     pub fn token(self, token: impl Into<Arc<str>>) -> Self {
         Self { token: Some(token.into()), ..self }
@@ -104,7 +107,8 @@ impl ServerOptions {
         Self { commit_timeout, ..self }
     }
 
-    /// The time that a client may take for a whole request, from its first byte to the answer. The default is 30
+    /// The time that a client may take for a whole request, from its first byte to the answer. A query has its own
+    /// [`timeout`](crate::Queries::timeout). The default is 30
     /// seconds. A slower connection is closed.
     #[must_use]
     pub fn request_timeout(self, request_timeout: Duration) -> Self {
@@ -115,5 +119,12 @@ impl ServerOptions {
     #[must_use]
     pub fn idle_timeout(self, idle_timeout: Duration) -> Self {
         Self { idle_timeout, ..self }
+    }
+
+    /// The time that a client may take nothing of its answer. The default is 60 seconds. The connection is then
+    /// closed, and what makes the answer ends.
+    #[must_use]
+    pub fn stall_timeout(self, stall_timeout: Duration) -> Self {
+        Self { stall_timeout, ..self }
     }
 }

@@ -40,15 +40,6 @@ pub(crate) async fn traces(State(shared): State<Arc<Shared>>, request: Request) 
     telemetry(shared, request, Signal::Traces).await
 }
 
-pub(crate) async fn health() -> &'static str {
-    "ok\n"
-}
-
-pub(crate) async fn not_found(State(shared): State<Arc<Shared>>) -> Refusal {
-    shared.received.change(|total| total.refused += 1);
-    Refusal::NotFound
-}
-
 pub(crate) async fn only_post(State(shared): State<Arc<Shared>>) -> Refusal {
     shared.received.change(|total| total.refused += 1);
     Refusal::MethodNotAllowed("POST")

@@ -4,26 +4,44 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::http::{StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
 use netsky_ingest::Committer;
 use netsky_ingest::otlp::Lookup;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::body::Memory;
-use crate::connection::{Connections, Timeouts};
-use crate::guard;
+use crate::connection::{Answers, Connections, Timeouts};
+use crate::failure::Failure;
+use crate::followers;
 use crate::options::ServerOptions;
+use crate::queries::Queries;
 use crate::receive::{self, Shared};
 use crate::received::Received;
+use crate::state::ReadState;
+use crate::stop::{Phase, Stop};
+use crate::{events, guard, health, metrics, query, security_headers, tables};
 
-/// A server that records what it receives in a store.
+/// How long running queries have when the server ends.
+const LAST_QUERIES: Duration = Duration::from_secs(5);
+
+/// How long connections have after that.
+const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+
+/// A server that records what it receives in a store, and answers queries.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
+    options: ServerOptions,
+    receiver: Option<(Committer, Lookup)>,
+    queries: Option<Queries>,
+    received: Arc<Received>,
 }
 
 /// Why a server does not run.
@@ -45,62 +63,170 @@ pub enum ServerError {
 }
 
 impl Server {
-    /// Creates a server that records with `committer`, and finds sessions with `lookup`.
+    /// Creates a server that only says that it runs.
+    pub fn new(options: ServerOptions) -> Self {
+        Self { options, receiver: None, queries: None, received: Arc::default() }
+    }
+
+    /// Receives telemetry, records it with `committer`, and finds sessions with `lookup`.
     ///
     /// The committer's store should have a [`busy_timeout`](netsky_db::OpenOptions::busy_timeout) of 2 seconds:
     /// clients wait for their answers, and send again what was not recorded.
-    pub fn new(committer: Committer, lookup: Lookup, options: ServerOptions) -> Self {
-        let memory = Memory::new(options.max_queued_bytes);
-        let received = Arc::default();
-        Self { shared: Arc::new(Shared { committer, lookup, options, memory, received }) }
+    #[must_use]
+    pub fn receive(self, committer: Committer, lookup: Lookup) -> Self {
+        Self { receiver: Some((committer, lookup)), ..self }
+    }
+
+    /// Answers queries.
+    #[must_use]
+    pub fn answer(self, queries: Queries) -> Self {
+        Self { queries: Some(queries), ..self }
     }
 
     /// What the server has received so far, also after it has ended.
     pub fn received(&self) -> Arc<Received> {
-        Arc::clone(&self.shared.received)
+        Arc::clone(&self.received)
     }
 
-    /// Answers requests until `shutdown` is ready. Then it accepts no more, answers the requests that have begun,
-    /// and returns: everything that was answered with 200 is stored.
+    /// Answers requests until `shutdown` is ready. Then it accepts no more, ends streams of events, answers the
+    /// requests that have begun, and returns: everything that was answered with 200 is stored. Queries that need
+    /// more than 5 seconds for it are killed.
     ///
     /// # Errors
     ///
     /// [`ServerError`], before any request.
     pub async fn run(
         self,
-        listener: TcpListener,
+        listeners: impl IntoIterator<Item = TcpListener>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let options = &self.shared.options;
-        match options.token.as_deref() {
-            Some("") => return Err(ServerError::EmptyToken),
-            Some(_) => {}
-            None => {
+        let listeners: Vec<_> = listeners.into_iter().collect();
+        self.check(&listeners)?;
+        let ServerOptions { request_timeout, idle_timeout, stall_timeout, .. } = self.options;
+        let timeouts =
+            Timeouts { request: request_timeout, idle: idle_timeout, stalled: stall_timeout };
+        let connections = Connections::new(listeners, self.options.max_connections, timeouts);
+        let stop = Stop::default();
+        let state = self.queries.clone().map(|it| Arc::new(ReadState::new(it, stop.clone())));
+        let service = self.router(state.clone()).into_make_service_with_connect_info::<Answers>();
+        let stopping = {
+            let stop = stop.clone();
+            async move {
+                shutdown.await;
+                stop.begin(Phase::Stopping);
+            }
+        };
+        let serve = axum::serve(connections, service).with_graceful_shutdown(stopping);
+        let end = async {
+            stop.until(Phase::Stopping).await;
+            sleep(LAST_QUERIES).await;
+            stop.begin(Phase::Killing);
+            sleep(LAST_CONNECTIONS).await;
+        };
+        let poll = async {
+            match state {
+                Some(state) => followers::poll(state).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            served = serve => Ok(served?),
+            () = end => Ok(()),
+            () = poll => Ok(()),
+        }
+    }
+
+    fn check(&self, listeners: &[TcpListener]) -> Result<(), ServerError> {
+        let queries = self.queries.as_ref().map(|queries| &*queries.token);
+        if [self.options.token.as_deref(), queries].contains(&Some("")) {
+            return Err(ServerError::EmptyToken);
+        }
+        if self.options.token.is_none() {
+            for listener in listeners {
                 let address = listener.local_addr()?;
                 if !address.ip().is_loopback() {
                     return Err(ServerError::TokenRequired { address });
                 }
             }
         }
-        let timeouts = Timeouts { request: options.request_timeout, idle: options.idle_timeout };
-        let connections = Connections::new(listener, options.max_connections, timeouts);
-        let router = router(self.shared);
-        axum::serve(connections, router).with_graceful_shutdown(shutdown).await?;
         Ok(())
+    }
+
+    fn router(self, state: Option<Arc<ReadState>>) -> Router {
+        let mut router = Router::new();
+        let received = self.received;
+        if let Some((committer, lookup)) = self.receiver {
+            let memory = Memory::new(self.options.max_queued_bytes);
+            let (options, received) = (self.options, Arc::clone(&received));
+            router = router.merge(receiving(Arc::new(Shared {
+                committer,
+                lookup,
+                options,
+                memory,
+                received,
+            })));
+        }
+        router = match state {
+            Some(state) => router.merge(reading(state)),
+            None => router.merge(with_health(get(health::receiver))),
+        };
+        router
+            .fallback(async move || {
+                received.change(|total| total.refused += 1);
+                let hint = "/query, /events, /tables, /metrics and /healthz answer; OTLP goes to /v1/logs, \
+                            /v1/metrics and /v1/traces";
+                let failure = Failure::usage("no such path", hint);
+                failure.with_status(StatusCode::NOT_FOUND)
+            })
+            .layer(from_fn(security_headers::add))
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+/// The routes that record.
+fn receiving(shared: Arc<Shared>) -> Router {
     let only_post = receive::only_post;
     Router::new()
         .route("/v1/logs", post(receive::logs).fallback(only_post))
         .route("/v1/metrics", post(receive::metrics).fallback(only_post))
         .route("/v1/traces", post(receive::traces).fallback(only_post))
         .route("/v1/hooks/claude-code", post(receive::hook).fallback(only_post))
-        .route("/healthz", get(receive::health))
-        .fallback(receive::not_found)
         // It only wraps the body: nothing is read before the request is allowed.
         .layer(RequestDecompressionLayer::new())
         .layer(from_fn_with_state(Arc::clone(&shared), guard::check))
         .with_state(shared)
+}
+
+/// The routes that read.
+fn reading(state: Arc<ReadState>) -> Router {
+    let with_token = Router::new()
+        .route("/query", methods(get(query::query).post(query::query), "GET, HEAD, POST, OPTIONS"))
+        .route("/events", only_get(get(events::events)))
+        .route("/tables", only_get(get(tables::tables)))
+        .route("/tables/{name}", only_get(get(tables::table)))
+        .route("/metrics", only_get(get(metrics::metrics)))
+        .route_layer(from_fn_with_state(Arc::clone(&state), guard::token));
+    // Files of pages come here: they are local, but a browser has no token yet when it loads them.
+    with_token
+        .route_layer(from_fn(guard::local))
+        .merge(with_health(get(health::store)))
+        .with_state(state)
+}
+
+/// The route that anybody may ask.
+fn with_health<S: Clone + Send + Sync + 'static>(handler: MethodRouter<S>) -> Router<S> {
+    Router::new().route("/healthz", only_get(handler)).route_layer(from_fn(guard::no_other_site))
+}
+
+fn only_get<S: Clone + Send + Sync + 'static>(router: MethodRouter<S>) -> MethodRouter<S> {
+    methods(router, "GET, HEAD, OPTIONS")
+}
+
+/// Says which methods a path has, if it is asked, or if another one is used.
+fn methods<S: Clone + Send + Sync + 'static>(
+    router: MethodRouter<S>,
+    allow: &'static str,
+) -> MethodRouter<S> {
+    router
+        .options(async move || (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response())
+        .fallback(async move || Failure::method_not_allowed(allow))
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use console::{Term, style};
 use netsky_db::{Db, Error, ErrorKind, QueryOptions, SCHEMA_VERSION};
+use netsky_server::{FoundServer, ServeFile};
 use serde_json::json;
 
 use crate::commands::shell::{HISTORY_FILE, RC_FILE};
@@ -52,6 +53,7 @@ pub fn run(store: &StoreArgs, args: &DoctorArgs) -> Result<(), Failure> {
     found.ok("path", format!("{}, {}", path.display(), store.source()));
     let db = check_store(store, &path, &mut found);
     agents::check(&path, db.as_ref(), &mut found);
+    check_server(&path, &mut found);
     check_dir(&path, &mut found);
     check_home(&mut found);
     check_memory(&mut found);
@@ -186,6 +188,32 @@ fn check_mode(path: &Path, file: &Metadata, private: &str, found: &mut Findings)
 
 #[cfg(not(unix))]
 fn check_mode(_: &Path, _: &Metadata, _: &str, _: &mut Findings) {}
+
+/// Says where the store's server is.
+fn check_server(path: &Path, found: &mut Findings) {
+    let file = ServeFile::path(path);
+    match ServeFile::find(path) {
+        Ok(FoundServer::None) => {}
+        Ok(FoundServer::Running(server)) => found.ok(
+            "server",
+            match server {
+                Some(server) => format!(
+                    "runs at http://{}, process {}; netsky serve --open opens it",
+                    server.address, server.pid
+                ),
+                None => "is about to run".to_owned(),
+            },
+        ),
+        Ok(FoundServer::Killed) => found.warn(
+            "server",
+            format!(
+                "was killed and has left {}; the next netsky serve replaces it",
+                file.display()
+            ),
+        ),
+        Err(error) => found.warn("server", format!("cannot read {}: {error}", file.display())),
+    }
+}
 
 fn check_memory(found: &mut Findings) {
     let limit = match QueryOptions::default_memory_limit() {

@@ -2,14 +2,21 @@
 
 use std::fs;
 use std::future::pending;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
+use netsky_db::{Db, ErrorKind, internal};
 use netsky_ingest::otlp::{Lookup, Transcripts};
 use netsky_ingest::{Committer, ReadOptions};
-use netsky_server::{Server, ServerOptions, Total};
+use netsky_server::{
+    ClaimError, Program, Queries, RunningServer, ServeFile, Server, ServerOptions, Total,
+    random_token,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -21,20 +28,26 @@ use crate::store::StoreArgs;
 /// Clients wait for their answers, and send again what was not recorded.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Record what agents send by OpenTelemetry
+/// Answer queries over HTTP, and record what agents send by OpenTelemetry
 ///
-/// Listens for OTLP over HTTP, as Protocol Buffers or JSON, and records model calls, tool calls, messages, errors
-/// and sessions. A request is answered after its rows are durable. What is sent again, or stands in a transcript
-/// that `netsky ingest` reads, is recorded once. `netsky hook install claude-code --telemetry` sets an agent up.
+/// Answers POST /query, GET /events, /tables and /metrics with the token that it prints, in the formats of
+/// `netsky query`, read-only. Each query is a process of its own, with limits. The store is not kept open, and
+/// need not exist. One server serves a store; serve.json beside the store says where it is.
 ///
-/// Other machines need a token, as 'Authorization: Bearer TOKEN'. There is no TLS: put a proxy before it.
+/// With --otlp, it also listens for OTLP over HTTP, as Protocol Buffers or JSON, and records model calls, tool
+/// calls, messages, errors and sessions. A request is answered after its rows are durable. What is sent again, or
+/// stands in a transcript that `netsky ingest` reads, is recorded once. `netsky hook install claude-code
+/// --telemetry` sets an agent up. Programs of this machine need no token for it; other machines do, and there is
+/// no TLS: put a proxy before it.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "\
 Examples:
-  netsky serve --otlp
+  netsky serve
+  netsky serve --otlp --open
   netsky serve --otlp --listen 0.0.0.0:4318 --token-file token
+  curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:4318/query -d 'SELECT count(*) FROM messages'
 
 To set an agent or a program up:
   netsky hook install claude-code --telemetry
@@ -47,34 +60,137 @@ pub struct ServeArgs {
     /// The address and port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
     pub listen: SocketAddr,
-    /// The file with the token that clients must send
+    /// The file with the token that clients must send [default: a new one at each start]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Leave out texts: messages, inputs, outputs and errors
     #[arg(long)]
     pub no_content: bool,
+    /// Open the server in a browser, also one that runs already
+    #[arg(long)]
+    pub open: bool,
+    /// How many queries run at a time [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_queries: Option<u16>,
+    /// The time for a query and its answer
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// The memory of a query
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub memory_limit: ByteSize,
 }
 
 pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
-    if !args.otlp {
-        return Err(Failure::usage("nothing to serve; add --otlp to receive OpenTelemetry"));
-    }
+    let path = store.path_or_default()?;
     let mut options = ServerOptions::new();
-    if let Some(file) = &args.token_file {
-        let token = fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
-        if token.trim().is_empty() {
-            return Err(Failure::usage(format!("{} has no token", file.display())));
+    let token = match &args.token_file {
+        Some(file) => {
+            let token = read_token(file)?;
+            options = options.token(token.as_str());
+            token
         }
-        options = options.token(token.trim());
-    } else if !args.listen.ip().is_loopback() {
-        return Err(Failure::usage(format!(
-            "{} is not a loopback address, so clients need a token\n  write one to a file, and add --token-file FILE",
-            args.listen
-        )));
+        None if args.listen.ip().is_loopback() => random_token()?,
+        None => {
+            return Err(Failure::usage(format!(
+                "{} is not a loopback address, so clients need a token\n  write one to a file, and add --token-file FILE",
+                args.listen
+            )));
+        }
+    };
+    let mut file = match claim(&path)? {
+        Ok(file) => file,
+        Err(Some(running)) if args.open => return open(&running),
+        Err(running) => return Err(already_serves(&path, running.as_ref())),
+    };
+    let mut queries = Queries::new(Program::this(&path)?, token.as_str())
+        .timeout(args.timeout)
+        .memory_limit(args.memory_limit.as_u64());
+    if let Some(max) = args.max_queries {
+        queries = queries.max_running(max.into());
     }
+    let mut server = Server::new(options).answer(queries);
+    if args.otlp {
+        let (committer, lookup) = receiver(store, args)?;
+        server = server.receive(committer, lookup);
+    }
+    let received = server.received();
+
+    // After Ctrl-C or SIGTERM, the requests that have begun are answered.
+    let captured = interrupt::capture_stop();
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let listeners = runtime
+        .block_on(listen(args.listen))
+        .map_err(|error| Failure::from(error).about(args.listen.to_string()))?;
+    let address = listeners.first().map_or(Ok(args.listen), TcpListener::local_addr)?;
+    let running = RunningServer { pid: std::process::id(), address, token };
+    if let Some(file) = &mut file {
+        file.write(&running)
+            .map_err(|error| Failure::from(error).about(ServeFile::path(&path).display()))?;
+    }
+    let what = if args.otlp { "recording OpenTelemetry from" } else { "serving" };
+    let at = if args.otlp { "in" } else { "from" };
+    output::print_line(&format!("{what} http://{address} {at} {}", path.display()))?;
+    output::warn_plain(running.url());
+    if args.open {
+        open(&running)?;
+    }
+    let until_interrupted = async { drop(interrupt::unless_pressed(pending::<()>()).await) };
+    let ended = runtime.block_on(server.run(listeners, until_interrupted));
+    // Queries that still run are killed.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    drop(file);
+    drop(captured);
+    ended.map_err(|error| Failure::usage(error.to_string()))?;
+    if args.otlp {
+        report(&received.total());
+    }
+    Ok(())
+}
+
+fn read_token(file: &Path) -> Result<String, Failure> {
+    let token = fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
+    match token.trim() {
+        "" => Err(Failure::usage(format!("{} has no token", file.display()))),
+        token => Ok(token.to_owned()),
+    }
+}
+
+/// Makes this the store's server. Returns the one that runs already, or no file if its directory is read-only.
+fn claim(store: &Path) -> Result<Result<Option<ServeFile>, Option<RunningServer>>, Failure> {
+    if let Some(dir) = store.parent().filter(|dir| !dir.as_os_str().is_empty() && !dir.exists()) {
+        internal::create_private_dir(dir)
+            .map_err(|error| Failure::from(error).about(dir.display()))?;
+    }
+    match ServeFile::claim(store) {
+        Ok(file) => Ok(Ok(Some(file))),
+        Err(ClaimError::Running(running)) => Ok(Err(running)),
+        Err(error) => {
+            output::warn(format_args!("{error}; other programs will not find this server"));
+            Ok(Ok(None))
+        }
+    }
+}
+
+fn already_serves(store: &Path, running: Option<&RunningServer>) -> Failure {
+    let store = store.display();
+    match running {
+        Some(RunningServer { pid, address, .. }) => Failure::store(
+            ErrorKind::Busy,
+            format!(
+                "process {pid} serves {store} already, at http://{address}\n  open it with `netsky serve \
+                 --open`, or stop it with `kill {pid}`"
+            ),
+        ),
+        None => Failure::store(
+            ErrorKind::Busy,
+            format!("another process is about to serve {store}\n  try again later"),
+        ),
+    }
+}
+
+fn receiver(store: &StoreArgs, args: &ServeArgs) -> Result<(Committer, Lookup), Failure> {
     let store = StoreArgs { busy_timeout: store.busy_timeout.min(BUSY_TIMEOUT), ..store.clone() };
-    let db = store.open()?;
-    let path = db.path().display().to_string();
+    let db: Db = store.open()?;
     let transcripts = Transcripts::new(&|name: &str| std::env::var(name).ok());
     let read = ReadOptions {
         without_content: args.no_content,
@@ -82,27 +198,30 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
         ..ReadOptions::default()
     };
     let lookup = Lookup::new(Some(db.clone()), transcripts, read);
-    let committer = Committer::new(db, Arc::new(super::prices::load()?));
-    let server = Server::new(committer, lookup, options);
-    let received = server.received();
+    Ok((Committer::new(db, Arc::new(super::prices::load()?)), lookup))
+}
 
-    // After Ctrl-C, the requests that have begun are answered.
-    let captured = interrupt::capture();
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
-    let listening = runtime.block_on(async {
-        let listener = TcpListener::bind(args.listen).await?;
-        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
-    });
-    let (address, listener) =
-        listening.map_err(|error| Failure::from(error).about(args.listen.to_string()))?;
-    output::print_line(&format!("recording OpenTelemetry from http://{address} in {path}"))?;
-    let until_interrupted = async { drop(interrupt::unless_pressed(pending::<()>()).await) };
-    runtime
-        .block_on(server.run(listener, until_interrupted))
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    drop(captured);
-    report(&received.total());
-    Err(Failure::interrupted())
+/// Listens at the address; for the loopback address of IPv4, also at that of IPv6, because `localhost` can be either.
+async fn listen(address: SocketAddr) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = vec![TcpListener::bind(address).await?];
+    if address.ip() == Ipv4Addr::LOCALHOST {
+        let port = listeners.first().map_or(Ok(address), TcpListener::local_addr)?.port();
+        // Not every machine has IPv6, and the port may be taken there.
+        listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await);
+    }
+    Ok(listeners)
+}
+
+/// Opens the server in the user's browser.
+fn open(server: &RunningServer) -> Result<(), Failure> {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let url = server.url();
+    let mut command = Command::new(program);
+    command.arg(&url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = command.spawn() {
+        output::warn(format_args!("cannot start {program}: {error}; open {url}"));
+    }
+    Ok(())
 }
 
 /// Says on standard error what was recorded.

@@ -65,7 +65,7 @@ fn process() {
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
             ready(&listener.local_addr().unwrap().to_string());
             let server = crate::server(store, ServerOptions::default());
-            runtime.block_on(server.run(listener, std::future::pending())).unwrap();
+            runtime.block_on(server.run([listener], std::future::pending())).unwrap();
         }
         _ => {
             let db = Db::open_path(store).unwrap();

@@ -153,10 +153,10 @@ fn other_machines_need_a_token() {
     let dir = tempfile::tempdir().unwrap();
     let listen = || runtime.block_on(tokio::net::TcpListener::bind("0.0.0.0:0")).unwrap();
     let server = crate::server(&dir.path().join("meta.db"), ServerOptions::new());
-    let error = runtime.block_on(server.run(listen(), async {})).unwrap_err().to_string();
+    let error = runtime.block_on(server.run([listen()], async {})).unwrap_err().to_string();
     assert!(error.contains("a token is required"), "{error}");
     let server = crate::server(&dir.path().join("meta.db"), ServerOptions::new().token(""));
-    assert!(runtime.block_on(server.run(listen(), async {})).is_err());
+    assert!(runtime.block_on(server.run([listen()], async {})).is_err());
     let server = crate::server(&dir.path().join("meta.db"), ServerOptions::new().token("secret"));
-    runtime.block_on(server.run(listen(), async {})).unwrap();
+    runtime.block_on(server.run([listen()], async {})).unwrap();
 }

@@ -2,12 +2,17 @@
 
 mod broken;
 mod child;
+mod events;
 mod exporters;
+mod guards;
 mod hooks;
 mod http;
 mod limits;
 mod python;
+mod queries;
+mod reading;
 mod store;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,7 +56,7 @@ impl TestServer {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let running = runtime.spawn(server.run(listener, async { drop(stopped.await) }));
+        let running = runtime.spawn(server.run([listener], async { drop(stopped.await) }));
         Self { runtime, address, stop: Some(stop), running: Some(running), received, dir }
     }
 
@@ -88,7 +93,8 @@ impl TestServer {
 fn server(path: &Path, options: ServerOptions) -> Server {
     let db = OpenOptions::new().busy_timeout(Duration::from_millis(500)).open(path).unwrap();
     let lookup = Lookup::new(Some(db.clone()), shop, ReadOptions::default());
-    Server::new(Committer::new(db, Arc::new(Prices::load(None).unwrap())), lookup, options)
+    let committer = Committer::new(db, Arc::new(Prices::load(None).unwrap()));
+    Server::new(options).receive(committer, lookup)
 }
 
 fn shop(_: &str, _: &str) -> Option<FoundSession> {
@@ -154,10 +160,14 @@ impl Client {
         stream.write_all(head.as_bytes())?;
         // The server may have answered already, and closed the connection.
         let _ = stream.write_all(body);
-        self.answer()
+        self.answer_to(method)
     }
 
     fn answer(&mut self) -> std::io::Result<Answer> {
+        self.answer_to("GET")
+    }
+
+    fn answer_to(&mut self, method: &str) -> std::io::Result<Answer> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -169,10 +179,33 @@ impl Client {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let len = headers.get("content-length").map_or(0, |len| len.parse().unwrap());
-        let mut body = vec![0; len];
-        self.stream.read_exact(&mut body)?;
+        let mut body = Vec::new();
+        match headers.get("content-length") {
+            _ if method == "HEAD" => {}
+            Some(len) => {
+                body.resize(len.parse().unwrap(), 0);
+                self.stream.read_exact(&mut body)?;
+            }
+            None if headers.contains_key("transfer-encoding") => {
+                while let Some(chunk) = self.chunk()? {
+                    body.extend_from_slice(&chunk);
+                }
+            }
+            None => {}
+        }
         Ok(Answer { status, headers, body })
+    }
+
+    /// Reads a chunk of a body; `None` is its proper end.
+    fn chunk(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let len = usize::from_str_radix(line.trim_end(), 16);
+        let len = len.map_err(|_| std::io::ErrorKind::UnexpectedEof)?;
+        let mut chunk = vec![0; len + 2];
+        self.stream.read_exact(&mut chunk)?;
+        chunk.truncate(len);
+        Ok((len > 0).then_some(chunk))
     }
 }
 

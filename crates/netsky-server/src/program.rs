@@ -1,0 +1,268 @@
+//! Child processes: `netsky`, started again, so that no query of anyone can stop the server.
+//!
+//! DataFusion's joins do not give their thread back, so a query in this process could not be cancelled. A process
+//! can be killed. It also has its own memory, and no file is open between queries.
+
+use std::any::Any;
+use std::ffi::OsStr;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::Stdio;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::failure::Failure;
+
+/// What a child process has of the environment, besides `NETSKY_*`.
+const INHERITED: [&str; 3] = ["HOME", "TZ", "PATH"];
+
+/// The child ends itself when its parent is not this process any more, for example because that was killed.
+const PARENT: &str = "NETSKY_PARENT";
+
+/// Failures are objects in JSON on standard error, with `--json` too: standard output may have rows already.
+const ERRORS: (&str, &str) = ("NETSKY_ERRORS", "json");
+
+/// What `netsky` sets for queries, and starts itself again for, unless it is set.
+const ALLOCATOR: [(&str, &str); 2] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "65536")];
+
+/// What is kept of standard error: its end has the failure.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The program `netsky`, and the store that it is asked about.
+#[derive(Debug, Clone)]
+pub struct Program {
+    executable: PathBuf,
+    store: PathBuf,
+}
+
+impl Program {
+    /// `executable` is `netsky`. The store need not exist.
+    pub fn new(executable: impl Into<PathBuf>, store: impl Into<PathBuf>) -> Self {
+        Self { executable: executable.into(), store: store.into() }
+    }
+
+    /// The program that runs now, which must be `netsky`.
+    ///
+    /// # Errors
+    ///
+    /// Its path is unknown.
+    pub fn this(store: impl Into<PathBuf>) -> io::Result<Self> {
+        // Of the path, another version may be there soon, or nothing.
+        let executable = match cfg!(target_os = "linux") {
+            true => "/proc/self/exe".into(),
+            false => std::env::current_exe()?,
+        };
+        Ok(Self { executable, store: store.into() })
+    }
+
+    /// The store's file.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Starts a command, with `input` as its standard input. It is killed when the process is dropped.
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: Vec<u8>,
+    ) -> Result<Process, Failure> {
+        self.spawn(arguments, input).map_err(|error| {
+            let path = self.executable.display();
+            match error.kind() {
+                // There are too many processes or open files.
+                io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => Failure::busy(
+                    axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                    format!("cannot start a process: {error}"),
+                ),
+                _ => Failure::internal(format!("cannot start {path}: {error}")),
+            }
+        })
+    }
+
+    fn spawn<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: Vec<u8>,
+    ) -> io::Result<Process> {
+        // A killed process cannot remove the files that its query has spilled.
+        let temp = tempfile::Builder::new().prefix(".netsky-serve-").tempdir()?;
+        let environment = std::env::vars_os().filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            INHERITED.contains(&&*name) || name.starts_with("NETSKY_")
+        });
+        let mut command = Command::new(&self.executable);
+        #[cfg(unix)]
+        command.arg0("netsky");
+        let mut child = command
+            .arg("--db")
+            .arg(&self.store)
+            .args(arguments)
+            .env_clear()
+            .envs(environment)
+            .envs(ALLOCATOR)
+            .env("TMPDIR", temp.path())
+            .env(PARENT, std::process::id().to_string())
+            .env(ERRORS.0, ERRORS.1)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        // It reads its input before it writes anything, but it can also fail before.
+        let input = tokio::spawn(write(stdin, input));
+        let errors = tokio::spawn(last_bytes(stderr));
+        let held = Vec::new();
+        Ok(Process {
+            running: Some(Box::new(Running { child, temp, held })),
+            stdout,
+            errors,
+            input,
+        })
+    }
+}
+
+/// A running command.
+pub(crate) struct Process {
+    running: Option<Box<Running>>,
+    stdout: ChildStdout,
+    errors: JoinHandle<Vec<u8>>,
+    input: JoinHandle<()>,
+}
+
+struct Running {
+    child: Child,
+    /// For what the process writes to temporary files.
+    temp: TempDir,
+    held: Vec<Box<dyn Any + Send>>,
+}
+
+impl Process {
+    /// Keeps `it` until the process has ended.
+    pub(crate) fn hold(&mut self, it: impl Any + Send) {
+        if let Some(running) = &mut self.running {
+            running.held.push(Box::new(it));
+        }
+    }
+
+    /// Reads some bytes of standard output. There are none at its end.
+    pub(crate) async fn read(&mut self) -> io::Result<Bytes> {
+        read(&mut self.stdout).await.map(Bytes::from)
+    }
+
+    /// Waits until the process has ended, after its standard output. Fails if the command has failed.
+    pub(crate) async fn end(mut self) -> Result<(), Failure> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let status = running.child.wait().await;
+        let errors = (&mut self.errors).await.unwrap_or_default();
+        let status = status.map_err(|error| Failure::internal(error.to_string()))?;
+        if status.success() {
+            return Ok(());
+        }
+        let mut lines = errors.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        let last = lines.next().unwrap_or_default();
+        Err(Failure::from_json(last).unwrap_or_else(|| {
+            let said = String::from_utf8_lossy(last);
+            let colon = if said.is_empty() { "" } else { ": " };
+            Failure::internal(format!("the query's process ended with {status}{colon}{said}"))
+        }))
+    }
+
+    /// Returns the whole standard output of a command. Fails if it is longer than `max_bytes`, if it takes longer
+    /// than `limit`, or if the command fails.
+    pub(crate) async fn output(
+        mut self,
+        max_bytes: usize,
+        limit: Duration,
+    ) -> Result<Vec<u8>, Failure> {
+        let output = async move {
+            let mut all = Vec::new();
+            loop {
+                let some =
+                    self.read().await.map_err(|error| Failure::internal(error.to_string()))?;
+                if some.is_empty() {
+                    return self.end().await.map(|()| all);
+                }
+                if some.len() > max_bytes.saturating_sub(all.len()) {
+                    let message = format!("the answer is longer than {max_bytes} bytes");
+                    return Err(Failure::too_large(message, "query less"));
+                }
+                all.extend_from_slice(&some);
+            }
+        };
+        timeout(limit, output).await.unwrap_or_else(|_| Err(Failure::timeout(limit)))
+    }
+}
+
+impl Drop for Process {
+    /// Kills the process. What it holds is free when it has really ended.
+    fn drop(&mut self) {
+        self.input.abort();
+        self.errors.abort();
+        let (Some(mut running), Ok(runtime)) = (self.running.take(), Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            let _ = running.child.kill().await;
+            let Running { temp, held, .. } = *running;
+            let _ = tokio::task::spawn_blocking(|| drop(temp)).await;
+            drop(held);
+        });
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.running.as_ref().and_then(|running| running.child.id());
+        f.debug_struct("Process").field("id", &id).finish_non_exhaustive()
+    }
+}
+
+async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; CHUNK_BYTES];
+    let mut buf = ReadBuf::new(&mut bytes);
+    poll_fn(|cx| Pin::new(&mut *from).poll_read(cx, &mut buf)).await?;
+    let len = buf.filled().len();
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+async fn write(mut stdin: ChildStdin, input: Vec<u8>) {
+    let mut left = input.as_slice();
+    while !left.is_empty() {
+        match poll_fn(|cx| Pin::new(&mut stdin).poll_write(cx, left)).await {
+            Ok(written @ 1..) => left = left.get(written..).unwrap_or_default(),
+            // The process has ended, and says why.
+            _ => return,
+        }
+    }
+}
+
+/// Reads to the end, and returns the last bytes.
+async fn last_bytes(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
+    let mut last = Vec::new();
+    while let Ok(some) = read(&mut from).await
+        && !some.is_empty()
+    {
+        last.extend_from_slice(&some);
+        let surplus = last.len().saturating_sub(MAX_ERROR_BYTES);
+        last.drain(..surplus);
+    }
+    last
+}

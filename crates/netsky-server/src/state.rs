@@ -1,0 +1,81 @@
+//! What the routes that read share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Extensions;
+use netsky_db::{Db, OpenOptions};
+
+use axum::extract::ConnectInfo;
+
+use crate::body::Memory;
+use crate::connection::{Answering, Answers};
+use crate::failure::Failure;
+use crate::followers::Followers;
+use crate::metrics::{Counts, StoreMetrics};
+use crate::places::{Place, Places};
+use crate::program::Process;
+use crate::queries::Queries;
+use crate::query_request::MAX_BODY_BYTES;
+use crate::stop::Stop;
+
+/// How long to wait for a store that is being written for the first time or repaired.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The memory for bodies of requests: more than all queries that may run or wait need.
+const BODIES: usize = 16;
+
+/// What the routes that read share.
+#[derive(Debug)]
+pub(crate) struct ReadState {
+    pub(crate) queries: Queries,
+    pub(crate) places: Places,
+    pub(crate) bodies: Memory,
+    pub(crate) followers: Followers,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) store_metrics: StoreMetrics,
+    pub(crate) stop: Stop,
+}
+
+impl ReadState {
+    pub(crate) fn new(queries: Queries, stop: Stop) -> Self {
+        Self {
+            places: Places::new(queries.max_running),
+            bodies: Memory::new(BODIES * MAX_BODY_BYTES),
+            followers: Followers::default(),
+            counts: Arc::default(),
+            store_metrics: StoreMetrics::default(),
+            queries,
+            stop,
+        }
+    }
+
+    /// Opens the store. It is not kept open, so that it can be replaced.
+    pub(crate) fn open(&self) -> netsky_db::Result<Db> {
+        OpenOptions::new().busy_timeout(BUSY_TIMEOUT).open_read_only(self.queries.program.store())
+    }
+
+    /// Starts a command in a place.
+    pub(crate) fn start(
+        &self,
+        place: Place,
+        arguments: &[String],
+        input: String,
+    ) -> Result<Process, Failure> {
+        let mut process = self.queries.program.start(arguments, input.into_bytes())?;
+        process.hold(place);
+        process.hold(self.counts.child());
+        Ok(process)
+    }
+
+    /// The arguments that limit a query.
+    pub(crate) fn limits(&self) -> [String; 2] {
+        let Queries { timeout, memory_limit, .. } = &self.queries;
+        [format!("--timeout={}ms", timeout.as_millis()), format!("--memory-limit={memory_limit}B")]
+    }
+}
+
+/// Says that the request has come wholly, so that its connection is not closed while the answer is made.
+pub(crate) fn answering(extensions: &Extensions) -> Option<Answering> {
+    extensions.get::<ConnectInfo<Answers>>().map(|ConnectInfo(answers)| answers.begin())
+}
