@@ -52,6 +52,7 @@ mod health;
 pub mod mcp;
 mod metrics;
 mod options;
+mod page;
 mod places;
 mod program;
 mod queries;

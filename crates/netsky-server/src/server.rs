@@ -27,7 +27,7 @@ use crate::receive::{self, Shared};
 use crate::received::Received;
 use crate::state::ReadState;
 use crate::stop::{Phase, Stop};
-use crate::{events, guard, health, metrics, query, security_headers, tables};
+use crate::{events, guard, health, metrics, page, query, security_headers, tables};
 
 /// How long running queries have when the server ends.
 const LAST_QUERIES: Duration = Duration::from_secs(5);
@@ -173,7 +173,7 @@ impl Server {
         router
             .fallback(async move || {
                 received.change(|total| total.refused += 1);
-                let hint = "/query, /events, /tables, /metrics and /healthz answer; OTLP goes to /v1/logs, \
+                let hint = "the page is at /; /query, /events, /tables, /metrics and /healthz answer; OTLP goes to /v1/logs, \
                             /v1/metrics and /v1/traces";
                 let failure = Failure::usage("no such path", hint);
                 failure.with_status(StatusCode::NOT_FOUND)
@@ -205,8 +205,9 @@ fn reading(state: Arc<ReadState>) -> Router {
         .route("/tables/{name}", only_get(get(tables::table)))
         .route("/metrics", only_get(get(metrics::metrics)))
         .route_layer(from_fn_with_state(Arc::clone(&state), guard::token));
-    // Files of pages come here: they are local, but a browser has no token yet when it loads them.
+    // The page's files need no token: a browser has none yet when it loads them.
     with_token
+        .merge(page::routes())
         .route_layer(from_fn(guard::local))
         .merge(with_health(get(health::store)))
         .with_state(state)

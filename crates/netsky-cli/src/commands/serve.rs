@@ -30,6 +30,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answer queries over HTTP, and record what agents send by OpenTelemetry
 ///
+/// The link that it prints opens a page with costs, agents, tools, live rows and SQL.
+///
 /// Answers POST /query, GET /events, /tables and /metrics with the token that it prints, in the formats of
 /// `netsky query`, read-only. Each query is a process of its own, with limits. The store is not kept open, and
 /// need not exist. One server serves a store; serve.json beside the store says where it is.

@@ -8,6 +8,7 @@ mod guards;
 mod hooks;
 mod http;
 mod limits;
+mod page;
 mod python;
 mod queries;
 mod reading;

@@ -31,7 +31,7 @@ pub(crate) struct Reading {
 }
 
 /// The program, if it is built.
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     let built = std::env::current_exe().unwrap().with_file_name("../netsky");
     match built.canonicalize() {
         Ok(path) => Some(path),
