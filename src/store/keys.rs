@@ -11,6 +11,8 @@
 //! value. Before the entries stands a hash of them and of the redb key (see [`hash_under`]), because redb
 //! verifies its own checksums only in a check.
 
+use std::collections::BTreeMap;
+
 use redb::{ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
 use crate::error::{Error, Result};
@@ -28,29 +30,47 @@ pub type Key = [u8; 16];
 pub(super) struct KeyWriter<'txn> {
     keys: RedbTable<'txn, i64, &'static [u8]>,
     states: RedbTable<'txn, i64, &'static [u8]>,
+    /// The numbers that were set, by the halves of their keys. They are written in the end, in the order of the
+    /// redb table: keys are random, and in any other order nearly each would be written to another page than
+    /// the one before.
+    numbers: BTreeMap<(i64, i64), i64>,
 }
 
 impl<'txn> KeyWriter<'txn> {
     pub(super) fn open(txn: &'txn WriteTransaction) -> Result<Self> {
-        Ok(Self { keys: txn.open_table(KEYS)?, states: txn.open_table(STATES)? })
+        let (keys, states) = (txn.open_table(KEYS)?, txn.open_table(STATES)?);
+        Ok(Self { keys, states, numbers: BTreeMap::new() })
     }
 
     pub(super) fn number(&self, key: &Key) -> Result<Option<i64>> {
-        number(&self.keys, key)
+        match self.numbers.get(&halves(key)) {
+            Some(number) => Ok(Some(*number)),
+            None => number(&self.keys, key),
+        }
     }
 
-    pub(super) fn set_number(&mut self, key: &Key, number: i64) -> Result<()> {
-        let (place, rest) = halves(key);
-        let mut entries = read_keys(&self.keys, place)?;
-        entries.retain(|(other, _)| *other != rest);
-        entries.push((rest, number));
-        let mut bytes = vec![0; HASH_BYTES];
-        for (rest, number) in entries {
-            bytes.extend_from_slice(&rest.to_le_bytes());
-            bytes.extend_from_slice(&number.to_le_bytes());
+    pub(super) fn set_number(&mut self, key: &Key, number: i64) {
+        self.numbers.insert(halves(key), number);
+    }
+
+    /// Writes the numbers that were set.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let numbers: Vec<_> = self.numbers.into_iter().collect();
+        for same_place in numbers.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
+            let Some(((place, _), _)) = same_place.first() else { continue };
+            let entries: Vec<_> =
+                same_place.iter().map(|((_, rest), number)| (*rest, *number)).collect();
+            let before = match self.keys.insert(place, encode_keys(*place, &entries).as_slice())? {
+                Some(before) => decode_keys(*place, before.value()).ok_or_else(damaged)?,
+                None => continue,
+            };
+            let is_set = |rest: i64| entries.iter().any(|(set, _)| *set == rest);
+            let others: Vec<_> = before.into_iter().filter(|(rest, _)| !is_set(*rest)).collect();
+            if !others.is_empty() {
+                let all = [others, entries].concat();
+                self.keys.insert(place, encode_keys(*place, &all).as_slice())?;
+            }
         }
-        put_hash(&mut bytes, |bytes| hash_under(place, bytes));
-        self.keys.insert(place, bytes.as_slice())?;
         Ok(())
     }
 
@@ -151,6 +171,16 @@ fn place_of(name: &str) -> i64 {
 fn read_keys(keys: &impl ReadableTable<i64, &'static [u8]>, place: i64) -> Result<Vec<(i64, i64)>> {
     let Some(stored) = keys.get(place)? else { return Ok(Vec::new()) };
     decode_keys(place, stored.value()).ok_or_else(damaged)
+}
+
+fn encode_keys(place: i64, entries: &[(i64, i64)]) -> Vec<u8> {
+    let mut bytes = vec![0; HASH_BYTES];
+    for (rest, number) in entries {
+        bytes.extend_from_slice(&rest.to_le_bytes());
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    put_hash(&mut bytes, |bytes| hash_under(place, bytes));
+    bytes
 }
 
 fn decode_keys(place: i64, stored: &[u8]) -> Option<Vec<(i64, i64)>> {

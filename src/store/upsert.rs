@@ -72,12 +72,8 @@ impl<'txn> UpsertTransaction<'txn> {
     }
 
     /// Sets the number of a key.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Storage`].
-    pub fn set_number(&mut self, key: &Key, number: i64) -> Result<()> {
-        self.keys.set_number(key, number)
+    pub fn set_number(&mut self, key: &Key, number: i64) {
+        self.keys.set_number(key, number);
     }
 
     /// Returns a state.
@@ -174,10 +170,10 @@ impl<'txn> UpsertTransaction<'txn> {
         })
     }
 
-    /// Writes the rows.
+    /// Writes the keys and the rows.
     fn finish(self, completed: &mut Completed) -> Result<()> {
         let Self { txn, keys, tables } = self;
-        drop(keys);
+        keys.finish()?;
         for changes in tables.into_values() {
             changes.write(txn, completed)?;
         }

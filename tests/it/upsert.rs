@@ -37,7 +37,7 @@ fn ticks(count: i64) -> TestStore {
         .upsert(move |txn| {
             for number in 1..=count {
                 let id = txn.push(TickRecord::TABLE, tick(number, "first"))?;
-                txn.set_number(&key(number), id)?;
+                txn.set_number(&key(number), id);
             }
             Ok(())
         })
@@ -85,7 +85,7 @@ fn failed_work_changes_nothing() {
     let failed = store.db.upsert(|txn| {
         txn.push(TickRecord::TABLE, tick(11, "lost"))?;
         txn.amend(TickRecord::TABLE, 3, tick(3, "lost"))?;
-        txn.set_number(&key(11), 11)?;
+        txn.set_number(&key(11), 11);
         Err::<(), _>(netsky_db::Error::Storage("refused".into()))
     });
     assert!(failed.is_err());

@@ -134,10 +134,10 @@ impl Committer {
     ///
     /// Those of [`Db::record`]; a row with a time that cannot be stored is left out by the readers.
     pub fn commit(&self, batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
-        let (prices, batch) = (Arc::clone(&self.prices), Arc::new(batch));
+        let (prices, mut batch) = (Arc::clone(&self.prices), batch);
         self.db.upsert(move |txn| {
             let mut commit = Commit::new(&*prices, now);
-            for chunk in &batch.chunks {
+            for chunk in &mut batch.chunks {
                 commit.chunk(txn, chunk)?;
             }
             commit.finish(txn)
@@ -184,7 +184,7 @@ impl<'a> Commit<'a> {
         Ok(self.committed)
     }
 
-    fn chunk(&mut self, txn: &mut UpsertTransaction<'_>, chunk: &Chunk) -> Result<()> {
+    fn chunk(&mut self, txn: &mut UpsertTransaction<'_>, chunk: &mut Chunk) -> Result<()> {
         if let Some(progress) = &chunk.progress {
             let name = FileState::name(&progress.path);
             if state::get::<FileState>(txn, &name)? != progress.before {
@@ -196,56 +196,54 @@ impl<'a> Commit<'a> {
         for update in &chunk.sessions {
             self.sessions.update(txn, update)?;
         }
-        for sighting in &chunk.sightings {
+        for sighting in &mut chunk.sightings {
             self.sighting(txn, sighting)?;
         }
         Ok(())
     }
 
-    fn sighting(&mut self, txn: &mut UpsertTransaction<'_>, sighting: &Sighting) -> Result<()> {
-        let table = sighting.row.table();
-        let mut seen = sighting.row.clone();
-        seen.detail.set("via", Some(sighting.via.name()));
-        if let Some(session) = &sighting.session {
-            let num = self.sessions.of(txn, session, sighting.via)?.num;
+    /// Stores a sighting. It completes the row in place, and anew if the transaction is repeated.
+    fn sighting(&mut self, txn: &mut UpsertTransaction<'_>, sighting: &mut Sighting) -> Result<()> {
+        let Sighting { row: seen, keys, content, via, session } = sighting;
+        let (table, via) = (seen.table(), *via);
+        if let Some(session) = session {
+            let num = self.sessions.of(txn, session, via)?.num;
             seen.detail.set("session_num", Some(num));
         }
         let mut found = None;
-        for key in &sighting.keys {
+        for key in keys.iter() {
             found = found.or(txn.number(key)?);
         }
-        if let (Some(id), Some(_)) = (found, &sighting.content) {
+        if let (Some(id), Some(_)) = (found, &content) {
             found = Some(content::joined(txn, table, id)?);
         }
-        let (known, twin) = match (found, &sighting.content) {
-            (None, Some(content)) => (content::find(txn, content, sighting.via)?, None),
-            (Some(id), Some(content)) => {
-                (found, content::find_twin(txn, content, sighting.via, id)?)
-            }
+        let (known, twin) = match (found, &content) {
+            (None, Some(content)) => (content::find(txn, content, via)?, None),
+            (Some(id), Some(content)) => (found, content::find_twin(txn, content, via, id)?),
             (found, None) => (found, None),
         };
         let id = match known {
             Some(id) => {
-                self.amend(txn, id, &seen, sighting.via)?;
+                self.amend(txn, id, seen, via)?;
                 id
             }
             None => {
-                self.price(&mut seen);
+                self.price(seen);
                 let id = txn.push(table, seen.encode()?)?;
-                self.committed.add_row(&seen);
+                self.committed.add_row(seen);
                 id
             }
         };
-        for key in &sighting.keys {
+        for key in keys.iter() {
             if found != Some(id) || txn.number(key)?.is_none() {
-                txn.set_number(key, id)?;
+                txn.set_number(key, id);
             }
         }
-        match (&sighting.content, twin) {
-            (Some(content), None) => content::note(txn, content, sighting.via, id),
+        match (content, twin) {
+            (Some(content), None) => content::note(txn, content, via, id),
             (Some(content), Some(twin)) => {
                 self.join(txn, table, id, twin)?;
-                content::note_in_place_of(txn, content, sighting.via, id, twin)
+                content::note_in_place_of(txn, content, via, id, twin)
             }
             (None, _) => Ok(()),
         }
@@ -264,7 +262,7 @@ impl<'a> Commit<'a> {
         let Some(row) = Row::parse(table, &stored) else { return Ok(()) };
         let via = Vias::parse(row.detail.text("via").unwrap_or_default()).best();
         txn.remove(table, twin)?;
-        content::set_joined(txn, table, twin, id)?;
+        content::set_joined(txn, table, twin, id);
         self.amend(txn, id, &row, via.unwrap_or(Via::Hook))
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn note_in_place_of(
         let has_shared_id = has_shared_id || content.has_shared_id;
         let after = Slot { row, has_shared_id, vias: vias.with(via) };
         if before != Some(after) {
-            txn.set_number(&slot_key(content, place), after.number())?;
+            txn.set_number(&slot_key(content, place), after.number());
         }
         break;
     }
@@ -93,13 +93,8 @@ pub(crate) fn joined(txn: &UpsertTransaction<'_>, table: &Table, row: i64) -> Re
 }
 
 /// Notes that a row was joined to another one.
-pub(crate) fn set_joined(
-    txn: &mut UpsertTransaction<'_>,
-    table: &Table,
-    row: i64,
-    to: i64,
-) -> Result<()> {
-    txn.set_number(&joined_key(table, row), to)
+pub(crate) fn set_joined(txn: &mut UpsertTransaction<'_>, table: &Table, row: i64, to: i64) {
+    txn.set_number(&joined_key(table, row), to);
 }
 
 /// A row with the content.

@@ -25,7 +25,8 @@ pub struct Sighting {
 
 impl Sighting {
     /// Creates a sighting without a session.
-    pub fn new(via: Via, row: Row, keys: impl IntoIterator<Item = Key>) -> Self {
+    pub fn new(via: Via, mut row: Row, keys: impl IntoIterator<Item = Key>) -> Self {
+        row.detail.set("via", Some(via.name()));
         Self { row, keys: keys.into_iter().collect(), content: None, via, session: None }
     }
 
