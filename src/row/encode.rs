@@ -31,8 +31,10 @@ impl EncodedRow {
         table: &Table,
         values: impl IntoIterator<Item = Value<'a>>,
     ) -> crate::Result<Self> {
-        let mut row = Self::default();
+        // Most rows fit, and a vector that grows copies them several times.
+        let mut row = Self { json: Vec::with_capacity(1_024), time: None };
         row.encode(table, values).map_err(|unstorable| unstorable.into_error(table))?;
+        row.json.shrink_to_fit();
         Ok(row)
     }
 
@@ -65,7 +67,9 @@ impl EncodedRow {
             if let (Value::Time(instant), true) = (&value, time_column == Some(column)) {
                 self.time = instant.timestamp_millis().checked_mul(1_000_000);
             }
-            let _ = write!(self.json, ",\"{}\":", column.name);
+            self.json.extend_from_slice(b",\"");
+            self.json.extend_from_slice(column.name.as_bytes());
+            self.json.extend_from_slice(b"\":");
             encode_value(column, value, &mut self.json)
                 .map_err(|reason| Unstorable { column: column.name, reason })?;
         }

@@ -6,7 +6,6 @@
 use std::cmp::Ordering;
 
 use netsky_db::Value;
-use serde_json::Value as Json;
 
 use crate::detail::Detail;
 use crate::row::Row;
@@ -109,7 +108,7 @@ fn merge_detail(detail: &mut Detail, seen: &Detail, is_better: bool) {
             (Some(_), _) => is_better,
         };
         if takes {
-            detail.set(key, Some(Json::clone(seen)));
+            detail.set(key.clone(), Some(seen.clone()));
         }
     }
 }

@@ -107,7 +107,7 @@ impl Row {
         let detail = self.detail.to_json_within(max.unwrap_or(usize::MAX));
         let values = self.values.iter().enumerate().map(|(place, value)| match at {
             Some(at) if at == place => Value::Text(Cow::Borrowed(detail.as_str())),
-            _ => value.clone(),
+            _ => borrowed(value),
         });
         EncodedRow::new(self.table, values)
     }
@@ -128,6 +128,13 @@ fn owned(value: Value<'_>) -> Value<'static> {
         Value::Date(date) => Value::Date(date),
         // A type that a later version of the library adds.
         _ => Value::Null,
+    }
+}
+
+fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
+    match value {
+        Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+        value => value.clone(),
     }
 }
 

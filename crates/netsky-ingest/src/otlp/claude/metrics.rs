@@ -137,7 +137,7 @@ impl<'a> Tick<'a> {
             .with("tokens", (!tokens.is_empty()).then_some(tokens))
             .with("temporality", self.is_total.then_some("cumulative"));
         for (name, value) in &self.counts {
-            detail.set(name, Some(whole(*value)));
+            detail.set(*name, Some(whole(*value)));
         }
         let record = TickRecord { ts_utc: self.time, source: &who.agent, detail_json: "" };
         let nanos = self.time.timestamp_nanos_opt().unwrap_or_default().to_string();
