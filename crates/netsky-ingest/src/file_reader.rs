@@ -62,11 +62,14 @@ pub(crate) struct FileReport {
 /// Makes a reader of the right kind from the context of the one before; `None` for the start of the file.
 pub(crate) type MakeReader<'a> = dyn FnMut(Option<&Value>) -> Box<dyn LineReader> + 'a;
 
+/// Takes a chunk and the number of bytes of the file that it was read from. Returns whether to go on.
+pub(crate) type EmitChunk<'a> = dyn FnMut(Chunk, u64) -> bool + 'a;
+
 /// Reads a file and passes its chunks to `emit`, until that returns false.
 pub(crate) fn read_file(
     request: &ReadRequest,
     make: &mut MakeReader<'_>,
-    emit: &mut dyn FnMut(Chunk) -> bool,
+    emit: &mut EmitChunk<'_>,
 ) -> Result<FileReport> {
     let path = &request.path;
     let mut report = FileReport::default();
@@ -141,14 +144,15 @@ pub(crate) fn read_file(
                 // Reading it all again each time would cost too much. What comes later amends the rows.
                 reading.end(true);
             }
+            let bytes = end - chunk_start;
             chunk_start = end;
-            if !reading.emit(end, counted, emit).map_err(Error::io(path))? {
+            if !emit(reading.chunk(end, counted).map_err(Error::io(path))?, bytes) {
                 return Ok(report);
             }
         }
     }
     reading.end(request.is_final && !is_open_ended);
-    reading.emit(end, counted, emit).map_err(Error::io(path))?;
+    emit(reading.chunk(end, counted).map_err(Error::io(path))?, end - chunk_start);
     report.unknown = reading.output.unknown;
     Ok(report)
 }
@@ -176,13 +180,8 @@ impl Reading<'_> {
         self.reader.end(FileEnd { now: self.request.now, is_final }, &mut self.output);
     }
 
-    /// Passes on what was read since the last chunk.
-    fn emit(
-        &mut self,
-        end: u64,
-        counted: u64,
-        emit: &mut dyn FnMut(Chunk) -> bool,
-    ) -> std::io::Result<bool> {
+    /// Returns what was read since the last chunk.
+    fn chunk(&mut self, end: u64, counted: u64) -> std::io::Result<Chunk> {
         let offset = self.unfinished(end);
         let place = self.starts.partition_point(|(start, _)| *start <= offset);
         // Lines before the offset are not needed any more.
@@ -216,7 +215,7 @@ impl Reading<'_> {
             after: self.state.clone(),
         });
         let sightings = std::mem::take(&mut self.output.sightings);
-        Ok(emit(Chunk { sightings, sessions, progress }))
+        Ok(Chunk { sightings, sessions, progress })
     }
 }
 

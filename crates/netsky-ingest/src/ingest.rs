@@ -1,9 +1,9 @@
-//! Reads transcripts and stores what they tell: one thread reads, another stores.
+//! Reads transcripts and stores what they tell: while one thread stores a batch, another reads the next.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::codex::CodexReader;
 use crate::commit::{Committed, Committer};
 use crate::discovery::{Program, Transcript};
 use crate::error::{Error, Result};
-use crate::file_reader::{ReadRequest, read_file};
+use crate::file_reader::{EmitChunk, FileReport, ReadRequest, read_file};
 use crate::file_state::FileState;
 use crate::reader::{LineReader, ReadOptions, SkippedLine};
 use crate::session::{SessionState, SessionUpdate};
@@ -24,11 +24,10 @@ use crate::skipped::Skipped;
 use crate::state;
 use crate::via::Via;
 
-/// A batch is stored when it has this many rows. With twice as many, 100,000 rows took 150 MiB of memory instead of
-/// 137, and other programs that record waited longer.
-const BATCH_ROWS: usize = 1_000;
-/// The number of chunks that wait to be stored. Each may be of 8 MiB of a file.
-const WAITING_CHUNKS: usize = 2;
+/// A batch is stored when it has this many rows,
+const BATCH_ROWS: usize = 3_000;
+/// or was read from this many bytes.
+const BATCH_BYTES: u64 = 8 << 20;
 /// The number of times that a file is read anew because another process has stored some of it.
 const TRIES: usize = 5;
 
@@ -93,14 +92,30 @@ impl Observer for () {
 }
 
 /// What the reading thread passes to the storing one.
-enum Read {
-    Chunk(Chunk),
-    File(FileRead),
+#[derive(Default)]
+struct Read {
+    batch: Batch,
+    rows: usize,
+    bytes: u64,
+    /// The files whose last chunk is in the batch.
+    files: Vec<FileRead>,
 }
 
 struct FileRead {
     transcript: Transcript,
-    report: Result<crate::file_reader::FileReport>,
+    report: Result<FileReport>,
+}
+
+impl Read {
+    fn add(&mut self, chunk: Chunk, bytes: u64) {
+        self.rows += chunk.sightings.len();
+        self.bytes += bytes;
+        self.batch.chunks.push(chunk);
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
 }
 
 impl Ingest {
@@ -201,7 +216,8 @@ impl Ingest {
         summary: &mut Summary,
     ) -> Result<Vec<PathBuf>> {
         thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(WAITING_CHUNKS);
+            // Nothing waits in the channel, so that there are two batches in memory.
+            let (sender, receiver) = sync_channel(0);
             let reading = thread::Builder::new()
                 .name("netsky-reader".to_owned())
                 .spawn_scoped(scope, move || {
@@ -225,16 +241,21 @@ impl Ingest {
         observer: &dyn Observer,
         sender: &SyncSender<Read>,
     ) {
+        let mut read = Read::default();
+        let mut is_refused = false;
         for transcript in transcripts {
-            if observer.stops() {
-                return;
+            if observer.stops() || is_refused {
+                break;
             }
-            let report = self.read_one(transcript, now, is_final, sender);
-            let read = Read::File(FileRead { transcript: transcript.clone(), report });
-            if sender.send(read).is_err() {
-                return;
-            }
+            let report = self.read_one(transcript, now, is_final, &mut |chunk, bytes| {
+                read.add(chunk, bytes);
+                is_refused = read.is_full() && sender.send(std::mem::take(&mut read)).is_err();
+                !is_refused
+            });
+            read.files.push(FileRead { transcript: transcript.clone(), report });
         }
+        // If it is refused, the store has failed, and its error is the one to tell.
+        let _ = sender.send(read);
     }
 
     fn read_one(
@@ -242,8 +263,8 @@ impl Ingest {
         transcript: &Transcript,
         now: DateTime<Utc>,
         is_final: bool,
-        sender: &SyncSender<Read>,
-    ) -> Result<crate::file_reader::FileReport> {
+        emit: &mut EmitChunk<'_>,
+    ) -> Result<FileReport> {
         let path = &transcript.path;
         let stored = self.db().state(&FileState::name(path))?;
         let request = ReadRequest {
@@ -257,7 +278,7 @@ impl Ingest {
         let mut make = |context: Option<&serde_json::Value>| -> Box<dyn LineReader> {
             reader_of(transcript.program, path, context, &self.options)
         };
-        read_file(&request, &mut make, &mut |chunk| sender.send(Read::Chunk(chunk)).is_ok())
+        read_file(&request, &mut make, emit)
     }
 
     fn store_all(
@@ -268,52 +289,18 @@ impl Ingest {
         summary: &mut Summary,
     ) -> Result<Vec<PathBuf>> {
         let mut conflicts = Vec::new();
-        let mut batch = Batch::default();
-        let mut rows = 0;
-        loop {
-            let read = match receiver.try_recv() {
-                Ok(read) => Some(read),
-                // While nothing is read, what was read can be stored.
-                Err(TryRecvError::Empty) if rows < BATCH_ROWS / 2 => receiver.recv().ok(),
-                Err(TryRecvError::Empty) => {
-                    rows = 0;
-                    self.store(&mut batch, now, &mut conflicts, summary)?;
-                    continue;
-                }
-                Err(TryRecvError::Disconnected) => None,
-            };
-            match read {
-                Some(Read::Chunk(chunk)) => {
-                    rows += chunk.sightings.len();
-                    batch.chunks.push(chunk);
-                    if rows >= BATCH_ROWS {
-                        rows = 0;
-                        self.store(&mut batch, now, &mut conflicts, summary)?;
-                    }
-                }
-                Some(Read::File(file)) => summary.add_file(file, observer),
-                None => break,
+        for Read { batch, files, .. } in receiver {
+            if !batch.chunks.is_empty() {
+                let mut committed = self.committer.commit(batch, now)?;
+                conflicts.append(&mut committed.conflicts);
+                summary.committed.add(committed);
+            }
+            for file in files {
+                summary.add_file(file, observer);
             }
         }
-        self.store(&mut batch, now, &mut conflicts, summary)?;
         summary.was_stopped |= observer.stops();
         Ok(conflicts)
-    }
-
-    fn store(
-        &self,
-        batch: &mut Batch,
-        now: DateTime<Utc>,
-        conflicts: &mut Vec<PathBuf>,
-        summary: &mut Summary,
-    ) -> Result<()> {
-        let batch = std::mem::take(batch);
-        if !batch.chunks.is_empty() {
-            let mut committed = self.committer.commit(batch, now)?;
-            conflicts.append(&mut committed.conflicts);
-            summary.committed.add(committed);
-        }
-        Ok(())
     }
 }
 

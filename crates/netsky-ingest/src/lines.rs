@@ -36,7 +36,7 @@ impl<R: Read> Lines<R> {
     /// Reads lines of an input that begins at an offset of its file.
     pub(crate) fn new(input: R, offset: u64) -> Self {
         Self {
-            input: BufReader::with_capacity(256 << 10, input),
+            input: BufReader::with_capacity(64 << 10, input),
             buffer: Vec::new(),
             offset,
             limit: MAX_LINE_BYTES,
