@@ -308,4 +308,24 @@ mod tests {
         let body = format!(r#"{{"sql":"S","params":[{many}]}}"#);
         assert_eq!(json(&body).unwrap_err().status(), 413);
     }
+
+    proptest::proptest! {
+        /// What is accepted can be given to a process: it has no NUL, and begins with an option.
+        #[test]
+        fn any_request_is_read_or_refused(
+            kind in 0..4_usize,
+            body in r#"(\{"(sql|q|params|format|max_rows)": ?("[^"]{0,9}"|[0-9.e-]{0,9}|\[.{0,9}\]|null)\}|.{0,40})"#,
+            url in "((sql|params|format|x)=[^&]{0,9}&){0,3}",
+            accept in proptest::option::of(".{0,20}"),
+        ) {
+            let types = ["", "text/plain", "application/json", "application/x-www-form-urlencoded"];
+            let request = QueryRequest::parse(types[kind], body.as_bytes(), &url, accept.as_deref());
+            if let Ok(request) = request {
+                let arguments = request.arguments();
+                assert!(arguments.iter().all(|argument| !argument.contains('\0')));
+                assert!(arguments[1..].iter().all(|argument| argument.starts_with('-')));
+                assert!(!request.sql.trim().is_empty());
+            }
+        }
+    }
 }
