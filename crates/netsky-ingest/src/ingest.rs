@@ -17,6 +17,7 @@ use crate::discovery::{Program, Transcript};
 use crate::error::{Error, Result};
 use crate::file_reader::{EmitChunk, FileReport, ReadRequest, read_file};
 use crate::file_state::FileState;
+use crate::imported::Imported;
 use crate::reader::{LineReader, ReadOptions, SkippedLine};
 use crate::session::{SessionState, SessionUpdate};
 use crate::sighting::SessionRef;
@@ -59,6 +60,8 @@ pub struct Summary {
     pub unknown: BTreeMap<String, u64>,
     /// What was stored.
     pub committed: Committed,
+    /// The number of rows that were left out because what they tell of a session was imported.
+    pub imported: u64,
     /// The files that could not be read.
     pub problems: Vec<Error>,
     /// Whether it was stopped before all files were read.
@@ -288,8 +291,12 @@ impl Ingest {
         observer: &dyn Observer,
         summary: &mut Summary,
     ) -> Result<Vec<PathBuf>> {
+        let imported = Imported::of(self.db())?;
         let mut conflicts = Vec::new();
-        for Read { batch, files, .. } in receiver {
+        for Read { mut batch, files, .. } in receiver {
+            for chunk in &mut batch.chunks {
+                summary.imported += imported.take_out(chunk);
+            }
             if !batch.chunks.is_empty() {
                 let mut committed = self.committer.commit(batch, now)?;
                 conflicts.append(&mut committed.conflicts);

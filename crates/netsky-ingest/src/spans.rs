@@ -50,6 +50,15 @@ impl Spans {
         self.join();
     }
 
+    /// Removes the times up to `last`, in milliseconds.
+    pub(crate) fn retain_after(&mut self, last: i64) {
+        self.spans.retain(|span| span.1 > last);
+        if let Some(span) = self.spans.first_mut() {
+            span.0 = span.0.max(last.saturating_add(1));
+        }
+        self.ends.retain(|end| *end > last);
+    }
+
     /// Whether there is no time.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()

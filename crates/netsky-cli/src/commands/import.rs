@@ -92,6 +92,7 @@ pub fn run(store: &StoreArgs, args: &ImportArgs) -> Result<(), Failure> {
     for import in &imports {
         match import.run(&db, args.skip_invalid, args.duplicates()) {
             Ok(imported) => {
+                netsky_ingest::note_import(&db)?;
                 if !args.output.json {
                     let line = imported.to_string();
                     output::print_done(&line, &line);

@@ -52,6 +52,12 @@ pub fn print(args: &IngestArgs, summary: &Summary, took: Duration) -> Result<(),
     }
     print_skipped(summary);
     print_unpriced(summary);
+    if summary.imported > 0 {
+        let rows = counted(summary.imported, "row");
+        say(&format!(
+            "{rows} of sessions that were imported were left out: the store has them already."
+        ));
+    }
     if committed.understated > 0 {
         let calls = counted(committed.understated, "call");
         say(&format!(
@@ -129,6 +135,7 @@ pub fn object(args: &IngestArgs, summary: &Summary, took: Duration) -> Value {
         "skipped": summary.skipped,
         "first_skipped": first_skipped,
         "unknown_records": summary.unknown,
+        "imported": summary.imported,
         "understated_calls": committed.understated,
         "rows": committed.new,
         "amended": committed.amended,

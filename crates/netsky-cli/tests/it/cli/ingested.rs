@@ -207,3 +207,60 @@ fn doctor_names_what_is_unread() {
     home.file(".claude/settings.json", "no json");
     assert!(home.ok(&["doctor"]).contains("warn  hooks        Claude Code: "));
 }
+
+#[test]
+fn an_imported_history_is_not_recorded_again() {
+    // The session ends after its last row.
+    let end = |home: &Home| {
+        let file = home.path(".claude/projects/-home-ada-shop").join(format!("{SESSION}.jsonl"));
+        let end = json!({"type": "system", "subtype": "turn_duration"});
+        let lines = fs::read_to_string(&file).unwrap() + &line(SESSION, 6, &end);
+        fs::write(&file, lines).unwrap();
+    };
+    let home = Home::new();
+    transcripts(&home);
+    end(&home);
+    assert_eq!(home.run(&["ingest"]).code, 0);
+    let count = "SELECT (SELECT count(*) FROM token_usage) AS a, (SELECT count(*) FROM mcp_tool_calls) AS b, \
+        (SELECT count(*) FROM messages) AS c, (SELECT count(*) FROM clone_dispatches) AS d, \
+        (SELECT count(*) FROM sessions) AS e";
+    let rows = |home: &Home| {
+        let ran = home.run(&["query", "--format", "csv", count]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    let expected = rows(&home);
+    let export = home.path("export");
+    let ran = home.run(&["export", export.to_str().unwrap(), "--format", "ndjson"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let other = Home::new();
+    transcripts(&other);
+    let dir = other.path(".claude/projects/-home-ada-shop");
+    let file = dir.join(format!("{SESSION}.jsonl"));
+    end(&other);
+    // A store that has ingested something else already does not know the sessions either.
+    let elsewhere = other.path("elsewhere.jsonl");
+    fs::write(&elsewhere, line("other", 0, &prompt("hi")).replace("/shop", "/else")).unwrap();
+    assert_eq!(other.run(&["ingest", elsewhere.to_str().unwrap()]).code, 0);
+    let mut before: Vec<u64> = numbers(&rows(&other));
+    let ran = other.run(&["import", export.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for (sum, imported) in before.iter_mut().zip(numbers(&expected)) {
+        *sum += imported;
+    }
+    let ran = other.run(&["ingest"]);
+    assert_eq!((ran.code, numbers(&rows(&other))), (0, before.clone()), "{}", ran.err);
+    assert!(ran.err.contains("of sessions that were imported were left out"), "{}", ran.err);
+    // What comes later is recorded.
+    let text = json!([{"type": "text", "text": "more"}]);
+    let more = line(SESSION, 50, &call("9", &json!({}), &text));
+    let lines = fs::read_to_string(&file).unwrap() + &more;
+    fs::write(&file, lines).unwrap();
+    assert_eq!(other.run(&["ingest"]).code, 0);
+    assert_eq!(numbers(&rows(&other))[0], before[0] + 1);
+}
+
+/// The numbers of the last line of a CSV.
+fn numbers(csv: &str) -> Vec<u64> {
+    csv.trim().lines().last().unwrap().split(',').map(|number| number.parse().unwrap()).collect()
+}
