@@ -28,7 +28,7 @@ use crate::store::StoreArgs;
 /// Clients wait for their answers, and send again what was not recorded.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Answer queries over HTTP, and record what agents send by OpenTelemetry
+/// Show a page, answer queries over HTTP, receive OpenTelemetry
 ///
 /// The link that it prints opens a page with costs, agents, tools, live rows and SQL.
 ///
