@@ -1,22 +1,10 @@
-//! Finds new rows for all followers.
-//!
-//! One task asks the store for the last ids of the tables that are followed. Each follower then reads the rows
-//! after those that it has sent, when its client has taken these. So no rows wait in memory, and no follower can
-//! miss a row or get one twice.
+//! The tables that are followed, and where they end.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use netsky_db::Table;
 use tokio::sync::{Notify, watch};
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
-
-use crate::state::ReadState;
-
-/// The interval between checks for new rows, as in `netsky tail -f`.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// Where a table ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,13 +51,14 @@ impl Followers {
     }
 
     /// The tables that somebody follows.
-    fn followed(&self) -> Vec<&'static Table> {
+    pub(crate) fn followed(&self) -> Vec<&'static Table> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let followed = tables.values().filter(|it| it.position.receiver_count() > 0);
         followed.map(|it| it.table).collect()
     }
 
-    fn set(&self, table: &Table, highest: i64, last_given: i64) {
+    /// Tells the followers of a table where it ends.
+    pub(crate) fn set(&self, table: &Table, highest: i64, last_given: i64) {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(followed) = tables.get(table.name()) {
             followed.position.send_if_modified(|position| {
@@ -78,32 +67,9 @@ impl Followers {
             });
         }
     }
-}
 
-/// Looks for new rows, for ever. While nobody follows, it does nothing.
-pub(crate) async fn poll(state: Arc<ReadState>) {
-    loop {
-        let tables = state.followers.followed();
-        if tables.is_empty() {
-            state.followers.wake.notified().await;
-            continue;
-        }
-        let here = Arc::clone(&state);
-        let found = spawn_blocking(move || {
-            let db = here.open()?;
-            let ends =
-                tables.iter().map(|&table| Ok((table, db.highest_id(table)?, db.last_id(table)?)));
-            ends.collect::<netsky_db::Result<Vec<_>>>()
-        });
-        // An absent, busy or damaged store may be a better one later.
-        if let Ok(Ok(ends)) = found.await {
-            for (table, highest, last_given) in ends {
-                state.followers.set(table, highest, last_given);
-            }
-        }
-        tokio::select! {
-            () = sleep(PAUSE) => {}
-            () = state.followers.wake.notified() => {}
-        }
+    /// Waits for a new follower.
+    pub(crate) async fn follower(&self) {
+        self.wake.notified().await;
     }
 }

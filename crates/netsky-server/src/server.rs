@@ -20,8 +20,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use crate::body::Memory;
 use crate::connection::{Answers, Connections, Timeouts};
 use crate::failure::Failure;
-use crate::followers;
 use crate::options::ServerOptions;
+use crate::poller;
 use crate::queries::Queries;
 use crate::receive::{self, Shared};
 use crate::received::Received;
@@ -125,7 +125,7 @@ impl Server {
         };
         let poll = async {
             match state {
-                Some(state) => followers::poll(state).await,
+                Some(state) => poller::poll(state).await,
                 None => std::future::pending().await,
             }
         };

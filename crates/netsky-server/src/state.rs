@@ -1,18 +1,18 @@
 //! What the routes that read share.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use axum::http::Extensions;
-use netsky_db::{Db, OpenOptions};
+use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
+use axum::http::Extensions;
+use netsky_db::{Db, OpenOptions};
+use tokio::sync::Mutex;
 
 use crate::body::Memory;
 use crate::connection::{Answering, Answers};
+use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::followers::Followers;
-use crate::metrics::{Counts, StoreMetrics};
 use crate::places::{Place, Places};
 use crate::program::Process;
 use crate::queries::Queries;
@@ -33,7 +33,8 @@ pub(crate) struct ReadState {
     pub(crate) bodies: Memory,
     pub(crate) followers: Followers,
     pub(crate) counts: Arc<Counts>,
-    pub(crate) store_metrics: StoreMetrics,
+    /// The metrics of the store, and when they were measured.
+    pub(crate) store_metrics: Mutex<Option<(Instant, String)>>,
     pub(crate) stop: Stop,
 }
 
@@ -44,7 +45,7 @@ impl ReadState {
             bodies: Memory::new(BODIES * MAX_BODY_BYTES),
             followers: Followers::default(),
             counts: Arc::default(),
-            store_metrics: StoreMetrics::default(),
+            store_metrics: Mutex::default(),
             queries,
             stop,
         }
