@@ -1,5 +1,7 @@
 //! `netsky serve`
 
+mod real_agents;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
