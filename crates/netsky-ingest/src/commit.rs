@@ -133,8 +133,8 @@ impl Committer {
     /// # Errors
     ///
     /// Those of [`Db::record`]; a row with a time that cannot be stored is left out by the readers.
-    pub fn commit(&self, batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
-        let (prices, mut batch) = (Arc::clone(&self.prices), batch);
+    pub fn commit(&self, mut batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
+        let prices = Arc::clone(&self.prices);
         self.db.upsert(move |txn| {
             let mut commit = Commit::new(&*prices, now);
             for chunk in &mut batch.chunks {

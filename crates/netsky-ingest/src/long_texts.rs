@@ -23,7 +23,7 @@ enum Place {
     Text { is_high: bool },
     /// After a backslash.
     Escape,
-    /// After `\u` and so many digits of the number so far.
+    /// After `\u` and `count` of its four digits, which make `number`.
     Digits { count: u8, number: u32 },
 }
 

@@ -30,7 +30,7 @@ const PAGE_BYTES: usize = 256 << 10;
 /// How many rows a condition is applied to at a time.
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// The output of a query for the ids of so many rows.
+/// The longest output of the query for the ids that a condition selects among them.
 const MAX_ID_BYTES: usize = 1 << 20;
 
 const MAX_CONDITION_BYTES: usize = 8 << 10;

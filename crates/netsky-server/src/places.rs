@@ -83,7 +83,7 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    /// Waits until so many places are free.
+    /// Waits until exactly these numbers of places are free.
     async fn until_free(places: &Places, running: usize, long: usize) {
         let free = || (places.running.available_permits(), places.long.available_permits());
         while free() != (running, long) {
