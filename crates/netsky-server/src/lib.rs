@@ -74,6 +74,8 @@ mod tables;
 pub use failure::Failure;
 pub use options::{HookReceiver, ServerOptions};
 pub use program::Program;
+#[doc(hidden)]
+pub use program::{ERRORS, PARENT};
 pub use queries::Queries;
 #[doc(hidden)]
 pub use query_request::QueryRequest;

@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -26,11 +26,13 @@ use crate::failure::Failure;
 /// What a child process has of the environment, besides `NETSKY_*`.
 const INHERITED: [&str; 3] = ["HOME", "TZ", "PATH"];
 
-/// The child ends itself when its parent is not this process any more, for example because that was killed.
-const PARENT: &str = "NETSKY_PARENT";
+/// The variable with the id of the parent. The child ends itself when its parent is another process, for example
+/// because this one was killed.
+pub const PARENT: &str = "NETSKY_PARENT";
 
-/// Failures are objects in JSON on standard error, with `--json` too: standard output may have rows already.
-const ERRORS: (&str, &str) = ("NETSKY_ERRORS", "json");
+/// The variable and value by which failures are objects in JSON on standard error, with `--json` too: standard output
+/// may have rows already.
+pub const ERRORS: (&str, &str) = ("NETSKY_ERRORS", "json");
 
 /// What `netsky` sets for queries, and starts itself again for, unless it is set.
 const ALLOCATOR: [(&str, &str); 2] =
@@ -79,7 +81,7 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         input: Vec<u8>,
     ) -> Result<Process, Failure> {
-        self.spawn(arguments, input).map_err(|error| {
+        spawn(&self.executable, Some(&self.store), arguments, input).map_err(|error| {
             let path = self.executable.display();
             match error.kind() {
                 // There are too many processes or open files.
@@ -91,51 +93,49 @@ impl Program {
             }
         })
     }
+}
 
-    fn spawn<S: AsRef<OsStr>>(
-        &self,
-        arguments: impl IntoIterator<Item = S>,
-        input: Vec<u8>,
-    ) -> io::Result<Process> {
-        // A killed process cannot remove the files that its query has spilled.
-        let temp = tempfile::Builder::new().prefix(".netsky-serve-").tempdir()?;
-        let environment = std::env::vars_os().filter(|(name, _)| {
-            let name = name.to_string_lossy();
-            INHERITED.contains(&&*name) || name.starts_with("NETSKY_")
-        });
-        let mut command = Command::new(&self.executable);
-        #[cfg(unix)]
-        command.arg0("netsky");
-        let mut child = command
-            .arg("--db")
-            .arg(&self.store)
-            .args(arguments)
-            .env_clear()
-            .envs(environment)
-            .envs(ALLOCATOR)
-            .env("TMPDIR", temp.path())
-            .env(PARENT, std::process::id().to_string())
-            .env(ERRORS.0, ERRORS.1)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        // It reads its input before it writes anything, but it can also fail before.
-        let input = tokio::spawn(write(stdin, input));
-        let errors = tokio::spawn(last_bytes(stderr));
-        let held = Vec::new();
-        Ok(Process {
-            running: Some(Box::new(Running { child, temp, held })),
-            stdout,
-            errors,
-            input,
-        })
+/// Starts a command of `netsky`, with `input` as its standard input. Without a store, it finds that by itself.
+pub(crate) fn spawn<S: AsRef<OsStr>>(
+    executable: &Path,
+    store: Option<&Path>,
+    arguments: impl IntoIterator<Item = S>,
+    input: Vec<u8>,
+) -> io::Result<Process> {
+    // A killed process cannot remove the files that its query has spilled.
+    let temp = tempfile::Builder::new().prefix(".netsky-").tempdir()?;
+    let environment = std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        INHERITED.contains(&&*name) || name.starts_with("NETSKY_")
+    });
+    let mut command = Command::new(executable);
+    #[cfg(unix)]
+    command.arg0("netsky");
+    if let Some(store) = store {
+        command.arg("--db").arg(store);
     }
+    let mut child = command
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .envs(ALLOCATOR)
+        .env("TMPDIR", temp.path())
+        .env(PARENT, std::process::id().to_string())
+        .env(ERRORS.0, ERRORS.1)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    };
+    // It reads its input before it writes anything, but it can also fail before.
+    let input = tokio::spawn(write(stdin, input));
+    let errors = tokio::spawn(last_bytes(stderr));
+    let held = Vec::new();
+    Ok(Process { running: Some(Box::new(Running { child, temp, held })), stdout, errors, input })
 }
 
 /// A running command.
@@ -144,6 +144,15 @@ pub(crate) struct Process {
     stdout: ChildStdout,
     errors: JoinHandle<Vec<u8>>,
     input: JoinHandle<()>,
+}
+
+/// What a command has printed.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: Vec<u8>,
+    /// The end of its standard error.
+    pub(crate) errors: Vec<u8>,
 }
 
 struct Running {
@@ -168,43 +177,49 @@ impl Process {
 
     /// Waits until the process has ended, after its standard output. Fails if the command has failed.
     pub(crate) async fn end(mut self) -> Result<(), Failure> {
-        let Some(running) = &mut self.running else { return Ok(()) };
-        let status = running.child.wait().await;
-        let errors = (&mut self.errors).await.unwrap_or_default();
-        let status = status.map_err(|error| Failure::internal(error.to_string()))?;
-        if status.success() {
-            return Ok(());
+        let (status, errors) =
+            self.ended().await.map_err(|error| Failure::internal(error.to_string()))?;
+        check(status, &errors)
+    }
+
+    /// Waits until the process has ended, after its standard output. Returns the end of its standard error, too.
+    async fn ended(&mut self) -> io::Result<(ExitStatus, Vec<u8>)> {
+        let Some(running) = &mut self.running else { return Err(io::ErrorKind::NotFound.into()) };
+        let status = running.child.wait().await?;
+        Ok((status, (&mut self.errors).await.unwrap_or_default()))
+    }
+
+    /// Returns all that a command prints, whether or not it fails; `None` if that is longer than `max_bytes`.
+    pub(crate) async fn printed(mut self, max_bytes: usize) -> io::Result<Option<Printed>> {
+        let mut output = Vec::new();
+        loop {
+            let some = self.read().await?;
+            if some.is_empty() {
+                let (status, errors) = self.ended().await?;
+                return Ok(Some(Printed { status, output, errors }));
+            }
+            if some.len() > max_bytes.saturating_sub(output.len()) {
+                return Ok(None);
+            }
+            output.extend_from_slice(&some);
         }
-        let mut lines = errors.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let last = lines.next().unwrap_or_default();
-        Err(Failure::from_json(last).unwrap_or_else(|| {
-            let said = String::from_utf8_lossy(last);
-            let colon = if said.is_empty() { "" } else { ": " };
-            Failure::internal(format!("the query's process ended with {status}{colon}{said}"))
-        }))
     }
 
     /// Returns the whole standard output of a command. Fails if it is longer than `max_bytes`, if it takes longer
     /// than `limit`, or if the command fails.
     pub(crate) async fn output(
-        mut self,
+        self,
         max_bytes: usize,
         limit: Duration,
     ) -> Result<Vec<u8>, Failure> {
         let output = async move {
-            let mut all = Vec::new();
-            loop {
-                let some =
-                    self.read().await.map_err(|error| Failure::internal(error.to_string()))?;
-                if some.is_empty() {
-                    return self.end().await.map(|()| all);
-                }
-                if some.len() > max_bytes.saturating_sub(all.len()) {
-                    let message = format!("the answer is longer than {max_bytes} bytes");
-                    return Err(Failure::too_large(message, "query less"));
-                }
-                all.extend_from_slice(&some);
-            }
+            let printed = self.printed(max_bytes).await;
+            let printed = printed.map_err(|error| Failure::internal(error.to_string()))?;
+            let Some(printed) = printed else {
+                let message = format!("the answer is longer than {max_bytes} bytes");
+                return Err(Failure::too_large(message, "query less"));
+            };
+            check(printed.status, &printed.errors).map(|()| printed.output)
         };
         timeout(limit, output).await.unwrap_or_else(|_| Err(Failure::timeout(limit)))
     }
@@ -232,6 +247,24 @@ impl fmt::Debug for Process {
         let id = self.running.as_ref().and_then(|running| running.child.id());
         f.debug_struct("Process").field("id", &id).finish_non_exhaustive()
     }
+}
+
+/// Fails if a command has failed, with what it has said about that.
+fn check(status: ExitStatus, errors: &[u8]) -> Result<(), Failure> {
+    if status.success() {
+        return Ok(());
+    }
+    let last = last_line(errors);
+    Err(Failure::from_json(last).unwrap_or_else(|| {
+        let said = String::from_utf8_lossy(last);
+        let colon = if said.is_empty() { "" } else { ": " };
+        Failure::internal(format!("the query's process ended with {status}{colon}{said}"))
+    }))
+}
+
+/// The last line of standard error, which is the failure if there is one.
+pub(crate) fn last_line(errors: &[u8]) -> &[u8] {
+    errors.rsplit(|&byte| byte == b'\n').find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {

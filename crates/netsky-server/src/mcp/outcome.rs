@@ -57,15 +57,15 @@ impl Failure {
         }
     }
 
-    /// The failure that a command printed; `None` if the text has none.
-    pub fn of_output(text: &str) -> Option<Self> {
-        let mut output: Value = serde_json::from_str(text).ok()?;
-        let error = output.get_mut("error").map(Value::take)?;
-        if error["kind"] == "timeout" {
+    /// The failure that a command printed; `None` if the text is none.
+    pub fn of_object(text: &[u8]) -> Option<Self> {
+        let error: Value = serde_json::from_slice(text).ok()?;
+        let failure = error.get("kind").is_some().then_some(Self { error })?;
+        Some(match failure.error["kind"] == "timeout" {
             // Its hint is about an option, which no tool has.
-            return Some(Self { error }.hint("query less, for example a shorter time range"));
-        }
-        error.is_object().then_some(Self { error })
+            true => failure.hint("query less, for example a shorter time range"),
+            false => failure,
+        })
     }
 
     /// The arguments do not fit the tool.

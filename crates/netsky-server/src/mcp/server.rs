@@ -19,6 +19,9 @@ use super::reply::Reply;
 use super::tool::{Invocation, Tool};
 use super::{child, resources, tools, versions};
 
+/// What the last calls have besides the timeout of one, so that this can be answered.
+const LAST_CALLS: Duration = Duration::from_secs(4);
+
 /// How long the last answers may take after the input has ended: a client that has gone reads none.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
@@ -47,8 +50,9 @@ impl McpServer {
         Self { shared, answers: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Answers the client until its input ends, or it reads no more. Then the calls that still run are
-    /// cancelled. Nothing but messages is written to `output`.
+    /// Answers the client until its input ends or it reads no more. The calls from before the end are answered, too,
+    /// but together they have only as long as one call; then they are cancelled. Nothing but messages is written to
+    /// `output`.
     ///
     /// Dropping the future cancels the calls, too.
     pub async fn run(
@@ -73,6 +77,15 @@ impl McpServer {
                 }
             }
         }
+        let limit = self.shared.options.timeout + LAST_CALLS;
+        let rest = async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                if self.remove(ended, &sender).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let _ = timeout(limit, rest).await;
         self.tasks.shutdown().await;
         drop(sender);
         let _ = timeout(LAST_ANSWERS, all_written).await;

@@ -5,6 +5,7 @@ use std::io::{self, Cursor, PipeWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use netsky_server::mcp::{McpOptions, McpServer};
 use proptest::prelude::*;
@@ -136,10 +137,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &Path) -> Self {
+    fn start(options: McpOptions) -> Self {
         let (reader, input) = io::pipe().unwrap();
         let written = Written::default();
-        let (output, options) = (written.clone(), McpOptions::new(program));
+        let output = written.clone();
         let server = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(McpServer::new(options).run(reader, output));
@@ -165,7 +166,7 @@ fn call() -> Value {
 
 #[test]
 fn a_program_that_is_missing_is_a_failure_of_the_call() {
-    let mut running = Running::start(Path::new("/no/such/netsky"));
+    let mut running = Running::start(McpOptions::new("/no/such/netsky"));
     running.send(&call());
     while !running.written.0.lock().unwrap().ends_with(b"\n") {
         thread::yield_now();
@@ -179,18 +180,33 @@ fn a_program_that_is_missing_is_a_failure_of_the_call() {
 }
 
 #[cfg(unix)]
-#[test]
-fn the_temporary_files_of_a_cancelled_call_are_removed() {
+mod with_a_program {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
 
-    let home = tempfile::tempdir().unwrap();
-    let (program, started) = (home.path().join("netsky"), home.path().join("started"));
-    let script = "#!/bin/sh\necho x > \"$TMPDIR/spilled\"\necho \"$TMPDIR\" > HOME/new\n\
-                  mv HOME/new HOME/started\nexec sleep 1000\n";
-    fs::write(&program, script.replace("HOME", home.path().to_str().unwrap())).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    for is_cancelled in [true, false] {
-        let mut running = Running::start(&program);
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A program that does this, in a directory of its own.
+    fn program(script: &str) -> (TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("netsky");
+        let script = script.replace("HOME", home.path().to_str().unwrap());
+        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        (home, path)
+    }
+
+    /// It spills a file, says where, and never ends.
+    const ENDLESS: &str = "echo x > \"$TMPDIR/spilled\"\necho \"$TMPDIR\" > HOME/new\n\
+                           mv HOME/new HOME/started\nexec sleep 1000\n";
+
+    #[test]
+    fn the_temporary_files_of_a_cancelled_call_are_removed() {
+        let (home, program) = program(ENDLESS);
+        let started = home.path().join("started");
+        let mut running = Running::start(McpOptions::new(program));
         running.send(&call());
         while !started.exists() {
             thread::yield_now();
@@ -198,16 +214,49 @@ fn the_temporary_files_of_a_cancelled_call_are_removed() {
         let temp = fs::read_to_string(&started).unwrap();
         let temp = Path::new(temp.trim());
         assert!(temp.join("spilled").exists());
-        if is_cancelled {
-            let params = json!({"requestId": 1});
-            let method = "notifications/cancelled";
-            running.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
-            while temp.exists() {
-                thread::yield_now();
-            }
+        let params = json!({"requestId": 1});
+        let method = "notifications/cancelled";
+        running.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+        while temp.exists() {
+            thread::yield_now();
         }
         assert_eq!(running.end(), "");
-        assert!(!temp.exists());
-        fs::remove_file(&started).unwrap();
+    }
+
+    #[test]
+    fn calls_before_the_end_of_the_input_are_answered() {
+        let (_home, program) =
+            program("sleep 0.2\necho '{\"rows\":[{\"a\":1}]}'\necho careful >&2\n");
+        let mut running = Running::start(McpOptions::new(program));
+        running.send(&call());
+        let answer: Value = serde_json::from_str(&running.end()).unwrap();
+        let object = &answer["result"]["structuredContent"];
+        assert_eq!(*object, json!({"rows": [{"a": 1}], "warnings": ["careful"]}));
+    }
+
+    #[test]
+    fn an_endless_call_ends_after_its_timeout() {
+        let (home, program) = program(ENDLESS);
+        let mut running =
+            Running::start(McpOptions::new(program).timeout(Duration::from_millis(100)));
+        running.send(&call());
+        let answer: Value = serde_json::from_str(&running.end()).unwrap();
+        assert_eq!(answer["result"]["structuredContent"]["error"]["kind"], "timeout", "{answer}");
+        let temp = fs::read_to_string(home.path().join("started")).unwrap();
+        assert!(!Path::new(temp.trim()).exists());
+    }
+
+    #[test]
+    fn a_failure_on_standard_error_is_the_result() {
+        let (_home, program) = program(
+            "echo half\necho careful >&2\n\
+             echo '{\"code\":1,\"kind\":\"busy\",\"message\":\"m\"}' >&2\nexit 1\n",
+        );
+        let mut running = Running::start(McpOptions::new(program));
+        running.send(&call());
+        let answer: Value = serde_json::from_str(&running.end()).unwrap();
+        assert_eq!(answer["result"]["isError"], true);
+        let error = &answer["result"]["structuredContent"]["error"];
+        assert_eq!(*error, json!({"code": 1, "kind": "busy", "message": "m"}));
     }
 }

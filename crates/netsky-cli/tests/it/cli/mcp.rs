@@ -281,12 +281,23 @@ fn a_cancelled_call_ends_its_process_and_gets_no_answer() {
 }
 
 #[test]
-fn calls_end_with_the_input_and_the_server_with_them() {
+fn calls_are_answered_after_the_input_has_ended() {
+    let home = home();
+    let mut client = Client::start(&home, &[]);
+    client.request("tools/call", json!({"name": "query", "arguments": {"sql": "SELECT 1 AS a"}}));
+    let (code, out, err) = client.end();
+    assert_eq!((code, &*err), (0, ""));
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer["result"]["structuredContent"]["rows"], json!([{"a": 1}]));
+}
+
+#[test]
+fn calls_end_with_a_server_that_is_killed() {
     let home = home();
     let mut client = Client::start(&home, &[]);
     client.request("tools/call", json!({"name": "query", "arguments": {"sql": ENDLESS}}));
     let child = client.until_busy();
-    assert_eq!(client.end(), (0, String::new(), String::new()));
+    client.kill();
     let started = Instant::now();
     let is_gone = |stat: &String| stat.contains(") Z");
     while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !is_gone(&stat)) {

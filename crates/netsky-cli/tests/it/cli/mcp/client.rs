@@ -141,6 +141,12 @@ impl Client {
         child
     }
 
+    /// Kills the server with SIGKILL.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Ends the input, and returns the exit code and what else the server has printed.
     pub fn end(mut self) -> (i32, String, String) {
         self.input = None;
