@@ -5,7 +5,7 @@ pub use crate::clock::now;
 pub use crate::columnar::{decode_copy, encode_copy};
 pub use crate::directory::{create_private_dir, sync_dir};
 #[cfg(feature = "sql")]
-pub use crate::query::{check_condition, with_functions};
+pub use crate::query::{Register, Rewrite, SqlExtension, check_condition, with_functions};
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;
 pub use crate::row::EncodedRow;

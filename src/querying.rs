@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
-use crate::query::{self, PreparedQuery, QueryOptions, QueryStream};
+use crate::query::{self, PreparedQuery, QueryOptions, QueryStream, Rewrite, SqlExtension};
 use crate::table::Value;
 use crate::view::View;
 
@@ -122,7 +122,23 @@ impl Db {
     ///
     /// Those of `prepare`.
     pub async fn prepare_async(&self, sql: &str) -> Result<PreparedQuery> {
-        PreparedQuery::new(&self.queries, sql).await
+        PreparedQuery::new(&self.queries, sql, None).await
+    }
+
+    /// As [`prepare`](Self::prepare), with a change of the statement between the parser and the planner.
+    #[doc(hidden)]
+    pub fn prepare_rewritten(&self, sql: &str, rewrite: Rewrite) -> Result<PreparedQuery> {
+        query::block_on(PreparedQuery::new(&self.queries, sql, Some(rewrite)))
+    }
+
+    /// Returns a handle to the same store whose queries can use the extension, but not the tables and views that
+    /// are added to it later.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_extension(&self, extension: SqlExtension) -> Self {
+        let mut db = self.clone();
+        db.queries = db.queries.with_extension(extension);
+        db
     }
 
     /// Returns a handle to the same store whose queries have these options. It is cheap, so a server

@@ -8,6 +8,7 @@ mod cancellation;
 mod catalog;
 mod computed_columns;
 mod dialect;
+mod extension;
 mod function_list;
 mod function_memory;
 mod functions;
@@ -36,6 +37,7 @@ mod task;
 mod time_text;
 mod view_columns;
 
+pub use extension::{Register, Rewrite, SqlExtension};
 pub use function_list::functions;
 pub use functions::{Category, FUNCTIONS, Function, ListedFunction, with_functions};
 pub use options::QueryOptions;

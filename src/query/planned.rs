@@ -7,6 +7,7 @@ use datafusion::prelude::SessionContext;
 use std::mem::{self, ManuallyDrop};
 
 use crate::error::Result;
+use crate::query::extension::Rewrite;
 use crate::query::parameters::Parameters;
 use crate::query::statement::{self, PlannedStatement};
 use crate::query::syntax::ColumnNames;
@@ -20,8 +21,12 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) async fn new(session: &SessionContext, sql: &str) -> Result<Self> {
-        let PlannedStatement { plan, names } = statement::plan(session, sql).await?;
+    pub(super) async fn new(
+        session: &SessionContext,
+        sql: &str,
+        rewrite: Option<&Rewrite>,
+    ) -> Result<Self> {
+        let PlannedStatement { plan, names } = statement::plan(session, sql, rewrite).await?;
         let parameters = Parameters::of(&plan)?;
         Ok(Self { plan, parameters, names })
     }

@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 
 use crate::error::Result;
+use crate::query::extension::Rewrite;
 use crate::query::parameters;
 use crate::query::planned::{DropOnPoolThread, Planned};
 use crate::query::queries::Queries;
@@ -54,12 +55,16 @@ pub struct PreparedQuery {
 }
 
 impl PreparedQuery {
-    pub(crate) async fn new(queries: &Queries, sql: &str) -> Result<Self> {
+    pub(crate) async fn new(
+        queries: &Queries,
+        sql: &str,
+        rewrite: Option<Rewrite>,
+    ) -> Result<Self> {
         let sql = sql.to_owned();
         let sessions = Arc::clone(&queries.sessions);
         let task = Task::start(&queries.runtime, queries.options.timeout, |output| async move {
             let session = sessions.for_planning()?;
-            let planned = Planned::new(&session, &sql).await?;
+            let planned = Planned::new(&session, &sql, rewrite.as_ref()).await?;
             let schema = planned.schema(&session)?;
             Ok(output.send((DropOnPoolThread(planned), schema)).await)
         })?;
@@ -108,7 +113,12 @@ impl PreparedQuery {
     /// [`Error::ParameterCount`](crate::Error::ParameterCount) and
     /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) if the values do not fit the query.
     pub fn bind(&self, values: &[Value<'_>]) -> Result<Self> {
-        let values = values.iter().map(parameters::scalar).collect();
+        self.bind_scalars(values.iter().map(parameters::scalar).collect())
+    }
+
+    /// As [`bind`](Self::bind), with values of any type.
+    #[doc(hidden)]
+    pub fn bind_scalars(&self, values: Vec<ScalarValue>) -> Result<Self> {
         let values = self.planned.0.parameters.cast(values)?;
         Ok(Self { values, ..self.clone() })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::query::extension::SqlExtension;
 use crate::query::options::QueryOptions;
 use crate::query::runtime::QueryRuntime;
 use crate::query::session::SessionFactory;
@@ -32,6 +33,12 @@ impl Queries {
     pub(crate) fn with_views(&self, views: Vec<&'static View>) -> Self {
         let (store, tables) = (self.sessions.store().clone(), self.sessions.tables().to_vec());
         Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
+    }
+
+    /// The same threads, limits, tables and views with an extension.
+    pub(crate) fn with_extension(&self, extension: SqlExtension) -> Self {
+        let sessions = self.sessions.with_extension(extension);
+        Self { sessions: Arc::new(sessions), ..self.clone() }
     }
 
     pub(crate) fn with_options(&self, options: QueryOptions) -> Self {

@@ -14,6 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::error::Result;
 use crate::providers::{ScanContext, StoreTable};
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
+use crate::query::extension::SqlExtension;
 use crate::query::function_memory;
 use crate::query::functions;
 use crate::query::json_arrows;
@@ -35,6 +36,7 @@ pub(crate) struct SessionFactory {
     store: Store,
     tables: Vec<&'static Table>,
     views: Arc<[&'static View]>,
+    extension: Option<SqlExtension>,
     /// A session without tables. Creating one takes a millisecond, copying it much less.
     base: OnceLock<SessionState>,
     /// The session that the sessions of queries are copied from.
@@ -48,7 +50,13 @@ impl SessionFactory {
         views: Vec<&'static View>,
     ) -> Self {
         let (base, query_state) = (OnceLock::new(), OnceLock::new());
-        Self { store, tables, views: views.into(), base, query_state }
+        Self { store, tables, views: views.into(), extension: None, base, query_state }
+    }
+
+    /// The same tables and views, with an extension.
+    pub(super) fn with_extension(&self, extension: SqlExtension) -> Self {
+        let factory = Self::new(self.store.clone(), self.tables.clone(), self.views.to_vec());
+        Self { extension: Some(extension), ..factory }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -114,14 +122,19 @@ impl SessionFactory {
         for table in &self.tables {
             tables.register_table(table.name().to_owned(), Arc::new(provider(table)))?;
         }
-        let base = match self.base.get() {
+        let shared = self.extension.as_ref().map_or(&self.base, SqlExtension::base);
+        let base = match shared.get() {
             Some(base) => base,
             None => {
-                let base = base_state(memory::shared_pool())?;
-                self.base.get_or_init(|| base)
+                let mut base = base_state(memory::shared_pool())?;
+                if let Some(extension) = &self.extension {
+                    base = extension.apply(base)?;
+                }
+                shared.get_or_init(|| base)
             }
         };
-        Ok(StoreSchema::new(tables, Arc::clone(&self.views), base.clone()).session()?)
+        let (views, extension) = (Arc::clone(&self.views), self.extension.clone());
+        Ok(StoreSchema::new(tables, views, extension, base.clone()).session()?)
     }
 }
 

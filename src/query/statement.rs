@@ -13,6 +13,7 @@ use crate::error::{Error, Result, position_of};
 use crate::nearest::{Nearest, nearest};
 use crate::position::Position;
 use crate::query::dialect::SqlDialect;
+use crate::query::extension::Rewrite;
 use crate::query::functions::{FUNCTIONS, ListedFunction, functions_of, json_list_function};
 use crate::query::statement_size;
 use crate::query::syntax::{
@@ -32,17 +33,21 @@ pub(super) struct PlannedStatement {
 ///
 /// [`Error::Syntax`], [`Error::UnsupportedSql`], [`Error::ReadOnlySql`], [`Error::UnknownTable`],
 /// [`Error::UnknownColumn`], [`Error::UnknownFunction`], or [`Error::Query`] for other errors of the planner.
-pub(super) async fn plan(session: &SessionContext, sql: &str) -> Result<PlannedStatement> {
+pub(super) async fn plan(
+    session: &SessionContext,
+    sql: &str,
+    rewrite: Option<&Rewrite>,
+) -> Result<PlannedStatement> {
     let tokens = tokens(sql)?;
     match leading_word(&tokens)? {
-        Leading::Other => plan_tokens(session, sql, tokens).await,
+        Leading::Other => plan_tokens(session, sql, tokens, rewrite).await,
         Leading::Summarize => {
             let query = summarized(sql, &tokens);
-            let planned = plan_tokens(session, &query, self::tokens(&query)?).await?;
+            let planned = plan_tokens(session, &query, self::tokens(&query)?, rewrite).await?;
             let schema = planned.names.apply(planned.plan.schema().inner());
             let summary = summary_sql(&query, &schema);
             let tokens = self::tokens(&summary)?;
-            plan_tokens(session, &summary, tokens).await
+            plan_tokens(session, &summary, tokens, None).await
         }
     }
 }
@@ -51,8 +56,9 @@ async fn plan_tokens(
     session: &SessionContext,
     sql: &str,
     tokens: Vec<TokenWithSpan>,
+    rewrite: Option<&Rewrite>,
 ) -> Result<PlannedStatement> {
-    let (mut statement, mut names) = parse_tokens(sql, tokens)?;
+    let (mut statement, mut names) = parse_tokens(sql, tokens, rewrite)?;
     if let Some(statement) = forbidden_statement(&statement) {
         return Err(Error::ReadOnlySql { statement });
     }
@@ -64,7 +70,7 @@ async fn plan_tokens(
             Err(error) => error,
         };
         // Parsing again after an error costs less than copying every statement.
-        (statement, names) = parse_tokens(sql, self::tokens(sql)?)?;
+        (statement, names) = parse_tokens(sql, self::tokens(sql)?, rewrite)?;
         for correction in &corrections {
             correction.apply(&mut statement, &mut names)?;
         }
@@ -142,16 +148,23 @@ fn position_of_column(error: &DataFusionError, column: &Column) -> Option<Positi
 ///
 /// [`Error::Syntax`] and [`Error::UnsupportedSql`].
 pub(super) fn parse(sql: &str) -> Result<Statement> {
-    Ok(parse_tokens(sql, tokens(sql)?)?.0)
+    Ok(parse_tokens(sql, tokens(sql)?, None)?.0)
 }
 
-fn parse_tokens(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<(Statement, ColumnNames)> {
+fn parse_tokens(
+    sql: &str,
+    tokens: Vec<TokenWithSpan>,
+    extension: Option<&Rewrite>,
+) -> Result<(Statement, ColumnNames)> {
     refuse_tokens(&tokens)?;
     let tokens = mark_asof_joins(tokens);
     let parser = DFParserBuilder::new(tokens.clone()).with_dialect(&SqlDialect).build();
     let mut statements = parser?.parse_statements()?;
     let message = match (statements.pop_front(), statements.len()) {
         (Some(mut statement), 0) => {
+            if let Some(extension) = extension {
+                apply(extension, &mut statement)?;
+            }
             let names = ColumnNames::new(&statement, sql, &tokens, &SqlDialect);
             rewrite(&mut statement)?;
             return Ok((statement, names));
@@ -160,6 +173,15 @@ fn parse_tokens(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<(Statement, Col
         (Some(_), more) => format!("expected one statement, found {}", more + 1),
     };
     Err(Error::Syntax { message, position: None })
+}
+
+/// Changes the statement, or the one that it explains.
+fn apply(rewrite: &Rewrite, statement: &mut Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(statement) => rewrite(statement),
+        Statement::Explain(explain) => apply(rewrite, &mut explain.statement),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the tokens, if the statement is not too long and its tree would not be too deep.

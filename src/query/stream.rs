@@ -153,7 +153,7 @@ impl Run {
         let snapshot = Arc::new(sessions.store().snapshot()?);
         let (plan, names) = match source {
             Source::Sql(sql) => {
-                let planned = Planned::new(&sessions.for_planning()?, &sql).await?;
+                let planned = Planned::new(&sessions.for_planning()?, &sql, None).await?;
                 let names = planned.names.clone();
                 (planned.bind(values)?, names)
             }

@@ -12,8 +12,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
-    ingest, man, mcp, migrate, prices, prune, query, record, saved, serve, shell, stats, tables,
-    tail, timeline, top,
+    ingest, man, mcp, migrate, postgres_backend, prices, prune, query, record, saved, serve, shell,
+    stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
 use crate::foreign_options;
@@ -229,6 +229,8 @@ pub enum Command {
     Import(import::ImportArgs),
     Ingest(ingest::IngestArgs),
     Serve(serve::ServeArgs),
+    #[command(hide = true)]
+    PostgresBackend(postgres_backend::PostgresBackendArgs),
     Prices(prices::PricesArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
@@ -264,6 +266,7 @@ impl Command {
             Self::Import(args) => import::run(store, args),
             Self::Ingest(args) => ingest::run(store, args),
             Self::Serve(args) => serve::run(store, args),
+            Self::PostgresBackend(args) => postgres_backend::run(store, args),
             Self::Prices(args) => prices::run(args),
             Self::Export(args) => export::run(store, args),
             Self::Tables(args) => tables::run(store, args),
@@ -298,6 +301,7 @@ impl Command {
             Self::Export(_) => true,
             // It may follow transcripts for weeks.
             Self::Ingest(_) => true,
+            Self::PostgresBackend(_) => true,
             _ => false,
         }
     }

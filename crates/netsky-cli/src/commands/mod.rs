@@ -17,6 +17,7 @@ pub mod man;
 pub mod mcp;
 pub mod migrate;
 mod parameters;
+pub mod postgres_backend;
 pub mod prices;
 pub mod prune;
 pub mod query;
