@@ -5,6 +5,8 @@ mod dialects;
 #[cfg(unix)]
 mod documents;
 mod limits;
+#[cfg(target_os = "linux")]
+mod load;
 mod maintenance;
 mod opening;
 mod opens;
