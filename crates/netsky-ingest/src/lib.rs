@@ -18,6 +18,8 @@ mod discovery;
 mod error;
 mod file_reader;
 mod file_state;
+#[doc(hidden)]
+pub mod fuzzed;
 pub mod hooks;
 mod imported;
 mod ingest;

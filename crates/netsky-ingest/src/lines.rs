@@ -16,6 +16,7 @@ pub(crate) struct Lines<R> {
     buffer: Vec<u8>,
     offset: u64,
     limit: usize,
+    text_limit: usize,
 }
 
 /// A line, with what a reader need not see taken off: line break, byte order mark, NUL bytes and blanks at its
@@ -40,7 +41,13 @@ impl<R: Read> Lines<R> {
             buffer: Vec::new(),
             offset,
             limit: MAX_LINE_BYTES,
+            text_limit: MAX_TEXT_BYTES,
         }
+    }
+
+    /// Reads lines with other limits: those on a line and on a text.
+    pub(crate) fn with_limits(input: R, limit: usize, text_limit: usize) -> Self {
+        Self { limit, text_limit, ..Self::new(input, 0) }
     }
 
     /// Returns the next line; `None` at the end.
@@ -50,7 +57,7 @@ impl<R: Read> Lines<R> {
         }
         self.buffer.clear();
         let offset = self.offset;
-        let most = (self.limit.min(MAX_TEXT_BYTES) as u64).saturating_add(1);
+        let most = (self.limit.min(self.text_limit) as u64).saturating_add(1);
         let mut length = self.input.by_ref().take(most).read_until(b'\n', &mut self.buffer)? as u64;
         if length == 0 {
             return Ok(None);
@@ -71,7 +78,7 @@ impl<R: Read> Lines<R> {
     /// Reads what is left of a line, and keeps it but for long texts, unless the line is too long. Returns its
     /// length without the line break, and whether it has one.
     fn read_long_line(&mut self) -> io::Result<(u64, bool)> {
-        let mut texts = LongTexts::new(MAX_TEXT_BYTES);
+        let mut texts = LongTexts::new(self.text_limit);
         let start = std::mem::take(&mut self.buffer);
         texts.push(&start, &mut self.buffer);
         let room = (self.limit as u64).saturating_sub(start.len() as u64);
@@ -116,8 +123,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &[u8], limit: usize) -> Vec<(Option<String>, u64, u64, bool)> {
-        let mut lines = Lines::new(text, 0);
-        lines.limit = limit;
+        let mut lines = Lines::with_limits(text, limit, MAX_TEXT_BYTES);
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             let text = line.bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());

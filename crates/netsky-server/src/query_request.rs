@@ -1,5 +1,7 @@
 //! What a request for a query says.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::answer_format::AnswerFormat;
@@ -73,8 +75,25 @@ impl QueryRequest {
         parts.finish(accept)
     }
 
+    /// The body in JSON that says the same.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("sql".to_owned(), self.sql.clone().into());
+        object.insert("format".to_owned(), self.format.name().into());
+        if let Some(rows) = self.max_rows {
+            object.insert("max_rows".to_owned(), rows.into());
+        }
+        if !self.named.is_empty() {
+            let named = self.named.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+            object.insert("params".to_owned(), named.collect::<Map<_, _>>().into());
+        } else if !self.numbered.is_empty() {
+            object.insert("params".to_owned(), self.numbered.clone().into());
+        }
+        Value::Object(object)
+    }
+
     /// The arguments of `netsky` for this query.
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         let mut arguments = match self.format {
             AnswerFormat::Json => vec!["query".to_owned(), "--json".to_owned()],
             format => vec!["query".to_owned(), format!("--format={}", format.name())],
@@ -214,14 +233,17 @@ fn parameters(params: Value) -> Result<Parameters, Failure> {
         }
     };
     let numbered = numbered.into_iter().map(value).collect::<Result<_, _>>()?;
-    let named = named.into_iter().map(|(name, it)| {
+    let mut values = BTreeMap::new();
+    for (name, it) in named {
         let name = name.strip_prefix('$').unwrap_or(&name);
-        match is_name(name) && !name.is_empty() {
-            true => Ok((name.to_owned(), value(it)?)),
-            false => Err(Failure::usage("the name of a parameter must be a name", HINT)),
+        if !is_name(name) || name.is_empty() {
+            return Err(Failure::usage("the name of a parameter must be a name", HINT));
         }
-    });
-    Ok((numbered, named.collect::<Result<_, _>>()?))
+        if values.insert(name.to_owned(), value(it)?).is_some() {
+            return Err(Failure::usage("a parameter is given with $ and without it", HINT));
+        }
+    }
+    Ok((numbered, values.into_iter().collect()))
 }
 
 fn is_name(text: &str) -> bool {
@@ -284,6 +306,7 @@ mod tests {
             (r#"{"sql":"S","params":[null]}"#, "must be a string"),
             (r#"{"sql":"S","params":["\u0000"]}"#, "NUL"),
             (r#"{"sql":"S","params":{"a=b":"c"}}"#, "must be a name"),
+            (r#"{"sql":"S","params":{"a":"b","$a":"c"}}"#, "with $ and without"),
             (r#"{"sql":"S","format":"xml"}"#, "the format is unknown"),
         ] {
             let failure = json(body).unwrap_err();
@@ -310,7 +333,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What is accepted can be given to a process: it has no NUL, and begins with an option.
+        /// What is accepted can be given to a process: it has no NUL, and begins with an option. In JSON, it means
+        /// the same.
         #[test]
         fn any_request_is_read_or_refused(
             kind in 0..4_usize,
@@ -325,6 +349,7 @@ mod tests {
                 assert!(arguments.iter().all(|argument| !argument.contains('\0')));
                 assert!(arguments[1..].iter().all(|argument| argument.starts_with('-')));
                 assert!(!request.sql.trim().is_empty());
+                assert_eq!(json(&request.to_json().to_string()), Ok(request));
             }
         }
     }
