@@ -10,6 +10,7 @@ use std::process;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::child;
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
     ingest, man, mcp, migrate, postgres_backend, prices, prune, query, record, saved, serve, shell,
@@ -158,8 +159,10 @@ fn has_json(found: &ArgMatches) -> bool {
 /// Prints clap's message and exits. The arguments did not parse, so `--json` can be anywhere in them.
 fn exit(error: &clap::Error) -> ! {
     let mut before_operands = env::args_os().skip(1).take_while(|arg| arg != "--");
-    if error.use_stderr() && before_operands.any(|arg| arg == "--json") {
-        let _ = Failure::of_usage(&error.render().to_string(), suggested(error)).report_json();
+    let is_child = child::reports_json();
+    if error.use_stderr() && (is_child || before_operands.any(|arg| arg == "--json")) {
+        let failure = Failure::of_usage(&error.render().to_string(), suggested(error));
+        let _ = if is_child { failure.report_json_as_warning() } else { failure.report_json() };
         process::exit(error.exit_code())
     }
     // clap inserts the arguments into its coloured message unescaped.
