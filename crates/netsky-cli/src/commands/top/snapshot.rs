@@ -8,12 +8,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use console::truncate_str;
 use netsky_db::Db;
 
+use crate::commands::query::rows;
 use crate::commands::top::issues::{Issue, issues};
 use crate::commands::top::overview::Overview;
 use crate::failure::Failure;
 use crate::human;
 use crate::human_table;
 use crate::output;
+use crate::row::Row;
 use crate::time_zone::{self, Zone};
 
 /// The number of issues of each kind in the table.
@@ -24,6 +26,8 @@ const WELL: &str = "All is well: nothing is open, stuck or silent.";
 #[derive(Debug)]
 pub struct Snapshot {
     pub issues: Vec<Issue>,
+    /// Without issues: since when nothing has been recorded, if that is longer than the list looks back.
+    quiet: Option<Quiet>,
     overview: Overview,
     zone: Zone,
 }
@@ -34,17 +38,24 @@ impl Snapshot {
         let zone = time_zone::shown()?;
         let since = now.checked_sub_signed(length).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let issues = issues(db, now, since)?;
+        let quiet = if issues.is_empty() { Quiet::read(db, since)? } else { None };
         let midnight = zone.start_of(zone.local(now).date_naive());
         let overview = Overview::read(db, now, midnight, &issues)?;
-        Ok(Self { issues, overview, zone })
+        Ok(Self { issues, quiet, overview, zone })
     }
 
     /// The costs, and the list. With the columns of a terminal, lines are at most that long.
     pub fn text(&self, columns: Option<usize>) -> Result<String, Failure> {
         let overview = self.overview.text();
-        let list = match self.issues.is_empty() {
-            true => format!("{WELL}\n"),
-            false => output::table_text(self.fitted(columns)?, columns)?,
+        let list = match (self.issues.is_empty(), &self.quiet) {
+            (true, None) => format!("{WELL}\n"),
+            (true, Some(Quiet::Empty)) => "Nothing is recorded yet.\n".to_owned(),
+            (true, Some(Quiet::Since(last))) => {
+                let last = self.zone.local(*last).format("%Y-%m-%d %H:%M");
+                let zone = self.zone.name();
+                format!("Nothing is at work: the last row is of {last} ({zone}).\n")
+            }
+            (false, _) => output::table_text(self.fitted(columns)?, columns)?,
         };
         let Some(columns) = columns else { return Ok(format!("{overview}\n{list}")) };
         let lines = overview.lines().map(|line| format!("{}\n", truncate_str(line, columns, "…")));
@@ -93,6 +104,30 @@ impl Snapshot {
             columns = human_table::fit(columns, &[&since, "what"], screen)?;
         }
         Ok(human::batch(columns)?)
+    }
+}
+
+/// That nothing is recorded is no sign that all is well.
+#[derive(Debug)]
+enum Quiet {
+    Empty,
+    Since(DateTime<Utc>),
+}
+
+impl Quiet {
+    /// Returns `None` if a row is newer than `since`.
+    fn read(db: &Db, since: DateTime<Utc>) -> Result<Option<Self>, Failure> {
+        let times = db.tables().iter().filter_map(|table| {
+            let time = table.time_column()?.name;
+            Some(format!("SELECT max({time}) AS time FROM {}", table.name()))
+        });
+        let times: Vec<String> = times.collect();
+        let last =
+            rows(db, &format!("SELECT max(time) FROM ({})", times.join(" UNION ALL ")), &[])?;
+        Ok(match Row::all(&last).find_map(|row| row.time(0)) {
+            None => Some(Self::Empty),
+            Some(last) => (last < since).then_some(Self::Since(last)),
+        })
     }
 }
 

@@ -165,6 +165,19 @@ fn nothing_wrong_is_said_in_words() {
 }
 
 #[test]
+fn a_history_that_ended_is_not_called_well() {
+    let home = Home::new();
+    home.ok(&["import", "ticks", &home.file("none.ndjson", "")]);
+    assert!(home.ok(&["top"]).ends_with("\n\nNothing is recorded yet.\n"));
+    let row = r#"{"ts_utc":"2026-04-15T23:00:00Z","source":"cron","detail_json":"{}"}"#;
+    home.ok(&["record", "ticks", row]);
+    let told = home.ok(&["--tz", "UTC", "top"]);
+    let expected = "\n\nNothing is at work: the last row is of 2026-04-15 23:00 (UTC).\n";
+    assert!(told.ends_with(expected), "{told}");
+    assert!(home.ok(&["top", "--since", "2026-01-01"]).contains("silent"));
+}
+
+#[test]
 fn costs_rates_and_agents_at_work_come_first() {
     let home = Home::new();
     let ago = |minutes: i64| (Utc::now() - TimeDelta::minutes(minutes)).to_rfc3339();
