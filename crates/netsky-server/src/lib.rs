@@ -72,7 +72,7 @@ mod stop;
 mod tables;
 
 pub use failure::Failure;
-pub use options::{HookReceiver, ServerOptions};
+pub use options::{HookReceiver, HookRefusal, ServerOptions};
 pub use program::Program;
 #[doc(hidden)]
 pub use program::{ERRORS, PARENT};

@@ -9,8 +9,20 @@ pub trait HookReceiver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The payload was not recorded, and the client should send it again.
-    fn receive(&self, payload: &[u8]) -> netsky_db::Result<()>;
+    /// The payload was not recorded.
+    fn receive(&self, payload: &[u8]) -> Result<(), HookRefusal>;
+}
+
+/// Why what an agent tells a hook was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookRefusal {
+    /// It is not what it should be. Sent again, it would fail again.
+    #[error("{0}")]
+    Broken(String),
+    /// The client should send it again.
+    #[error("{0}")]
+    Later(String),
 }
 
 /// Options of a [`Server`](crate::Server).

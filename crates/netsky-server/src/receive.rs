@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Refusal, answer};
 use crate::body::{Bytes, Memory};
-use crate::options::ServerOptions;
+use crate::options::{HookRefusal, ServerOptions};
 use crate::received::Received;
 
 /// What the requests share.
@@ -113,7 +113,10 @@ async fn hook_payload(shared: &Arc<Shared>, request: Request) -> Result<(), Refu
         let body: Bytes = body;
         serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body)
             .map_err(|error| Refusal::Broken(format!("the body is no JSON object: {error}")))?;
-        hooks.receive(&body).map_err(|error| refusal_of(&error))
+        hooks.receive(&body).map_err(|refusal| match refusal {
+            HookRefusal::Broken(message) => Refusal::Broken(message),
+            HookRefusal::Later(message) => Refusal::Later(message),
+        })
     })
     .await?;
     shared.received.change(|total| total.requests += 1);

@@ -1,5 +1,7 @@
 //! `netsky serve`
 
+mod claude_hooks;
+
 use std::fs;
 use std::future::pending;
 use std::io;
@@ -19,6 +21,8 @@ use netsky_server::{
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+
+use claude_hooks::ClaudeHooks;
 
 use crate::failure::Failure;
 use crate::interrupt;
@@ -85,6 +89,9 @@ pub struct ServeArgs {
 pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
     let path = store.path_or_default()?;
     let mut options = ServerOptions::new();
+    if args.otlp {
+        options = options.hooks(ClaudeHooks::new(store.clone(), args.no_content));
+    }
     let token = match &args.token_file {
         Some(file) => {
             let token = read_token(file)?;

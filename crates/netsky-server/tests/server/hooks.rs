@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use netsky_db::Error;
-use netsky_server::{HookReceiver, ServerOptions};
+use netsky_server::{HookReceiver, HookRefusal, ServerOptions};
 use serde_json::json;
 
 use crate::TestServer;
@@ -11,10 +10,13 @@ use crate::TestServer;
 struct Hooks(Arc<Mutex<Vec<String>>>);
 
 impl HookReceiver for Hooks {
-    fn receive(&self, payload: &[u8]) -> netsky_db::Result<()> {
+    fn receive(&self, payload: &[u8]) -> Result<(), HookRefusal> {
         let payload = String::from_utf8_lossy(payload).into_owned();
+        if payload.contains("broken") {
+            return Err(HookRefusal::Broken("no".into()));
+        }
         if payload.contains("fail") {
-            return Err(Error::Storage("no".into()));
+            return Err(HookRefusal::Later("no".into()));
         }
         self.0.lock().unwrap().push(payload);
         Ok(())
@@ -31,6 +33,7 @@ fn payloads_are_handed_on() {
     assert_eq!(*payloads.lock().unwrap(), [r#"{"hook_event_name":"Stop"}"#]);
     assert_eq!(server.post_json(path, &json!([1])).status, 400);
     assert_eq!(server.send("POST", path, &[], b"{}").status, 415);
+    assert_eq!(server.post_json(path, &json!({"broken": true})).status, 400);
     let answer = server.post_json(path, &json!({"fail": true}));
     assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
 }

@@ -70,5 +70,5 @@ fn record(store: &StoreArgs, agent: Agent) -> Result<(), String> {
     if task.is_empty() {
         return Ok(());
     }
-    recording::run(store, agent, &task)
+    recording::run(store, agent, &task, false)
 }

@@ -4,7 +4,7 @@ mod change;
 mod event;
 mod failed;
 mod install;
-mod recording;
+pub mod recording;
 mod scope;
 mod status;
 mod uninstall;

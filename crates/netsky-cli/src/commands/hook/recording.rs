@@ -15,7 +15,12 @@ use crate::store::StoreArgs;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Stores what is new in the transcripts of a task, and prints nothing.
-pub fn run(store: &StoreArgs, agent: Agent, task: &HookTask) -> Result<(), String> {
+pub fn run(
+    store: &StoreArgs,
+    agent: Agent,
+    task: &HookTask,
+    without_content: bool,
+) -> Result<(), String> {
     let program = match agent {
         Agent::ClaudeCode => Program::Claude,
         _ => Program::Codex,
@@ -36,12 +41,8 @@ pub fn run(store: &StoreArgs, agent: Agent, task: &HookTask) -> Result<(), Strin
         let options = OpenOptions::new().busy_timeout(BUSY_TIMEOUT);
         let db = store.open_silently(&options).map_err(|error| error.to_string())?;
         let prices = prices::load().map_err(|failure| failure.to_string())?;
-        let options = ReadOptions {
-            without_content: false,
-            agent: None,
-            host: process::host_name(),
-            since: None,
-        };
+        let options =
+            ReadOptions { without_content, agent: None, host: process::host_name(), since: None };
         let ingest = Ingest::new(Committer::new(db, Arc::new(prices)), options);
         let has_ended = task.session == Some(SessionChange::Ended);
         for transcript in &found.transcripts {

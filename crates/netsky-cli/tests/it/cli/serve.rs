@@ -1,5 +1,6 @@
 //! `netsky serve`
 
+mod hooks;
 mod real_agents;
 
 use std::io::{BufRead, BufReader, Read, Write};
