@@ -1,4 +1,4 @@
-//! Connections: a limited number, each with a limited time.
+//! Connections: a limited number, each with a limited time. Their first byte tells which protocol they speak.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -13,8 +13,10 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+
+use crate::postgres::Front;
 
 /// How long a connection may take.
 #[derive(Debug, Clone, Copy)]
@@ -66,20 +68,85 @@ pub(crate) struct Connections {
     listeners: Vec<TcpListener>,
     places: Arc<Semaphore>,
     timeouts: Timeouts,
+    postgres: Option<Arc<Front>>,
+    /// Connections whose first byte has come.
+    known: (mpsc::Sender<Known>, mpsc::Receiver<Known>),
 }
 
-impl Connections {
-    pub(crate) fn new(listeners: Vec<TcpListener>, max: usize, timeouts: Timeouts) -> Self {
-        let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Self { listeners, places, timeouts }
-    }
+type Known = (Connection, SocketAddr);
 
-    async fn accept_any(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| {
-            let mut accepted = self.listeners.iter().map(|listener| listener.poll_accept(cx));
+/// The first byte of a client of PostgreSQL: that of the length of its first packet. HTTP begins with a letter.
+const POSTGRES: u8 = 0;
+
+impl Connections {
+    /// `postgres` answers those that speak its protocol.
+    pub(crate) fn new(
+        listeners: Vec<TcpListener>,
+        max: usize,
+        timeouts: Timeouts,
+        postgres: Option<Arc<Front>>,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self { listeners, places, timeouts, postgres, known: mpsc::channel(1) }
+    }
+}
+
+/// Accepts a connection when there is a place for it.
+async fn accept_any(
+    listeners: &[TcpListener],
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    loop {
+        let place = Arc::clone(places).acquire_owned().await.ok();
+        let accepted = poll_fn(|cx| {
+            let mut accepted = listeners.iter().map(|listener| listener.poll_accept(cx));
             accepted.find(Poll::is_ready).unwrap_or(Poll::Pending)
-        })
-        .await
+        });
+        match accepted.await {
+            Ok((stream, address)) => {
+                // The answers are short, and the client waits for them.
+                let _ = stream.set_nodelay(true);
+                return (stream, address, place);
+            }
+            // The client has gone already.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused
+                        | ErrorKind::ConnectionAborted
+                        | ErrorKind::ConnectionReset
+                ) => {}
+            // Usually, there are no more file descriptors, until a connection ends.
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// Waits for the first byte of a connection, and brings it to where it belongs.
+async fn sort(
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Option<OwnedSemaphorePermit>,
+    timeouts: Timeouts,
+    postgres: Arc<Front>,
+    known: mpsc::Sender<Known>,
+) {
+    let deadline = Instant::now() + timeouts.request;
+    let mut first = [u8::MAX];
+    tokio::select! {
+        peeked = timeout_at(deadline, stream.peek(&mut first)) => match peeked {
+            Ok(Ok(1..)) => {}
+            // It sends nothing.
+            _ => return,
+        },
+        // The server ends.
+        () = known.closed() => return,
+    }
+    if first == [POSTGRES] {
+        postgres.serve_tcp(stream).await;
+        drop(place);
+    } else {
+        let _ = known.send((Connection::new(stream, timeouts, place, deadline), address)).await;
     }
 }
 
@@ -89,24 +156,18 @@ impl Listener for Connections {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
-            let place = Arc::clone(&self.places).acquire_owned().await.ok();
-            match self.accept_any().await {
-                Ok((stream, address)) => {
-                    // The answers are short, and the client waits for them.
-                    let _ = stream.set_nodelay(true);
-                    return (Connection::new(stream, self.timeouts, place), address);
-                }
-                // The client has gone already.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::ConnectionRefused
-                            | ErrorKind::ConnectionAborted
-                            | ErrorKind::ConnectionReset
-                    ) => {}
-                // Usually, there are no more file descriptors, until a connection ends.
-                Err(_) => sleep(Duration::from_millis(200)).await,
-            }
+            let (stream, address, place) = tokio::select! {
+                Some(known) = self.known.1.recv() => return known,
+                accepted = accept_any(&self.listeners, &self.places) => accepted,
+            };
+            let timeouts = self.timeouts;
+            let Some(postgres) = self.postgres.clone() else {
+                let deadline = Instant::now() + timeouts.request;
+                return (Connection::new(stream, timeouts, place, deadline), address);
+            };
+            // Not here, because others wait.
+            let known = self.known.0.clone();
+            tokio::spawn(sort(stream, address, place, timeouts, postgres, known));
         }
     }
 
@@ -133,9 +194,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, timeouts: Timeouts, place: Option<OwnedSemaphorePermit>) -> Self {
-        // A new connection is there for a request.
-        let deadline = Box::pin(sleep_until(Instant::now() + timeouts.request));
+    /// A new connection is there for a request, which must have come by the deadline.
+    fn new(
+        stream: TcpStream,
+        timeouts: Timeouts,
+        place: Option<OwnedSemaphorePermit>,
+        deadline: Instant,
+    ) -> Self {
+        let deadline = Box::pin(sleep_until(deadline));
         let (in_request, is_stalled, answers) = (false, false, Answers::default());
         Self { stream, timeouts, deadline, in_request, is_stalled, answers, _place: place }
     }

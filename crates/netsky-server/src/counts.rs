@@ -60,23 +60,30 @@ impl Drop for Counted {
     }
 }
 
-/// A query that has begun. If it is dropped before its end, it was cancelled.
+/// A query that has begun. If it is dropped before its end, it was cancelled, or has reached its deadline.
 #[derive(Debug)]
 pub(crate) struct Begun {
     counts: Arc<Counts>,
     at: Instant,
+    deadline: Option<Instant>,
     outcome: Outcome,
 }
 
 impl Begun {
     pub(crate) fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
+        (self.outcome, self.deadline) = (outcome, None);
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        let place = OUTCOMES.iter().position(|(outcome, _)| *outcome == self.outcome);
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let ended = if is_late { Outcome::Timeout } else { self.outcome };
+        let place = OUTCOMES.iter().position(|(outcome, _)| *outcome == ended);
         if let Some(count) = place.and_then(|place| self.counts.outcomes.get(place)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -87,7 +94,8 @@ impl Drop for Begun {
 
 impl Counts {
     pub(crate) fn begin(self: &Arc<Self>) -> Begun {
-        Begun { counts: Arc::clone(self), at: Instant::now(), outcome: Outcome::Cancelled }
+        let (counts, at) = (Arc::clone(self), Instant::now());
+        Begun { counts, at, deadline: None, outcome: Outcome::Cancelled }
     }
 
     pub(crate) fn child(self: &Arc<Self>) -> Counted {

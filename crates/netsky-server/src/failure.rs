@@ -120,6 +120,10 @@ impl Failure {
         &self.said.message
     }
 
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.said.hint.as_deref()
+    }
+
     /// `{"error": …}`.
     pub fn to_json(&self) -> Value {
         let Said { code, kind, message, hint, position, nearest } = &*self.said;

@@ -1,4 +1,5 @@
-//! The HTTP server of netsky-db: it records OpenTelemetry and hooks of agents, and answers queries.
+//! The server of netsky-db: it records OpenTelemetry and hooks of agents, and answers queries, over HTTP and the
+//! protocol of PostgreSQL on one port.
 //!
 //! | Path | What |
 //! | --- | --- |
@@ -56,6 +57,7 @@ mod options;
 mod page;
 mod places;
 mod poller;
+mod postgres;
 mod program;
 mod prometheus;
 mod queries;
@@ -73,6 +75,10 @@ mod tables;
 
 pub use failure::Failure;
 pub use options::{HookReceiver, HookRefusal, ServerOptions};
+#[cfg(unix)]
+pub use postgres::PostgresSocket;
+#[doc(hidden)]
+pub use postgres::read_client;
 pub use program::Program;
 #[doc(hidden)]
 pub use program::{ERRORS, PARENT};

@@ -1,6 +1,6 @@
 //! Places for running queries.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -14,20 +14,31 @@ use crate::failure::Failure;
 /// queries. Without these, as many endless queries as there are cores would make all others wait for their timeout.
 const LONG: Duration = Duration::from_secs(1);
 
+/// A client that takes nothing for this time is slow.
+pub(crate) const SLOW: Duration = Duration::from_secs(1);
+
+/// Queries that wait for their clients. More of them keep their places.
+const RESTING: usize = 32;
+
 /// For each core, a place for a running query, one for a long query, and two for waiting ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     running: Arc<Semaphore>,
     long: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    resting: Arc<Semaphore>,
     long_after: Duration,
 }
 
-/// A place for a query. It is free again when this is dropped.
+/// A place for a query. It is free again when this and its clones are dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(Arc<Held>);
+
 #[derive(Debug)]
-pub(crate) struct Place {
+struct Held {
     permit: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
-    becomes_long: JoinHandle<()>,
+    becomes_long: Mutex<JoinHandle<()>>,
+    places: Places,
 }
 
 impl Places {
@@ -36,7 +47,7 @@ impl Places {
         let count = count.clamp(1, 1 << 16);
         let places = |count| Arc::new(Semaphore::new(count));
         let (running, long, waiting) = (places(count), places(count), places(2 * count));
-        Self { running, long, waiting, long_after: LONG }
+        Self { running, long, waiting, resting: places(RESTING), long_after: LONG }
     }
 
     /// Takes a place, as soon as there is one. Fails if as many as may wait for one already do.
@@ -59,24 +70,52 @@ impl Places {
     }
 
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
-        let (long, long_after) = (Arc::clone(&self.long), self.long_after);
         let permit = Arc::new(Mutex::new(Some(permit)));
-        let held = Arc::clone(&permit);
-        let becomes_long = tokio::spawn(async move {
+        let becomes_long = Mutex::new(self.become_long(&permit));
+        Place(Arc::new(Held { permit, becomes_long, places: self.clone() }))
+    }
+
+    fn become_long(&self, permit: &Arc<Mutex<Option<OwnedSemaphorePermit>>>) -> JoinHandle<()> {
+        let (long, long_after) = (Arc::clone(&self.long), self.long_after);
+        let held = Arc::clone(permit);
+        tokio::spawn(async move {
             sleep(long_after).await;
             let long = long.acquire_owned().await.ok();
-            *held.lock().unwrap_or_else(PoisonError::into_inner) = long;
-        });
-        Place { permit, becomes_long }
+            *lock(&held) = long;
+        })
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.becomes_long.abort();
-        // Now, and not when the task has been dropped.
-        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = None;
+impl Place {
+    /// Leaves the place to others while the query waits for its client, which may be slow: as many slow readers as
+    /// there are places would make all others wait. Returns false if too many rest already; then it keeps its place.
+    pub(crate) fn rest(&self) -> bool {
+        let Ok(resting) = Arc::clone(&self.0.places.resting).try_acquire_owned() else {
+            return false;
+        };
+        lock(&self.0.becomes_long).abort();
+        *lock(&self.0.permit) = Some(resting);
+        true
     }
+
+    /// Takes a place again after [`Place::rest`].
+    pub(crate) async fn resume(&self) {
+        let running = Arc::clone(&self.0.places.running).acquire_owned().await;
+        *lock(&self.0.permit) = running.ok();
+        *lock(&self.0.becomes_long) = self.0.places.become_long(&self.0.permit);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.becomes_long).abort();
+        // Now, and not when the task has been dropped.
+        *lock(&self.permit) = None;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -105,6 +144,35 @@ mod tests {
         until_free(&places, 1, 0).await;
         held.clear();
         until_free(&places, 2, 2).await;
+    }
+
+    #[tokio::test]
+    async fn queries_of_slow_clients_leave_their_places() {
+        let places = Places { long_after: Duration::from_secs(1_000), ..Places::new(1) };
+        let slow = places.take().await.unwrap();
+        assert!(slow.rest());
+        let other = places.take().await.unwrap();
+        // It goes on when the other one has ended.
+        let resumed = tokio::spawn(async move {
+            slow.resume().await;
+            slow
+        });
+        sleep(Duration::from_millis(20)).await;
+        assert!(!resumed.is_finished());
+        drop(other);
+        let slow = resumed.await.unwrap();
+        until_free(&places, 0, 1).await;
+        assert_eq!(places.resting.available_permits(), RESTING);
+        drop(slow);
+        until_free(&places, 1, 1).await;
+        // Not more rest than may.
+        let many = Places { long_after: Duration::from_secs(1_000), ..Places::new(RESTING + 1) };
+        let mut held = Vec::new();
+        for _ in 0..=RESTING {
+            held.push(many.take().await.unwrap());
+        }
+        let rested = held.iter().filter(|place| place.rest()).count();
+        assert_eq!(rested, RESTING);
     }
 
     #[tokio::test]

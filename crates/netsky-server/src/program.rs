@@ -81,7 +81,19 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         input: Vec<u8>,
     ) -> Result<Process, Failure> {
-        spawn(&self.executable, Some(&self.store), arguments, input).map_err(|error| {
+        self.started(spawn(&self.executable, Some(&self.store), arguments, input))
+    }
+
+    /// Starts a command whose standard input stays open. It is killed when the process is dropped.
+    pub(crate) fn open<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<(Process, ChildStdin), Failure> {
+        self.started(open(&self.executable, Some(&self.store), arguments))
+    }
+
+    fn started<T>(&self, started: io::Result<T>) -> Result<T, Failure> {
+        started.map_err(|error| {
             let path = self.executable.display();
             match error.kind() {
                 // There are too many processes or open files.
@@ -102,6 +114,17 @@ pub(crate) fn spawn<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     input: Vec<u8>,
 ) -> io::Result<Process> {
+    let (mut process, stdin) = open(executable, store, arguments)?;
+    // It reads its input before it writes anything, but it can also fail before.
+    process.input = Some(tokio::spawn(write(stdin, input)));
+    Ok(process)
+}
+
+fn open<S: AsRef<OsStr>>(
+    executable: &Path,
+    store: Option<&Path>,
+    arguments: impl IntoIterator<Item = S>,
+) -> io::Result<(Process, ChildStdin)> {
     // A killed process cannot remove the files that its query has spilled.
     let temp = tempfile::Builder::new().prefix(".netsky-").tempdir()?;
     let environment = std::env::vars_os().filter(|(name, _)| {
@@ -131,11 +154,9 @@ pub(crate) fn spawn<S: AsRef<OsStr>>(
     let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
         return Err(io::ErrorKind::BrokenPipe.into());
     };
-    // It reads its input before it writes anything, but it can also fail before.
-    let input = tokio::spawn(write(stdin, input));
     let errors = tokio::spawn(last_bytes(stderr));
-    let held = Vec::new();
-    Ok(Process { running: Some(Box::new(Running { child, temp, held })), stdout, errors, input })
+    let running = Some(Box::new(Running { child, temp, held: Vec::new() }));
+    Ok((Process { running, stdout, errors, input: None }, stdin))
 }
 
 /// A running command.
@@ -143,7 +164,7 @@ pub(crate) struct Process {
     running: Option<Box<Running>>,
     stdout: ChildStdout,
     errors: JoinHandle<Vec<u8>>,
-    input: JoinHandle<()>,
+    input: Option<JoinHandle<()>>,
 }
 
 /// What a command has printed.
@@ -159,12 +180,12 @@ struct Running {
     child: Child,
     /// For what the process writes to temporary files.
     temp: TempDir,
-    held: Vec<Box<dyn Any + Send>>,
+    held: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl Process {
     /// Keeps `it` until the process has ended.
-    pub(crate) fn hold(&mut self, it: impl Any + Send) {
+    pub(crate) fn hold(&mut self, it: impl Any + Send + Sync) {
         if let Some(running) = &mut self.running {
             running.held.push(Box::new(it));
         }
@@ -228,7 +249,9 @@ impl Process {
 impl Drop for Process {
     /// Kills the process. What it holds is free when it has really ended.
     fn drop(&mut self) {
-        self.input.abort();
+        if let Some(input) = &self.input {
+            input.abort();
+        }
         self.errors.abort();
         let (Some(mut running), Ok(runtime)) = (self.running.take(), Handle::try_current()) else {
             return;
@@ -256,6 +279,13 @@ fn check(status: ExitStatus, errors: &[u8]) -> Result<(), Failure> {
     }
     let last = last_line(errors);
     Err(Failure::from_json(last).unwrap_or_else(|| {
+        // Nobody else kills it but the system, when there is no memory left.
+        #[cfg(unix)]
+        if std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) {
+            return Failure::internal(
+                "the query's process was killed, perhaps because the machine has no memory left",
+            );
+        }
         let said = String::from_utf8_lossy(last);
         let colon = if said.is_empty() { "" } else { ": " };
         Failure::internal(format!("the query's process ended with {status}{colon}{said}"))

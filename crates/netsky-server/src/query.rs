@@ -1,5 +1,6 @@
 //! `/query`
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::answer::Refusal;
 use crate::answer_format::AnswerFormat;
-use crate::chunks::{self, Sender};
+use crate::chunks::{self, Gone, Sender};
 use crate::counts::Outcome;
 use crate::failure::Failure;
+use crate::places::{Place, SLOW};
 use crate::program::Process;
 use crate::query_request::{MAX_BODY_BYTES, QueryRequest};
 use crate::state::{ReadState, answering};
@@ -55,9 +57,9 @@ pub(crate) async fn query(State(state): State<Arc<ReadState>>, request: Request)
             running.end(Outcome::Ok);
             respond(request.format, Body::from(body))
         }
-        Ok(Answer::Begun { head, process, deadline }) => {
+        Ok(Answer::Begun { head, process, place, deadline }) => {
             let (sender, chunks) = chunks::channel(answering);
-            let rest = stream(state, *process, deadline, head, request.format, sender);
+            let rest = stream(state, (*process, place), deadline, head, request.format, sender);
             tokio::spawn(async move { running.end(rest.await) });
             respond(request.format, Body::from_stream(chunks))
         }
@@ -112,13 +114,14 @@ fn too_large() -> Failure {
 
 enum Answer {
     Whole(Vec<u8>),
-    Begun { head: Vec<u8>, process: Box<Process>, deadline: Instant },
+    Begun { head: Vec<u8>, process: Box<Process>, place: Place, deadline: Instant },
 }
 
 /// Starts the query, and reads the first bytes of its answer.
 async fn answer(state: &Arc<ReadState>, request: &QueryRequest) -> Result<Answer, Failure> {
     let begin = async {
         let place = state.places.take().await?;
+        let resting = place.clone();
         let mut arguments = request.arguments();
         arguments.extend(state.limits());
         let mut process = state.start(place, &arguments, request.sql.clone())?;
@@ -131,7 +134,7 @@ async fn answer(state: &Arc<ReadState>, request: &QueryRequest) -> Result<Answer
             }
             head.extend_from_slice(&some);
         }
-        Ok(Answer::Begun { head, process: Box::new(process), deadline })
+        Ok(Answer::Begun { head, process: Box::new(process), place: resting, deadline })
     };
     tokio::select! {
         answer = begin => answer,
@@ -160,13 +163,13 @@ async fn end(state: &ReadState, process: Process, deadline: Instant) -> Result<(
 /// Sends the answer. After a failure, its connection is cut, because it has a status already.
 async fn stream(
     state: Arc<ReadState>,
-    process: Process,
+    running: (Process, Place),
     deadline: Instant,
     head: Vec<u8>,
     format: AnswerFormat,
     sender: Sender,
 ) -> Outcome {
-    let send = send_all(&state, process, deadline, head, &sender);
+    let send = send_all(&state, running, deadline, head, &sender);
     let sent = tokio::select! {
         sent = send => sent,
         () = sender.closed() => return Outcome::Cancelled,
@@ -186,14 +189,14 @@ async fn stream(
 
 async fn send_all(
     state: &ReadState,
-    mut process: Process,
+    (mut process, place): (Process, Place),
     deadline: Instant,
     head: Vec<u8>,
     sender: &Sender,
 ) -> Option<Failure> {
     let mut chunk = Bytes::from(head);
     loop {
-        if sender.send(chunk).await.is_err() {
+        if send(sender, chunk, &place).await.is_err() {
             // The client has gone, which the caller sees.
             return std::future::pending().await;
         }
@@ -203,4 +206,18 @@ async fn send_all(
             Err(failure) => return Some(failure),
         };
     }
+}
+
+/// Sends a chunk. While the client is slow, the query rests.
+async fn send(sender: &Sender, chunk: Bytes, place: &Place) -> Result<(), Gone> {
+    let mut sending = pin!(sender.send(chunk));
+    if let Ok(sent) = timeout(SLOW, &mut sending).await {
+        return sent;
+    }
+    let rests = place.rest();
+    sending.await?;
+    if rests {
+        place.resume().await;
+    }
+    Ok(())
 }

@@ -22,6 +22,9 @@ use crate::connection::{Answers, Connections, Timeouts};
 use crate::failure::Failure;
 use crate::options::ServerOptions;
 use crate::poller;
+use crate::postgres::Front;
+#[cfg(unix)]
+use crate::postgres::PostgresSocket;
 use crate::queries::Queries;
 use crate::receive::{self, Shared};
 use crate::received::Received;
@@ -42,6 +45,8 @@ pub struct Server {
     receiver: Option<(Committer, Lookup)>,
     queries: Option<Queries>,
     received: Arc<Received>,
+    #[cfg(unix)]
+    socket: Option<PostgresSocket>,
 }
 
 /// Why a server does not run.
@@ -65,7 +70,14 @@ pub enum ServerError {
 impl Server {
     /// Creates a server that only says that it runs.
     pub fn new(options: ServerOptions) -> Self {
-        Self { options, receiver: None, queries: None, received: Arc::default() }
+        Self {
+            options,
+            receiver: None,
+            queries: None,
+            received: Arc::default(),
+            #[cfg(unix)]
+            socket: None,
+        }
     }
 
     /// Receives telemetry, records it with `committer`, and finds sessions with `lookup`.
@@ -83,6 +95,13 @@ impl Server {
         Self { queries: Some(queries), ..self }
     }
 
+    /// Answers queries over a Unix socket too, with the protocol of PostgreSQL.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn listen_postgres(self, socket: PostgresSocket) -> Self {
+        Self { socket: Some(socket), ..self }
+    }
+
     /// What the server has received so far, also after it has ended.
     pub fn received(&self) -> Arc<Received> {
         Arc::clone(&self.received)
@@ -90,13 +109,13 @@ impl Server {
 
     /// Answers requests until `shutdown` is ready. Then it accepts no more, ends streams of events, answers the
     /// requests that have begun, and returns: everything that was answered with 200 is stored. Queries that need
-    /// more than 5 seconds for it are killed.
+    /// more than 5 seconds for it are killed. Sessions of PostgreSQL's protocol end after their statement.
     ///
     /// # Errors
     ///
     /// [`ServerError`], before any request.
     pub async fn run(
-        self,
+        #[cfg_attr(not(unix), allow(unused_mut))] mut self,
         listeners: impl IntoIterator<Item = TcpListener>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
@@ -105,9 +124,13 @@ impl Server {
         let ServerOptions { request_timeout, idle_timeout, stall_timeout, .. } = self.options;
         let timeouts =
             Timeouts { request: request_timeout, idle: idle_timeout, stalled: stall_timeout };
-        let connections = Connections::new(listeners, self.options.max_connections, timeouts);
         let stop = Stop::default();
         let state = self.queries.clone().map(|it| Arc::new(ReadState::new(it, stop.clone())));
+        let front = state.clone().map(|state| Arc::new(Front::new(state, stall_timeout)));
+        let max = self.options.max_connections;
+        let connections = Connections::new(listeners, max, timeouts, front.clone());
+        #[cfg(unix)]
+        let socket = self.socket.take();
         let service = self.router(state.clone()).into_make_service_with_connect_info::<Answers>();
         let stopping = {
             let stop = stop.clone();
@@ -129,10 +152,33 @@ impl Server {
                 None => std::future::pending().await,
             }
         };
+        let postgres = {
+            let (front, stop) = (front.clone(), stop.clone());
+            async move {
+                let Some(front) = front else { return std::future::pending().await };
+                #[cfg(unix)]
+                if let Some(socket) = socket {
+                    tokio::select! {
+                        () = socket.serve(Arc::clone(&front)) => {}
+                        () = front.tend() => {}
+                        () = stop.until(Phase::Stopping) => {}
+                    }
+                }
+                front.tend().await;
+            }
+        };
+        let served = async {
+            serve.await?;
+            if let Some(front) = &front {
+                front.drained().await;
+            }
+            Ok(())
+        };
         tokio::select! {
-            served = serve => Ok(served?),
+            served = served => served,
             () = end => Ok(()),
             () = poll => Ok(()),
+            () = postgres => Ok(()),
         }
     }
 

@@ -15,6 +15,8 @@ use bytesize::ByteSize;
 use netsky_db::{Db, ErrorKind, internal};
 use netsky_ingest::otlp::{Lookup, Transcripts};
 use netsky_ingest::{Committer, ReadOptions};
+#[cfg(unix)]
+use netsky_server::PostgresSocket;
 use netsky_server::{
     ClaimError, Program, Queries, RunningServer, ServeFile, Server, ServerOptions, Total,
     random_token,
@@ -32,13 +34,16 @@ use crate::store::StoreArgs;
 /// Clients wait for their answers, and send again what was not recorded.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Show a page, answer queries over HTTP, receive OpenTelemetry
+/// Show a page, answer queries over HTTP and Postgres, receive OpenTelemetry
 ///
 /// The link that it prints opens a page with costs, agents, tools, live rows and SQL.
 ///
 /// Answers POST /query, GET /events, /tables and /metrics with the token that it prints, in the formats of
 /// `netsky query`, read-only. Each query is a process of its own, with limits. The store is not kept open, and
 /// need not exist. One server serves a store; serve.json beside the store says where it is.
+///
+/// Clients of PostgreSQL connect to the same port with any user and the token as password, or without a password
+/// to a Unix socket beside the store, as the line says that it prints for psql.
 ///
 /// With --otlp, it also listens for OTLP over HTTP, as Protocol Buffers or JSON, and records model calls, tool
 /// calls, messages, errors and sessions. A request is answered after its rows are durable. What is sent again, or
@@ -132,6 +137,8 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::from(error).about(args.listen.to_string()))?;
     let address = listeners.first().map_or(Ok(args.listen), TcpListener::local_addr)?;
     let running = RunningServer { pid: std::process::id(), address, token };
+    #[cfg(unix)]
+    let socket = postgres_socket(&path, address.port());
     if let Some(file) = &mut file {
         file.write(&running)
             .map_err(|error| Failure::from(error).about(ServeFile::path(&path).display()))?;
@@ -140,6 +147,12 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
     let at = if args.otlp { "in" } else { "from" };
     output::print_line(&format!("{what} http://{address} {at} {}", path.display()))?;
     output::warn_plain(running.url());
+    #[cfg(unix)]
+    if let Some(socket) = socket {
+        let directory = socket.path().parent().unwrap_or(Path::new("."));
+        output::warn_plain(format_args!("psql -h {} -p {}", shown(directory), address.port()));
+        server = server.listen_postgres(socket);
+    }
     if args.open {
         open(&running)?;
     }
@@ -177,6 +190,39 @@ fn claim(store: &Path) -> Result<Result<Option<ServeFile>, Option<RunningServer>
             output::warn(format_args!("{error}; other programs will not find this server"));
             Ok(Ok(None))
         }
+    }
+}
+
+/// Listens for clients of PostgreSQL beside the store.
+#[cfg(unix)]
+fn postgres_socket(store: &Path, port: u16) -> Option<PostgresSocket> {
+    let directory = store.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    match directory.canonicalize().and_then(|directory| PostgresSocket::bind(&directory, port)) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            output::warn(format_args!(
+                "no Unix socket for psql: {error}; over TCP, the token is the password"
+            ));
+            None
+        }
+    }
+}
+
+/// A directory as an argument in a shell, with the home directory abbreviated.
+#[cfg(unix)]
+fn shown(directory: &Path) -> String {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let in_home = home.and_then(|home| directory.strip_prefix(home).ok().map(Path::to_path_buf));
+    let (start, rest) = match &in_home {
+        Some(rest) if !rest.as_os_str().is_empty() => ("~/", rest.as_path()),
+        _ => ("", directory),
+    };
+    let rest = rest.to_string_lossy();
+    let is_plain = |it: char| it.is_alphanumeric() || matches!(it, '/' | '.' | '_' | '-' | '+');
+    match rest.chars().all(is_plain) {
+        true => format!("{start}{rest}"),
+        false => format!("{start}'{}'", rest.replace('\'', "'\\''")),
     }
 }
 
