@@ -42,6 +42,33 @@ pub fn has_program_with(name: &str, version: &str) -> bool {
     is_there
 }
 
+/// Whether `python3` has a package. If not, the test should return.
+///
+/// # Panics
+///
+/// Like [`skip`], for `python`.
+pub fn has_python(package: &str) -> bool {
+    has_package("python", "python3", package, &["-c", &format!("import {package}")])
+}
+
+/// Whether `node` has a package, which `NODE_PATH` may name. If not, the test should return.
+///
+/// # Panics
+///
+/// Like [`skip`], for `node`.
+pub fn has_node(package: &str) -> bool {
+    has_package("node", "node", package, &["-e", &format!("require('{package}')")])
+}
+
+fn has_package(what: &str, program: &str, package: &str, args: &[&str]) -> bool {
+    let is_there =
+        Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
+    if !is_there {
+        skip(what, &format!("there is no {program} with the package {package}"));
+    }
+    is_there
+}
+
 /// Whether a file or directory exists. If not, the test should return.
 ///
 /// # Panics

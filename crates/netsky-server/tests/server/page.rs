@@ -243,7 +243,7 @@ fn the_page_is_used_by_keyboard() {
     let python = Command::new("python3").args(["-c", "import playwright.sync_api"]).output();
     if !python.is_ok_and(|output| output.status.success()) {
         return skip(
-            "python-playwright",
+            "python",
             "the page is not used by keyboard, because there is no playwright in Python",
         );
     }

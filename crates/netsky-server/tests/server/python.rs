@@ -31,7 +31,7 @@ fn python_records_a_span_once() {
     let import = "import opentelemetry.exporter.otlp.proto.http.trace_exporter";
     let is_there = Command::new("python3").args(["-c", import]).output();
     if !is_there.is_ok_and(|output| output.status.success()) {
-        return skip("python-opentelemetry", "there is no opentelemetry-exporter-otlp-proto-http");
+        return skip("python", "there is no opentelemetry-exporter-otlp-proto-http");
     }
     let server = TestServer::new();
     let endpoint = format!("http://{}/v1/traces", server.address);

@@ -1,13 +1,10 @@
 //! The official client for Python, the package `mcp`.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use netsky_testing::{has_program, skip};
+use netsky_testing::has_python;
 
 use super::client::home;
-
-/// Which Python has the client, as in a virtual environment.
-const PYTHON: &str = "NETSKY_PYTHON";
 
 const SESSION: &str = r#"
 import asyncio, sys
@@ -35,20 +32,11 @@ asyncio.run(main())
 
 #[test]
 fn the_official_client_for_python_understands_the_server() {
-    let python = std::env::var(PYTHON).unwrap_or_else(|_| "python3".to_owned());
-    if !has_program(&python) {
+    if !has_python("mcp") {
         return;
     }
-    let mut import = Command::new(&python);
-    import.args(["-c", "import mcp"]).stdout(Stdio::null()).stderr(Stdio::null());
-    if !import.status().unwrap().success() {
-        return skip(
-            "python",
-            &format!("{python} has no package mcp; $NETSKY_PYTHON names another"),
-        );
-    }
     let home = home();
-    let mut session = Command::new(&python);
+    let mut session = Command::new("python3");
     session.args(["-c", SESSION, env!("CARGO_BIN_EXE_netsky")]);
     session.arg(home.path(".netsky/meta.db"));
     let ran = session.env("HOME", home.path("")).output().unwrap();
