@@ -78,7 +78,7 @@ pub use options::{HookReceiver, HookRefusal, ServerOptions};
 #[cfg(unix)]
 pub use postgres::PostgresSocket;
 #[doc(hidden)]
-pub use postgres::read_client;
+pub use postgres::{read_client, split_statements};
 pub use program::Program;
 #[doc(hidden)]
 pub use program::{ERRORS, PARENT};

@@ -34,6 +34,13 @@ use self::message::{Frame, Message, Startup};
 #[cfg(unix)]
 pub use self::socket::PostgresSocket;
 
+/// Splits SQL into its statements, each with the number of characters before it.
+#[doc(hidden)]
+pub fn split_statements(sql: &str) -> Vec<(String, usize)> {
+    let pieces = token::split(sql).into_iter();
+    pieces.map(|piece| (piece.sql.to_owned(), piece.characters_before)).collect()
+}
+
 /// Decodes all that a client could send, from its start-up packet on, and what its SQL asks for. Returns the number of
 /// messages.
 #[doc(hidden)]
