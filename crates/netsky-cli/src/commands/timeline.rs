@@ -1,5 +1,6 @@
 //! `netsky timeline`
 
+mod inputs;
 mod whose;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::row::Row;
 use crate::store::StoreArgs;
 use crate::time_zone::{self, Zone};
 
+use inputs::with_inputs;
 use whose::Whose;
 
 /// The interval between checks for new events.
@@ -30,8 +32,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Show what agents did and what happened to them, newest last
 ///
 /// The events are the last rows of the view v_timeline, which covers all tables with an agent column. ID
-/// identifies the row of an event; JSON and CSV also have its table, and the time to the millisecond. The events
-/// of a session include those of its subagents.
+/// identifies the row of an event; JSON and CSV also have its table, and the time to the millisecond. A tool call
+/// shows what it ran. The events of a session include those of its subagents.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -123,7 +125,7 @@ fn newest(
         whose.events(),
         args.limit
     );
-    rows(db, &sql, &parameters)
+    with_inputs(db, rows(db, &sql, &parameters)?)
 }
 
 /// What to say if there are no events.
@@ -196,7 +198,7 @@ fn between(
         whose.events(),
         ranges.join(" OR ")
     );
-    rows(db, &sql, &parameters)
+    with_inputs(db, rows(db, &sql, &parameters)?)
 }
 
 fn print(events: &RecordBatch, lines: Option<&mut EventLines>) -> Result<(), Failure> {

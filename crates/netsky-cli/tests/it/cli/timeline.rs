@@ -61,6 +61,33 @@ fn record_model_call(home: &Home, agent: &str) {
 }
 
 #[test]
+fn a_tool_call_shows_what_it_ran() {
+    let home = Home::new();
+    let call = |request: &str, more: Value| {
+        let mut row = json!({"source": "claude", "tool": "Bash", "agent": "dev1", "success": false,
+            "timeout_race": false, "request_json": request});
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        home.ok(&["record", "mcp_tool_calls", &row.to_string()]);
+    };
+    call(r#"{"input":{"command":"cargo\n test"}}"#, json!({"duration_ms": 7, "success": true}));
+    call(r#"{"file_path":"/a"}"#, json!({"error": "no such file"}));
+    call("{}", json!({"duration_ms": 7, "success": true}));
+    let out = home.ok(&["timeline", "dev1", "--json"]);
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    let what: Vec<&Value> =
+        answer["rows"].as_array().unwrap().iter().map(|row| &row["what"]).collect();
+    assert_eq!(
+        what,
+        [
+            "Bash (claude), 7 ms: cargo test",
+            "Bash (claude), failed: /a: no such file",
+            "Bash (claude), 7 ms"
+        ]
+    );
+    assert!(home.ok(&["timeline"]).contains("Bash (claude), 7 ms: cargo test"));
+}
+
+#[test]
 fn all_agents_share_a_timeline() {
     let home = Home::new();
     for agent in ["dev1", "dev2"] {
