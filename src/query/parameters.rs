@@ -164,26 +164,35 @@ fn types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
 }
 
 /// Corrects the types that DataFusion derives for parameters. It gives a parameter the type of the
-/// expression beside it. But it has no type for a limit, and it gives a pattern the type of a time if a
-/// time is matched, although a pattern is text.
+/// expression beside it. But it has no type for a limit and none for `$1::int`, and it gives a pattern the
+/// type of a time if a time is matched, although a pattern is text.
 fn correct(
     types: &mut HashMap<String, Option<DataType>>,
     plan: &LogicalPlan,
 ) -> datafusion::common::Result<()> {
-    let mut is = |expr: &Expr, ty: DataType| {
+    let mut correct = |expr: &Expr, ty: DataType, only_if_unknown: bool| {
         if let Expr::Placeholder(placeholder) = expr {
-            types.insert(placeholder.id.clone(), Some(ty));
+            let known = types.entry(placeholder.id.clone()).or_default();
+            if known.is_none() || !only_if_unknown {
+                *known = Some(ty);
+            }
         }
     };
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Limit(limit) = node {
             let limits = [&limit.skip, &limit.fetch].into_iter().flatten();
-            limits.for_each(|expr| is(expr, DataType::Int64));
+            limits.for_each(|expr| correct(expr, DataType::Int64, false));
         }
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                if let Expr::Like(like) | Expr::SimilarTo(like) = expr {
-                    is(&like.pattern, DataType::Utf8View);
+                match expr {
+                    Expr::Like(like) | Expr::SimilarTo(like) => {
+                        correct(&like.pattern, DataType::Utf8View, false);
+                    }
+                    Expr::Cast(cast) => {
+                        correct(&cast.expr, cast.field.data_type().clone(), true);
+                    }
+                    _ => {}
                 }
                 Ok(TreeNodeRecursion::Continue)
             })

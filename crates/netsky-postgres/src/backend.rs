@@ -1,6 +1,7 @@
 //! Answers requests, one after the other.
 
 use std::io::{self, Read, Write};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
@@ -9,10 +10,11 @@ use datafusion::common::ScalarValue;
 use futures::executor::{block_on, block_on_stream};
 use netsky_db::{Db, Position, PreparedQuery};
 
+use crate::catalog::Catalog;
 use crate::column::Column;
 use crate::copy::Copy;
 use crate::copy_format::CopyFormat;
-use crate::extension;
+use crate::extension::Extension;
 use crate::parameter;
 use crate::request::{Bind, Describe, Format, Request, format_of};
 use crate::response;
@@ -30,6 +32,8 @@ const SENT_BYTES: usize = 32 << 10;
 #[derive(Debug)]
 pub struct Backend<F> {
     open: F,
+    /// Of the first store: a program's stores have the same tables.
+    extension: OnceLock<Extension>,
 }
 
 /// Why an answer has ended early.
@@ -49,7 +53,7 @@ impl<E: Into<Failure>> From<E> for Ended {
 impl<F: Fn() -> netsky_db::Result<Db>> Backend<F> {
     /// `open` opens the store for a request. The options of its queries limit their memory.
     pub fn new(open: F) -> Self {
-        Self { open }
+        Self { open, extension: OnceLock::new() }
     }
 
     /// Answers requests until the input ends.
@@ -101,11 +105,12 @@ impl<F: Fn() -> netsky_db::Result<Db>> Backend<F> {
     }
 
     fn prepare(&self, sql: &str, request: &Request) -> Result<Query, Failure> {
-        let db = extension::extend(&(self.open)()?);
-        let rewrite = extension::rewrite(&request.parameter_types);
-        let prepared = db.prepare_rewritten(sql, rewrite)?;
+        let db = (self.open)()?;
+        let extension = self.extension.get_or_init(|| Extension::new(&db));
+        let rewrite = extension.rewrite(&request.parameter_types);
+        let prepared = extension.extend(&db).prepare_rewritten(sql, rewrite)?;
         let declared = request.parameter_types.clone();
-        Ok(Query { schema: prepared.schema(), prepared, declared })
+        Ok(Query { schema: prepared.schema(), prepared, declared, catalog: extension.catalog() })
     }
 }
 
@@ -137,6 +142,7 @@ struct Query {
     /// What clients are told of the answer, and so what they get.
     schema: SchemaRef,
     declared: Vec<u32>,
+    catalog: Arc<Catalog>,
 }
 
 impl Query {
@@ -295,8 +301,8 @@ impl Query {
                 told => told,
             };
             match array.data_type() == told {
-                true => Column::new(field, array),
-                false => Column::new(field, &cast(array, told)?),
+                true => Column::new(field, array, &self.catalog),
+                false => Column::new(field, &cast(array, told)?, &self.catalog),
             }
         };
         self.schema.fields().iter().zip(arrays).map(column).collect()

@@ -20,6 +20,7 @@ use arrow::json::{EncoderOptions, writer::make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::binary;
+use crate::catalog::Catalog;
 use crate::request::Format;
 use crate::sqlstate::Failure;
 use crate::text;
@@ -40,6 +41,8 @@ enum Values {
     Bool(BooleanArray),
     Int2(PrimitiveArray<Int16Type>),
     Int4(PrimitiveArray<Int32Type>),
+    /// The numbers of objects, and their names.
+    Named(PrimitiveArray<Int32Type>, Vec<String>),
     Int8(PrimitiveArray<Int64Type>),
     Float4(PrimitiveArray<Float32Type>),
     Float8(PrimitiveArray<Float64Type>),
@@ -62,17 +65,30 @@ impl Column {
     /// # Errors
     ///
     /// The values have no form in PostgreSQL's types.
-    pub fn new(field: &FieldRef, array: &ArrayRef) -> Result<Self, Failure> {
+    pub fn new(field: &FieldRef, array: &ArrayRef, catalog: &Catalog) -> Result<Self, Failure> {
         let ty = ValueType::of_field(field);
         let values = match ty {
             ValueType::One(PgType::Int2Vector) => {
-                Values::Vector(elements(array, &Self::element_field(PgType::Int2))?)
+                Values::Vector(elements(array, &Self::element_field(PgType::Int2), catalog)?)
             }
             ValueType::One(PgType::OidVector) => {
-                Values::Vector(elements(array, &Self::element_field(PgType::Oid))?)
+                Values::Vector(elements(array, &Self::element_field(PgType::Oid), catalog)?)
             }
-            ValueType::One(ty) => one(field, array, ty)?,
-            ValueType::Array(ty) => Values::Array(elements(array, &Self::element_field(ty))?),
+            ValueType::One(ty) => match one(field, array, ty)? {
+                Values::Int4(oids) if ty.is_named() => {
+                    let names = oids.iter().map(|oid| {
+                        oid.map_or_else(String::new, |oid| {
+                            catalog.name_of(ty.oid(), oid.cast_unsigned())
+                        })
+                    });
+                    let names = names.collect();
+                    Values::Named(oids, names)
+                }
+                values => values,
+            },
+            ValueType::Array(ty) => {
+                Values::Array(elements(array, &Self::element_field(ty), catalog)?)
+            }
         };
         Ok(Self { ty, values })
     }
@@ -86,7 +102,7 @@ impl Column {
         match &self.values {
             Values::Bool(array) => array.len(),
             Values::Int2(array) => array.len(),
-            Values::Int4(array) => array.len(),
+            Values::Int4(array) | Values::Named(array, _) => array.len(),
             Values::Int8(array) | Values::Time(array) | Values::Timestamp(array, _) => array.len(),
             Values::Float4(array) => array.len(),
             Values::Float8(array) => array.len(),
@@ -103,7 +119,7 @@ impl Column {
         match &self.values {
             Values::Bool(array) => array.is_null(row),
             Values::Int2(array) => array.is_null(row),
-            Values::Int4(array) => array.is_null(row),
+            Values::Int4(array) | Values::Named(array, _) => array.is_null(row),
             Values::Int8(array) | Values::Time(array) | Values::Timestamp(array, _) => {
                 array.is_null(row)
             }
@@ -139,6 +155,9 @@ impl Column {
                 // Object identifiers have no sign.
                 _ => text::display(array.value(row).cast_unsigned(), out),
             },
+            Values::Named(_, names) => {
+                out.extend_from_slice(names.get(row).map_or(b"", |name| name.as_bytes()));
+            }
             Values::Int8(array) => text::display(array.value(row), out),
             Values::Float4(array) => text::float4(array.value(row), out),
             Values::Float8(array) => text::float8(array.value(row), out),
@@ -179,7 +198,9 @@ impl Column {
         match &self.values {
             Values::Bool(array) => out.push(array.value(row).into()),
             Values::Int2(array) => out.extend_from_slice(&array.value(row).to_be_bytes()),
-            Values::Int4(array) => out.extend_from_slice(&array.value(row).to_be_bytes()),
+            Values::Int4(array) | Values::Named(array, _) => {
+                out.extend_from_slice(&array.value(row).to_be_bytes());
+            }
             Values::Int8(array) | Values::Time(array) => {
                 out.extend_from_slice(&array.value(row).to_be_bytes());
             }
@@ -304,9 +325,11 @@ fn one(field: &FieldRef, array: &ArrayRef, ty: PgType) -> Result<Values, Failure
         PgType::Oid
         | PgType::RegProc
         | PgType::Xid
+        | PgType::RegProcedure
         | PgType::RegClass
         | PgType::RegType
-        | PgType::RegNamespace => {
+        | PgType::RegNamespace
+        | PgType::RegRole => {
             let numbers = primitive::<Int64Type>(array)?;
             #[expect(clippy::cast_possible_truncation, reason = "the upper half of an oid is 0")]
             Values::Int4(numbers.unary(|number| number as i32))
@@ -380,13 +403,18 @@ fn interval(array: &ArrayRef) -> Result<PrimitiveArray<IntervalMonthDayNanoType>
 }
 
 /// The elements of each row of a list. `None` for NULL.
-fn elements(array: &ArrayRef, field: &FieldRef) -> Result<Vec<Option<Column>>, Failure> {
+fn elements(
+    array: &ArrayRef,
+    field: &FieldRef,
+    catalog: &Catalog,
+) -> Result<Vec<Option<Column>>, Failure> {
     let element = element(array.data_type()).cloned().unwrap_or(DataType::Null);
     let field = Arc::new(Field::clone(field).with_data_type(element.clone()));
     let item = Arc::new(Field::new_list_field(element, true));
     let lists = cast(array, &DataType::LargeList(item))?;
     let lists = lists.as_list::<i64>();
-    let elements = |list: Option<ArrayRef>| list.map(|list| Column::new(&field, &list)).transpose();
+    let elements =
+        |list: Option<ArrayRef>| list.map(|list| Column::new(&field, &list, catalog)).transpose();
     lists.iter().map(elements).collect()
 }
 

@@ -1,19 +1,64 @@
 //! What queries of PostgreSQL's clients have besides the SQL of netsky-db.
 
-use std::sync::{Arc, LazyLock};
+use std::fmt;
+use std::sync::Arc;
 
-use netsky_db::Db;
+use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use netsky_db::internal::{Rewrite, SqlExtension};
+use netsky_db::{Db, Error};
 
-static EXTENSION: LazyLock<SqlExtension> =
-    LazyLock::new(|| SqlExtension::new(Vec::new(), Arc::new(|_| Ok(()))));
+use crate::catalog::Catalog;
+use crate::functions;
+use crate::rewrite::rewrite;
 
-/// Returns the store with what clients expect.
-pub fn extend(db: &Db) -> Db {
-    db.with_extension(EXTENSION.clone())
+/// The catalogue of a store, PostgreSQL's functions, and the changes of its SQL.
+pub struct Extension {
+    catalog: Arc<Catalog>,
+    sql: SqlExtension,
 }
 
-/// Returns the changes of a statement whose parameters a client has declared with these types. 0 is any.
-pub fn rewrite(_parameter_types: &[u32]) -> Rewrite {
-    Arc::new(|_| Ok(()))
+impl Extension {
+    /// Returns the extension for stores with the tables and views of this one.
+    pub fn new(db: &Db) -> Self {
+        let catalog = Catalog::new(db.tables(), db.views());
+        let of_functions = Arc::clone(&catalog);
+        let sql = SqlExtension::new(
+            catalog.schemas(),
+            Arc::new(move |state| {
+                for function in functions::scalars(&of_functions) {
+                    state.register_udf(Arc::new(function))?;
+                }
+                for function in functions::aggregates() {
+                    state.register_udaf(Arc::new(function))?;
+                }
+                Ok(())
+            }),
+        );
+        Self { catalog, sql }
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// Returns the store with what clients expect.
+    pub fn extend(&self, db: &Db) -> Db {
+        db.with_extension(self.sql.clone())
+    }
+
+    /// Returns the changes of a statement whose parameters a client has declared with these types. 0 is any.
+    pub fn rewrite(&self, parameter_types: &[u32]) -> Rewrite {
+        let (catalog, types) = (Arc::clone(&self.catalog), parameter_types.to_vec());
+        Arc::new(move |statement| {
+            rewrite(statement, &types, &catalog)
+                .map_err(|failure| Error::Query(Box::new(DataFusionError::from(failure))))
+        })
+    }
+}
+
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension").finish_non_exhaustive()
+    }
 }

@@ -9,13 +9,16 @@
 
 mod backend;
 mod binary;
+mod catalog;
 mod column;
 mod copy;
 mod copy_format;
 mod extension;
+mod functions;
 mod parameter;
 mod request;
 mod response;
+mod rewrite;
 mod sqlstate;
 mod text;
 mod types;

@@ -134,11 +134,11 @@ fn binary(ty: PgType, bytes: &[u8]) -> Option<Result<ScalarValue, Failure>> {
         PgType::Oid
         | PgType::RegProc
         | PgType::Xid
+        | PgType::RegProcedure
         | PgType::RegClass
         | PgType::RegType
-        | PgType::RegNamespace => {
-            ScalarValue::Int64(Some(u32::from_be_bytes(number(bytes)?).into()))
-        }
+        | PgType::RegNamespace
+        | PgType::RegRole => ScalarValue::Int64(Some(u32::from_be_bytes(number(bytes)?).into())),
         PgType::Float4 => ScalarValue::Float64(Some(f32::from_be_bytes(number(bytes)?).into())),
         PgType::Float8 => ScalarValue::Float64(Some(f64::from_be_bytes(number(bytes)?))),
         PgType::Numeric => ScalarValue::Utf8View(Some(numeric(bytes)?)),
@@ -351,9 +351,11 @@ impl PgType {
             | Self::Oid
             | Self::RegProc
             | Self::Xid
+            | Self::RegProcedure
             | Self::RegClass
             | Self::RegType
-            | Self::RegNamespace => DataType::Int64,
+            | Self::RegNamespace
+            | Self::RegRole => DataType::Int64,
             Self::Float4 => DataType::Float32,
             Self::Float8 => DataType::Float64,
             Self::Date => DataType::Date32,

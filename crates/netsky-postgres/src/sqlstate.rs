@@ -1,6 +1,6 @@
 //! Failures, with the codes that PostgreSQL has for them.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -60,6 +60,21 @@ impl Failure {
     }
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// A function that fails, fails its query.
+impl From<Failure> for DataFusionError {
+    fn from(failure: Failure) -> Self {
+        Self::External(Box::new(failure))
+    }
+}
+
 impl From<ArrowError> for Failure {
     fn from(error: ArrowError) -> Self {
         Self::from(Error::from(DataFusionError::from(error)))
@@ -68,6 +83,12 @@ impl From<ArrowError> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::Query(error) = &error
+            && let DataFusionError::External(external) = error.find_root()
+            && let Some(failure) = external.downcast_ref::<Self>()
+        {
+            return failure.clone();
+        }
         Self {
             code: code(&error),
             hint: error.hint().map(str::to_owned),

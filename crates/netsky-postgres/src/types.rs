@@ -34,13 +34,15 @@ pub enum PgType {
     Timestamptz,
     Interval,
     Numeric,
+    RegProcedure,
     RegClass,
     RegType,
     RegNamespace,
+    RegRole,
 }
 
 /// The name, the oid, the oid of arrays, and the length in bytes of each type; -1 is any length.
-const TYPES: [(PgType, &str, u32, u32, i16); 28] = [
+const TYPES: [(PgType, &str, u32, u32, i16); 30] = [
     (PgType::Bool, "bool", 16, 1000, 1),
     (PgType::Bytea, "bytea", 17, 1001, -1),
     (PgType::Char, "char", 18, 1002, 1),
@@ -66,9 +68,11 @@ const TYPES: [(PgType, &str, u32, u32, i16); 28] = [
     (PgType::Timestamptz, "timestamptz", 1184, 1185, 8),
     (PgType::Interval, "interval", 1186, 1187, 16),
     (PgType::Numeric, "numeric", 1700, 1231, -1),
+    (PgType::RegProcedure, "regprocedure", 2202, 2207, 4),
     (PgType::RegClass, "regclass", 2205, 2210, 4),
     (PgType::RegType, "regtype", 2206, 2211, 4),
     (PgType::RegNamespace, "regnamespace", 4089, 4090, 4),
+    (PgType::RegRole, "regrole", 4096, 4097, 4),
 ];
 
 /// Types that clients declare for parameters, and the type that has the same values here.
@@ -110,14 +114,14 @@ impl PgType {
         self.row().1
     }
 
+    /// Whether its values are numbers of objects, which are written as their names.
+    pub fn is_named(self) -> bool {
+        self.name().starts_with("reg")
+    }
+
     /// The length of its values in bytes; -1 is any length.
     pub fn len(self) -> i16 {
         self.row().3
-    }
-
-    /// The type with a number.
-    fn of_oid(oid: u32) -> Option<Self> {
-        TYPES.iter().find(|row| row.2 == oid).map(|row| row.0)
     }
 
     /// A field whose values are sent in the type.
@@ -178,19 +182,24 @@ impl ValueType {
 
     /// The type in which the values of a column are sent.
     pub fn of_field(field: &Field) -> Self {
-        let named =
-            field.metadata().get(METADATA).and_then(|oid| PgType::of_oid(oid.parse().ok()?));
-        let (element, ty) = match element(field.data_type()) {
-            Some(element) => (true, element),
-            None => (false, field.data_type()),
-        };
-        match (element, named.unwrap_or_else(|| PgType::of_arrow(ty))) {
+        let oid = field.metadata().get(METADATA).and_then(|oid| oid.parse().ok());
+        let named = oid.and_then(Self::of_parameter);
+        match (element(field.data_type()), named) {
             // Vectors are arrays that are written in another way.
-            (true, vector @ (PgType::Int2Vector | PgType::OidVector)) => Self::One(vector),
-            // An array of arrays must be a rectangle in PostgreSQL.
-            (true, PgType::Json) if named.is_none() => Self::One(PgType::Json),
-            (true, ty) => Self::Array(ty),
-            (false, ty) => Self::One(ty),
+            (Some(_), Some(Self::One(vector @ (PgType::Int2Vector | PgType::OidVector)))) => {
+                Self::One(vector)
+            }
+            (Some(_), Some(Self::One(ty) | Self::Array(ty))) => Self::Array(ty),
+            (Some(element), None) => match PgType::of_arrow(element) {
+                // An array of arrays must be a rectangle in PostgreSQL.
+                PgType::Json => Self::One(PgType::Json),
+                ty => Self::Array(ty),
+            },
+            // An element keeps what is known of its array.
+            (None, Some(Self::One(PgType::Int2Vector))) => Self::One(PgType::Int2),
+            (None, Some(Self::One(PgType::OidVector))) => Self::One(PgType::Oid),
+            (None, Some(Self::One(ty) | Self::Array(ty))) => Self::One(ty),
+            (None, None) => Self::One(PgType::of_arrow(field.data_type())),
         }
     }
 
@@ -262,7 +271,6 @@ mod tests {
     fn types_have_numbers_of_their_own() {
         for (index, (ty, name, oid, array, _)) in TYPES.iter().enumerate() {
             assert_eq!(*ty as usize, index, "{name}");
-            assert_eq!(PgType::of_oid(*oid), Some(*ty));
             assert_eq!(ValueType::of_parameter(*oid), Some(ValueType::One(*ty)));
             let arrays = (*array != 0).then_some(ValueType::Array(*ty));
             assert_eq!(ValueType::of_parameter(*array), arrays);

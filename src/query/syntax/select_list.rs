@@ -118,6 +118,11 @@ pub(in crate::query) fn rename_repeated_columns(
     let (mut is_first, mut is_changed) = (true, false);
     for_each_select(body, &mut |select| {
         let mut seen = HashSet::new();
+        // What stands beside `*` may repeat one of its columns.
+        let is_wildcard = |item: &SelectItem| {
+            matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+        };
+        let has_wildcard = select.projection.iter().any(is_wildcard);
         for (index, item) in select.projection.iter_mut().enumerate() {
             // The name of the column, and that of the plan.
             let (name, planned, expr) = match item {
@@ -128,14 +133,9 @@ pub(in crate::query) fn rename_repeated_columns(
                 SelectItem::ExprWithAlias { expr, alias } => {
                     (normalized(alias), normalized(alias), expr)
                 }
-                _ => {
-                    // What follows `*` may repeat one of its columns.
-                    seen.insert(String::new());
-                    continue;
-                }
+                _ => continue,
             };
-            let follows_wildcard = seen.contains("");
-            if seen.insert(planned.to_lowercase()) && !follows_wildcard {
+            if seen.insert(planned.to_lowercase()) && !has_wildcard {
                 continue;
             }
             if is_first
