@@ -191,6 +191,12 @@ impl Process {
         }
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let running = self.running.as_mut();
+        running.is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))
+    }
+
     /// Reads some bytes of standard output. There are none at its end.
     pub(crate) async fn read(&mut self) -> io::Result<Bytes> {
         read(&mut self.stdout).await.map(Bytes::from)

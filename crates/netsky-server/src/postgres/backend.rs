@@ -35,8 +35,6 @@ pub(crate) struct Backend {
     buffer: Vec<u8>,
     /// Where what was not read yet begins.
     start: usize,
-    /// Whether it has answered a statement before.
-    pub(crate) is_used: bool,
 }
 
 /// A whole message of a backend at the start of its buffer.
@@ -154,21 +152,23 @@ impl Backends {
 
     /// Takes the backend that was used last, or starts one.
     pub(crate) fn take(&self) -> Result<Backend, SqlError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some((backend, _)) = idle {
-            return Ok(backend);
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some((mut backend, _)) = idle() {
+            // It may have been killed while it waited.
+            if backend.process.is_running() {
+                return Ok(backend);
+            }
         }
         let queries = &self.state.queries;
         let limit = format!("--memory-limit={}B", queries.memory_limit);
         let started = queries.program.open(["postgres-backend", limit.as_str()]);
         let (mut process, stdin) = started.map_err(|failure| error(&failure))?;
         process.hold(self.state.counts.child());
-        Ok(Backend { process, stdin, buffer: Vec::new(), start: 0, is_used: false })
+        Ok(Backend { process, stdin, buffer: Vec::new(), start: 0 })
     }
 
     /// Keeps a backend for the next statement, if there are not as many already as may run.
-    pub(crate) fn put(&self, mut backend: Backend) {
-        backend.is_used = true;
+    pub(crate) fn put(&self, backend: Backend) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.state.queries.max_running {
             idle.push((backend, Instant::now()));

@@ -10,9 +10,10 @@ use tokio::time::timeout;
 
 use super::backend::Backends;
 use super::client::{self, Input, Output};
+use super::limits::Limits;
 use super::login::{Login, Logins, Peer};
 use super::reply::{self, Severity};
-use super::session::{Limits, Session};
+use super::session::Session;
 use super::sql_error::SqlError;
 use crate::state::ReadState;
 use crate::stop::Phase;

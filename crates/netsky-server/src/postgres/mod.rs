@@ -6,19 +6,26 @@
 //! | `sql_error.rs`, `reply.rs`, `message.rs` | errors, and messages to and from clients |
 //! | `token.rs`, `parser.rs`, `settings.rs`, `command.rs` | what a statement asks for |
 //! | `backend.rs`, `run.rs` | processes, and what they work on |
+//! | `client.rs`, `limits.rs` | a connection, and what ends it |
 //! | `transaction.rs`, `portal.rs`, `session.rs` | what a client has begun |
-//! | `client.rs`, `cancels.rs`, `login.rs`, `front.rs`, `socket.rs` | connections |
+//! | `rows.rs`, `cursor.rs`, `perform.rs`, `conversation.rs` | answers |
+//! | `cancels.rs`, `login.rs`, `front.rs`, `socket.rs` | connections, from their beginning |
 
 mod backend;
 mod cancels;
 mod client;
 mod command;
+mod conversation;
+mod cursor;
 mod front;
+mod limits;
 mod login;
 mod message;
 mod parser;
+mod perform;
 mod portal;
 mod reply;
+mod rows;
 mod run;
 mod session;
 mod settings;

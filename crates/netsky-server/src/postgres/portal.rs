@@ -91,8 +91,8 @@ pub(crate) enum State {
     Runs(Box<Run>),
     /// The rows that are left of an answer that needs no backend, and its tag.
     Rows(VecDeque<Vec<u8>>, String),
-    /// FETCH has sent the first number of rows, and may send so many more.
-    Fetches(u64, Option<u64>),
+    /// FETCH has sent some rows, and may send so many more.
+    Fetches(Option<u64>),
     Done,
     /// It has failed, or it was ended.
     Failed(SqlError),

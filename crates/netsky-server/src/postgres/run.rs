@@ -110,19 +110,13 @@ impl Run {
             received: 0,
             is_ready: false,
         };
-        loop {
-            let backend = match backends.take() {
-                Ok(backend) => backend,
-                Err(error) => return Err(run.fail(error)),
-            };
-            let is_used = backend.is_used;
-            (run.backend, run.sent) = (Some(backend), 0);
-            match run.head().await {
-                Ok(head) => return Ok((run, head)),
-                // It has ended while it waited.
-                Err(_) if is_used && run.received == 0 => {}
-                Err(error) => return Err(run.fail(error)),
-            }
+        let began = async {
+            run.backend = Some(backends.take()?);
+            run.head().await
+        };
+        match began.await {
+            Ok(head) => Ok((run, head)),
+            Err(error) => Err(run.fail(error)),
         }
     }
 

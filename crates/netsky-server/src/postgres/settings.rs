@@ -9,7 +9,7 @@ use super::sql_error::SqlError;
 pub(crate) const SERVER_VERSION: &str = "16.6";
 
 /// What the values of a session may take together.
-const MAX_BYTES: usize = 64 << 10;
+const MAX_BYTES: usize = 16 << 10;
 
 /// A change of a setting. Without a value, it gets its first one again.
 #[derive(Debug, Clone, PartialEq, Eq)]

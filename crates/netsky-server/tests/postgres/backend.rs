@@ -9,13 +9,13 @@ use std::time::Duration;
 
 const TASK: &str = "NETSKY_TEST_BACKEND";
 
-/// Writes a program that is started as `netsky`.
+/// Writes a program that is started as `netsky`. Its answer to a query over HTTP has no end.
 pub(crate) fn program(directory: &Path) -> PathBuf {
     let path = directory.join("netsky");
     let this = std::env::current_exe().unwrap();
     // The test harness prints to standard output, where only the answers may be.
     let script = format!(
-        "#!/bin/sh\n[ \"$3\" = postgres-backend ] || exit 9\nexec 3>&1 1>/dev/null\n{TASK}=1 exec '{}' backend::process --exact --nocapture --test-threads=1\n",
+        "#!/bin/sh\n[ \"$3\" = query ] && exec yes\n[ \"$3\" = postgres-backend ] || exit 9\nexec 3>&1 1>/dev/null\n{TASK}=1 exec '{}' backend::process --exact --nocapture --test-threads=1\n",
         this.display()
     );
     fs::write(&path, script).unwrap();

@@ -80,7 +80,7 @@ fn cursors_work_in_the_extended_protocol() {
     assert_eq!(client.batch(&fetch("FETCH 3 FROM c", 0)), "1 t:[] T 2 T D:x C:FETCH 1 Z:T");
     client.query("DECLARE d CURSOR FOR SELECT n(9)");
     assert_eq!(client.batch(&fetch("FETCH 3 FROM d", 2)), "1 t:[] T 2 T D:1 D:2 s Z:T");
-    assert_eq!(client.batch(&[execute("", 2)]), "D:3 C:FETCH 3 Z:T");
+    assert_eq!(client.batch(&[execute("", 2)]), "D:3 C:FETCH 1 Z:T");
     // A portal of the protocol is a cursor of SQL, too, and the other way round.
     assert_eq!(client.batch(&[execute("d", 1), close("Pd")]), "D:4 s 3 Z:T");
     client.batch(&[parse("", "SELECT n(3)"), bind("e", "", &[])]);
@@ -95,6 +95,8 @@ fn the_first_fetch_decides_on_the_format() {
     let mut client = server.connect();
     client
         .query("BEGIN; DECLARE c CURSOR FOR SELECT n(9); DECLARE d BINARY CURSOR FOR SELECT n(9)");
+    // As psycopg does it.
+    assert_eq!(client.batch(&[describe("Pc")]), "T Z:T");
     let binary = message(b'B', b"\0\0\0\0\0\0\0\x01\0\x01");
     let mut fetch = |sql: &str| {
         client.send(&[parse("", sql), binary.clone(), describe("P"), message(b'S', b"")].concat());

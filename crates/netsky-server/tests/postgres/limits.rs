@@ -1,5 +1,7 @@
 //! What one client may take from the others.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use netsky_server::ServerOptions;
@@ -18,6 +20,20 @@ fn slow_readers_leave_their_places() {
     for _ in 0..5 {
         assert_eq!(client.query("SELECT n(1)"), "T D:1 C:SELECT 1 Z:I");
     }
+}
+
+#[test]
+fn slow_readers_over_http_leave_their_places() {
+    let server = TestServer::with(ServerOptions::new(), |queries| queries.max_running(1));
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = "HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret";
+        write!(stream, "GET /query?format=csv&sql=x {head}\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 99]).unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(server.connect().query("SELECT n(1)"), "T D:1 C:SELECT 1 Z:I");
 }
 
 #[test]

@@ -69,6 +69,17 @@ fn the_extended_protocol_answers_in_order() {
     assert_eq!(client.batch(&copy), "1 2 n H d d c C:COPY 2 Z:I");
     let show = [parse("", "SHOW server_version"), describe("S"), bind("", "", &[]), execute("", 0)];
     assert_eq!(client.batch(&show), "1 t:[] T 2 D:16.6 C:SHOW Z:I");
+    let again = [parse("", "SHOW DateStyle"), bind("", "", &[]), execute("", 1), execute("", 1)];
+    assert_eq!(client.batch(&again), "1 2 D:ISO, MDY s C:SHOW Z:I");
+    assert_eq!(
+        client.batch(&[
+            parse("", "SET jit = off"),
+            bind("", "", &[]),
+            execute("", 0),
+            execute("", 0)
+        ]),
+        "1 2 C:SET E:55000 Z:I"
+    );
     let set = [parse("", "SET application_name = 'x'"), bind("", "", &[]), execute("", 0)];
     assert_eq!(client.batch(&set), "1 2 C:SET S:application_name=x Z:I");
 }

@@ -11,6 +11,7 @@ fn a_failed_transaction_does_nothing_more() {
     assert_eq!(client.query("SELECT n(1)"), "E:25P02 Z:E");
     assert_eq!(client.batch(&[parse("", "SELECT n(1)")]), "E:25P02 Z:E");
     assert_eq!(client.query(""), "I Z:E");
+    assert_eq!(client.batch(&[parse("", ""), bind("", "", &[])]), "1 E:25P02 Z:E");
     assert_eq!(client.query("COMMIT"), "C:ROLLBACK Z:I");
     assert_eq!(client.query("SELECT n(1)"), "T D:1 C:SELECT 1 Z:I");
     let begin = [parse("", "BEGIN"), bind("", "", &[]), execute("", 0)];

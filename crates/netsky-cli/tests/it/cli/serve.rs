@@ -2,6 +2,8 @@
 
 mod hooks;
 mod real_agents;
+#[cfg(unix)]
+mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -81,17 +83,22 @@ impl Server {
         (self.process.wait().unwrap().code(), error)
     }
 
-    /// Sends a query, and does not wait for the answer.
-    fn begin(&self, home: &Home, sql: &str) -> TcpStream {
+    /// What serve.json says.
+    fn token(&self, home: &Home) -> String {
         let file = std::fs::read_to_string(home.path(".netsky/serve.json")).unwrap();
         let file: serde_json::Value = serde_json::from_str(&file).unwrap();
         assert_eq!(file["pid"], self.process.id());
         assert!(self.address.ends_with(&format!(":{}", file["port"])));
+        file["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a query, and does not wait for the answer.
+    fn begin(&self, home: &Home, sql: &str) -> TcpStream {
+        let token = self.token(home);
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
             stream,
-            "POST /query?format=csv HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{sql}",
-            file["token"].as_str().unwrap(),
+            "POST /query?format=csv HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{sql}",
             sql.len()
         )
         .unwrap();
@@ -150,6 +157,18 @@ fn a_second_server_says_where_the_first_is() {
     assert_eq!(Server::start_with(&home, &[]).end("-INT").0, Some(0));
 }
 
+/// How many processes are children of servers of a store.
+#[cfg(target_os = "linux")]
+fn processes(store: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            line.starts_with(b"netsky\0--db\0") && String::from_utf8_lossy(&line).contains(store)
+        })
+        .count()
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn queries_end_with_a_killed_server() {
@@ -159,21 +178,11 @@ fn queries_end_with_a_killed_server() {
     let file = home.file("ticks.ndjson", rows);
     home.run(&["import", "ticks", &file]);
     let store = home.path(".netsky/meta.db").display().to_string();
-    let processes = || {
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        processes
-            .filter(|process| {
-                let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-                line.starts_with(b"netsky\0--db\0")
-                    && String::from_utf8_lossy(&line).contains(&store)
-            })
-            .count()
-    };
     let server = Server::start_with(&home, &[]);
     let sql = "SELECT count(*) FROM ticks a, ticks b, ticks c, ticks d WHERE a.id + b.id + c.id + d.id < 0";
     let _running = server.begin(&home, sql);
     let wait_for = |count| {
-        while processes() != count {
+        while processes(&store) != count {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     };
