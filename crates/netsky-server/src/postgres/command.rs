@@ -34,10 +34,22 @@ pub(crate) enum Command {
     /// Forgets everything of the session; otherwise what does not exist here, with its tag.
     DiscardAll,
     Deallocate(Option<String>),
+    Prepare(Prepare),
+    /// Runs a prepared statement with these values, as text.
+    Execute(String, Vec<Option<String>>),
     Declare(Declare),
     Fetch(Fetch),
     /// Closes a cursor, or all.
     CloseCursor(Option<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prepare {
+    pub(crate) name: String,
+    pub(crate) types: Vec<u32>,
+    pub(crate) query: String,
+    /// The number of characters before the query.
+    pub(crate) characters_before: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,10 +189,8 @@ impl Command {
                 format!("{keyword} is not supported"),
                 "GET /events?table=… of the same port follows a table",
             )),
-            "PREPARE" | "EXECUTE" => Err(unsupported(
-                format!("{keyword} is not supported as a statement"),
-                "prepare with the client's own call, which uses Parse and Bind of the protocol",
-            )),
+            "PREPARE" => prepare(parser),
+            "EXECUTE" => ended(parser, execute),
             _ => Err(unexpected),
         }
     }
@@ -427,6 +437,128 @@ fn discard(parser: &mut Parser<'_>) -> Result<Command, SqlError> {
     if parser.takes("ALL") { Ok(Command::DiscardAll) } else { Err(parser.unexpected()) }
 }
 
+/// The numbers of types by their names.
+const TYPES: [(&str, u32); 35] = [
+    ("bool", 16),
+    ("boolean", 16),
+    ("bytea", 17),
+    ("bigint", 20),
+    ("int8", 20),
+    ("int2", 21),
+    ("smallint", 21),
+    ("int", 23),
+    ("int4", 23),
+    ("integer", 23),
+    ("text", 25),
+    ("oid", 26),
+    ("json", 114),
+    ("float4", 700),
+    ("real", 700),
+    ("double precision", 701),
+    ("float8", 701),
+    ("unknown", 0),
+    ("char", 1042),
+    ("character", 1042),
+    ("character varying", 1043),
+    ("varchar", 1043),
+    ("date", 1082),
+    ("time", 1083),
+    ("time without time zone", 1083),
+    ("timestamp", 1114),
+    ("timestamp without time zone", 1114),
+    ("timestamp with time zone", 1184),
+    ("timestamptz", 1184),
+    ("interval", 1186),
+    ("decimal", 1700),
+    ("numeric", 1700),
+    ("uuid", 2950),
+    ("jsonb", 3802),
+    ("name", 19),
+];
+
+fn prepare(parser: &mut Parser<'_>) -> Result<Command, SqlError> {
+    if parser.sees("TRANSACTION") {
+        return Err(unsupported("two-phase commit is not supported", ""));
+    }
+    let name = parser.name()?;
+    let mut types = Vec::new();
+    if parser.takes_symbol("(") {
+        loop {
+            types.push(type_number(parser)?);
+            if !parser.takes_symbol(",") {
+                break;
+            }
+        }
+        if !parser.takes_symbol(")") {
+            return Err(parser.unexpected());
+        }
+    }
+    if !parser.takes("AS") {
+        return Err(parser.unexpected());
+    }
+    let query = parser.rest().to_owned();
+    let characters_before = parser.before().chars().count();
+    match Command::parse(&query).map_err(|error| error.shifted(characters_before))? {
+        Command::Read => Ok(Command::Prepare(Prepare { name, types, query, characters_before })),
+        _ => Err(parser.unexpected()),
+    }
+}
+
+/// Reads the name of a type, which may have several words.
+fn type_number(parser: &mut Parser<'_>) -> Result<u32, SqlError> {
+    let mut name = parser.name()?;
+    while let Some(Token { kind: Kind::Word, .. }) = parser.peek() {
+        name = format!("{name} {}", parser.name()?);
+    }
+    // A length changes nothing about a parameter.
+    if parser.takes_symbol("(") {
+        while parser.peek().is_some() && !parser.takes_symbol(")") {
+            parser.next();
+        }
+    }
+    let known = TYPES.iter().find(|(known, _)| *known == name);
+    let number = known.map(|(_, number)| *number);
+    number.ok_or_else(|| SqlError::new("42704", format!("type \"{name}\" does not exist")))
+}
+
+fn execute(parser: &mut Parser<'_>) -> Result<Command, SqlError> {
+    let name = parser.name()?;
+    let mut values = Vec::new();
+    if parser.takes_symbol("(") && !parser.takes_symbol(")") {
+        loop {
+            let is_word = parser.peek().is_some_and(|token| token.kind == Kind::Word);
+            let value = parser.value()?;
+            match value.as_str() {
+                "null" if is_word => values.push(None),
+                "true" | "false" => values.push(Some(value)),
+                _ if is_word => return Err(no_literal()),
+                _ => values.push(Some(value)),
+            }
+            // The type of the parameter decides.
+            while parser.takes_symbol(":") {
+                if parser.takes_symbol(":") {
+                    type_number(parser)?;
+                }
+            }
+            if parser.takes_symbol(")") {
+                break;
+            }
+            if !parser.takes_symbol(",") {
+                return Err(no_literal());
+            }
+            if values.len() >= usize::from(u16::MAX) {
+                return Err(SqlError::new("54011", "a statement has at most 65535 parameters"));
+            }
+        }
+    }
+    Ok(Command::Execute(name, values))
+}
+
+fn no_literal() -> SqlError {
+    let hint = "the client's own call for prepared statements takes any value";
+    unsupported("an argument of EXECUTE must be a literal", hint)
+}
+
 fn declare(parser: &mut Parser<'_>) -> Result<Command, SqlError> {
     let name = parser.name()?;
     let mut is_binary = false;
@@ -573,7 +705,7 @@ mod tests {
         let error = Command::parse("SET a 'b'").unwrap_err();
         let message = "syntax error at or near \"'b'\"";
         assert_eq!(error, SqlError::new("42601", message).at(7));
-        for wrong in ["PREPARE a AS SELECT 1", "EXECUTE a", "LISTEN a", "COMMIT PREPARED 'a'"] {
+        for wrong in ["EXECUTE a(1 + 1)", "EXECUTE a(now())", "LISTEN a", "COMMIT PREPARED 'a'"] {
             assert_eq!(code(wrong), "0A000", "{wrong}");
         }
     }
@@ -624,6 +756,21 @@ mod tests {
         assert_eq!(parse("SHOW TRANSACTION ISOLATION LEVEL"), show("transaction_isolation"));
         assert_eq!(parse("show DateStyle"), show("datestyle"));
         assert_eq!(parse("SHOW ALL"), Command::ShowAll);
+    }
+
+    #[test]
+    fn prepared_statements_are_read() {
+        let sql = "PREPARE P (int, timestamp with time zone, varchar(9)) AS SELECT $1";
+        let Command::Prepare(prepare) = parse(sql) else { panic!() };
+        assert_eq!((prepare.name.as_str(), prepare.query.as_str()), ("p", "SELECT $1"));
+        assert_eq!(prepare.types, [23, 1184, 1043]);
+        let text = |text: &str| Some(text.to_owned());
+        let values = vec![text("-1"), text("it's"), None, text("true"), text("2026-01-01")];
+        let sql = "EXECUTE p(-1, 'it''s', NULL, TRUE, '2026-01-01'::date)";
+        assert_eq!(parse(sql), Command::Execute("p".to_owned(), values));
+        assert_eq!(parse("EXECUTE p"), Command::Execute("p".to_owned(), Vec::new()));
+        assert_eq!(code("PREPARE p AS DROP TABLE ticks"), "25006");
+        assert_eq!(code("PREPARE p (thing) AS SELECT 1"), "42704");
     }
 
     #[test]

@@ -164,7 +164,8 @@ impl Session {
             let statement = Statement::new(piece, Vec::new(), self.batch)?;
             self.check_not_failed(&statement.command)?;
             self.begin_statement();
-            let mut portal = Portal::new(Arc::new(statement), Arc::from(NO_VALUES), Vec::new());
+            let (statement, values) = self.resolve(Arc::new(statement), Arc::from(NO_VALUES))?;
+            let mut portal = Portal::new(statement, values, Vec::new());
             portal.level = self.transaction.level();
             self.execute("", &mut portal, None, true).await?;
             self.limits.deadline = None;
@@ -185,11 +186,29 @@ impl Session {
     fn bind(&mut self, bind: Bind) -> Result {
         let statement = self.statement(&bind.statement)?;
         self.check_not_failed(&statement.command)?;
-        let mut portal = Portal::new(statement, bind.values.into(), bind.formats);
+        let (statement, values) = self.resolve(statement, bind.values.into())?;
+        let mut portal = Portal::new(statement, values, bind.formats);
         portal.level = self.transaction.level();
         self.named.add_portal(bind.portal, portal)?;
         reply::raw(&mut self.output.buffer, b'2', b"");
         Ok(())
+    }
+
+    /// What EXECUTE runs, with its values; other statements are as they are.
+    fn resolve(
+        &self,
+        statement: Arc<Statement>,
+        values: Arc<[u8]>,
+    ) -> Result<(Arc<Statement>, Arc<[u8]>)> {
+        let Command::Execute(name, values) = &statement.command else {
+            return Ok((statement, values));
+        };
+        let prepared = self.statement(name)?;
+        if prepared.command != Command::Read {
+            let message = format!("prepared statement \"{name}\" is not a query");
+            return Err(SqlError::new("0A000", message).into());
+        }
+        Ok((prepared, Arc::from(reply::text_values(values))))
     }
 
     async fn describe_statement(&mut self, name: &str) -> Result {
@@ -202,12 +221,16 @@ impl Session {
                 (head.parameters, head.columns)
             }
             Command::Declare(declare) => {
-                let query = statement.of_cursor(&declare.query, declare.characters_before);
+                let query = statement.part(&declare.query, declare.characters_before);
                 (self.describe_source(&query).await?.parameters, None)
             }
             Command::Fetch(fetch) if !fetch.is_move => {
                 let cursor = self.named.portals.get(&fetch.cursor);
                 (vec![0, 0], cursor.and_then(|cursor| cursor.columns.clone()))
+            }
+            Command::Execute(name, _) => {
+                let prepared = self.statement(name)?;
+                (vec![0, 0], self.describe_source(&prepared).await?.columns)
             }
             command => (vec![0, 0], answer_columns(command, &self.settings, &[])?),
         };
@@ -221,11 +244,7 @@ impl Session {
 
     /// The columns of a portal, in the formats that the client has asked for. A run that is needed for it goes on with
     /// Execute.
-    async fn describe(
-        &mut self,
-        name: &str,
-        portal: &mut Portal,
-    ) -> Result<Option<Vec<u8>>> {
+    async fn describe(&mut self, name: &str, portal: &mut Portal) -> Result<Option<Vec<u8>>> {
         self.begin_statement();
         let statement = Arc::clone(&portal.statement);
         match &statement.command {

@@ -162,7 +162,7 @@ impl Session {
                 .hint("BEGIN first, or DECLARE … WITH HOLD")
                 .into());
         }
-        let query = statement.of_cursor(&declare.query, declare.characters_before);
+        let query = statement.part(&declare.query, declare.characters_before);
         // To say now what is wrong with the query. It runs when its rows are fetched.
         let head = self.describe_source(&query).await?;
         let mut cursor = Portal::new(Arc::new(query), Arc::clone(&portal.values), Vec::new());

@@ -1,6 +1,7 @@
 //! The statements that need no backend.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::backend::garbage;
 use super::command::Command;
@@ -21,7 +22,20 @@ impl Session {
     ) -> Result<(VecDeque<Vec<u8>>, String)> {
         let mut rows = VecDeque::new();
         let tag = match &statement.command {
-            Command::Read | Command::Copy | Command::Fetch(_) => return Err(garbage().into()),
+            Command::Read | Command::Copy | Command::Fetch(_) | Command::Execute(..) => {
+                return Err(garbage().into());
+            }
+            Command::Prepare(prepare) => {
+                let query = statement.part(&prepare.query, prepare.characters_before);
+                let query = query.with_types(prepare.types.clone());
+                // To say now what is wrong with it.
+                self.describe_source(&query).await?;
+                if prepare.name.is_empty() {
+                    return Err(SqlError::new("42601", "a statement must have a name").into());
+                }
+                self.named.add_statement(prepare.name.clone(), Arc::new(query))?;
+                "PREPARE"
+            }
             Command::Empty => "",
             Command::Begin(changes, tag) => {
                 if !self.transaction.begin() {

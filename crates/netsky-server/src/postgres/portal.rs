@@ -54,8 +54,8 @@ impl Statement {
         Self::new(pieces.first().copied().unwrap_or(none), types, batch)
     }
 
-    /// The query of a cursor.
-    pub(crate) fn of_cursor(&self, sql: &str, characters_before: usize) -> Self {
+    /// The query in DECLARE or PREPARE.
+    pub(crate) fn part(&self, sql: &str, characters_before: usize) -> Self {
         Self {
             sql: sql.to_owned(),
             command: Command::Read,
@@ -64,6 +64,10 @@ impl Statement {
             batch: self.batch,
             is_understood: AtomicBool::new(true),
         }
+    }
+
+    pub(crate) fn with_types(self, types: Vec<u32>) -> Self {
+        Self { types, ..self }
     }
 
     pub(crate) fn source(&self) -> Source<'_> {

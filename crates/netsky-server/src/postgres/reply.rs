@@ -129,3 +129,15 @@ pub(crate) fn text_row<S: AsRef<str>>(values: &[S]) -> Vec<u8> {
     }
     out
 }
+
+/// Values as texts, encoded as in Bind, with their formats before.
+pub(crate) fn text_values(values: &[Option<String>]) -> Vec<u8> {
+    let mut out = vec![0; 2];
+    count(&mut out, values.len());
+    for value in values {
+        let length = value.as_ref().map_or(-1, |value| i32::try_from(value.len()).unwrap_or(-1));
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(value.as_deref().unwrap_or_default().as_bytes());
+    }
+    out
+}

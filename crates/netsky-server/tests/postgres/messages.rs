@@ -167,6 +167,26 @@ fn names_are_used_once() {
 }
 
 #[test]
+fn statements_are_prepared_in_sql_too() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    let sql = "PREPARE s (int, text) AS SELECT values($1, $2)";
+    assert_eq!(client.query(sql), "C:PREPARE Z:I");
+    assert_eq!(client.query("EXECUTE s(7, 'x')"), "T D:7,x C:SELECT 1 Z:I");
+    assert_eq!(client.query("EXECUTE s(NULL, 'it''s')"), "T D:NULL,it's C:SELECT 1 Z:I");
+    assert_eq!(client.query(sql), "E:42P05 Z:I");
+    assert_eq!(client.query("PREPARE t AS SELECT wrong"), "E:42703 Z:I");
+    assert_eq!(client.query("EXECUTE t"), "E:26000 Z:I");
+    // The same statements as those of the protocol.
+    let bound = [bind("", "s", &["8", "y"]), execute("", 0)];
+    assert_eq!(client.batch(&bound), "2 D:8,y C:SELECT 1 Z:I");
+    let described =
+        [parse("e", "EXECUTE s(9, 'z')"), describe("Se"), bind("", "e", &[]), execute("", 0)];
+    assert_eq!(client.batch(&described), "1 t:[] T 2 D:9,z C:SELECT 1 Z:I");
+    assert_eq!(client.query("DEALLOCATE s; EXECUTE s(1, 'x')"), "C:DEALLOCATE E:26000 Z:I");
+}
+
+#[test]
 fn a_statement_that_was_refused_does_not_exist() {
     let server = TestServer::start();
     let mut client = server.connect();

@@ -126,7 +126,7 @@ fn cursors_read_the_rows_that_were_there_when_they_began() {
     // Between statements, no backend has the store open.
     let backup = home.path("backup.db").display().to_string();
     home.ok(&["backup", &backup]);
-    home.ok(&["restore", &backup, "--force"]);
+    home.run(&["restore", &backup, "--force"]);
     assert_eq!(session.query("SELECT count(*) FROM ticks"), ["3001"]);
 }
 
