@@ -160,8 +160,15 @@ impl Session {
             reply::raw(&mut self.output.buffer, b'I', b"");
         }
         self.transaction.set_many(pieces.len() > 1);
-        for piece in pieces {
-            let statement = Statement::new(piece, Vec::new(), self.batch)?;
+        let statements: Vec<_> =
+            pieces.into_iter().map(|piece| Statement::new(piece, Vec::new(), self.batch)).collect();
+        // A text that cannot be read does nothing.
+        let mut errors = statements.iter().filter_map(|statement| statement.as_ref().err());
+        if let Some(error) = errors.find(|error| error.code() == "42601") {
+            return Err(error.clone().into());
+        }
+        for statement in statements {
+            let statement = statement?;
             self.check_not_failed(&statement.command)?;
             self.begin_statement();
             let (statement, values) = self.resolve(Arc::new(statement), Arc::from(NO_VALUES))?;

@@ -136,6 +136,14 @@ impl<'a> Parser<'a> {
         if self.is_at_end() { Ok(()) } else { Err(self.unexpected()) }
     }
 
+    /// The error that a quote or comment has no end.
+    pub(crate) fn unterminated(mut self) -> SqlError {
+        while self.peek().is_some_and(|token| token.kind != Kind::Unterminated) {
+            self.next();
+        }
+        self.unexpected()
+    }
+
     /// The error that the next token should not be there.
     pub(crate) fn unexpected(&self) -> SqlError {
         let Some(token) = self.peek() else {

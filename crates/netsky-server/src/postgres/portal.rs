@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::command::Command;
+use super::parser::Parser;
 use super::run::{Run, Source};
 use super::sql_error::SqlError;
 use super::token::{Piece, split};
@@ -31,7 +32,10 @@ pub(crate) struct Statement {
 
 impl Statement {
     pub(crate) fn new(piece: Piece<'_>, types: Vec<u32>, batch: u64) -> Result<Self, SqlError> {
-        let command = Command::parse(piece.sql);
+        let command = match piece.is_unterminated {
+            true => Err(Parser::of(piece.sql).unterminated()),
+            false => Command::parse(piece.sql),
+        };
         let command = command.map_err(|error| error.shifted(piece.characters_before))?;
         Ok(Self {
             sql: piece.sql.to_owned(),
@@ -50,7 +54,7 @@ impl Statement {
             let message = "cannot insert multiple commands into a prepared statement";
             return Err(SqlError::new("42601", message));
         }
-        let none = Piece { sql: "", characters_before: 0 };
+        let none = Piece { sql: "", characters_before: 0, is_unterminated: false };
         Self::new(pieces.first().copied().unwrap_or(none), types, batch)
     }
 

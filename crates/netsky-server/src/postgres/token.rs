@@ -189,6 +189,8 @@ fn dollar(text: &str) -> (Kind, usize) {
 pub(crate) struct Piece<'a> {
     pub(crate) sql: &'a str,
     pub(crate) characters_before: usize,
+    /// It ends in a quote or comment that has no end.
+    pub(crate) is_unterminated: bool,
 }
 
 /// Splits a text into its statements. Empty ones are left out.
@@ -196,24 +198,26 @@ pub(crate) fn split(sql: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let (mut counted, mut characters) = (0, 0);
     let mut piece = None;
-    let mut end = |piece: &mut Option<(usize, usize)>| {
+    let mut is_unterminated = false;
+    let mut end = |piece: &mut Option<(usize, usize)>, is_unterminated: bool| {
         if let Some((start, end)) = piece.take()
             && let (Some(before), Some(text)) = (sql.get(counted..start), sql.get(start..end))
         {
             characters += before.chars().count();
             counted = start;
-            pieces.push(Piece { sql: text, characters_before: characters });
+            pieces.push(Piece { sql: text, characters_before: characters, is_unterminated });
         }
     };
     for token in Tokens::of(sql) {
         if token.kind == Kind::Symbol && token.text == ";" {
-            end(&mut piece);
+            end(&mut piece, false);
         } else {
+            is_unterminated = token.kind == Kind::Unterminated;
             let (start, _) = piece.unwrap_or((token.start, 0));
             piece = Some((start, token.start + token.text.len()));
         }
     }
-    end(&mut piece);
+    end(&mut piece, is_unterminated);
     pieces
 }
 
@@ -233,7 +237,9 @@ mod tests {
         assert_eq!(pieces(" -- nothing\n ; /* ; */ "), Vec::<&str>::new());
         assert_eq!(pieces("a--;\nb;c"), ["a--;\nb", "c"]);
         let second = split("SELECT 'ü'; SELECT 2")[1];
-        assert_eq!(second, Piece { sql: "SELECT 2", characters_before: 12 });
+        let (sql, characters_before, is_unterminated) = ("SELECT 2", 12, false);
+        assert_eq!(second, Piece { sql, characters_before, is_unterminated });
+        assert!(split("SELECT 1; SELECT '")[1].is_unterminated);
     }
 
     #[test]

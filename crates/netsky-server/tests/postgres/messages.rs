@@ -14,6 +14,10 @@ fn a_text_may_have_many_statements() {
         client.query("SELECT n(1); SELECT wrong; SELECT n(1)"),
         "T D:1 C:SELECT 1 E:42703 Z:I"
     );
+    // If it cannot be read, nothing of it is done.
+    assert_eq!(client.query("SELECT n(1); SELEC; SELECT n(1)"), "E:42601 Z:I");
+    assert_eq!(client.query("SELECT n(1); SELECT 'it"), "E:42601 Z:I");
+    assert_eq!(client.query("SELECT n(1); DROP TABLE a"), "T D:1 C:SELECT 1 E:25006 Z:I");
     assert_eq!(client.query("COPY (SELECT 1) TO STDOUT"), "H d d c C:COPY 2 Z:I");
     assert_eq!(client.query("DROP TABLE ticks"), "E:25006 Z:I");
     assert_eq!(client.query("SELEC 1"), "E:42601 Z:I");
@@ -28,6 +32,8 @@ fn errors_say_where_in_the_whole_text() {
         ("SELECT 'ü'; SELECT wrong", "20"),
         ("/* ü */ SELECT wrong", "16"),
         ("BEGIN; SELEC 1", "8"),
+        ("BEGIN; SELECT 1 + 'ü", "19"),
+        ("SELECT 1 /* no end", "10"),
         ("BEGIN; DECLARE c CURSOR FOR SELECT wrong", "36"),
     ] {
         client.send(&query(sql));
