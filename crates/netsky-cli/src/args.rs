@@ -13,8 +13,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::child;
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
-    ingest, man, mcp, migrate, postgres_backend, prices, prune, query, record, saved, serve, shell,
-    stats, tables, tail, timeline, top,
+    ingest, man, mcp, migrate, postgres_backend, prices, prune, query, query_backend, record,
+    saved, serve, shell, stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
 use crate::foreign_options;
@@ -234,6 +234,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     #[command(hide = true)]
     PostgresBackend(postgres_backend::PostgresBackendArgs),
+    #[command(hide = true)]
+    QueryBackend(query_backend::QueryBackendArgs),
     Prices(prices::PricesArgs),
     Export(export::ExportArgs),
     Tables(tables::TablesArgs),
@@ -270,6 +272,7 @@ impl Command {
             Self::Ingest(args) => ingest::run(store, args),
             Self::Serve(args) => serve::run(store, args),
             Self::PostgresBackend(args) => postgres_backend::run(store, args),
+            Self::QueryBackend(args) => query_backend::run(store, args),
             Self::Prices(args) => prices::run(args),
             Self::Export(args) => export::run(store, args),
             Self::Tables(args) => tables::run(store, args),
@@ -304,7 +307,7 @@ impl Command {
             Self::Export(_) => true,
             // It may follow transcripts for weeks.
             Self::Ingest(_) => true,
-            Self::PostgresBackend(_) => true,
+            Self::PostgresBackend(_) | Self::QueryBackend(_) => true,
             _ => false,
         }
     }

@@ -49,6 +49,8 @@ mod counts;
 mod events;
 mod failure;
 mod followers;
+#[doc(hidden)]
+pub mod frame;
 mod guard;
 mod health;
 pub mod mcp;

@@ -21,6 +21,7 @@ pub mod postgres_backend;
 pub mod prices;
 pub mod prune;
 pub mod query;
+pub mod query_backend;
 pub mod record;
 pub mod saved;
 pub mod serve;

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
+use std::io::{BufWriter, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::iter::from_fn;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -183,6 +183,38 @@ pub fn answer_with(
         }
     }
     Ok(())
+}
+
+/// Runs a query and writes its answer, without a summary. No chart and no file is made.
+pub fn write_answer(
+    store: &StoreArgs,
+    sql: &str,
+    args: &QueryArgs,
+    out: impl Write + Send,
+) -> Result<(), Failure> {
+    let parameters = Parameters { numbered: &args.numbered, named: &args.named };
+    let args = &args.answer;
+    let format = args.format()?;
+    let db = store.open_read_only()?.with_query_options(args.limits());
+    let started = Instant::now();
+    let stream = block_on(start(&db, sql, &parameters))?;
+    let (schema, progress) = (stream.schema(), stream.progress());
+    let (stream, is_truncated) = (RefCell::new(stream), Cell::new(false));
+    let batches = from_fn(|| next_batch(&mut stream.borrow_mut()));
+    let answer = args.limited(Answer { schema, batches }, format, &is_truncated)?;
+    let mut out = BufWriter::new(out);
+    if args.json {
+        let facts = || Facts {
+            truncated: is_truncated.get(),
+            elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            skipped_rows: stream.borrow().skipped_rows(),
+            ..Facts::of(progress.counts())
+        };
+        output::write_json_object(answer, facts, &mut out)?;
+    } else {
+        output::write(format, answer, &mut out)?;
+    }
+    Ok(out.flush()?)
 }
 
 /// Returns the next batch when it is ready. If Ctrl-C is pressed first, an error ends the answer.

@@ -222,19 +222,28 @@ pub fn print_all(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result
     Ok(out.flush()?)
 }
 
-/// Prints an answer as one JSON object, as [`write_object`] does, and returns the number of rows.
+/// Prints an answer as one JSON object, as [`write_json_object`] does, and returns the number of rows.
 pub fn print_object<T: Serialize>(
     answer: Answer<impl Batches>,
     facts: impl FnOnce() -> T,
 ) -> Result<u64, Failure> {
+    let mut out = BufWriter::new(stdout());
+    match stdout().is_terminal() {
+        true => write_json_object(answer, facts, &mut Guarded::new(&mut out)),
+        false => write_json_object(answer, facts, &mut out),
+    }
+}
+
+/// Writes an answer as one JSON object, and returns the number of rows.
+pub fn write_json_object<T: Serialize>(
+    answer: Answer<impl Batches>,
+    facts: impl FnOnce() -> T,
+    out: &mut impl Write,
+) -> Result<u64, Failure> {
     // The times are text in a zone, but the columns are still those of the query.
     let schema = answer.schema.clone();
     let answer = Answer { schema, batches: in_zone(Format::JSON, answer)?.batches };
-    let mut out = BufWriter::new(stdout());
-    Ok(match stdout().is_terminal() {
-        true => write_object(answer, facts, &mut Guarded::new(&mut out))?,
-        false => write_object(answer, facts, &mut out)?,
-    })
+    Ok(write_object(answer, facts, out)?)
 }
 
 /// Prints an answer on standard output without a pager, because more may follow.
