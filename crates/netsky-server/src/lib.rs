@@ -42,6 +42,7 @@
 
 mod answer;
 mod answer_format;
+mod backend;
 mod body;
 mod chunks;
 mod connection;
@@ -64,6 +65,7 @@ mod program;
 mod prometheus;
 mod queries;
 mod query;
+mod query_process;
 mod query_request;
 mod query_string;
 mod receive;

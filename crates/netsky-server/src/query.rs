@@ -17,7 +17,7 @@ use crate::chunks::{self, Gone, Sender};
 use crate::counts::Outcome;
 use crate::failure::Failure;
 use crate::places::{Place, SLOW};
-use crate::program::Process;
+use crate::query_process::QueryProcess;
 use crate::query_request::{MAX_BODY_BYTES, QueryRequest};
 use crate::state::{ReadState, answering};
 use crate::stop::Phase;
@@ -57,9 +57,9 @@ pub(crate) async fn query(State(state): State<Arc<ReadState>>, request: Request)
             running.end(Outcome::Ok);
             respond(request.format, Body::from(body))
         }
-        Ok(Answer::Begun { head, process, place, deadline }) => {
+        Ok(Answer::Begun { head, process, deadline }) => {
             let (sender, chunks) = chunks::channel(answering);
-            let rest = stream(state, (*process, place), deadline, head, request.format, sender);
+            let rest = stream(state, *process, deadline, head, request.format, sender);
             tokio::spawn(async move { running.end(rest.await) });
             respond(request.format, Body::from_stream(chunks))
         }
@@ -114,27 +114,24 @@ fn too_large() -> Failure {
 
 enum Answer {
     Whole(Vec<u8>),
-    Begun { head: Vec<u8>, process: Box<Process>, place: Place, deadline: Instant },
+    Begun { head: Vec<u8>, process: Box<QueryProcess>, deadline: Instant },
 }
 
 /// Starts the query, and reads the first bytes of its answer.
 async fn answer(state: &Arc<ReadState>, request: &QueryRequest) -> Result<Answer, Failure> {
     let begin = async {
         let place = state.places.take().await?;
-        let resting = place.clone();
-        let mut arguments = request.arguments();
-        arguments.extend(state.limits());
-        let mut process = state.start(place, &arguments, request.sql.clone())?;
+        let mut process = QueryProcess::start(state, place, request)?;
         let deadline = Instant::now() + state.queries.timeout + GRACE;
         let mut head = Vec::new();
         while head.len() < HELD_BYTES {
             let some = read(state, &mut process, deadline).await?;
             if some.is_empty() {
-                return end(state, process, deadline).await.map(|()| Answer::Whole(head));
+                return Ok(Answer::Whole(head));
             }
             head.extend_from_slice(&some);
         }
-        Ok(Answer::Begun { head, process: Box::new(process), place: resting, deadline })
+        Ok(Answer::Begun { head, process: Box::new(process), deadline })
     };
     tokio::select! {
         answer = begin => answer,
@@ -146,30 +143,24 @@ async fn answer(state: &Arc<ReadState>, request: &QueryRequest) -> Result<Answer
 
 async fn read(
     state: &ReadState,
-    process: &mut Process,
+    process: &mut QueryProcess,
     deadline: Instant,
 ) -> Result<Bytes, Failure> {
-    match timeout_at(deadline, process.read()).await {
-        Ok(read) => read.map_err(|error| Failure::internal(error.to_string())),
-        Err(_) => Err(Failure::timeout(state.queries.timeout)),
-    }
-}
-
-async fn end(state: &ReadState, process: Process, deadline: Instant) -> Result<(), Failure> {
-    let ended = timeout_at(deadline, process.end()).await;
-    ended.unwrap_or_else(|_| Err(Failure::timeout(state.queries.timeout)))
+    timeout_at(deadline, process.read())
+        .await
+        .unwrap_or_else(|_| Err(Failure::timeout(state.queries.timeout)))
 }
 
 /// Sends the answer. After a failure, its connection is cut, because it has a status already.
 async fn stream(
     state: Arc<ReadState>,
-    running: (Process, Place),
+    process: QueryProcess,
     deadline: Instant,
     head: Vec<u8>,
     format: AnswerFormat,
     sender: Sender,
 ) -> Outcome {
-    let send = send_all(&state, running, deadline, head, &sender);
+    let send = send_all(&state, process, deadline, head, &sender);
     let sent = tokio::select! {
         sent = send => sent,
         () = sender.closed() => return Outcome::Cancelled,
@@ -189,19 +180,19 @@ async fn stream(
 
 async fn send_all(
     state: &ReadState,
-    (mut process, place): (Process, Place),
+    mut process: QueryProcess,
     deadline: Instant,
     head: Vec<u8>,
     sender: &Sender,
 ) -> Option<Failure> {
     let mut chunk = Bytes::from(head);
     loop {
-        if send(sender, chunk, &place).await.is_err() {
+        if send(sender, chunk, &process.place).await.is_err() {
             // The client has gone, which the caller sees.
             return std::future::pending().await;
         }
         chunk = match read(state, &mut process, deadline).await {
-            Ok(chunk) if chunk.is_empty() => return end(state, process, deadline).await.err(),
+            Ok(chunk) if chunk.is_empty() => return None,
             Ok(chunk) => chunk,
             Err(failure) => return Some(failure),
         };

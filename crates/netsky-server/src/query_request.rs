@@ -92,11 +92,11 @@ impl QueryRequest {
         Value::Object(object)
     }
 
-    /// The arguments of `netsky` for this query.
+    /// The arguments of `netsky query` for this query.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = match self.format {
-            AnswerFormat::Json => vec!["query".to_owned(), "--json".to_owned()],
-            format => vec!["query".to_owned(), format!("--format={}", format.name())],
+            AnswerFormat::Json => vec!["--json".to_owned()],
+            format => vec![format!("--format={}", format.name())],
         };
         arguments.extend(self.max_rows.map(|rows| format!("--max-rows={rows}")));
         arguments.extend(self.numbered.iter().map(|value| format!("-p={value}")));
@@ -278,17 +278,13 @@ mod tests {
     fn parts_become_arguments() {
         let request =
             json(r#"{"sql":"S","params":["-7x","",1.50,true],"format":"csv","max_rows":10}"#);
-        let expected =
-            ["query", "--format=csv", "--max-rows=10", "-p=-7x", "-p=", "-p=1.5", "-p=true"];
+        let expected = ["--format=csv", "--max-rows=10", "-p=-7x", "-p=", "-p=1.5", "-p=true"];
         assert_eq!(request.unwrap().arguments(), expected);
         let request = json(r#"{"sql":"S","params":{"$since":"7d"}}"#).unwrap();
-        assert_eq!(request.arguments(), ["query", "--json", "--param=since=7d"]);
+        assert_eq!(request.arguments(), ["--json", "--param=since=7d"]);
         let url = "sql=S&params=[1,2]&max_rows=0&format=arrow";
         let request = QueryRequest::parse("", b"", url, Some("text/csv")).unwrap();
-        assert_eq!(
-            request.arguments(),
-            ["query", "--format=arrow", "--max-rows=0", "-p=1", "-p=2"]
-        );
+        assert_eq!(request.arguments(), ["--format=arrow", "--max-rows=0", "-p=1", "-p=2"]);
     }
 
     #[test]
@@ -347,7 +343,7 @@ mod tests {
             if let Ok(request) = request {
                 let arguments = request.arguments();
                 assert!(arguments.iter().all(|argument| !argument.contains('\0')));
-                assert!(arguments[1..].iter().all(|argument| argument.starts_with('-')));
+                assert!(arguments.iter().all(|argument| argument.starts_with('-')));
                 assert!(!request.sql.trim().is_empty());
                 assert_eq!(json(&request.to_json().to_string()), Ok(request));
             }

@@ -148,7 +148,11 @@ impl Server {
         };
         let poll = async {
             match state {
-                Some(state) => poller::poll(state).await,
+                Some(state) => tokio::select! {
+                    () = poller::poll(Arc::clone(&state)) => {}
+                    () = state.query_backends.tend() => {}
+                    () = state.postgres_backends.tend() => {}
+                },
                 None => std::future::pending().await,
             }
         };
@@ -160,11 +164,10 @@ impl Server {
                 if let Some(socket) = socket {
                     tokio::select! {
                         () = socket.serve(Arc::clone(&front)) => {}
-                        () = front.tend() => {}
                         () = stop.until(Phase::Stopping) => {}
                     }
                 }
-                front.tend().await;
+                std::future::pending().await
             }
         };
         let served = async {

@@ -8,6 +8,7 @@ use axum::http::Extensions;
 use netsky_db::{Db, OpenOptions};
 use tokio::sync::Mutex;
 
+use crate::backend::Backends;
 use crate::body::Memory;
 use crate::connection::{Answering, Answers};
 use crate::counts::Counts;
@@ -32,6 +33,9 @@ pub(crate) struct ReadState {
     pub(crate) places: Places,
     pub(crate) bodies: Memory,
     pub(crate) followers: Followers,
+    /// What answers queries over HTTP.
+    pub(crate) query_backends: Backends,
+    pub(crate) postgres_backends: Backends,
     pub(crate) counts: Arc<Counts>,
     /// The metrics of the store, and when they were measured.
     pub(crate) store_metrics: Mutex<Option<(Instant, String)>>,
@@ -40,11 +44,16 @@ pub(crate) struct ReadState {
 
 impl ReadState {
     pub(crate) fn new(queries: Queries, stop: Stop) -> Self {
+        let counts = Arc::default();
+        let limit = format!("--memory-limit={}B", queries.memory_limit);
+        let backends = |arguments| Backends::new(&queries, &counts, arguments);
         Self {
+            query_backends: backends(vec!["query-backend".to_owned()]),
+            postgres_backends: backends(vec!["postgres-backend".to_owned(), limit]),
             places: Places::new(queries.max_running),
             bodies: Memory::new(BODIES * MAX_BODY_BYTES),
             followers: Followers::default(),
-            counts: Arc::default(),
+            counts,
             store_metrics: Mutex::default(),
             queries,
             stop,

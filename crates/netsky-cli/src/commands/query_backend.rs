@@ -36,7 +36,7 @@ struct Arguments {
 }
 
 pub fn run(store: &StoreArgs, _: &QueryBackendArgs) -> Result<(), Failure> {
-    let (mut input, mut output) = (stdin().lock(), stdout().lock());
+    let (mut input, mut output) = (stdin().lock(), stdout());
     while let Some(request) = frame::read(&mut input)? {
         match answer(store, &request.body, &mut output) {
             Ok(()) => frame::write(frame::DONE, &[], &mut output)?,

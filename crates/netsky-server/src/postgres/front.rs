@@ -8,7 +8,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::backend::Backends;
 use super::client::{self, Input, Output};
 use super::limits::Limits;
 use super::login::{Login, Logins, Peer};
@@ -27,7 +26,7 @@ const LOGIN: Duration = Duration::from_secs(10);
 /// Answers connections that speak the protocol of PostgreSQL.
 #[derive(Debug)]
 pub(crate) struct Front {
-    backends: Arc<Backends>,
+    state: Arc<ReadState>,
     logins: Logins,
     stall: Duration,
 }
@@ -40,7 +39,7 @@ impl Front {
             cancels: Default::default(),
             sessions: Arc::new(Semaphore::new(MAX_SESSIONS as usize)),
         };
-        Self { backends: Arc::new(Backends::new(state)), logins, stall }
+        Self { state, logins, stall }
     }
 
     /// Answers a connection over TCP, until it ends.
@@ -62,7 +61,7 @@ impl Front {
         peer: Peer,
     ) {
         let (mut input, mut output) = (Input::new(from), Output::new(to));
-        let stop = &self.backends.state.stop;
+        let stop = &self.state.stop;
         let login = tokio::select! {
             login = timeout(LOGIN, self.logins.login(&mut input, &mut output, peer)) => login,
             () = stop.until(Phase::Stopping) => {
@@ -73,8 +72,8 @@ impl Front {
             Ok(Ok(Some(Login { settings, cancellable, place }))) => {
                 let cancels = cancellable.requests.clone();
                 let limits = Limits::new(cancels, stop.clone(), self.stall);
-                let backends = Arc::clone(&self.backends);
-                Session::new((input, output), backends, limits, settings).serve().await;
+                let state = Arc::clone(&self.state);
+                Session::new((input, output), state, limits, settings).serve().await;
                 drop((cancellable, place));
             }
             Ok(Err(error)) => {
@@ -84,11 +83,6 @@ impl Front {
             // It has gone, or was too slow.
             Ok(Ok(None)) | Err(_) => {}
         }
-    }
-
-    /// Ends backends that nobody needs, for ever.
-    pub(crate) async fn tend(&self) {
-        self.backends.tend().await;
     }
 
     /// Waits until there are no sessions.

@@ -11,7 +11,6 @@
 //! | `rows.rs`, `cursor.rs`, `perform.rs`, `conversation.rs` | answers |
 //! | `cancels.rs`, `login.rs`, `front.rs`, `socket.rs` | connections, from their beginning |
 
-mod backend;
 mod cancels;
 mod client;
 mod command;

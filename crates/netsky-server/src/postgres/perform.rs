@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::backend::garbage;
 use super::command::Command;
 use super::limits::Result;
 use super::portal::{Portal, Statement};
 use super::reply;
 use super::session::Session;
 use super::settings::{Change, Settings};
-use super::sql_error::SqlError;
+use super::sql_error::{SqlError, garbage};
 use super::transaction::Block;
 
 impl Session {

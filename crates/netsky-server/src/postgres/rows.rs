@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::backend::garbage;
 use super::limits::{Abort, Result};
 use super::portal::{Portal, State, Statement};
 use super::reply;
 use super::run::{Head, Run};
 use super::session::Session;
-use super::sql_error::SqlError;
+use super::sql_error::{SqlError, garbage};
 
 /// What is gathered before it is sent.
 pub(crate) const GATHERED_BYTES: usize = 64 << 10;
@@ -29,8 +28,8 @@ impl Session {
         // Of one session, only one statement works at a time.
         self.rest();
         self.flush(None).await?;
-        let backends = Arc::clone(&self.backends);
-        let work = Run::describe(&backends, statement.source(), self.limits.ends());
+        let state = Arc::clone(&self.state);
+        let work = Run::describe(&state, statement.source(), self.limits.ends());
         let described = self.attend(work).await?;
         let described = described.map_err(|error| self.not_understood(statement, error));
         statement.understand();
@@ -61,9 +60,9 @@ impl Session {
         // Of one session, only one statement works at a time.
         self.rest();
         self.flush(None).await?;
-        let backends = Arc::clone(&self.backends);
+        let state = Arc::clone(&self.state);
         let request = portal.statement.source().run(&portal.values, &portal.formats);
-        let work = Run::start(&backends, request, self.limits.ends());
+        let work = Run::start(&state, request, self.limits.ends());
         match self.attend(work).await? {
             Ok((mut run, head)) => {
                 run.set_deadline(None);

@@ -1,17 +1,14 @@
 //! A statement that a backend works on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::backend::{Backend, Backends, Frame, error, garbage};
 use super::reply;
-use super::sql_error::SqlError;
+use super::sql_error::{SqlError, garbage};
+use crate::backend::{Backend, Frame};
 use crate::counts::{Begun, Outcome};
 use crate::places::Place;
-
-/// A backend that has worked longer, or sent more, has used much memory, which it may not have given back.
-const LONG: Duration = Duration::from_secs(1);
-const MANY_BYTES: u64 = 16 << 20;
+use crate::state::ReadState;
 
 /// A statement, with the types that the client gives for its parameters.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +66,7 @@ impl Source<'_> {
 #[derive(Debug)]
 pub(crate) struct Run {
     backend: Option<Backend>,
-    backends: Arc<Backends>,
+    state: Arc<ReadState>,
     place: Place,
     rests: bool,
     begun: Option<Begun>,
@@ -84,23 +81,23 @@ pub(crate) struct Run {
 impl Run {
     /// Begins a request, and reads what comes before any row.
     pub(crate) async fn start(
-        backends: &Arc<Backends>,
+        state: &Arc<ReadState>,
         request: Vec<u8>,
         deadline: Option<Instant>,
     ) -> Result<(Self, Head), SqlError> {
-        let mut begun = backends.state.counts.begin();
+        let mut begun = state.counts.begin();
         begun.set_deadline(deadline);
-        let place = match backends.state.places.take().await {
+        let place = match state.places.take().await {
             Ok(place) => place,
             Err(failure) => {
-                let error = error(&failure);
+                let error = SqlError::from(failure);
                 begun.end(outcome(&error));
                 return Err(error);
             }
         };
         let mut run = Self {
             backend: None,
-            backends: Arc::clone(backends),
+            state: Arc::clone(state),
             place,
             rests: false,
             begun: Some(begun),
@@ -111,7 +108,7 @@ impl Run {
             is_ready: false,
         };
         let began = async {
-            run.backend = Some(backends.take()?);
+            run.backend = Some(state.postgres_backends.take()?);
             run.head().await
         };
         match began.await {
@@ -122,11 +119,11 @@ impl Run {
 
     /// Begins a request to describe, and ends it.
     pub(crate) async fn describe(
-        backends: &Arc<Backends>,
+        state: &Arc<ReadState>,
         source: Source<'_>,
         deadline: Option<Instant>,
     ) -> Result<Head, SqlError> {
-        let (mut run, head) = Self::start(backends, source.describe(), deadline).await?;
+        let (mut run, head) = Self::start(state, source.describe(), deadline).await?;
         run.until_ready().await;
         run.finish();
         Ok(head)
@@ -167,7 +164,8 @@ impl Run {
 
     /// The next message, if it has come wholly.
     pub(crate) fn frame(&self) -> Result<Option<Frame<'_>>, SqlError> {
-        self.backend.as_ref().map_or(Ok(None), Backend::frame)
+        let frame = self.backend.as_ref().map_or(Ok(None), Backend::frame);
+        frame.map_err(SqlError::from)
     }
 
     pub(crate) fn consume(&mut self, bytes: usize) {
@@ -191,7 +189,7 @@ impl Run {
         match self.backend.take() {
             Some(mut backend) => {
                 backend.hold(self.place.clone());
-                Err(backend.end().await)
+                Err(backend.end().await.into())
             }
             None => Err(garbage()),
         }
@@ -254,11 +252,9 @@ impl Run {
             begun.end(outcome);
         }
         if self.is_ready
-            && self.since.elapsed() < LONG
-            && self.received < MANY_BYTES
-            && let Some(backend) = self.backend.take_if(|backend| backend.is_empty())
+            && let Some(backend) = self.backend.take()
         {
-            self.backends.put(backend);
+            self.state.postgres_backends.put(backend, self.since.elapsed(), self.received);
         }
     }
 }

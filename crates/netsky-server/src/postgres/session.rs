@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::backend::{Backends, garbage};
 use super::client::{Incoming, Input, Output};
 use super::command::Command;
 use super::limits::{Abort, Limit, Limits, Result, stopping};
@@ -17,16 +16,17 @@ use super::portal::{Named, Portal, State, Statement};
 use super::reply::{self, Severity};
 use super::run::Run;
 use super::settings::Settings;
-use super::sql_error::SqlError;
+use super::sql_error::{SqlError, garbage};
 use super::transaction::{Block, Transaction};
 use crate::places::SLOW;
+use crate::state::ReadState;
 use crate::stop::Phase;
 
 /// A session.
 pub(crate) struct Session {
     pub(crate) input: Input,
     pub(crate) output: Output,
-    pub(crate) backends: Arc<Backends>,
+    pub(crate) state: Arc<ReadState>,
     pub(crate) limits: Limits,
     pub(crate) settings: Settings,
     /// The values that the client was told.
@@ -42,14 +42,14 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         (input, output): (Input, Output),
-        backends: Arc<Backends>,
+        state: Arc<ReadState>,
         limits: Limits,
         settings: Settings,
     ) -> Self {
         Self {
             input,
             output,
-            backends,
+            state,
             limits,
             told: settings.reported().map(|(_, value)| value.to_owned()).collect(),
             settings,
@@ -226,7 +226,7 @@ impl Session {
     /// A statement begins. A cancel that came before is not meant for it.
     pub(crate) fn begin_statement(&mut self) {
         self.limits.cancels.borrow_and_update();
-        let server = self.backends.state.queries.timeout;
+        let server = self.state.queries.timeout;
         let client = self.settings.milliseconds("statement_timeout").map(Duration::from_millis);
         let (time, limit) = match client {
             Some(client) if client < server => (client, Limit::Client),

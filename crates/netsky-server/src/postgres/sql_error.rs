@@ -1,5 +1,8 @@
 //! Errors in the form that PostgreSQL gives them.
 
+use crate::backend;
+use crate::failure::Failure;
+
 /// An error or a notice: its fields by their letter, without the severity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SqlError {
@@ -86,6 +89,29 @@ impl SqlError {
             body = after.get(1..)?;
         }
     }
+}
+
+/// A failure of the server as PostgreSQL would say it.
+impl From<Failure> for SqlError {
+    fn from(failure: Failure) -> Self {
+        let code = match (failure.status(), failure.kind()) {
+            (413, _) => "54000",
+            (429, _) => "53300",
+            (_, "timeout") => "57014",
+            (_, "resource_limit") => "53200",
+            (_, "busy") => "55P03",
+            (_, "io") => "58030",
+            (_, "damaged") => "XX001",
+            (_, "not_found") => "58P01",
+            _ => "XX000",
+        };
+        Self::new(code, failure.message()).hint(failure.hint().unwrap_or_default())
+    }
+}
+
+/// A backend does not keep to the protocol.
+pub(crate) fn garbage() -> SqlError {
+    backend::garbage().into()
 }
 
 /// The client does not keep to the protocol.

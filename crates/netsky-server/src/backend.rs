@@ -1,5 +1,4 @@
-//! Backends: processes that answer one statement after another. Those that wait for the next one are shared by all
-//! sessions.
+//! Backends: processes that answer one query after another. Those that wait for the next one are shared by all clients.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -13,21 +12,25 @@ use tokio::io::AsyncWrite;
 use tokio::process::ChildStdin;
 use tokio::time::sleep;
 
-use super::sql_error::SqlError;
+use crate::counts::Counts;
 use crate::failure::Failure;
-use crate::program::Process;
-use crate::state::ReadState;
+use crate::program::{Process, Program};
+use crate::queries::Queries;
 
-/// How long a backend waits for the next statement. Starting one takes some 20 ms.
+/// How long a backend waits for the next query. Starting one takes some 20 ms.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The longest message of a backend. The longest is a row.
 const MAX_FRAME_BYTES: usize = 64 << 20;
 
+/// A backend that has worked longer, or sent more, has used much memory.
+const LONG: Duration = Duration::from_secs(1);
+const MANY_BYTES: u64 = 16 << 20;
+
 /// What is kept of the memory for long messages.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// A process that answers statements.
+/// A process that answers queries.
 #[derive(Debug)]
 pub(crate) struct Backend {
     process: Process,
@@ -48,7 +51,7 @@ pub(crate) struct Frame<'a> {
 
 impl Backend {
     /// The next message, if it has come wholly.
-    pub(crate) fn frame(&self) -> Result<Option<Frame<'_>>, SqlError> {
+    pub(crate) fn frame(&self) -> Result<Option<Frame<'_>>, Failure> {
         let bytes = self.buffer.get(self.start..).unwrap_or_default();
         let Some(&[tag, a, b, c, d]) = bytes.first_chunk() else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
@@ -57,9 +60,7 @@ impl Backend {
         }
         if length > MAX_FRAME_BYTES {
             let message = format!("a row is longer than {MAX_FRAME_BYTES} bytes");
-            return Err(
-                SqlError::new("54000", message).hint("select less of it, for example with left()")
-            );
+            return Err(Failure::too_large(message, "select less of it, for example with left()"));
         }
         let whole = bytes.get(..length + 1);
         Ok(whole.map(|whole| Frame { tag, body: whole.get(5..).unwrap_or_default(), whole }))
@@ -75,10 +76,6 @@ impl Backend {
                 self.buffer = Vec::new();
             }
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
     }
 
     /// Reads some bytes, and writes of a request what there is room for. Returns how many bytes were read; none
@@ -106,10 +103,10 @@ impl Backend {
     }
 
     /// Why the process has ended.
-    pub(crate) async fn end(self) -> SqlError {
+    pub(crate) async fn end(self) -> Failure {
         match self.process.end().await {
-            Ok(()) => SqlError::new("XX000", "the query's process ended without an answer"),
-            Err(failure) => error(&failure),
+            Ok(()) => Failure::internal("the query's process ended without an answer"),
+            Err(failure) => failure,
         }
     }
 
@@ -119,39 +116,34 @@ impl Backend {
     }
 }
 
-pub(crate) fn garbage() -> SqlError {
-    SqlError::new("XX000", "the query's process has sent what is no answer")
+pub(crate) fn garbage() -> Failure {
+    Failure::internal("the query's process has sent what is no answer")
 }
 
-/// A failure of the server as PostgreSQL would say it.
-pub(crate) fn error(failure: &Failure) -> SqlError {
-    let code = match (failure.status(), failure.kind()) {
-        (429, _) => "53300",
-        (_, "timeout") => "57014",
-        (_, "resource_limit") => "53200",
-        (_, "busy") => "55P03",
-        (_, "io") => "58030",
-        (_, "damaged") => "XX001",
-        (_, "not_found") => "58P01",
-        _ => "XX000",
-    };
-    SqlError::new(code, failure.message()).hint(failure.hint().unwrap_or_default())
-}
-
-/// The backends that wait for a statement.
+/// Processes of one command, of which some wait for a request.
 #[derive(Debug)]
 pub(crate) struct Backends {
-    pub(crate) state: Arc<ReadState>,
+    program: Program,
+    arguments: Vec<String>,
+    max_idle: usize,
+    counts: Arc<Counts>,
     idle: Mutex<Vec<(Backend, Instant)>>,
 }
 
 impl Backends {
-    pub(crate) fn new(state: Arc<ReadState>) -> Self {
-        Self { state, idle: Mutex::default() }
+    /// The arguments are those of `netsky`.
+    pub(crate) fn new(queries: &Queries, counts: &Arc<Counts>, arguments: Vec<String>) -> Self {
+        Self {
+            program: queries.program.clone(),
+            arguments,
+            max_idle: queries.max_running,
+            counts: Arc::clone(counts),
+            idle: Mutex::default(),
+        }
     }
 
     /// Takes the backend that was used last, or starts one.
-    pub(crate) fn take(&self) -> Result<Backend, SqlError> {
+    pub(crate) fn take(&self) -> Result<Backend, Failure> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         while let Some((mut backend, _)) = idle() {
             // It may have been killed while it waited.
@@ -159,18 +151,19 @@ impl Backends {
                 return Ok(backend);
             }
         }
-        let queries = &self.state.queries;
-        let limit = format!("--memory-limit={}B", queries.memory_limit);
-        let started = queries.program.open(["postgres-backend", limit.as_str()]);
-        let (mut process, stdin) = started.map_err(|failure| error(&failure))?;
-        process.hold(self.state.counts.child());
+        let (mut process, stdin) = self.program.open(&self.arguments)?;
+        process.hold(self.counts.child());
         Ok(Backend { process, stdin, buffer: Vec::new(), start: 0 })
     }
 
-    /// Keeps a backend for the next statement, if there are not as many already as may run.
-    pub(crate) fn put(&self, backend: Backend) {
+    /// Keeps a backend that has answered for the next request, unless it may have used much memory, which it may not
+    /// have given back, or as many wait already as may run.
+    pub(crate) fn put(&self, backend: Backend, took: Duration, received: u64) {
+        if took >= LONG || received >= MANY_BYTES || !backend.buffer.is_empty() {
+            return;
+        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.state.queries.max_running {
+        if idle.len() < self.max_idle {
             idle.push((backend, Instant::now()));
         }
     }
