@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
+use axum::http::Extensions;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,6 +56,11 @@ impl Drop for Answering {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Says that the request has come wholly, so that its connection is not closed while the answer is made.
+pub(crate) fn answering(extensions: &Extensions) -> Option<Answering> {
+    extensions.get::<ConnectInfo<Answers>>().map(|ConnectInfo(answers)| answers.begin())
 }
 
 impl Connected<IncomingStream<'_, Connections>> for Answers {

@@ -16,9 +16,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::chunks::{self, Gone, Sender};
+use crate::connection::answering;
 use crate::failure::Failure;
 use crate::query_string::pairs;
-use crate::state::{ReadState, answering};
+use crate::state::ReadState;
 use crate::stop::Phase;
 
 /// After this time without a row, a comment says that the stream is alive.

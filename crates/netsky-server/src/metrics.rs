@@ -9,8 +9,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
+use crate::connection::answering;
 use crate::prometheus::{head, line};
-use crate::state::{ReadState, answering};
+use crate::state::ReadState;
 
 /// The sizes of tables need a walk over the store's pages, so they are measured this often at most.
 const STORE_AGE: Duration = Duration::from_secs(5);

@@ -14,12 +14,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::answer::Refusal;
 use crate::answer_format::AnswerFormat;
 use crate::chunks::{self, Gone, Sender};
+use crate::connection::answering;
 use crate::counts::Outcome;
 use crate::failure::Failure;
 use crate::places::{Place, SLOW};
 use crate::query_process::QueryProcess;
 use crate::query_request::{MAX_BODY_BYTES, QueryRequest};
-use crate::state::{ReadState, answering};
+use crate::state::ReadState;
 use crate::stop::Phase;
 
 /// The head of an answer is held back until there are that many bytes, or all: a failure before has its status.

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ConnectInfo;
-use axum::http::Extensions;
 use netsky_db::{Db, OpenOptions};
 use tokio::sync::Mutex;
 
 use crate::backend::Backends;
 use crate::body::Memory;
-use crate::connection::{Answering, Answers};
 use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::followers::Followers;
@@ -83,9 +80,4 @@ impl ReadState {
         let Queries { timeout, memory_limit, .. } = &self.queries;
         [format!("--timeout={}ms", timeout.as_millis()), format!("--memory-limit={memory_limit}B")]
     }
-}
-
-/// Says that the request has come wholly, so that its connection is not closed while the answer is made.
-pub(crate) fn answering(extensions: &Extensions) -> Option<Answering> {
-    extensions.get::<ConnectInfo<Answers>>().map(|ConnectInfo(answers)| answers.begin())
 }

@@ -8,8 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::connection::answering;
 use crate::failure::Failure;
-use crate::state::{ReadState, answering};
+use crate::state::ReadState;
 
 /// All tables with all of their columns are less.
 const MAX_BYTES: usize = 4 << 20;
