@@ -33,6 +33,7 @@ impl Copy {
         let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location();
         let tokens = tokens.map_err(Failure::syntax)?;
         let (query, tokens) = cut_query(sql, tokens)?;
+        let tokens = quote_stars(tokens);
         let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
         let statement = parser.parse_statement().map_err(Failure::syntax)?;
         let _ = parser.consume_token(&Token::SemiColon);
@@ -105,6 +106,29 @@ fn cut_query(
     let name = Token::make_word("query", None);
     tokens.splice(open..=close, [TokenWithSpan::wrap(name)]);
     Ok((Some(query), tokens))
+}
+
+/// Writes `FORCE_QUOTE *` as `FORCE_QUOTE ("*")`, which the parser knows.
+fn quote_stars(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut follows_quote = false;
+    let mut written = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match &token.token {
+            Token::Mul if follows_quote => {
+                let name = Token::make_word("*", Some('"'));
+                written.extend([Token::LParen, name, Token::RParen].map(TokenWithSpan::wrap));
+                continue;
+            }
+            Token::Whitespace(_) => {}
+            Token::Word(word) => {
+                let name = word.value.to_ascii_uppercase();
+                follows_quote = ["FORCE_QUOTE", "QUOTE"].contains(&name.as_str());
+            }
+            _ => follows_quote = false,
+        }
+        written.push(token);
+    }
+    written
 }
 
 /// The place of a character in bytes. Lines and columns are counted from 1.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use arrow::error::ArrowError;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use netsky_db::{Error, ErrorKind, Position};
 
@@ -133,14 +134,19 @@ fn code_of_query(error: &DataFusionError) -> &'static str {
         DataFusionError::IoError(_) => "53100",
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::SQL(..) => "42601",
-        DataFusionError::SchemaError(..) => "42703",
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::AmbiguousReference { .. } => "42702",
+            _ => "42703",
+        },
         DataFusionError::ArrowError(error, _) => match error.as_ref() {
             ArrowError::DivideByZero => "22012",
             ArrowError::ArithmeticOverflow(_) => "22003",
+            ArrowError::CastError(message) if message.starts_with("Can't cast value") => "22003",
             ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
             ArrowError::IoError(..) => "53100",
             _ => "22000",
         },
+        DataFusionError::Plan(message) if message.contains("must be in GROUP BY") => "42803",
         DataFusionError::Plan(_) => "42804",
         DataFusionError::Internal(_) => "XX000",
         _ => "22000",

@@ -270,6 +270,8 @@ fn copies_have_the_formats_of_postgresql() {
         String::from_utf8(csv).unwrap(),
         "id,source,n\n1,cron,\n2,\"watch, \"\"dog\"\"\",\n"
     );
+    let quoted = copied(&format!("COPY {query} TO STDOUT (FORMAT csv, FORCE_QUOTE *, NULL '-')"));
+    assert!(String::from_utf8(quoted).unwrap().starts_with("\"1\",\"cron\",-\n"));
     let binary = copied("COPY (SELECT 7::int) TO STDOUT (FORMAT binary)");
     assert_eq!(binary, b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x04\0\0\0\x07\xff\xff");
     let empty = copied("COPY (SELECT id FROM ticks WHERE id > 9) TO STDOUT (FORMAT binary)");
@@ -288,6 +290,10 @@ fn failures_have_codes_and_places() {
         ("INSERT INTO ticks VALUES (1)", "25006"),
         ("COPY ticks FROM STDIN", "25006"),
         ("SELECT 1 INTO x", "25006"),
+        ("WITH gone AS (DELETE FROM ticks) SELECT 1", "25006"),
+        ("SELECT (id + 100000)::smallint FROM ticks", "22003"),
+        ("SELECT id FROM ticks a, ticks b", "42702"),
+        ("SELECT id, count(*) FROM ticks GROUP BY source", "42803"),
         ("SELECT 1/(id - id) FROM ticks", "22012"),
         ("SELECT 'x'::int", "22P02"),
         ("SELECT 18446744073709551615::bigint unsigned", "22003"),

@@ -2,13 +2,13 @@
 //! print its syntax tree.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, JoinOperator, Select, SelectItem, Spanned, TableFactor, TableSample,
-    TableSampleKind, TableSampleUnit,
+    BinaryOperator, Expr, JoinOperator, Select, SelectItem, Spanned, Statement, TableFactor,
+    TableSample, TableSampleKind, TableSampleUnit,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::syntax::unsupported;
 
 pub(super) const PIVOT: &str = "write an aggregate with FILTER for each column, as in count(*) FILTER \
@@ -31,6 +31,13 @@ pub(in crate::query) fn refuse_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
         before = Some(token);
     }
     Ok(())
+}
+
+/// A statement that writes, as part of a query.
+pub(super) fn writes(statement: &Statement) -> Error {
+    let text = statement.to_string();
+    let word = text.split_whitespace().next().unwrap_or_default();
+    Error::ReadOnlySql { statement: word.to_owned() }
 }
 
 pub(super) fn check_select(select: &Select) -> Result<()> {

@@ -47,6 +47,13 @@ impl VisitorMut for Spelling {
     type Break = Box<Error>;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> Flow {
+        if let SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) = query.body.as_ref()
+        {
+            return ControlFlow::Break(Box::new(refused::writes(statement)));
+        }
         number_order_by_all(query);
         flow(limit_of_fetch(query).and_then(|()| limit_of_top(query)))
     }
