@@ -18,6 +18,7 @@ use crate::extension::Extension;
 use crate::parameter;
 use crate::request::{Bind, Describe, Format, Request, format_of};
 use crate::response;
+use crate::rewrite::answered;
 use crate::sqlstate::Failure;
 use crate::types::{self, ValueType};
 
@@ -214,7 +215,7 @@ impl Query {
         }
         let formats = self.formats(codes)?;
         let field = |(field, format): (&'_ FieldRef, Format)| response::Field {
-            name: field.name().clone(),
+            name: answered(field.name()).to_owned(),
             ty: ValueType::of_field(field),
             modifier: types::modifier(field.data_type()),
             format,
@@ -260,7 +261,7 @@ impl Query {
         output: &mut Output<W>,
     ) -> Result<(), Ended> {
         let answer = block_on(bound.stream())?;
-        let names: Vec<&str> = self.schema.fields().iter().map(|it| it.name().as_str()).collect();
+        let names: Vec<&str> = self.schema.fields().iter().map(|it| answered(it.name())).collect();
         response::copy_out_response(format.values(), names.len(), &mut output.waiting)?;
         let mut text = Vec::new();
         format.write_header(&names, &mut text);

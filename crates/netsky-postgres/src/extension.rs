@@ -8,7 +8,7 @@ use datafusion::execution::FunctionRegistry;
 use netsky_db::internal::{Rewrite, SqlExtension};
 use netsky_db::{Db, Error};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, schemas};
 use crate::functions;
 use crate::rewrite::rewrite;
 
@@ -24,7 +24,7 @@ impl Extension {
         let catalog = Catalog::new(db.tables(), db.views());
         let of_functions = Arc::clone(&catalog);
         let sql = SqlExtension::new(
-            catalog.schemas(),
+            schemas(&catalog),
             Arc::new(move |state| {
                 for function in functions::scalars(&of_functions) {
                     state.register_udf(Arc::new(function))?;

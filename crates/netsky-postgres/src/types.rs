@@ -183,7 +183,7 @@ impl ValueType {
     /// The type in which the values of a column are sent.
     pub fn of_field(field: &Field) -> Self {
         let oid = field.metadata().get(METADATA).and_then(|oid| oid.parse().ok());
-        let named = oid.and_then(Self::of_parameter);
+        let named = oid.and_then(Self::of_parameter).filter(|ty| ty.fits(field.data_type()));
         match (element(field.data_type()), named) {
             // Vectors are arrays that are written in another way.
             (Some(_), Some(Self::One(vector @ (PgType::Int2Vector | PgType::OidVector)))) => {
@@ -200,6 +200,25 @@ impl ValueType {
             (None, Some(Self::One(PgType::OidVector))) => Self::One(PgType::Oid),
             (None, Some(Self::One(ty) | Self::Array(ty))) => Self::One(ty),
             (None, None) => Self::One(PgType::of_arrow(field.data_type())),
+        }
+    }
+
+    /// Whether values of the Arrow type can be those of the type that a column of the catalogue has. A cast keeps
+    /// the metadata of its operand.
+    fn fits(self, arrow: &DataType) -> bool {
+        let arrow = element(arrow).unwrap_or(arrow);
+        let (Self::One(ty) | Self::Array(ty)) = self;
+        match ty {
+            PgType::Oid | PgType::OidVector | PgType::Xid => *arrow == DataType::UInt32,
+            PgType::Int2 | PgType::Int2Vector => *arrow == DataType::Int16,
+            ty if ty.is_named() => *arrow == DataType::UInt32,
+            PgType::Text
+            | PgType::Name
+            | PgType::Char
+            | PgType::Varchar
+            | PgType::PgNodeTree
+            | PgType::AclItem => arrow.is_string(),
+            _ => true,
         }
     }
 

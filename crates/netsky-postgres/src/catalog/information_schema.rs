@@ -1,11 +1,10 @@
 //! The rows of `information_schema`. Views that are not here are empty.
 
-use super::pg_catalog::indexed;
-use super::relation::{Attribute, Kind, Relation, Schema};
+use super::description::Catalog;
+use super::relation::{Attribute, Kind, Relation, Schema, view_sql};
 use super::row::{Row, row};
-use super::settings::DATABASE;
+use super::settings::{DATABASE, OWNER};
 use super::types::Type;
-use super::{Catalog, OWNER};
 
 /// Returns the rows of a view of `information_schema`.
 pub(super) fn rows(catalog: &Catalog, name: &str) -> Vec<Row> {
@@ -136,7 +135,7 @@ fn view(relation: &Relation) -> Option<Row> {
         table_catalog: DATABASE,
         table_schema: relation.schema.name(),
         table_name: relation.name.clone(),
-        view_definition: sql.map(super::view_sql),
+        view_definition: sql.map(view_sql),
         check_option: "NONE",
         is_updatable: "NO",
         is_insertable_into: "NO",
@@ -147,7 +146,7 @@ fn view(relation: &Relation) -> Option<Row> {
 }
 
 fn table_of(catalog: &Catalog, key: &Relation) -> Option<String> {
-    catalog.relation(indexed(key)).map(|table| table.name.clone())
+    catalog.relation(key.indexed()).map(|table| table.name.clone())
 }
 
 fn constraint(catalog: &Catalog, key: &Relation) -> Row {

@@ -1,16 +1,12 @@
 //! The rows of `pg_catalog`, as PostgreSQL 16 would have them for the store. Tables that are not here are empty.
 
-use std::collections::BTreeMap;
-
-use super::relation::{Kind, Relation, Schema};
+use super::description::Catalog;
+use super::relation::{Kind, Relation, Schema, view_sql};
 use super::row::{Row, row};
-use super::settings::{DATABASE, SETTINGS};
-use super::types::{ARRAY_SUBSCRIPT, Procedure, TYPES, Type, lines};
+use super::settings::{DATABASE, OWNER, OWNER_OID, SETTINGS};
+use super::types::{ARRAY_SUBSCRIPT, Procedure, TYPES, Type, lines, procedures_by_oid};
 use super::value::Value;
-use super::{Catalog, OWNER};
 
-/// The oid of the role that owns everything.
-pub const OWNER_OID: u32 = 10;
 /// The oid of the database.
 const DATABASE_OID: u32 = 5;
 const HEAP: u32 = 2;
@@ -113,24 +109,6 @@ const ACCESS_METHODS: [(u32, &str, u32, &str); 7] = [
     (4000, "spgist", 334, "i"),
     (3580, "brin", 335, "i"),
 ];
-
-/// The functions that the catalogue names beside those of types.
-const OTHER_PROCEDURES: [Procedure; 8] = [
-    Procedure { oid: 3, name: "heap_tableam_handler" },
-    Procedure { oid: 330, name: "bthandler" },
-    Procedure { oid: 331, name: "hashhandler" },
-    Procedure { oid: 332, name: "gisthandler" },
-    Procedure { oid: 333, name: "ginhandler" },
-    Procedure { oid: 334, name: "spghandler" },
-    Procedure { oid: 335, name: "brinhandler" },
-    ARRAY_SUBSCRIPT,
-];
-
-/// The functions that the catalogue names, by oid.
-pub fn procedures_by_oid() -> BTreeMap<u32, &'static str> {
-    let of_types = TYPES.iter().flat_map(|ty| ty.functions.into_iter().flatten());
-    of_types.chain(OTHER_PROCEDURES).map(|procedure| (procedure.oid, procedure.name)).collect()
-}
 
 fn namespace(schema: Schema) -> Row {
     row! { oid: schema.oid(), nspname: schema.name(), nspowner: OWNER_OID }
@@ -242,7 +220,7 @@ fn procedures() -> Vec<Row> {
 
 fn index(key: &Relation) -> Row {
     row! {
-        indexrelid: key.oid, indrelid: indexed(key), indnatts: 1, indnkeyatts: 1,
+        indexrelid: key.oid, indrelid: key.indexed(), indnatts: 1, indnkeyatts: 1,
         indisunique: true, indisprimary: true, indimmediate: true, indisvalid: true,
         indisready: true, indislive: true, indkey: vec![1], indcollation: vec![0],
         indclass: vec![INT8_OPS], indoption: vec![0],
@@ -252,7 +230,7 @@ fn index(key: &Relation) -> Row {
 fn constraint(key: &Relation) -> Row {
     row! {
         oid: key.constraint(), conname: key.name.clone(), connamespace: key.schema.oid(),
-        contype: "p", convalidated: true, conrelid: indexed(key), conindid: key.oid,
+        contype: "p", convalidated: true, conrelid: key.indexed(), conindid: key.oid,
         confupdtype: " ", confdeltype: " ", confmatchtype: " ", conislocal: true,
         connoinherit: true, conkey: vec![1],
     }
@@ -268,17 +246,9 @@ fn key_of_table(key: &Relation) -> Row {
 fn index_text(catalog: &Catalog, key: &Relation) -> Row {
     row! {
         schemaname: key.schema.name(),
-        tablename: catalog.relation(indexed(key)).map(|table| table.name.clone()),
+        tablename: catalog.relation(key.indexed()).map(|table| table.name.clone()),
         indexname: key.name.clone(),
         indexdef: catalog.index_sql(key),
-    }
-}
-
-/// The table of a key.
-pub(super) fn indexed(key: &Relation) -> u32 {
-    match key.kind {
-        Kind::Index(table) => table,
-        _ => 0,
     }
 }
 
@@ -379,9 +349,4 @@ fn view(relation: &Relation) -> Option<Row> {
         schemaname: relation.schema.name(), viewname: relation.name.clone(), viewowner: OWNER,
         definition: sql.map(view_sql),
     })
-}
-
-/// The query of a view, as `pg_get_viewdef` gives it.
-pub fn view_sql(sql: &str) -> String {
-    format!("{};", sql.trim().trim_end_matches(';'))
 }

@@ -95,6 +95,14 @@ impl Relation {
         self.row_type().map(|oid| oid + 1)
     }
 
+    /// The table of an index; 0 for what is none.
+    pub fn indexed(&self) -> u32 {
+        match self.kind {
+            Kind::Index(table) => table,
+            _ => 0,
+        }
+    }
+
     /// The primary key.
     pub fn constraint(&self) -> Option<u32> {
         match self.kind {
@@ -126,6 +134,11 @@ impl Relation {
     pub fn numbered(&self) -> impl Iterator<Item = (i64, &Attribute)> {
         (1..).zip(&self.columns)
     }
+}
+
+/// The query of a view, as `pg_get_viewdef` gives it.
+pub fn view_sql(sql: &str) -> String {
+    format!("{};", sql.trim().trim_end_matches(';'))
 }
 
 /// Returns all relations: the catalogue's, then the store's.

@@ -2,6 +2,10 @@
 
 /// The name of the one database.
 pub const DATABASE: &str = "netsky";
+/// The name of the role that owns everything, and that every user is.
+pub const OWNER: &str = "netsky";
+/// The oid of that role.
+pub const OWNER_OID: u32 = 10;
 /// The version of PostgreSQL whose catalogue this is.
 pub const SERVER_VERSION: &str = "16.6";
 

@@ -1,7 +1,7 @@
 //! PostgreSQL's types: their rows of `pg_type`, their names in SQL, and the Arrow types that hold their values.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -56,6 +56,24 @@ pub static TYPES: LazyLock<Vec<Type>> = LazyLock::new(|| {
     types.sort_by_key(|ty| ty.oid);
     types
 });
+
+/// The functions that the catalogue names beside those of types.
+const OTHER_PROCEDURES: [Procedure; 8] = [
+    Procedure { oid: 3, name: "heap_tableam_handler" },
+    Procedure { oid: 330, name: "bthandler" },
+    Procedure { oid: 331, name: "hashhandler" },
+    Procedure { oid: 332, name: "gisthandler" },
+    Procedure { oid: 333, name: "ginhandler" },
+    Procedure { oid: 334, name: "spghandler" },
+    Procedure { oid: 335, name: "brinhandler" },
+    ARRAY_SUBSCRIPT,
+];
+
+/// The functions that the catalogue names, by oid.
+pub fn procedures_by_oid() -> BTreeMap<u32, &'static str> {
+    let of_types = TYPES.iter().flat_map(|ty| ty.functions.into_iter().flatten());
+    of_types.chain(OTHER_PROCEDURES).map(|procedure| (procedure.oid, procedure.name)).collect()
+}
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Type>> =
     LazyLock::new(|| TYPES.iter().map(|ty| (ty.name.as_ref(), ty)).collect());

@@ -16,6 +16,10 @@ pub const FUNCTIONS: &[Declaration] = &[
         Some(number) => Ok(i64::from(number as u32).into()),
         None => Err(invalid("oid", call)),
     }),
+    Declaration::new("xid", (1, 1), "xid", |call| match call.argument(0).as_int() {
+        Some(number) => Ok(i64::from(number as u32).into()),
+        None => Err(invalid("xid", call)),
+    }),
     Declaration::new("regclass", (1, 1), "regclass", |call| required(call, "regclass")),
     Declaration::new("regtype", (1, 1), "regtype", |call| required(call, "regtype")),
     Declaration::new("regproc", (1, 1), "regproc", |call| required(call, "regproc")),

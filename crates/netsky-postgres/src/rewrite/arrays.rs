@@ -9,6 +9,7 @@ use crate::sqlstate::Failure;
 
 use super::ast::{normalized, take, text};
 use super::casts;
+use super::operators::operator;
 
 /// `'{a,b}'::text[]` is `ARRAY['a', 'b']::text[]`, and so is `'{a,b}'` after `= ANY`.
 pub fn rewrite_literal(expr: &mut Expr) -> Result<(), Failure> {
@@ -96,7 +97,7 @@ pub fn rewrite_quantified(expr: &mut Expr) -> Result<(), Failure> {
     };
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq, PGCustomBinaryOperator};
     if let PGCustomBinaryOperator(name) = op {
-        *op = super::operator(name)?;
+        *op = operator(name)?;
     }
     if let Expr::Subquery(query) = right.as_ref()
         && matches!(

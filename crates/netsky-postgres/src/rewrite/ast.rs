@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, ObjectNamePart, Query, Value,
+    ObjectName, ObjectNamePart, Query, Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -69,4 +69,22 @@ pub fn names(name: &ObjectName) -> Vec<String> {
 pub fn query(sql: &str) -> Result<Box<Query>, Failure> {
     let parsed = Parser::new(&GenericDialect).try_with_sql(sql);
     parsed.and_then(|mut parser| parser.parse_query()).map_err(Failure::internal)
+}
+
+/// The argument of a call that has just one.
+pub fn only_argument(function: &Function) -> Option<&Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))] => Some(arg),
+        _ => None,
+    }
+}
+
+/// Whether the expression is just a parameter.
+pub fn is_parameter(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_parameter(inner),
+        Expr::Value(ValueWithSpan { value, .. }) => matches!(value, Value::Placeholder(_)),
+        _ => false,
+    }
 }

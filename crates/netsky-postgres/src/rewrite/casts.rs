@@ -12,8 +12,7 @@ use crate::catalog::system_columns;
 use crate::catalog::types::Type;
 use crate::sqlstate::Failure;
 
-use super::ast::{call, last_name, normalized, number, take};
-use super::parameters::is_parameter;
+use super::ast::{call, is_parameter, last_name, normalized, number, take};
 
 /// The name of a type as `pg_type` has it, or as it was written if it is not there. An array has the name of its
 /// elements.
@@ -148,7 +147,8 @@ pub fn rewrite(operand: &mut Expr, ty: &mut DataType) -> Result<Option<Expr>, Fa
             let operand = planned_cast(take(operand), DataType::IntUnsigned(None));
             Some(call("oid", vec![operand]))
         }
-        "oid" | "xid" | "cid" => Some(call("oid", vec![take(operand)])),
+        "xid" => Some(call("xid", vec![take(operand)])),
+        "oid" | "cid" => Some(call("oid", vec![take(operand)])),
         "regclass" | "regtype" | "regproc" | "regprocedure" | "regnamespace" | "regrole" => {
             Some(call(&name, vec![take(operand)]))
         }
@@ -240,7 +240,7 @@ pub fn is_transaction(expr: &Expr) -> bool {
             names.last().is_some_and(|name| TRANSACTION_COLUMNS.contains(normalized(name).as_str()))
         }
         // `xmin` and casts to `xid` have become calls of it.
-        Expr::Function(function) => last_name(&function.name).is_some_and(|name| name == "oid"),
+        Expr::Function(function) => last_name(&function.name).is_some_and(|name| name == "xid"),
         _ => false,
     }
 }

@@ -11,28 +11,45 @@ use super::casts::type_name;
 
 const UNNAMED: &str = "?column?";
 
+/// Separates a name that repeats from a number that the planner needs to tell it from others.
+const REPEATED: char = '\u{1}';
+
+/// The name that a column of the planner has in the answer.
+pub fn answered(name: &str) -> &str {
+    name.split(REPEATED).next().unwrap_or_default()
+}
+
 /// Gives the columns of the query's first select list their names, as aliases. Names may repeat in an answer only.
 pub fn name_columns(query: &mut Query, is_answer: bool) {
     let Some(select) = first_select(&mut query.body) else { return };
-    let mut seen = HashSet::new();
-    for item in &mut select.projection {
-        match item {
-            SelectItem::UnnamedExpr(expr) => {
-                let name = column_name(expr);
-                // The planner gives these their names.
-                let keeps = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-                if (seen.insert(name.clone()) || is_answer) && !keeps {
-                    let (expr, alias) = (take(expr), ident(&name));
-                    *item = SelectItem::ExprWithAlias { expr, alias };
-                }
-            }
-            SelectItem::ExprWithAlias { alias, .. } => {
-                seen.insert(normalized(alias));
-            }
-            _ => {}
-        }
+    let names = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(normalized(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => names.last().map(normalized),
+        SelectItem::ExprWithAlias { alias, .. } => Some(normalized(alias)),
+        _ => None,
+    });
+    let mut seen = names.flatten().collect::<HashSet<_>>();
+    for (index, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let name = column_name(expr);
+        // The planner gives columns their names.
+        let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let alias = match is_column && !REPLACED.contains(&name.as_str()) {
+            true => continue,
+            // It was seen as a column.
+            false if is_column => name,
+            false if seen.insert(name.clone()) => name,
+            false if is_answer => format!("{name}{REPEATED}{index}"),
+            false => continue,
+        };
+        let (expr, alias) = (take(expr), ident(&alias));
+        *item = SelectItem::ExprWithAlias { expr, alias };
     }
 }
+
+/// Names that become something else.
+const REPLACED: [&str; 6] =
+    ["ctid", "current_catalog", "current_role", "current_schema", "tableoid", "xmin"];
 
 fn first_select(mut body: &mut SetExpr) -> Option<&mut Select> {
     loop {

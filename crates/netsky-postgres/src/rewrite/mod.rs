@@ -7,12 +7,17 @@ mod ast;
 mod casts;
 mod column_names;
 mod from_functions;
+mod inline;
+mod operators;
 mod order_by;
 mod parameters;
+mod select;
 mod select_list;
 mod subqueries;
 mod system_columns;
+mod tuples;
 mod whole_rows;
+mod without_rows;
 
 use std::ops::ControlFlow;
 
@@ -25,8 +30,10 @@ use datafusion::sql::sqlparser::ast::{
 use crate::catalog::Catalog;
 use crate::functions::{self, like_pattern};
 use crate::sqlstate::Failure;
-use ast::{call, ident, last_name, number, take, text};
+use ast::{call, ident, last_name, number, only_argument, take, text};
 use system_columns::Scopes;
+
+pub use column_names::answered;
 
 /// Changes a statement whose parameters a client has declared with these types. 0 is any.
 ///
@@ -72,7 +79,7 @@ impl VisitorMut for Rewriter<'_> {
             return flow(Err(Failure::new("25006", message)));
         }
         without_null_limits(query);
-        subqueries::drop_branches_without_rows(query, self.catalog);
+        without_rows::drop_branches_without_rows(query, self.catalog);
         column_names::name_columns(query, self.depth == 0);
         self.depth += 1;
         flow(order_by::move_subqueries(query))
@@ -85,7 +92,8 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
         self.scopes.enter(select);
-        subqueries::drop_subqueries_without_rows(select, self.catalog);
+        without_rows::drop_subqueries_without_rows(select, self.catalog);
+        without_rows::drop_cases_without_rows(select, self.catalog);
         select_list::unnest_rows(select, self.catalog);
         whole_rows::rewrite(select, self.catalog);
         flow(subqueries::compute_conditions(select))
@@ -150,9 +158,9 @@ impl Rewriter<'_> {
             }
             Expr::BinaryOp { op, .. } => {
                 if let BinaryOperator::PGCustomBinaryOperator(name) = op {
-                    *op = operator(name)?;
+                    *op = operators::operator(name)?;
                 }
-                subqueries::compare_tuples(expr);
+                tuples::compare(expr);
             }
             Expr::Like { pattern, escape_char, any, .. }
             | Expr::ILike { pattern, escape_char, any, .. } => {
@@ -202,36 +210,6 @@ fn check_collation(collation: &ObjectName) -> Result<(), Failure> {
             format!("collation \"{name}\" for encoding \"UTF8\" does not exist"),
         )),
     }
-}
-
-/// The operator that `OPERATOR(pg_catalog.~)` names.
-fn operator(name: &[String]) -> Result<BinaryOperator, Failure> {
-    let symbol = name.last().map_or("", String::as_str);
-    Ok(match symbol {
-        "=" => BinaryOperator::Eq,
-        "<>" | "!=" => BinaryOperator::NotEq,
-        "<" => BinaryOperator::Lt,
-        "<=" => BinaryOperator::LtEq,
-        ">" => BinaryOperator::Gt,
-        ">=" => BinaryOperator::GtEq,
-        "+" => BinaryOperator::Plus,
-        "-" => BinaryOperator::Minus,
-        "*" => BinaryOperator::Multiply,
-        "/" => BinaryOperator::Divide,
-        "%" => BinaryOperator::Modulo,
-        "||" => BinaryOperator::StringConcat,
-        "~" => BinaryOperator::PGRegexMatch,
-        "~*" => BinaryOperator::PGRegexIMatch,
-        "!~" => BinaryOperator::PGRegexNotMatch,
-        "!~*" => BinaryOperator::PGRegexNotIMatch,
-        "~~" => BinaryOperator::PGLikeMatch,
-        "~~*" => BinaryOperator::PGILikeMatch,
-        "!~~" => BinaryOperator::PGNotLikeMatch,
-        "!~~*" => BinaryOperator::PGNotILikeMatch,
-        "->" => BinaryOperator::Arrow,
-        "->>" => BinaryOperator::LongArrow,
-        _ => return Err(Failure::unsupported(format!("the operator {}", name.join(".")))),
-    })
 }
 
 fn escape_pattern(pattern: &mut Expr, escape: &Value) -> Result<(), Failure> {
@@ -321,14 +299,6 @@ fn rewrite_call(function: &mut Function) -> Result<Option<Expr>, Failure> {
         return Ok(Some(call(&name, Vec::new())));
     }
     Ok(None)
-}
-
-fn only_argument(function: &Function) -> Option<&Expr> {
-    let FunctionArguments::List(list) = &function.args else { return None };
-    match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))] => Some(arg),
-        _ => None,
-    }
 }
 
 /// `coalesce(x, '{}')` is an empty array if `x` is one.

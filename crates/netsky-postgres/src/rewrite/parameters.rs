@@ -1,12 +1,12 @@
 //! The types of parameters.
 
-use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::Expr;
 
 use crate::catalog::types::Type;
 use crate::catalog::{Catalog, Schema};
 use crate::sqlstate::Failure;
 
-use super::ast::{normalized, take};
+use super::ast::{is_parameter, normalized, take};
 use super::casts::{TypeName, cast};
 
 /// The type that a client has declared for a parameter such as `$1`. The planner would infer another one from the
@@ -35,15 +35,6 @@ pub fn infer(expr: &mut Expr, catalog: &Catalog) -> Result<(), Failure> {
     let name = type_of(left, catalog).unwrap_or_else(|| "text".to_owned());
     **right = cast(take(right), TypeName { name, is_array: true })?;
     Ok(())
-}
-
-/// Whether the expression is just a parameter.
-pub fn is_parameter(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_parameter(inner),
-        Expr::Value(ValueWithSpan { value, .. }) => matches!(value, Value::Placeholder(_)),
-        _ => false,
-    }
 }
 
 /// The type of a column that has the same one in every table of the store, or else of the catalogue.

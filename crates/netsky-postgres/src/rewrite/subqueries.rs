@@ -1,22 +1,21 @@
 //! Subqueries in places where the planner takes none.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Array, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Join, JoinOperator, OrderByKind, Query,
-    Select, SelectItem, SetExpr, SetOperator, TableFactor, UnaryOperator, Value, Values, Visit,
-    VisitMut, Visitor, VisitorMut, visit_expressions_mut,
+    FunctionArgumentList, FunctionArguments, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableFactor, UnaryOperator, Values, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::Catalog;
 use crate::functions::SingleValue;
 use crate::sqlstate::Failure;
 
-use super::ast::{call, ident, last_name, names, normalized, number, query, take};
-use super::column_names::column_name;
-use super::select_list::list_function;
+use super::ast::{call, ident, last_name, normalized, number, query, take};
+use super::inline::inline_only_table;
+use super::select::{is_aggregate, plain_select, relation_of};
 
 /// `array(SELECT x ..)` is `(SELECT array_agg(x) ..)`, and empty instead of null.
 pub fn array_of(mut subquery: Query) -> Result<Expr, Failure> {
@@ -70,24 +69,6 @@ pub fn array_of(mut subquery: Query) -> Result<Expr, Failure> {
     Ok(call("coalesce", vec![array, empty]))
 }
 
-/// A select without anything around it that would change which rows an aggregate sees.
-fn plain_select(query: &mut Query) -> Option<&mut Select> {
-    if query.limit_clause.is_some() || query.fetch.is_some() || query.with.is_some() {
-        return None;
-    }
-    match query.body.as_mut() {
-        SetExpr::Select(select) => {
-            let is_grouped = match &select.group_by {
-                GroupByExpr::Expressions(by, _) => !by.is_empty(),
-                GroupByExpr::All(_) => true,
-            };
-            let is_plain = !is_grouped && select.distinct.is_none() && select.having.is_none();
-            is_plain.then_some(select.as_mut())
-        }
-        _ => None,
-    }
-}
-
 fn only_value(select: &Select) -> Option<Expr> {
     match select.projection.as_slice() {
         [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
@@ -114,186 +95,6 @@ pub fn single_value(subquery: &mut Query, catalog: &Catalog) {
     let Some(value) = only_value(select) else { return };
     set_value(select, call(SingleValue::NAME, vec![value]));
     subquery.order_by = None;
-}
-
-/// Subqueries over functions of outer columns cannot be planned beside other tables. In the select list of a query over
-/// rows that the catalogue never has, such as foreign keys, they are never run, and can be null.
-pub fn drop_subqueries_without_rows(select: &mut Select, catalog: &Catalog) {
-    let mut items = select.projection.iter();
-    let calls =
-        |item: &SelectItem| Visit::visit(item, &mut FunctionBesideTable::default()).is_break();
-    if !items.any(calls) || is_aggregate(select) || has_rows(select, catalog) {
-        return;
-    }
-    for item in &mut select.projection {
-        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-            let _ = expr.visit(&mut NoSubqueries);
-        }
-    }
-}
-
-struct NoSubqueries;
-
-impl VisitorMut for NoSubqueries {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let mut value: &Expr = expr;
-        // With the function, because the planner does not unnest null.
-        if let Expr::Function(function) = value
-            && last_name(&function.name).is_some_and(|name| name == "unnest")
-            && let Some(list) = super::only_argument(function)
-        {
-            value = list;
-        }
-        while let Expr::Nested(inner) = value {
-            value = inner;
-        }
-        if let Expr::Subquery(_) = value
-            && Visit::visit(value, &mut FunctionBesideTable::default()).is_break()
-        {
-            *expr = Expr::value(Value::Null);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Leaves out the queries of a `UNION` over rows that the catalogue never has. Without its recursive part, a common
-/// table expression can use outer columns.
-pub fn drop_branches_without_rows(query: &mut Query, catalog: &Catalog) {
-    let Some(with) = query.with.as_mut().filter(|with| with.recursive) else { return };
-    for table in &mut with.cte_tables {
-        if let SetExpr::SetOperation { op: SetOperator::Union, left, right, .. } =
-            table.query.body.as_mut()
-            && let SetExpr::Select(select) = right.as_ref()
-            && !is_aggregate(select)
-            && !has_rows(select, catalog)
-        {
-            let left = std::mem::replace(left.as_mut(), SetExpr::Values(no_values()));
-            *table.query.body = left;
-        }
-    }
-    let is_union =
-        |body: &SetExpr| matches!(body, SetExpr::SetOperation { op: SetOperator::Union, .. });
-    with.recursive = with.cte_tables.iter().any(|table| is_union(&table.query.body));
-}
-
-fn no_values() -> Values {
-    Values { explicit_row: false, value_keyword: false, rows: Vec::new() }
-}
-
-/// Finds a subquery with a table and a function of rows.
-#[derive(Default)]
-struct FunctionBesideTable {
-    tables: usize,
-    functions: usize,
-    depth: usize,
-}
-
-impl FunctionBesideTable {
-    fn found(&self) -> ControlFlow<()> {
-        match self.tables > 0 && self.functions > 0 {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
-}
-
-impl Visitor for FunctionBesideTable {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        match factor {
-            TableFactor::Function { .. }
-            | TableFactor::UNNEST { .. }
-            | TableFactor::Table { args: Some(_), .. } => {
-                self.functions += 1;
-            }
-            TableFactor::Table { .. } => self.tables += 1,
-            _ => {}
-        }
-        self.found()
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr
-            && self.depth > 0
-            && last_name(&function.name)
-                .is_some_and(|name| name == "unnest" || list_function(&name).is_some())
-        {
-            self.functions += 1;
-        }
-        self.found()
-    }
-}
-
-/// Whether the tables in FROM may have rows that meet the conditions. Conditions on one column are compared with the
-/// rows of the catalogue.
-fn has_rows(select: &Select, catalog: &Catalog) -> bool {
-    let factors = select.from.iter().flat_map(|from| {
-        let is_inner = |join: &&Join| {
-            matches!(
-                join.join_operator,
-                JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
-            )
-        };
-        let joined = from.joins.iter().take_while(is_inner).map(|join| &join.relation);
-        std::iter::once(&from.relation).chain(joined)
-    });
-    let conditions = select.selection.as_ref().map(conjuncts).unwrap_or_default();
-    factors.into_iter().all(|factor| {
-        let Some(relation) = relation_of(factor, catalog) else { return true };
-        let TableFactor::Table { name, alias, .. } = factor else { return true };
-        let table = alias.as_ref().map(|alias| normalized(&alias.name)).or_else(|| last_name(name));
-        conditions.iter().all(|condition| {
-            let Some((of, column, wanted)) = equality(condition) else { return true };
-            Some(of) != table || catalog.has_value(relation, &column, &wanted)
-        }) && !catalog.is_empty(relation)
-    })
-}
-
-fn conjuncts(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-            let mut all = conjuncts(left);
-            all.extend(conjuncts(right));
-            all
-        }
-        Expr::Nested(inner) => conjuncts(inner),
-        expr => vec![expr],
-    }
-}
-
-/// The table, column and text of `t.c = 'x'`.
-fn equality(expr: &Expr) -> Option<(String, String, String)> {
-    let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = expr else { return None };
-    let (Expr::CompoundIdentifier(names), Expr::Value(value)) = (left.as_ref(), right.as_ref())
-    else {
-        return None;
-    };
-    let [table, column] = names.as_slice() else { return None };
-    let Value::SingleQuotedString(text) = &value.value else { return None };
-    Some((normalized(table), normalized(column), text.clone()))
-}
-
-/// The relation of the catalogue that FROM names.
-fn relation_of<'a>(factor: &TableFactor, catalog: &'a Catalog) -> Option<&'a Relation> {
-    let TableFactor::Table { name, args: None, .. } = factor else { return None };
-    match names(name).as_slice() {
-        [name] => catalog.relation_named(None, name),
-        [.., schema, name] => catalog.relation_named(Some(schema), name),
-        [] => None,
-    }
 }
 
 /// The planner takes `EXISTS` and `IN` of subqueries in conditions only. In a select list, `EXISTS (..)` is
@@ -360,75 +161,14 @@ impl VisitorMut for Conditions {
     }
 }
 
-/// `SELECT a FROM (SELECT a FROM t WHERE b) AS x` is `SELECT a FROM t WHERE b`, also with a common table expression.
-/// The planner cannot take a condition with outer columns out of the inner query.
-fn inline_only_table(query: &mut Query) {
-    let Some((table, inner)) = only_table(query) else { return };
-    let columns = inner.projection.iter().map(|item| match item {
-        SelectItem::UnnamedExpr(expr) => Some((column_name(expr), expr.clone())),
-        SelectItem::ExprWithAlias { expr, alias } => Some((normalized(alias), expr.clone())),
-        _ => None,
-    });
-    let Some(columns) = columns.collect::<Option<HashMap<_, _>>>() else { return };
-    query.with = None;
-    let _ = visit_expressions_mut(query, |expr| {
-        let name = match &*expr {
-            Expr::Identifier(name) => Some(name),
-            Expr::CompoundIdentifier(names) => match names.as_slice() {
-                [of, name] if normalized(of) == table => Some(name),
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some(column) = name.and_then(|name| columns.get(&normalized(name))) {
-            *expr = column.clone();
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
-    select.from = inner.from;
-    select.selection = match (select.selection.take(), inner.selection) {
-        (Some(one), Some(other)) => Some(Expr::BinaryOp {
-            left: Box::new(Expr::Nested(Box::new(one))),
-            op: BinaryOperator::And,
-            right: Box::new(Expr::Nested(Box::new(other))),
-        }),
-        (one, other) => one.or(other),
-    };
-}
-
-/// The only table of a query, if it is a plain query itself.
-fn only_table(query: &Query) -> Option<(String, Select)> {
-    let SetExpr::Select(select) = query.body.as_ref() else { return None };
-    let [from] = select.from.as_slice() else { return None };
-    if !from.joins.is_empty() {
-        return None;
-    }
-    let (name, inner) = match (&from.relation, &query.with) {
-        (TableFactor::Derived { subquery, alias: Some(alias), .. }, None) => {
-            (normalized(&alias.name), subquery)
-        }
-        (TableFactor::Table { name, alias: None, args: None, .. }, Some(with))
-            if !with.recursive =>
-        {
-            let [table] = with.cte_tables.as_slice() else { return None };
-            let name = last_name(name)?;
-            if normalized(&table.alias.name) != name {
-                return None;
-            }
-            (name, &table.query)
-        }
-        _ => return None,
-    };
-    let mut inner = inner.as_ref().clone();
-    let select = plain_select(&mut inner).filter(|select| !is_aggregate(select))?;
-    Some((name, select.clone()))
-}
-
 fn empty_query() -> Query {
     Query {
         with: None,
-        body: Box::new(SetExpr::Values(no_values())),
+        body: Box::new(SetExpr::Values(Values {
+            explicit_row: false,
+            value_keyword: false,
+            rows: Vec::new(),
+        })),
         order_by: None,
         limit_clause: None,
         fetch: None,
@@ -450,66 +190,6 @@ fn count_of_rows() -> Expr {
         args.push(FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
     }
     count
-}
-
-const AGGREGATES: [&str; 24] = [
-    "array_agg",
-    "avg",
-    "bit_and",
-    "bit_or",
-    "bool_and",
-    "bool_or",
-    "corr",
-    "count",
-    "every",
-    "first_value",
-    "json_agg",
-    "json_group_array",
-    "json_group_object",
-    "json_object_agg",
-    "jsonb_agg",
-    "jsonb_object_agg",
-    "last_value",
-    "max",
-    "median",
-    "min",
-    "pg_single_value",
-    "string_agg",
-    "sum",
-    "stddev",
-];
-
-/// Whether the select list calls an aggregate.
-fn is_aggregate(select: &Select) -> bool {
-    struct Finder(usize);
-    impl Visitor for Finder {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.0 += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.0 -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Function(function)
-                    if self.0 == 0
-                        && function.over.is_none()
-                        && last_name(&function.name)
-                            .is_some_and(|name| AGGREGATES.contains(&name.as_str())) =>
-                {
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    select.projection.iter().any(|item| item.visit(&mut Finder(0)).is_break())
 }
 
 /// Whether a query uses a column of the query around it.
@@ -572,27 +252,5 @@ impl Visitor for Outer<'_> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
-    }
-}
-
-/// `(a, b) = (c, d)` is `a = c AND b = d`.
-pub fn compare_tuples(expr: &mut Expr) {
-    let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = expr else { return };
-    let (Expr::Tuple(lefts), Expr::Tuple(rights)) = (left.as_mut(), right.as_mut()) else { return };
-    if lefts.len() != rights.len() {
-        return;
-    }
-    let pairs = lefts.iter_mut().zip(rights).map(|(left, right)| Expr::BinaryOp {
-        left: Box::new(take(left)),
-        op: BinaryOperator::Eq,
-        right: Box::new(take(right)),
-    });
-    let all = pairs.reduce(|left, right| Expr::BinaryOp {
-        left: Box::new(left),
-        op: BinaryOperator::And,
-        right: Box::new(right),
-    });
-    if let Some(all) = all {
-        *expr = Expr::Nested(Box::new(all));
     }
 }

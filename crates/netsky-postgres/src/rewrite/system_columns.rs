@@ -61,7 +61,7 @@ impl Scopes {
         Some(match column {
             "tableoid" => call("oid", vec![number(i64::from(relation.oid))]),
             // Rows of the catalogue do not change.
-            "xmin" => call("oid", vec![number(1)]),
+            "xmin" => call("xid", vec![number(1)]),
             _ => text("(0,1)"),
         })
     }

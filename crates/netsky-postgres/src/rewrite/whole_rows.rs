@@ -9,9 +9,8 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::catalog::Catalog;
 
-use super::ast::{call, ident, last_name, names, normalized, text};
+use super::ast::{call, ident, last_name, names, normalized, only_argument, text};
 use super::column_names::column_name;
-use super::only_argument;
 
 /// Rewrites such calls in a select list to an object of the table's columns.
 pub fn rewrite(select: &mut Select, catalog: &Catalog) {
