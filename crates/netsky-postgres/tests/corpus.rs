@@ -142,13 +142,15 @@ fn shown(answer: &Answer, types: &HashMap<u32, String>, sql: &str) -> String {
         let values = row.iter().map(|value| value.as_deref().unwrap_or("NULL"));
         values.collect::<Vec<_>>().join(" | ").replace('\n', "\\n")
     });
-    let rows = rows.collect::<Vec<_>>();
+    // Rows without an order may come in any.
+    let mut rows = rows.collect::<Vec<_>>();
+    rows.sort();
     if rows.len() <= 3
         && rows.iter().map(String::len).sum::<usize>() <= 400
         && !changes.iter().any(|word| sql.to_lowercase().contains(word))
     {
         for row in rows {
-            text += &format!("\n--> {row}");
+            text += &format!("\n--> {}", row.trim());
         }
     }
     text

@@ -128,9 +128,9 @@ from pg_catalog.pg_namespace N
 left join pg_catalog.pg_description D on N.oid = D.objoid
 order by case when nspname = pg_catalog.current_schema() then -1::bigint else N.oid::bigint end
 --> id int8, state_number xid, name name, description text, owner name; 3 rows
---> 2200 | 1 | public | the tables and views of the store | netsky
 --> 11 | 1 | pg_catalog | system catalog schema | netsky
 --> 12000 | 1 | information_schema | NULL | netsky
+--> 2200 | 1 | public | the tables and views of the store | netsky
 
 -- DataGrip
 select usesuper
@@ -234,8 +234,8 @@ left join pg_catalog.pg_proc v on v.oid = lanvalidator
 left join pg_catalog.pg_namespace vs on vs.oid = v.pronamespace
 order by lanname
 --> id oid, state_number xid, name name, trusted bool, handler name, handlerschema name, inline name, inlineschema name, validator name, validatorschema name; 3 rows
---> 13 | 1 | c | f | NULL | NULL | NULL | NULL | NULL | NULL
 --> 12 | 1 | internal | f | NULL | NULL | NULL | NULL | NULL | NULL
+--> 13 | 1 | c | f | NULL | NULL | NULL | NULL | NULL | NULL
 --> 14 | 1 | sql | t | NULL | NULL | NULL | NULL | NULL | NULL
 
 -- DataGrip
@@ -1044,8 +1044,8 @@ select l.oid as id, l.xmin state_number, lanname as name, lanpltrusted as truste
 from pg_catalog.pg_language l
 order by lanname
 --> id oid, state_number xid, name name, trusted bool; 3 rows
---> 13 | 1 | c | f
 --> 12 | 1 | internal | f
+--> 13 | 1 | c | f
 --> 14 | 1 | sql | t
 
 -- DataGrip
@@ -1690,7 +1690,7 @@ SELECT pg_catalog.age(1::varchar::xid)
 -- DataGrip
 SELECT attislocal, attfdwoptions, attidentity, attgenerated FROM pg_catalog.pg_attribute LIMIT 1
 --> attislocal bool, attfdwoptions _text, attidentity char, attgenerated char; 1 row
---> t | NULL |  | 
+--> t | NULL |  |
 
 -- DataGrip
 SELECT xmin, collcollate, collctype FROM pg_catalog.pg_collation LIMIT 1
@@ -1750,8 +1750,8 @@ left join pg_catalog.pg_proc i on i.oid = laninline
 left join pg_catalog.pg_namespace isc on isc.oid = i.pronamespace
 order by lanname
 --> id oid, name name; 3 rows
---> 13 | c
 --> 12 | internal
+--> 13 | c
 --> 14 | sql
 
 -- DataGrip

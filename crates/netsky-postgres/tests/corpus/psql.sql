@@ -394,8 +394,8 @@ SELECT spcname AS "Name",
 FROM pg_catalog.pg_tablespace
 ORDER BY 1
 --> Name name, Owner name, Location text; 2 rows
---> pg_default | netsky | 
---> pg_global | netsky | 
+--> pg_default | netsky |
+--> pg_global | netsky |
 
 -- psql 15, 16
 SELECT spcname AS "Name",
@@ -1392,7 +1392,7 @@ WHERE c.relkind IN ('r','v','m','S','f','p')
   AND n.nspname !~ '^pg_' AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1, 2
 --> Schema name, Name name, Type text, Access privileges text, Column privileges text, Policies text; 1 row
---> public | messages | table | NULL |  | 
+--> public | messages | table | NULL |  |
 
 -- psql 15, 16, 18
 SELECT n.nspname as "Schema",
@@ -2139,7 +2139,7 @@ WHERE c.relkind IN ('r','v','m','S','f','p')
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1, 2
 --> Schema name, Name name, Type text, Access privileges text, Column privileges text, Policies text; 1 row
---> public | messages | table | NULL |  | 
+--> public | messages | table | NULL |  |
 
 -- psql 16, 18
 SELECT m.rolname AS "Role name", r.rolname AS "Member of",
@@ -2639,7 +2639,7 @@ WHERE c.relkind IN ('r','v','m','S','f','p')
   AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY 1, 2
 --> Schema name, Name name, Type text, Access privileges text, Column privileges text, Policies text; 1 row
---> public | messages | table | NULL |  | 
+--> public | messages | table | NULL |  |
 
 -- psql 18
 SELECT n.nspname as "Schema",

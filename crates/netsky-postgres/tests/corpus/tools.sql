@@ -12,8 +12,8 @@ SELECT current_schema(),session_user
 -- DBeaver
 SELECT n.oid,n.*,d.description FROM pg_catalog.pg_namespace n LEFT OUTER JOIN pg_catalog.pg_description d ON d.objoid=n.oid AND d.objsubid=0 AND d.classoid='pg_namespace'::regclass ORDER BY nspname
 --> oid oid, oid oid, nspname name, nspowner oid, nspacl _aclitem, description text; 3 rows
---> 12000 | 12000 | information_schema | 10 | NULL | NULL
 --> 11 | 11 | pg_catalog | 10 | NULL | system catalog schema
+--> 12000 | 12000 | information_schema | 10 | NULL | NULL
 --> 2200 | 2200 | public | 10 | NULL | the tables and views of the store
 
 -- DBeaver
