@@ -14,8 +14,6 @@ const BTREE: u32 = 403;
 const INT8_OPS: u32 = 3124;
 const UTF8: u32 = 6;
 const DEFAULT_SPACE: u32 = 1663;
-/// The size and alignment of `record`'s values.
-const FUNCTIONS_OF_RECORD: &str = "record";
 
 /// Returns the rows of a table or view of `pg_catalog`.
 pub(super) fn rows(catalog: &Catalog, name: &str) -> Vec<Row> {
@@ -189,7 +187,7 @@ fn types(catalog: &Catalog) -> Vec<Row> {
         .iter()
         .map(|ty| row_of(ty, ty.name.to_string(), ty.oid, Schema::PgCatalog))
         .collect::<Vec<_>>();
-    let Some(record) = Type::of_name(FUNCTIONS_OF_RECORD) else { return rows };
+    let Some(record) = Type::of_name("record") else { return rows };
     let Some(records) = Type::of_oid(record.array) else { return rows };
     for relation in catalog.relations() {
         let (Some(oid), Some(array)) = (relation.row_type(), relation.row_array()) else {

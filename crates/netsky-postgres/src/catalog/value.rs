@@ -63,7 +63,6 @@ impl Value {
         }
     }
 
-    /// The value as an oid. Negative numbers of 32 bits are the same bits.
     pub fn as_oid(&self) -> Option<u32> {
         self.as_int().and_then(|number| u32::try_from(number).ok())
     }

@@ -1,15 +1,12 @@
 //! Names as text: their parts, and when one is quoted.
 
-use datafusion::sql::sqlparser::keywords::{ALL_KEYWORDS, ALL_KEYWORDS_INDEX, Keyword};
+use datafusion::sql::sqlparser::keywords::{
+    ALL_KEYWORDS, ALL_KEYWORDS_INDEX, Keyword, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
+};
 
-/// A part of a name, in lower case unless it was quoted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identifier {
-    pub name: String,
-}
-
-/// Parses a name such as `public."Some table"`. `None` if it is not one.
-pub fn parse_identifiers(text: &str) -> Option<Vec<Identifier>> {
+/// Parses a name such as `public."Some table"` into its parts, which are in lower case unless they are quoted. `None`
+/// if it is not a name.
+pub fn parse_identifiers(text: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
     loop {
@@ -24,7 +21,7 @@ pub fn parse_identifiers(text: &str) -> Option<Vec<Identifier>> {
         if name.is_empty() {
             return None;
         }
-        parts.push(Identifier { name });
+        parts.push(name);
         let after = after.trim_start();
         if after.is_empty() {
             return Some(parts);
@@ -63,9 +60,6 @@ pub fn quote_identifier(name: &str) -> String {
 fn is_reserved(name: &str) -> bool {
     let upper = name.to_uppercase();
     let Ok(index) = ALL_KEYWORDS.binary_search(&upper.as_str()) else { return false };
-    use datafusion::sql::sqlparser::keywords::{
-        RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,
-    };
     let keyword = ALL_KEYWORDS_INDEX.get(index).copied().unwrap_or(Keyword::NoKeyword);
     RESERVED_FOR_COLUMN_ALIAS.contains(&keyword) || RESERVED_FOR_TABLE_ALIAS.contains(&keyword)
 }
@@ -76,10 +70,7 @@ mod tests {
 
     #[test]
     fn names_parse_into_their_parts() {
-        let parts = |text| {
-            let parts = parse_identifiers(text)?;
-            Some(parts.into_iter().map(|part| part.name).collect::<Vec<_>>().join("|"))
-        };
+        let parts = |text| Some(parse_identifiers(text)?.join("|"));
         assert_eq!(parts(" Public . \"A \"\"b\"\".c\" ").as_deref(), Some("public|A \"b\".c"));
         for wrong in ["", ".", "a.", "a b", "\"a", "a\"b\""] {
             assert_eq!(parts(wrong), None, "{wrong}");

@@ -3,7 +3,7 @@
 use datafusion::common::Result;
 
 use super::function::{Call, Declaration};
-use super::identifier::{Identifier, parse_identifiers};
+use super::identifier::parse_identifiers;
 use crate::catalog::types::Type;
 use crate::catalog::value::Value;
 use crate::catalog::{Catalog, DATABASE, Kind, OWNER, OWNER_OID, Relation, Schema, view_sql};
@@ -252,14 +252,14 @@ fn named(catalog: &Catalog, ty: &str, text: &str) -> Option<u32> {
         "regclass" => relation_named(catalog, text).map(|of| of.oid),
         "regproc" | "regprocedure" => {
             let name = text.split_once('(').map_or(text, |(name, _)| name);
-            catalog.procedure_named(&parse_identifiers(name)?.pop()?.name)
+            catalog.procedure_named(&parse_identifiers(name)?.pop()?)
         }
         "regnamespace" => {
-            Schema::of_name(&parse_identifiers(text)?.pop()?.name).map(|schema| schema.oid())
+            Schema::of_name(&parse_identifiers(text)?.pop()?).map(|schema| schema.oid())
         }
         "regrole" => {
             let role = parse_identifiers(text)?.pop()?;
-            (role.name == OWNER).then_some(OWNER_OID)
+            (role == OWNER).then_some(OWNER_OID)
         }
         _ => None,
     }
@@ -267,10 +267,10 @@ fn named(catalog: &Catalog, ty: &str, text: &str) -> Option<u32> {
 
 fn relation_named<'a>(catalog: &'a Catalog, text: &str) -> Option<&'a Relation> {
     match parse_identifiers(text)?.as_slice() {
-        [Identifier { name }] => catalog.relation_named(None, name),
-        [schema, name] => catalog.relation_named(Some(&schema.name), &name.name),
-        [database, schema, name] if database.name == DATABASE => {
-            catalog.relation_named(Some(&schema.name), &name.name)
+        [name] => catalog.relation_named(None, name),
+        [schema, name] => catalog.relation_named(Some(schema), name),
+        [database, schema, name] if database == DATABASE => {
+            catalog.relation_named(Some(schema), name)
         }
         _ => None,
     }

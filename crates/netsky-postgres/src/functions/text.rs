@@ -23,7 +23,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     Declaration::new("parse_ident", (1, 2), "_text", |call| {
         let text = call.text(0).unwrap_or_default();
         match parse_identifiers(text) {
-            Some(parts) => Ok(parts.into_iter().map(|part| part.name).collect::<Vec<_>>().into()),
+            Some(parts) => Ok(parts.into()),
             None => {
                 Err(Failure::new("22023", format!("string is not a valid identifier: \"{text}\""))
                     .into())

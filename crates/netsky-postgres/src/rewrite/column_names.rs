@@ -19,8 +19,8 @@ pub fn answered(name: &str) -> &str {
     name.split(REPEATED).next().unwrap_or_default()
 }
 
-/// Gives the columns of the query's first select list their names, as aliases. Names may repeat in an answer only.
-pub fn name_columns(query: &mut Query, is_answer: bool) {
+/// Gives the columns of the query's first select list their names, as aliases.
+pub fn name_columns(query: &mut Query) {
     let Some(select) = first_select(&mut query.body) else { return };
     let names = select.projection.iter().map(|item| match item {
         SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(normalized(name)),
@@ -39,8 +39,7 @@ pub fn name_columns(query: &mut Query, is_answer: bool) {
             // It was seen as a column.
             false if is_column => name,
             false if seen.insert(name.clone()) => name,
-            false if is_answer => format!("{name}{REPEATED}{index}"),
-            false => continue,
+            false => format!("{name}{REPEATED}{index}"),
         };
         let (expr, alias) = (take(expr), ident(&alias));
         *item = SelectItem::ExprWithAlias { expr, alias };

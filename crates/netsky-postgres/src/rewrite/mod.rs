@@ -45,7 +45,7 @@ pub fn rewrite(
     parameter_types: &[u32],
     catalog: &Catalog,
 ) -> Result<(), Failure> {
-    let mut visitor = Rewriter { catalog, parameter_types, scopes: Scopes::default(), depth: 0 };
+    let mut visitor = Rewriter { catalog, parameter_types, scopes: Scopes::default() };
     match statement.visit(&mut visitor) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(failure) => Err(*failure),
@@ -56,8 +56,6 @@ struct Rewriter<'a> {
     catalog: &'a Catalog,
     parameter_types: &'a [u32],
     scopes: Scopes,
-    /// How many queries there are around what is visited.
-    depth: usize,
 }
 
 type Flow = ControlFlow<Box<Failure>>;
@@ -80,14 +78,8 @@ impl VisitorMut for Rewriter<'_> {
         }
         without_null_limits(query);
         without_rows::drop_branches_without_rows(query, self.catalog);
-        column_names::name_columns(query, self.depth == 0);
-        self.depth += 1;
+        column_names::name_columns(query);
         flow(order_by::move_subqueries(query))
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> Flow {
-        self.depth -= 1;
-        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> Flow {
