@@ -114,7 +114,9 @@ impl Correction {
             }
             DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
                 SchemaError::DuplicateQualifiedField { .. }
-                | SchemaError::DuplicateUnqualifiedField { .. } => Some(Self::RenameRepeated),
+                | SchemaError::DuplicateUnqualifiedField { .. }
+                // `SELECT id, id::text AS id`, if a name repeats.
+                | SchemaError::AmbiguousReference { .. } => Some(Self::RenameRepeated),
                 SchemaError::FieldNotFound { field, .. } if field.relation.is_none() => {
                     position_of_column(error, field).map(Self::ExpandAlias)
                 }

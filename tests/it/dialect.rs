@@ -242,6 +242,8 @@ fn columns_have_the_sql_as_typed_for_a_name() {
         ("SELECT count(*), count(*) FROM mcp_tool_calls", &["count(*)", "count(*)"]),
         ("SELECT id, id FROM mcp_tool_calls ORDER BY id", &["id", "id"]),
         ("SELECT m.id, id, ID + 0 FROM mcp_tool_calls m", &["id", "id", "ID + 0"]),
+        ("SELECT id, id::text AS id FROM mcp_tool_calls ORDER BY id", &["id", "id"]),
+        ("SELECT upper(tool) AS id, m.id FROM mcp_tool_calls m ORDER BY id", &["id", "id"]),
         ("SELECT 日本 + 1 AS x, 日本 + 1 FROM (SELECT 1 AS 日本)", &["x", "日本 + 1"]),
     ] {
         assert_eq!(header(&store, sql), names, "{sql}");

@@ -15,6 +15,7 @@ mod copy;
 mod copy_format;
 mod extension;
 mod functions;
+mod interval;
 mod parameter;
 mod request;
 mod response;

@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 
+use crate::interval;
 use crate::request::Format;
 use crate::sqlstate::Failure;
 use crate::types::{PgType, ValueType};
@@ -73,12 +74,30 @@ fn from_text(ty: PgType, text: &str) -> Result<ScalarValue, Failure> {
         PgType::Timestamp | PgType::Timestamptz if trimmed.eq_ignore_ascii_case("-infinity") => {
             nanoseconds(ty, i64::MIN)
         }
+        PgType::Interval => match interval::parse(text) {
+            Some(interval) => ScalarValue::IntervalMonthDayNano(Some(interval)),
+            None => ScalarValue::Utf8View(Some(text.to_owned())),
+        },
+        PgType::Date | PgType::Timestamp | PgType::Timestamptz => {
+            ScalarValue::Utf8View(Some(midnight(ty, trimmed)))
+        }
         _ => ScalarValue::Utf8View(Some(text.to_owned())),
     })
 }
 
+/// A day with a zone, as JDBC sends it, is a day, or its beginning in the zone.
+fn midnight(ty: PgType, text: &str) -> String {
+    match text.split_once(' ') {
+        Some((day, zone)) if zone.starts_with(['+', '-']) && day.len() == 10 => match ty {
+            PgType::Timestamptz => format!("{day} 00:00:00{zone}"),
+            _ => day.to_owned(),
+        },
+        _ => text.to_owned(),
+    }
+}
+
 /// Reads bytes in hexadecimal digits or with octal escapes.
-fn bytea(text: &str) -> Option<Vec<u8>> {
+pub fn bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(digits) = text.strip_prefix("\\x") {
         let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let pair = |pair: &[u8]| match pair {

@@ -1,5 +1,6 @@
 //! PostgreSQL's functions that clients call and DataFusion and netsky-db lack.
 
+mod at_time_zone;
 mod empty_like;
 mod expand_array;
 mod function;
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use crate::catalog::Catalog;
 use function::Declaration;
 
+pub use at_time_zone::AtTimeZone;
 pub use empty_like::EmptyLike;
 pub use single_value::SingleValue;
 pub use text::like_pattern;
@@ -32,6 +34,7 @@ pub fn scalars(catalog: &Arc<Catalog>) -> Vec<ScalarUDF> {
     let others = [
         ScalarUDF::new_from_impl(expand_array::ExpandArray::new()),
         ScalarUDF::new_from_impl(EmptyLike::new()),
+        ScalarUDF::new_from_impl(AtTimeZone::new()),
     ];
     declared.chain(others).collect()
 }

@@ -31,6 +31,12 @@ pub const FUNCTIONS: &[Declaration] = &[
         }
     }),
     Declaration::new("format", (1, 100), "text", format).taking_nulls(),
+    // Called by pgcli, for the sources of functions, of which there are none.
+    Declaration::new("regexp_split_to_array", (2, 3), "_text", |_| {
+        Err(Failure::unsupported("regexp_split_to_array() is not supported")
+            .with_hint("use string_to_array() or regexp_extract_all()")
+            .into())
+    }),
     Declaration::new("array_upper", (2, 2), "int4", |call| bound(call, Bound::Upper)),
     Declaration::new("array_lower", (2, 2), "int4", |call| bound(call, Bound::Lower)),
     Declaration::new("generate_subscripts_list", (2, 3), "_int4", |call| {

@@ -3,16 +3,19 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, ObjectName,
-    TimezoneInfo,
+    TimezoneInfo, Value,
 };
 
 use crate::catalog::system_columns;
 use crate::catalog::types::Type;
+use crate::interval;
+use crate::parameter::bytea;
 use crate::sqlstate::Failure;
 
-use super::ast::{call, is_parameter, last_name, normalized, number, take};
+use super::ast::{call, is_parameter, last_name, normalized, number, take, text};
 
 /// The name of a type as `pg_type` has it, or as it was written if it is not there. An array has the name of its
 /// elements.
@@ -153,6 +156,18 @@ pub fn rewrite(operand: &mut Expr, ty: &mut DataType) -> Result<Option<Expr>, Fa
             Some(call(&name, vec![take(operand)]))
         }
         "name" => Some(call("name", vec![take(operand)])),
+        // The planner takes the bytes of the text.
+        "bytea" if literal(operand).is_some() => {
+            let bytes = literal(operand).and_then(bytea);
+            let bytes = bytes
+                .ok_or_else(|| Failure::invalid_value("invalid input syntax for type bytea"))?;
+            let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            Some(call("decode", vec![text(&digits), text("hex")]))
+        }
+        "interval" if literal(operand).is_some() => {
+            plain_interval(operand);
+            None
+        }
         "char" => Some(call("char", vec![take(operand)])),
         "text" | "varchar" | "bpchar" | "json" | "jsonb" | "uuid" | "pg_node_tree" | "cstring" => {
             let length = length(ty).and_then(|length| i64::try_from(length).ok());
@@ -184,6 +199,23 @@ pub fn rewrite(operand: &mut Expr, ty: &mut DataType) -> Result<Option<Expr>, Fa
             None => return Err(Failure::unsupported(format!("a cast to the type {name}"))),
         },
     })
+}
+
+/// The text of a literal.
+fn literal(expr: &Expr) -> Option<&str> {
+    let Expr::Value(value) = expr else { return None };
+    match &value.value {
+        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Writes the hours of an interval, as in `1 day 04:05:06`, in a unit that the planner reads.
+pub fn plain_interval(operand: &mut Expr) {
+    let Some(with_hours) = literal(operand).filter(|text| text.contains(':')) else { return };
+    if let Some(IntervalMonthDayNano { months, days, nanoseconds }) = interval::parse(with_hours) {
+        *operand = text(&format!("{months} months {days} days {nanoseconds} nanoseconds"));
+    }
 }
 
 fn rewrite_array(

@@ -148,6 +148,18 @@ impl Rewriter<'_> {
                 check_collation(collation)?;
                 *expr = take(operand);
             }
+            Expr::Interval(interval) if interval.leading_field.is_none() => {
+                casts::plain_interval(&mut interval.value);
+            }
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                *expr = call(functions::AtTimeZone::NAME, vec![take(time_zone), take(timestamp)]);
+            }
+            // Exclusive or of bits, with another precedence.
+            Expr::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => {
+                return Err(
+                    Failure::unsupported("^ is not supported").with_hint("write power(a, b)")
+                );
+            }
             Expr::BinaryOp { op, .. } => {
                 if let BinaryOperator::PGCustomBinaryOperator(name) = op {
                     *op = operators::operator(name)?;

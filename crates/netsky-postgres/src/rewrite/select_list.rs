@@ -13,10 +13,11 @@ use super::ast::{call, last_name, normalized};
 use super::casts::{TypeName, cast};
 
 /// Functions of rows of one column, and those of their lists.
-pub const LISTS: [(&str, &str); 4] = [
+pub const LISTS: [(&str, &str); 5] = [
     ("_pg_expandarray", "_pg_expandarray"),
     ("generate_series", "generate_series"),
     ("generate_subscripts", "generate_subscripts_list"),
+    ("regexp_split_to_table", "regexp_split_to_array"),
     ("string_to_table", "string_to_array"),
 ];
 

@@ -122,7 +122,10 @@ impl Session {
                 return Err(SqlError::new("55000", message).into());
             }
         }
-        self.start_cursor(&fetch.cursor, cursor, formats).await?;
+        // A MOVE sends nothing, in any format.
+        let moves_on = fetch.is_move && !matches!(cursor.state, State::New);
+        let formats = if moves_on { cursor.formats.clone() } else { formats.to_vec() };
+        self.start_cursor(&fetch.cursor, cursor, &formats).await?;
         if is_simple
             && !fetch.is_move
             && let Some(columns) = &cursor.columns
