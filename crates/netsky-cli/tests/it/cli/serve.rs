@@ -1,5 +1,6 @@
 //! `netsky serve`
 
+mod clients;
 mod hooks;
 mod real_agents;
 #[cfg(unix)]
