@@ -18,7 +18,7 @@ use crate::query::functions::{FUNCTIONS, ListedFunction, functions_of, json_list
 use crate::query::statement_size;
 use crate::query::syntax::{
     ColumnNames, Leading, expand_alias, leading_word, mark_asof_joins, refuse_tokens,
-    rename_repeated_columns, rewrite, summarized, summary_sql,
+    rename_repeated_columns, rewrite, summarized, summary_sql, with_leading_word,
 };
 
 /// A planned query, and the names of its columns.
@@ -41,6 +41,11 @@ pub(super) async fn plan(
     let tokens = tokens(sql)?;
     match leading_word(&tokens)? {
         Leading::Other => plan_tokens(session, sql, tokens, rewrite).await,
+        Leading::Table => {
+            let query = with_leading_word(sql, &tokens, "FROM");
+            let tokens = self::tokens(&query)?;
+            plan_tokens(session, &query, tokens, rewrite).await
+        }
         Leading::Summarize => {
             let query = summarized(sql, &tokens);
             let planned = plan_tokens(session, &query, self::tokens(&query)?, rewrite).await?;

@@ -295,6 +295,14 @@ fn keys_of_json_can_be_written_in_many_ways() {
 }
 
 #[test]
+fn table_is_all_rows_of_a_table() {
+    let store = calls();
+    assert_eq!(rows(&store.db, "/* table */ TABLE mcp_tool_calls LIMIT 3").len(), 3);
+    let error = store.db.query("TABLE\n  nosuch").unwrap_err();
+    assert_eq!(error.position(), Some(netsky_db::Position::new(2, 3)));
+}
+
+#[test]
 fn summarize_has_a_row_for_each_column() {
     let store = calls();
     let summary =
@@ -313,6 +321,7 @@ fn summarize_has_a_row_for_each_column() {
         ])
     );
     assert_eq!(rows(&store.db, "summarize mcp_tool_calls;").len(), 12);
+    assert_eq!(rows(&store.db, "-- summarize\nsummarize mcp_tool_calls;").len(), 12);
     assert_eq!(rows(&store.db, "SUMMARIZE ticks")[0]["null_percentage"], json!(null));
     assert_eq!(rows(&store.db, "SUMMARIZE SELECT 'it''s' AS \"a 'b\"\"c\"")[0]["min"], "it's");
     let wrong = store.db.query("SUMMARIZE tick").unwrap_err();

@@ -95,6 +95,8 @@ impl<F: Fn() -> netsky_db::Result<Db>> Backend<F> {
         response::bind_complete(&mut output.waiting);
         if request.describe == Some(Describe::Portal) {
             query.describe(copy.is_some(), &bind.result_formats, output)?;
+            // A client that describes a portal need not wait for its rows.
+            output.send_some(0)?;
         }
         if request.execute {
             match &copy {

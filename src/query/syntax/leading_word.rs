@@ -1,6 +1,6 @@
 //! Statements of other systems, told by their first word.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 
 use crate::error::{Error, Result};
 use crate::query::syntax::unsupported;
@@ -9,6 +9,8 @@ use crate::query::syntax::unsupported;
 pub(in crate::query) enum Leading {
     /// `SUMMARIZE t` or `SUMMARIZE SELECT ..`.
     Summarize,
+    /// `TABLE t`, which is `FROM t`.
+    Table,
     /// A statement for the parser.
     Other,
 }
@@ -30,6 +32,7 @@ pub(in crate::query) fn leading_word(tokens: &[TokenWithSpan]) -> Result<Leading
         Token::Word(Word { value, quote_style: None, .. }) => {
             match value.to_ascii_uppercase().as_str() {
                 "SUMMARIZE" | "SUMMARISE" => Ok(Leading::Summarize),
+                "TABLE" if matches!(second, Some(Token::Word(_))) => Ok(Leading::Table),
                 "PRAGMA" => refuse(
                     "PRAGMA",
                     "DESCRIBE ticks lists the columns of a table, SHOW TABLES the tables",
@@ -56,4 +59,29 @@ pub(in crate::query) fn leading_word(tokens: &[TokenWithSpan]) -> Result<Leading
         )),
         _ => Ok(Leading::Other),
     }
+}
+
+/// Returns the statement with another first word. Places after it are the same if it is not longer.
+pub(in crate::query) fn with_leading_word(
+    sql: &str,
+    tokens: &[TokenWithSpan],
+    word: &str,
+) -> String {
+    let is_word = |token: &&TokenWithSpan| matches!(token.token, Token::Word(_));
+    let Some(first) = tokens.iter().find(is_word) else { return sql.to_owned() };
+    let start = offset(sql, first.span.start);
+    let end = offset(sql, first.span.end).max(start);
+    format!("{}{word:2$}{}", &sql[..start], &sql[end..], end - start)
+}
+
+/// The place in bytes.
+fn offset(sql: &str, place: Location) -> usize {
+    let (mut line, mut column) = (1, 1);
+    for (offset, character) in sql.char_indices() {
+        if (line, column) >= (place.line, place.column) {
+            return offset;
+        }
+        (line, column) = if character == '\n' { (line + 1, 1) } else { (line, column + 1) };
+    }
+    sql.len()
 }

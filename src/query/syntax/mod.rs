@@ -15,7 +15,7 @@ mod summarize;
 mod where_alias;
 
 pub(super) use asof::mark_asof_joins;
-pub(super) use leading_word::{Leading, leading_word};
+pub(super) use leading_word::{Leading, leading_word, with_leading_word};
 pub(super) use refused::refuse_tokens;
 pub(super) use select_list::{ColumnNames, rename_repeated_columns};
 pub(super) use spelling::{glob, rewrite};

@@ -6,11 +6,13 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::query::syntax::leading_word::with_leading_word;
+
 /// Returns the query that `SUMMARIZE` is about. Its places are the same as in the statement: the word
 /// is replaced by as many characters.
 pub(in crate::query) fn summarized(sql: &str, tokens: &[TokenWithSpan]) -> String {
     let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let word = words.next().map_or_else(String::new, |token| token.token.to_string());
+    words.next();
     let is_query = match words.next().map(|token| &token.token) {
         Some(Token::LParen) => true,
         Some(Token::Word(word)) => matches!(
@@ -19,10 +21,7 @@ pub(in crate::query) fn summarized(sql: &str, tokens: &[TokenWithSpan]) -> Strin
         ),
         _ => false,
     };
-    let start = sql.find(&word).unwrap_or(0);
-    let end = start + word.len();
-    let from = if is_query { "" } else { "FROM" };
-    let query = format!("{}{from:1$}{2}", &sql[..start], word.len(), &sql[end..]);
+    let query = with_leading_word(sql, tokens, if is_query { "" } else { "FROM" });
     query.trim_end().trim_end_matches(';').to_owned()
 }
 

@@ -8,8 +8,8 @@ use super::http::Connection;
 use super::server::Server;
 use super::wire::Session;
 
-const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b, \
-                       generate_series(1, 100000) c WHERE a.value * b.value * c.value = 7";
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 100000) AS a(i), generate_series(1, 100000) AS b(i), \
+                       generate_series(1, 100000) AS c(i) WHERE a.i * b.i * c.i = 7";
 
 /// How long one runs.
 const RUNS: Duration = Duration::from_secs(3);
