@@ -244,11 +244,6 @@ fn database_tools_get_their_answers() {
     check("tools.sql");
 }
 
-#[test]
-fn datagrip_gets_its_answers() {
-    check("datagrip.sql");
-}
-
 /// Numbers that look random, and are the same each time.
 struct Random(u64);
 
