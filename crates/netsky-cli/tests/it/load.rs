@@ -1,11 +1,11 @@
 //! A load on a real server, for a few seconds; longer with `cargo run --example load_serve` of netsky-server.
 
 #[path = "../../../netsky-server/examples/load_serve/load/mod.rs"]
-mod load;
+mod served;
 
 use std::time::Duration;
 
-use self::load::Options;
+use self::served::Options;
 
 #[test]
 fn a_loaded_server_keeps_its_promises() {
@@ -20,12 +20,12 @@ fn a_loaded_server_keeps_its_promises() {
         pause: Duration::from_millis(500),
         rows: 2_000,
     };
-    let report = load::run(&options).unwrap();
+    let report = served::run(&options).unwrap();
     assert!(report.broken.is_empty(), "{report}");
 }
 
 /// What a process that writes does. In the test run itself, nothing.
 #[test]
 fn writer() {
-    load::writer::run_if_asked().unwrap();
+    served::writer::run_if_asked().unwrap();
 }
