@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<Report> {
         (0..options.writers).map(|n| Writer::start(&server, options, n)).collect::<Result<_>>()?;
 
     let end = Instant::now() + options.time;
-    let mut asked = Asked::default();
+    let (mut asked, mut broken) = (Asked::default(), Vec::new());
     let mut joins = 0;
     thread::scope(|scope| -> Result<()> {
         let clients: Vec<_> = (0..options.clients)
@@ -81,12 +81,14 @@ pub fn run(options: &Options) -> Result<Report> {
             asked.add(client.join().map_err(|_| "a client has panicked")?);
         }
         for join in running {
-            joins += join.join().map_err(|_| "a join has panicked")??;
+            match join.join().map_err(|_| "a join has panicked")? {
+                Ok(count) => joins += count,
+                Err(error) => broken.push(error.to_string()),
+            }
         }
         Ok(())
     })?;
 
-    let mut broken = Vec::new();
     let mut recorded = 0;
     for writer in writers {
         recorded += writer.end()?;

@@ -1,7 +1,7 @@
 //! Writers: processes that use the library, and others that run `netsky record`.
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +121,7 @@ pub fn run_if_asked() -> Result<bool> {
         count += 1;
         sleep(PAUSE);
     }
-    println!("{RECORDED}{count}");
+    writeln!(io::stdout(), "{RECORDED}{count}")?;
     input.join().map_err(|_| "the input has panicked")??;
     Ok(true)
 }
