@@ -34,12 +34,12 @@ use crate::store::StoreArgs;
 /// Clients wait for their answers, and send again what was not recorded.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Show a page, answer queries over HTTP and Postgres, receive OpenTelemetry
+/// Show a page, answer HTTP and Postgres, receive OpenTelemetry
 ///
 /// The link that it prints opens a page with costs, agents, tools, live rows and SQL.
 ///
 /// Answers POST /query, GET /events, /tables and /metrics with the token that it prints, in the formats of
-/// `netsky query`, read-only. Each query is a process of its own, with limits. The store is not kept open, and
+/// `netsky query`, read-only. Each query has a process for itself, with limits. The store is not kept open, and
 /// need not exist. One server serves a store; serve.json beside the store says where it is.
 ///
 /// Clients of PostgreSQL connect to the same port with any user and the token as password, or without a password
