@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{
     CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident, Statement,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::copy_format::CopyFormat;
@@ -31,13 +31,13 @@ impl Copy {
             return Ok(None);
         }
         let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location();
-        let tokens = tokens.map_err(Failure::syntax)?;
+        let tokens = tokens.map_err(ParserError::from)?;
         let (query, tokens) = cut_query(sql, tokens)?;
         let tokens = quote_stars(tokens);
         let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-        let statement = parser.parse_statement().map_err(Failure::syntax)?;
+        let statement = parser.parse_statement()?;
         let _ = parser.consume_token(&Token::SemiColon);
-        parser.expect_token(&Token::EOF).map_err(Failure::syntax)?;
+        parser.expect_token(&Token::EOF)?;
         let Statement::Copy { source, to, target, options, legacy_options, .. } = statement else {
             return Err(Failure::syntax("expected COPY (query) TO STDOUT"));
         };

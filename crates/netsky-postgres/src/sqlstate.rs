@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
 use netsky_db::{Error, ErrorKind, Position};
 
 /// Why a request failed, as an ErrorResponse says it.
@@ -82,6 +83,13 @@ impl From<ArrowError> for Failure {
     }
 }
 
+/// As of a query, with its place.
+impl From<ParserError> for Failure {
+    fn from(error: ParserError) -> Self {
+        Self::from(Error::from(DataFusionError::from(error)))
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         if let Error::Query(error) = &error
@@ -92,10 +100,20 @@ impl From<Error> for Failure {
         }
         Self {
             code: code(&error),
-            hint: error.hint().map(str::to_owned),
+            hint: error.hint().or_else(|| next_step(&error)).map(str::to_owned),
             position: error.position(),
             message: error.to_string(),
         }
+    }
+}
+
+/// What to do about an error that is not about the SQL.
+fn next_step(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::StoreNotFound { .. } => {
+            Some("`netsky ingest`, `netsky record` and `netsky demo` create a store")
+        }
+        _ => None,
     }
 }
 

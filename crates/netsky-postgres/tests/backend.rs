@@ -302,7 +302,10 @@ fn failures_have_codes_and_places() {
     }
     let error = &fixture.query("SELECT\n é, nosuch FROM ticks")[0];
     assert!(error.text().contains("\0P9\0"), "{}", error.text());
+    let error = &fixture.query("COPY (SELECT 1) TO STDOUT (FORMAT csv, DELIMITER '::')")[0];
+    assert!(error.text().contains("\0P50\0"), "{}", error.text());
     let without_store = Fixture::new();
     std::fs::remove_file(without_store.directory.path().join("meta.db")).unwrap();
     assert_eq!(without_store.failure("SELECT 1").0, "58P01");
+    assert!(without_store.query("SELECT 1")[0].text().contains("\0H`netsky ingest`"));
 }
