@@ -38,6 +38,32 @@ fn answers_come_in_every_format() {
     assert_eq!(server.send("HEAD", "/query?q=SELECT+1", &[], "").status, 200);
 }
 
+/// The ids of the processes that are asked about the store.
+#[cfg(target_os = "linux")]
+fn processes(store: &std::path::Path) -> Vec<String> {
+    let store = store.to_str().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().map(|process| process.unwrap().path());
+    // That of another test may end meanwhile.
+    let asked = processes.filter(|process| {
+        let line = std::fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        line.contains("query-backend") && line.contains(store)
+    });
+    asked.map(|process| process.display().to_string()).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_answers_one_query_after_another() {
+    let Some(server) = Reading::start() else { return };
+    server.record(1);
+    assert_eq!(server.query("SELECT 1").status, 200);
+    let first = processes(&server.path());
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!(server.query("SELECT nosuch").status, 400);
+    assert_eq!(server.query("SELECT count(*) FROM ticks").status, 200);
+    assert_eq!(processes(&server.path()), first);
+}
+
 #[test]
 fn parameters_and_limits_reach_the_query() {
     let Some(server) = Reading::start() else { return };
