@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use netsky_testing::{has_data, has_node, has_program, has_program_with, has_python};
+use netsky_testing::{has_data, has_node, has_program, has_program_with, has_python, skip};
 use serde_json::{Value, json};
 
 use super::Server;
@@ -225,6 +225,20 @@ fn node_gets_what_postgresql_answers() {
         let fleet = Fleet::start();
         passes(fleet.command("node").args(["with_node.js", &fleet.url()]));
     }
+}
+
+#[test]
+fn tokio_postgres_gets_what_postgresql_answers() {
+    let source = Path::new(SCRIPTS).join("tokio-postgres/src/main.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    // One that is made from an older source would check less.
+    let made = Command::new("tokio-postgres").arg(source).output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        let reason = "there is no tokio-postgres made from this source; .ci/install makes it";
+        return skip("tokio-postgres", reason);
+    }
+    let fleet = Fleet::start();
+    passes(fleet.command("tokio-postgres").arg(fleet.url()));
 }
 
 #[test]
