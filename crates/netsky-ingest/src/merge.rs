@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use netsky_db::Value;
 
 use crate::detail::Detail;
-use crate::row::Row;
+use crate::row::{BUILTIN, Row};
 use crate::via::{Via, Vias};
 
 /// How a column of two sightings becomes one.
@@ -28,6 +28,9 @@ enum Rule {
     Best,
     /// As `Best`, but any value rather than the id of the call, which stands in for one that is not known yet.
     BestNamed,
+    /// As `Best`, but the tool of a server rather than one of the agent's program: the record of a call may not say
+    /// that it is one of a server, and that of its end does.
+    BestServed,
 }
 
 impl Rule {
@@ -42,6 +45,7 @@ impl Rule {
                 Self::Furthest(&["unknown", "running", "failed", "completed", "ok"])
             }
             ("clone_dispatches", "agent_id") => Self::BestNamed,
+            ("mcp_tool_calls", "source" | "tool") => Self::BestServed,
             _ => Self::Best,
         }
     }
@@ -71,6 +75,7 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via, is_of_older_session: bo
     });
     let table = row.table();
     let call = row.detail.text("tool_use_id").map(str::to_owned);
+    let (is_served, seen_served) = (is_of_server(row), is_of_server(seen));
     let is_call =
         |value: &Value<'_>| matches!(value, Value::Text(text) if call.as_deref() == Some(text));
     for ((column, value), seen) in table.columns().iter().zip(row.values_mut()).zip(seen.values()) {
@@ -84,6 +89,8 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via, is_of_older_session: bo
                 Rule::Furthest(list) => place(list, seen) > place(list, value),
                 Rule::Best => is_better,
                 Rule::BestNamed => !is_call(seen) && (is_better || is_call(value)),
+                Rule::BestServed if is_served != seen_served => seen_served,
+                Rule::BestServed => is_better,
             },
         };
         if takes {
@@ -96,6 +103,14 @@ pub(crate) fn merge(row: &mut Row, seen: &Row, via: Via, is_of_older_session: bo
         row.detail.set("via", Some(vias.with(via).to_string()));
     }
     *row != before
+}
+
+/// Whether the row is a call of a server's tool.
+fn is_of_server(row: &Row) -> bool {
+    let mut columns = row.table().columns().iter().zip(row.values());
+    columns.any(|(column, value)| {
+        column.name == "source" && matches!(value, Value::Text(source) if source != BUILTIN)
+    })
 }
 
 fn merge_detail(detail: &mut Detail, seen: &Detail, is_better: bool) {

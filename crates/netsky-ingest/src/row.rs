@@ -8,6 +8,9 @@ use netsky_db::{ColumnType, Record, Table, Value};
 
 use crate::detail::Detail;
 
+/// The source of the tools of an agent's program itself.
+pub(crate) const BUILTIN: &str = "builtin";
+
 /// A row of any table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {

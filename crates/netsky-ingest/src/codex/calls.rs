@@ -11,6 +11,7 @@ use super::reader::CodexReader;
 use super::record::Record;
 use crate::key;
 use crate::reader::Output;
+use crate::row::BUILTIN;
 use crate::shorten::{shortened, start_of};
 
 /// The limit on the JSON of a call's input. The column has room for the details beside it.
@@ -20,9 +21,6 @@ const MAX_TEXT_BYTES: usize = 32 << 10;
 /// The limits on the text of an error and of an output.
 const MAX_ERROR_BYTES: usize = 2_048;
 const MAX_OUTPUT_BYTES: usize = 2_048;
-
-/// The source of the tools of Codex itself.
-pub(super) const BUILTIN: &str = "builtin";
 
 /// What is known of a tool call when its row is handed out.
 #[derive(Debug, Default)]

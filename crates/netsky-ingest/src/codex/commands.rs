@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use netsky_db::{CliInvocationRecord, GitOperationRecord, WatchdogEventRecord};
 use serde_json::Value;
 
-use super::calls::{Answer, BUILTIN, duration_ms};
+use super::calls::{Answer, duration_ms};
 use super::context::Call;
 use super::json::{int, text, time_of_millis};
 use super::output::ToolOutput;
@@ -16,6 +16,7 @@ use super::record::{Record, unknown};
 use crate::key;
 use crate::project::project;
 use crate::reader::Output;
+use crate::row::BUILTIN;
 use crate::shell::{git, invocation, line_of};
 use crate::shorten::start_of;
 

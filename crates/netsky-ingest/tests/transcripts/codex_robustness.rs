@@ -187,6 +187,21 @@ fn damaged(line: &str, damages: &[Damage]) -> String {
     record.to_string()
 }
 
+/// Where reading stops in between makes no difference, even if only the end of a call says whose tool it is.
+#[test]
+fn the_end_of_a_call_can_name_its_server() {
+    let mut lines = rich();
+    let call = lines.iter().position(|line| line.contains("mcp__docs__find")).unwrap();
+    lines[call] = lines[call].replace("mcp__docs__find", "find");
+    let whole = rows_of(PATH, &lines, utc(NOW));
+    for cut in call..lines.len() {
+        let (store, mut reading) = (Store::new(), Reading::new(PATH, utc(NOW)));
+        reading.read(&lines[..cut], &store);
+        reading.read(&lines[cut..], &store);
+        assert_eq!(store.rows(), whole, "{cut}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
