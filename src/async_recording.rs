@@ -48,9 +48,11 @@ impl Db {
     /// Those of [`record`](Self::record).
     pub fn record_async<R: Record>(&self, record: &R) -> BoxFuture<'static, Result<i64>> {
         let mut row = EncodedRow::default();
-        match row.encode(R::TABLE, record.values()) {
-            Ok(()) => Box::pin(self.store().append_async(R::TABLE, move |rows| rows.push(&row))),
-            Err(error) => Box::pin(ready(Err(error.into_error(R::TABLE)))),
+        let encoded =
+            row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE));
+        match encoded.and_then(|()| self.store()) {
+            Ok(store) => Box::pin(store.append_async(R::TABLE, move |rows| rows.push(&row))),
+            Err(error) => Box::pin(ready(Err(error))),
         }
     }
 
@@ -67,8 +69,8 @@ impl Db {
         &self,
         records: impl IntoIterator<Item = R>,
     ) -> BoxFuture<'static, Result<Range<i64>>> {
-        match RowSpool::of(records) {
-            Ok(rows) => Box::pin(self.store().append_rows_async(R::TABLE, rows)),
+        match RowSpool::of(records).and_then(|rows| Ok((self.store()?, rows))) {
+            Ok((store, rows)) => Box::pin(store.append_rows_async(R::TABLE, rows)),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }

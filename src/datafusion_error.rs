@@ -49,6 +49,8 @@ impl From<DataFusionError> for Error {
                 DataFusionError::ResourcesExhausted(message) => {
                     return Self::MemoryLimit { message };
                 }
+                // The files of a lake.
+                DataFusionError::ObjectStore(error) => return Self::Storage(error),
                 other => {
                     return Self::Query(Box::new(match noted {
                         Some(note) => DataFusionError::Diagnostic(note, Box::new(other)),
@@ -91,8 +93,12 @@ impl Error {
                 _ => {}
             }
         }
-        if let DataFusionError::ResourcesExhausted(message) = shared.find_root() {
-            return Self::MemoryLimit { message: message.clone() };
+        match shared.find_root() {
+            DataFusionError::ResourcesExhausted(message) => {
+                return Self::MemoryLimit { message: message.clone() };
+            }
+            DataFusionError::ObjectStore(_) => return Self::Storage(Box::new(shared)),
+            _ => {}
         }
         Self::Query(Box::new(DataFusionError::Shared(shared)))
     }

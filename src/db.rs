@@ -10,7 +10,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 #[cfg(feature = "sql")]
-use crate::query::{Queries, SessionFactory};
+use crate::query::{Origin, Queries, SessionFactory, TableSource};
 use crate::row::{EncodedRow, RowParser, RowSpool, TimeReader};
 use crate::schema::{
     CliInvocationRecord, CloneDispatchRecord, CommunicationEventRecord, CrashRecord,
@@ -20,6 +20,8 @@ use crate::schema::{
 };
 use crate::store::{self, Store};
 use crate::table::{Record, Table};
+#[cfg(feature = "sql")]
+use crate::view::View;
 use crate::views::VIEWS;
 
 /// An open store, to record into and, with the feature `sql`, to query.
@@ -28,10 +30,19 @@ use crate::views::VIEWS;
 /// same store open, and record and query at the same time.
 #[derive(Debug, Clone)]
 pub struct Db {
-    store: Store,
+    place: Place,
     tables: Arc<[&'static Table]>,
     #[cfg(feature = "sql")]
     pub(crate) queries: Queries,
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone)]
+enum Place {
+    Store(Store),
+    /// In files elsewhere, which can only be queried.
+    #[cfg(feature = "sql")]
+    Lake(PathBuf),
 }
 
 /// A table, and what is known about it without reading all of it.
@@ -101,13 +112,24 @@ impl Db {
         Self {
             #[cfg(feature = "sql")]
             queries: Queries::new(SessionFactory::new(
-                store.clone(),
+                Origin::Store(store.clone()),
                 TABLES.to_vec(),
                 VIEWS.iter().collect(),
             )),
-            store,
+            place: Place::Store(store),
             tables: TABLES.into(),
         }
+    }
+
+    /// Returns a handle whose queries read tables from elsewhere. Calls that need a store fail with
+    /// [`Error::IsALake`].
+    #[cfg(feature = "sql")]
+    #[doc(hidden)]
+    pub fn of_lake(url: &str, source: Arc<dyn TableSource>, views: Vec<&'static View>) -> Self {
+        let tables = source.tables();
+        let sessions = SessionFactory::new(Origin::Lake(source), tables.clone(), views);
+        let queries = Queries::new(sessions);
+        Self { place: Place::Lake(url.into()), tables: tables.into(), queries }
     }
 
     /// Returns the same store with additional tables. They can be queried and imported, and are created
@@ -125,8 +147,9 @@ impl Db {
             }
             all.push(table);
         }
-        if !self.store().is_read_only() {
-            self.store().create_tables(tables)?;
+        let store = self.store()?;
+        if !store.is_read_only() {
+            store.create_tables(tables)?;
         }
         Ok(Self {
             #[cfg(feature = "sql")]
@@ -153,7 +176,7 @@ impl Db {
     ///
     /// [`Error::ReadOnlyStore`], [`Error::FutureSchemaVersion`], and [`Error::Storage`].
     pub fn migrate(&self) -> Result<()> {
-        self.store().create_tables(self.tables())
+        self.store()?.create_tables(self.tables())
     }
 
     /// Whether the file at the path starts like a database: a store of any version and in any state, or
@@ -173,12 +196,16 @@ impl Db {
     ///
     /// [`Error::Storage`].
     pub fn schema_version(&self) -> Result<i64> {
-        self.store().schema_version()
+        self.store()?.schema_version()
     }
 
     /// The store's file.
     pub fn path(&self) -> &Path {
-        self.store().path()
+        match &self.place {
+            Place::Store(store) => store.path(),
+            #[cfg(feature = "sql")]
+            Place::Lake(url) => url,
+        }
     }
 
     /// Whether no other process can open the store while this one has it open. This is the case if the
@@ -189,17 +216,22 @@ impl Db {
     ///
     /// Those of [`open_path`](Self::open_path), if the file must be reopened after a disk error.
     pub fn is_exclusive(&self) -> Result<bool> {
-        self.store().is_exclusive()
+        self.store()?.is_exclusive()
+    }
+
+    /// Whether the handle is on a lake, which can only be queried.
+    pub fn is_lake(&self) -> bool {
+        self.store().is_err()
     }
 
     /// The new path of the SQLite file that was found at the path when the store was opened.
     pub fn archived(&self) -> Option<&Path> {
-        self.store().archived()
+        self.store().ok()?.archived()
     }
 
     /// The path of the file of netsky-db 0.1.6 that was upgraded when the store was opened.
     pub fn upgraded_from(&self) -> Option<&Path> {
-        self.store().upgraded_from()
+        self.store().ok()?.upgraded_from()
     }
 
     /// The tables that can be queried.
@@ -216,8 +248,12 @@ impl Db {
         Table::find(name, self.tables())
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    pub(crate) fn store(&self) -> Result<&Store> {
+        match &self.place {
+            Place::Store(store) => Ok(store),
+            #[cfg(feature = "sql")]
+            Place::Lake(url) => Err(Error::IsALake { url: url.display().to_string() }),
+        }
     }
 }
 
@@ -274,7 +310,7 @@ impl Db {
     pub fn record<R: Record>(&self, record: &R) -> Result<i64> {
         let mut row = EncodedRow::default();
         row.encode(R::TABLE, record.values()).map_err(|error| error.into_error(R::TABLE))?;
-        self.store().append(R::TABLE, move |rows| rows.push(&row))
+        self.store()?.append(R::TABLE, move |rows| rows.push(&row))
     }
 
     /// Records many rows, all or none, and returns their ids. This is much faster than recording them
@@ -293,7 +329,7 @@ impl Db {
         &self,
         records: impl IntoIterator<Item = R>,
     ) -> Result<Range<i64>> {
-        self.store().append_rows(R::TABLE, RowSpool::of(records)?)
+        self.store()?.append_rows(R::TABLE, RowSpool::of(records)?)
     }
 
     /// Records one row, given as a JSON object, in the named table, and returns its id.
@@ -313,7 +349,7 @@ impl Db {
         input
             .encode(json.as_bytes(), &mut encoded)
             .map_err(|reason| Error::InvalidRow { table: table.name().to_owned(), reason })?;
-        self.store().append(table, move |rows| rows.push(&encoded))
+        self.store()?.append(table, move |rows| rows.push(&encoded))
     }
 }
 
@@ -488,7 +524,7 @@ impl Db {
     ///
     /// [`Error::CorruptRow`] if the first or last row of a table is corrupt, and [`Error::Storage`].
     pub fn summaries(&self) -> Result<Vec<TableSummary>> {
-        let snapshot = self.store().snapshot()?;
+        let snapshot = self.store()?.snapshot()?;
         self.tables().iter().map(|table| summary(table, &snapshot)).collect()
     }
 }

@@ -150,6 +150,14 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The call needs a store, and its handle is on a lake, which can only be queried. Use the handle of a
+    /// store.
+    #[error("{url} is a lake, which can only be queried; use a store")]
+    IsALake {
+        /// The lake.
+        url: String,
+    },
+
     /// There is no table with the name. Use one of `nearest`, or list the tables with `SHOW TABLES`.
     #[error("no table named '{name}'{nearest}")]
     UnknownTable {

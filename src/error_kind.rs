@@ -78,7 +78,8 @@ impl Error {
             Self::NotAStore { .. }
             | Self::UpgradeRequired { .. }
             | Self::FutureSchemaVersion { .. }
-            | Self::ReadOnlyStore { .. } => ErrorKind::Unsupported,
+            | Self::ReadOnlyStore { .. }
+            | Self::IsALake { .. } => ErrorKind::Unsupported,
             Self::Damaged { .. } | Self::CorruptRow { .. } => ErrorKind::Damaged,
             Self::Locked { .. } | Self::Busy { .. } | Self::InUse { .. } => ErrorKind::Busy,
             Self::StoreReplaced { .. } | Self::CommitUncertain(_) => ErrorKind::Uncertain,

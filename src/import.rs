@@ -27,7 +27,7 @@ impl Db {
     ///
     /// [`Error::UnknownTable`] and [`Error::ReadOnlyStore`].
     pub fn appender(&self, table: &str) -> Result<Appender> {
-        Appender::new(self.store().clone(), self.find_table(table)?)
+        Appender::new(self.store()?.clone(), self.find_table(table)?)
     }
 
     /// Records the rows of an NDJSON source, all or none like [`record_all`](Self::record_all), and

@@ -5,9 +5,13 @@ pub use crate::clock::now;
 pub use crate::columnar::{decode_copy, encode_copy};
 pub use crate::directory::{create_private_dir, sync_dir};
 #[cfg(feature = "sql")]
-pub use crate::query::{Register, Rewrite, SqlExtension, check_condition, with_functions};
+pub use crate::providers::time_ranges;
+#[cfg(feature = "sql")]
+pub use crate::query::{
+    Register, Rewrite, SqlExtension, TableSource, check_condition, with_functions,
+};
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;
 pub use crate::row::EncodedRow;
-pub use crate::store::{Key, UpsertTransaction, caught, is_caught};
+pub use crate::store::{Key, OWN_STATE, UpsertTransaction, caught, is_caught};
 pub use crate::temp_files::TempFileGuard;

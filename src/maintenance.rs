@@ -53,7 +53,7 @@ impl Db {
     /// [`Error::Io`](crate::Error::Io) and [`Error::Storage`](crate::Error::Storage) if the file
     /// cannot be read. Faults in its content are not errors but part of the report.
     pub fn check(&self) -> Result<CheckReport> {
-        self.store().check(self.tables())
+        self.store()?.check(self.tables())
     }
 
     /// Rebuilds zones, checksums and id counters from the rows. This repairs every
@@ -70,7 +70,7 @@ impl Db {
     /// [`Error::Damaged`] if a page is damaged, because rows read from it may be wrong;
     /// [`Error::ReadOnlyStore`]; [`Error::Busy`]; [`Error::Storage`].
     pub fn repair(&self) -> Result<()> {
-        self.store().repair(self.tables())
+        self.store()?.repair(self.tables())
     }
 
     /// Deletes the rows whose time is before `before`, from one table or from all tables with
@@ -89,7 +89,7 @@ impl Db {
     /// [`Error::ReadOnlyStore`]; [`Error::Storage`].
     pub fn prune(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
         let before = nanos(before);
-        self.for_dated_tables(table, |table| self.store().prune(table, before))
+        self.for_dated_tables(table, |table| self.store()?.prune(table, before))
     }
 
     /// Returns what [`prune`](Self::prune) would delete now.
@@ -98,7 +98,7 @@ impl Db {
     ///
     /// [`Error::UnknownTable`], [`Error::NoTimeColumn`] and [`Error::Storage`].
     pub fn prune_dry_run(&self, before: DateTime<Utc>, table: Option<&str>) -> Result<Vec<Pruned>> {
-        let (before, snapshot) = (nanos(before), self.store().snapshot()?);
+        let (before, snapshot) = (nanos(before), self.store()?.snapshot()?);
         self.for_dated_tables(table, |table| snapshot.old_rows(table, before))
     }
 
@@ -110,7 +110,7 @@ impl Db {
     /// [`Error::Damaged`] if a page is damaged, because the numbers would mean nothing;
     /// [`Error::Io`] and [`Error::Storage`].
     pub fn stats(&self) -> Result<StoreStats> {
-        self.store().stats(self.tables())
+        self.store()?.stats(self.tables())
     }
 
     /// Returns the tables in the file that this `Db` does not know, by name: other programs have
@@ -121,7 +121,7 @@ impl Db {
     ///
     /// [`Error::Storage`].
     pub fn unknown_tables(&self) -> Result<Vec<UnknownTable>> {
-        self.store().unknown_tables(self.tables())
+        self.store()?.unknown_tables(self.tables())
     }
 
     /// Passes each row of a table to `visit`, by id, until it breaks: the id, and the row as
@@ -135,7 +135,7 @@ impl Db {
         table: &str,
         visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.store().snapshot()?.stored_rows(table, visit)
+        self.store()?.snapshot()?.stored_rows(table, visit)
     }
 
     /// Copies the committed state to a new file. The copy is a store itself, and readable by its
@@ -151,7 +151,7 @@ impl Db {
     /// [`Error::FileExists`]; [`Error::Damaged`] if a page is damaged, or if rows are not what was
     /// recorded; [`Error::Io`] and [`Error::Storage`]. No file is left behind.
     pub fn backup(&self, file: impl AsRef<Path>) -> Result<Copied> {
-        self.store().backup(file.as_ref(), Existing::Refuse, self.tables())
+        self.store()?.backup(file.as_ref(), Existing::Refuse, self.tables())
     }
 
     /// Like [`backup`](Self::backup), but replaces a file at the path, atomically and only with a
@@ -162,7 +162,7 @@ impl Db {
     /// [`Error::InUse`] if the file is a store that a process has open; [`Error::Damaged`];
     /// [`Error::Io`] and [`Error::Storage`]. The file stays as it is.
     pub fn backup_replacing(&self, file: impl AsRef<Path>) -> Result<Copied> {
-        self.store().backup(file.as_ref(), Existing::Replace, self.tables())
+        self.store()?.backup(file.as_ref(), Existing::Replace, self.tables())
     }
 
     /// Restores the store in the file `backup` to `path`. Copies it like [`backup`](Self::backup)
@@ -213,7 +213,7 @@ impl Db {
     /// # }
     /// ```
     pub fn keep_columns(&self, keep: bool) -> Result<()> {
-        self.store().keep_columns(keep)
+        self.store()?.keep_columns(keep)
     }
 
     /// Makes the missing columnar copies of the rows, and the file as small as it can be. Returns its size before and after. Pruning
@@ -229,7 +229,7 @@ impl Db {
     /// would give it a correct checksum; [`Error::ReadOnlyStore`]; [`Error::Io`] and
     /// [`Error::Storage`].
     pub fn compact(&self) -> Result<Compacted> {
-        self.store().compact()
+        self.store()?.compact()
     }
 
     fn for_dated_tables(

@@ -262,7 +262,6 @@ impl Db {
     /// [`Error::UnknownTable`].
     pub fn table(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
         let table = self.find_table(name)?;
-        let provider = self.queries.sessions().table(table, self.query_options());
-        Ok(Arc::new(provider.for_any_session()))
+        Ok(self.queries.sessions().table(table, self.query_options()))
     }
 }

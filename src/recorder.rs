@@ -90,11 +90,12 @@ impl Db {
     ///
     /// [`Error::ReadOnlyStore`]; [`Error::Io`] if no thread can be started.
     pub fn recorder(&self, max_delay: Duration) -> Result<Recorder> {
-        if self.store().is_read_only() {
+        let store = self.store()?;
+        if store.is_read_only() {
             return Err(Error::ReadOnlyStore { path: self.path().to_owned() });
         }
         let shared = Arc::new(Shared {
-            store: self.store().clone(),
+            store: store.clone(),
             max_delay,
             buffer: Mutex::default(),
             changed: Condvar::new(),

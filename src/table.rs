@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 /// A column of a [`Table`]. The `id` is not among them: every table has it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Column {
     /// The name, in JSON and in SQL.

@@ -19,7 +19,7 @@ impl Db {
         &self,
         work: impl FnMut(&mut UpsertTransaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.store().upsert(work)
+        self.store()?.upsert(work)
     }
 
     /// Returns the number of a key.
@@ -28,7 +28,7 @@ impl Db {
     ///
     /// [`Error::Storage`](crate::Error::Storage).
     pub fn key_number(&self, key: &Key) -> Result<Option<i64>> {
-        self.store().snapshot()?.key_number(key)
+        self.store()?.snapshot()?.key_number(key)
     }
 
     /// Returns a state.
@@ -37,7 +37,7 @@ impl Db {
     ///
     /// [`Error::Storage`](crate::Error::Storage).
     pub fn state(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.store().snapshot()?.state(name)
+        self.store()?.snapshot()?.state(name)
     }
 
     /// Returns all states whose name begins with `prefix`, in no order.
@@ -46,7 +46,7 @@ impl Db {
     ///
     /// [`Error::Storage`](crate::Error::Storage).
     pub fn states_with(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
-        self.store().snapshot()?.states_with(prefix)
+        self.store()?.snapshot()?.states_with(prefix)
     }
 
     /// Calls `visit` with the id and the JSON of each row of a table, in the order of the ids.
@@ -60,7 +60,7 @@ impl Db {
         mut visit: impl FnMut(i64, &[u8]),
     ) -> Result<()> {
         let mut cursor = RowCursor::new(i64::MIN..=i64::MAX, None, false);
-        let _ = self.store().snapshot()?.scan(table, &mut cursor, |id, json| {
+        let _ = self.store()?.snapshot()?.scan(table, &mut cursor, |id, json| {
             visit(id, json);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -73,7 +73,7 @@ impl Db {
     ///
     /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Storage`](crate::Error::Storage).
     pub fn highest_id(&self, table: &'static Table) -> Result<i64> {
-        let ends = self.store().snapshot()?.first_and_last_id(table, i64::MIN..=i64::MAX)?;
+        let ends = self.store()?.snapshot()?.first_and_last_id(table, i64::MIN..=i64::MAX)?;
         Ok(ends.map_or(0, |(_, highest)| highest))
     }
 
@@ -83,7 +83,7 @@ impl Db {
     ///
     /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Storage`](crate::Error::Storage).
     pub fn last_id(&self, table: &'static Table) -> Result<i64> {
-        self.store().snapshot()?.last_id(table)
+        self.store()?.snapshot()?.last_id(table)
     }
 
     /// Calls `visit` with the id and the JSON of the rows with an id in `ids`, in the order of the ids, until it
@@ -99,7 +99,7 @@ impl Db {
         mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
     ) -> Result<()> {
         let mut cursor = RowCursor::new(ids, None, false);
-        let rows = self.store().snapshot()?;
+        let rows = self.store()?.snapshot()?;
         rows.scan(table, &mut cursor, |id, json| Ok(visit(id, json))).map(drop)
     }
 }

@@ -41,7 +41,7 @@ pub struct View {
 }
 
 /// A column of a [`View`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ViewColumn {
     /// The name in SQL.

@@ -29,6 +29,7 @@ mod source;
 mod statistics;
 
 pub use progress::{QueryProgress, ScanCounts};
+pub use pushdown::time_ranges;
 
 pub(crate) use conjuncts::{EvaluationRank, conditions_by_rank};
 pub(crate) use provider::{FILTER_PUSHDOWN, ScanContext, StoreTable};

@@ -11,6 +11,7 @@
 //! '1 hour'`, the bounds of BETWEEN and strings are literals of the column's type.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate};
 use datafusion::common::ScalarValue;
@@ -82,6 +83,11 @@ impl fmt::Display for Ranges {
         }
         Ok(())
     }
+}
+
+/// The times, in nanoseconds, of the rows that can pass all filters: ranges that are in order and disjoint.
+pub fn time_ranges(filters: &[Expr], table: &Table) -> Vec<RangeInclusive<i64>> {
+    Ranges::of_all(filters, table).times.ranges_between(i64::MIN, i64::MAX)
 }
 
 /// The values of one key that a filter selects.

@@ -25,14 +25,14 @@ impl Queries {
 
     /// The same threads, limits and views with other tables.
     pub(crate) fn with_tables(&self, tables: Vec<&'static Table>) -> Self {
-        let (store, views) = (self.sessions.store().clone(), self.sessions.views().to_vec());
-        Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
+        let (origin, views) = (self.sessions.origin().clone(), self.sessions.views().to_vec());
+        Self { sessions: Arc::new(SessionFactory::new(origin, tables, views)), ..self.clone() }
     }
 
     /// The same threads, limits and tables with other views.
     pub(crate) fn with_views(&self, views: Vec<&'static View>) -> Self {
-        let (store, tables) = (self.sessions.store().clone(), self.sessions.tables().to_vec());
-        Self { sessions: Arc::new(SessionFactory::new(store, tables, views)), ..self.clone() }
+        let (origin, tables) = (self.sessions.origin().clone(), self.sessions.tables().to_vec());
+        Self { sessions: Arc::new(SessionFactory::new(origin, tables, views)), ..self.clone() }
     }
 
     /// The same threads, limits, tables and views with an extension.

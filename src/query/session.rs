@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::MemoryPool;
@@ -12,7 +12,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
-use crate::providers::{ScanContext, StoreTable};
+use crate::providers::ScanContext;
 use crate::query::catalog::{CATALOG, SCHEMA, StoreSchema};
 use crate::query::extension::SqlExtension;
 use crate::query::function_memory;
@@ -21,19 +21,19 @@ use crate::query::json_arrows;
 use crate::query::lenient_comparison;
 use crate::query::memory::{self, QueryMemory};
 use crate::query::options::QueryOptions;
+use crate::query::origin::Origin;
 use crate::query::pattern;
 use crate::query::planner::Planner;
 use crate::query::rules;
 use crate::query::spill::Spills;
 use crate::query::time_text;
-use crate::store::Store;
 use crate::table::Table;
 use crate::view::View;
 
-/// Creates sessions with the tables and views of one store.
+/// Creates sessions with the tables and views of one store or lake.
 #[derive(Debug)]
 pub(crate) struct SessionFactory {
-    store: Store,
+    origin: Origin,
     tables: Vec<&'static Table>,
     views: Arc<[&'static View]>,
     extension: Option<SqlExtension>,
@@ -45,22 +45,22 @@ pub(crate) struct SessionFactory {
 
 impl SessionFactory {
     pub(crate) fn new(
-        store: Store,
+        origin: Origin,
         tables: Vec<&'static Table>,
         views: Vec<&'static View>,
     ) -> Self {
         let (base, query_state) = (OnceLock::new(), OnceLock::new());
-        Self { store, tables, views: views.into(), extension: None, base, query_state }
+        Self { origin, tables, views: views.into(), extension: None, base, query_state }
     }
 
     /// The same tables and views, with an extension.
     pub(super) fn with_extension(&self, extension: SqlExtension) -> Self {
-        let factory = Self::new(self.store.clone(), self.tables.clone(), self.views.to_vec());
+        let factory = Self::new(self.origin.clone(), self.tables.clone(), self.views.to_vec());
         Self { extension: Some(extension), ..factory }
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(crate) fn tables(&self) -> &[&'static Table] {
@@ -74,17 +74,17 @@ impl SessionFactory {
     /// Returns a session for a user, who may register more in it. Each scan sees what is committed when
     /// it is planned.
     pub(crate) fn for_user(&self, options: &QueryOptions) -> Result<SessionContext> {
-        let state = self.with_tables(|table| self.table(table, options))?;
+        let state = self.with_tables(|table| self.origin.table(table, options))?;
         Ok(SessionContext::new_with_state(limited(state, options)?))
     }
 
-    /// Returns a table of which each scan sees what is committed when it is planned.
-    pub(crate) fn table(&self, table: &'static Table, options: &QueryOptions) -> StoreTable {
-        let provider = StoreTable::new(table, self.store.clone());
-        match options.skip_corrupt {
-            true => provider.skipping_corrupt(Arc::default()),
-            false => provider,
-        }
+    /// Returns a table for any session, of which each scan sees what is committed when it is planned.
+    pub(crate) fn table(
+        &self,
+        table: &'static Table,
+        options: &QueryOptions,
+    ) -> Arc<dyn TableProvider> {
+        self.origin.table_for_any_session(table, options)
     }
 
     /// Returns a session to plan queries in. They run in a session from [`for_scans`](Self::for_scans).
@@ -95,11 +95,13 @@ impl SessionFactory {
     /// Returns a session to run one query in.
     pub(super) fn for_scans(
         &self,
-        scans: ScanContext,
+        scans: Option<ScanContext>,
         options: &QueryOptions,
     ) -> Result<SessionContext> {
         let mut state = limited(self.query_state()?, options)?;
-        state.config_mut().set_extension(Arc::new(scans));
+        if let Some(scans) = scans {
+            state.config_mut().set_extension(Arc::new(scans));
+        }
         Ok(SessionContext::new_with_state(state))
     }
 
@@ -113,14 +115,17 @@ impl SessionFactory {
         if let Some(state) = self.query_state.get() {
             return Ok(state.clone());
         }
-        let state = self.with_tables(|table| StoreTable::new(table, self.store.clone()))?;
+        let state = self.with_tables(|table| self.origin.table(table, &QueryOptions::new()))?;
         Ok(self.query_state.get_or_init(|| state).clone())
     }
 
-    fn with_tables(&self, provider: impl Fn(&'static Table) -> StoreTable) -> Result<SessionState> {
+    fn with_tables(
+        &self,
+        provider: impl Fn(&'static Table) -> Arc<dyn TableProvider>,
+    ) -> Result<SessionState> {
         let tables = MemorySchemaProvider::new();
         for table in &self.tables {
-            tables.register_table(table.name().to_owned(), Arc::new(provider(table)))?;
+            tables.register_table(table.name().to_owned(), provider(table))?;
         }
         let shared = self.extension.as_ref().map_or(&self.base, SqlExtension::base);
         let base = match shared.get() {
@@ -240,6 +245,7 @@ mod tests {
     use crate::query::queries::Queries;
     use crate::query::stream::collect;
     use crate::schema::{TABLES, TickRecord};
+    use crate::store::Store;
 
     #[test]
     fn queries_without_a_limit_spill_too() {
@@ -256,7 +262,7 @@ mod tests {
         let base = base_state(Some(memory::pool(16 << 20))).unwrap();
         let config = base.config().clone().with_target_partitions(2);
         let base = SessionStateBuilder::new_from_existing(base).with_config(config).build();
-        let sessions = SessionFactory::new(store, TABLES.to_vec(), Vec::new());
+        let sessions = SessionFactory::new(Origin::Store(store), TABLES.to_vec(), Vec::new());
         let queries = Queries::new(sessions.with_base_state(base));
         let ask = |sql: &str| collect(&queries, sql).unwrap().1;
         for (sql, partitioned) in [

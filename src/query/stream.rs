@@ -15,7 +15,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::{Error, Result};
-use crate::providers::{QueryProgress, ScanContext, SkippedRows};
+use crate::providers::{QueryProgress, SkippedRows};
 use crate::query::cancellation::Cancellation;
 use crate::query::interruptible::interruptible;
 use crate::query::options::QueryOptions;
@@ -150,7 +150,8 @@ impl Run {
         cancellation: &Cancellation,
     ) -> Result<(SendableRecordBatchStream, QueryProgress)> {
         let Self { sessions, options, source, values, skipped } = self;
-        let snapshot = Arc::new(sessions.store().snapshot()?);
+        let skipped = options.skip_corrupt.then_some(skipped);
+        let scans = sessions.origin().scan_context(skipped)?;
         let (plan, names) = match source {
             Source::Sql(sql) => {
                 let planned = Planned::new(&sessions.for_planning()?, &sql, None).await?;
@@ -160,8 +161,7 @@ impl Run {
             Source::Prepared(planned) => (planned.bind(values)?, planned.names()),
         };
         cancellation.check()?;
-        let skipped = options.skip_corrupt.then_some(skipped);
-        let session = sessions.for_scans(ScanContext { snapshot, skipped }, &options)?;
+        let session = sessions.for_scans(scans, &options)?;
         let query = DataFrame::new(session.state(), plan);
         let context = query.task_ctx();
         let plan = query.create_physical_plan().await?;
@@ -197,6 +197,7 @@ mod tests {
 
     use super::*;
     use crate::options::OpenOptions;
+    use crate::query::origin::Origin;
     use crate::query::session::base_state;
     use crate::schema::{TABLES, TickRecord};
     use crate::store::Store;
@@ -219,7 +220,7 @@ mod tests {
         let store = Store::open_read_only(&path, &OpenOptions::new()).unwrap();
         let mut base = base_state(None).unwrap();
         base.register_udf(Arc::new(panics)).unwrap();
-        let sessions = SessionFactory::new(store, TABLES.to_vec(), Vec::new());
+        let sessions = SessionFactory::new(Origin::Store(store), TABLES.to_vec(), Vec::new());
         Queries::new(sessions.with_base_state(base)).with_options(options)
     }
 

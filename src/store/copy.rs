@@ -5,7 +5,7 @@
 //! wait meanwhile, and a copy that is suspended half way would block them. It would also copy the
 //! free pages. Copying rows blocks no process, rebuilds zones and raises id counters to the highest id,
 //! so the copy is correct even if the original's were not. Rows are copied byte for byte, corrupt
-//! ones too, and so are the columnar copies, the keys of rows and the states.
+//! ones too, and so are the columnar copies, the keys of rows, and the states that are not about the store itself.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::maintenance_progress::MaintenanceProgress;
 use crate::store::Snapshot;
 use crate::store::checksum;
-use crate::store::keys::{KEYS, STATES};
+use crate::store::keys::{KEYS, STATES, delete_own_states};
 use crate::store::repair::raise_ids;
 use crate::store::rows::Rows;
 use crate::store::tables::{IDS, META, columns_named, is_columns, is_own, rows_named, rows_of};
@@ -82,6 +82,9 @@ impl Snapshot {
                 copy.entries(definition, &entries)?;
             }
         }
+        let txn = copy.begin()?;
+        delete_own_states(&txn)?;
+        txn.commit()?;
         copy.finish(&self, known)?;
         // While the snapshot lives, the store's file keeps pages that other writers have replaced.
         drop(self);

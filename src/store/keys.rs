@@ -22,6 +22,10 @@ use crate::table::reserved;
 pub(super) const KEYS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new(reserved::KEYS);
 pub(super) const STATES: TableDefinition<'_, i64, &[u8]> = TableDefinition::new(reserved::STATES);
 
+/// The beginning of the names of states that say something of the store itself. A backup does not get them, because
+/// it is another store once something is recorded in it.
+pub const OWN_STATE: &str = "own.";
+
 /// The key of a row: a hash of what identifies it. Two keys must be as unlikely to collide as two random
 /// numbers of 128 bits.
 pub type Key = [u8; 16];
@@ -83,8 +87,12 @@ impl<'txn> KeyWriter<'txn> {
         let mut entries = read_states(&self.states, place)?;
         entries.retain(|(other, _)| other != name);
         entries.push((name.to_owned(), value.to_vec()));
+        self.set_states(place, &entries)
+    }
+
+    fn set_states(&mut self, place: i64, entries: &[(String, Vec<u8>)]) -> Result<()> {
         let mut bytes = vec![0; HASH_BYTES];
-        for (name, value) in &entries {
+        for (name, value) in entries {
             for part in [name.as_bytes(), value] {
                 let length = u32::try_from(part.len())
                     .map_err(|_| Error::Storage("a state exceeds 4 GiB".into()))?;
@@ -129,6 +137,27 @@ pub(super) fn states_with(
     }
     found.retain(|(name, _)| name.starts_with(prefix));
     Ok(found)
+}
+
+/// Deletes the states that say something of the store itself, in a copy of it.
+pub(super) fn delete_own_states(txn: &WriteTransaction) -> Result<()> {
+    let mut writer = KeyWriter::open(txn)?;
+    let mut changed = Vec::new();
+    for item in writer.states.iter()? {
+        let (place, stored) = item?;
+        let mut states = decode_states(place.value(), stored.value()).unwrap_or_default();
+        if states.iter().any(|(name, _)| name.starts_with(OWN_STATE)) {
+            states.retain(|(name, _)| !name.starts_with(OWN_STATE));
+            changed.push((place.value(), states));
+        }
+    }
+    for (place, states) in changed {
+        match states.is_empty() {
+            true => drop(writer.states.remove(place)?),
+            false => writer.set_states(place, &states)?,
+        }
+    }
+    Ok(())
 }
 
 /// Returns the number of entries of the two tables that cannot be read.

@@ -71,7 +71,7 @@ pub use check_report::{CheckReport, Fault};
 #[cfg(feature = "sql")]
 pub(crate) use checksum::Expected;
 pub use compact::Compacted;
-pub use keys::Key;
+pub use keys::{Key, OWN_STATE};
 pub(crate) use prune::OldRows;
 pub(crate) use row_cursor::RowCursor;
 #[cfg(feature = "sql")]
