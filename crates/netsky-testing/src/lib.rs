@@ -31,7 +31,9 @@ pub use old_store::{
     Old, add_old, assert_has_all_rows, count_of, old_file, old_row, old_rows, old_store, old_table,
     write_old,
 };
-pub use require::{has_data, has_node, has_program, has_program_with, has_python, skip};
+pub use require::{
+    has_data, has_node, has_program, has_program_with, has_python, has_s3_server, skip,
+};
 pub use rows::{full_row, sparse_row, to_json};
 pub use sqlite::{OLD_SQLITE, OWN_TABLES, assert_archived, sqlite_with_journal};
 pub use store::{

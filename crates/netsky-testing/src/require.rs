@@ -51,6 +51,15 @@ pub fn has_python(package: &str) -> bool {
     has_package("python", "python3", package, &["-c", &format!("import {package}")])
 }
 
+/// Whether `python3` has `moto`, a server of S3. If not, the test should return.
+///
+/// # Panics
+///
+/// Like [`skip`], for `s3`.
+pub fn has_s3_server() -> bool {
+    has_package("s3", "python3", "moto.server", &["-c", "import moto.server"])
+}
+
 /// Whether `node` has a package, which `NODE_PATH` may name. If not, the test should return.
 ///
 /// # Panics
