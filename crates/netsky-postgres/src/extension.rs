@@ -21,7 +21,7 @@ pub struct Extension {
 impl Extension {
     /// Returns the extension for stores with the tables and views of this one.
     pub fn new(db: &Db) -> Self {
-        let catalog = Catalog::new(db.tables(), db.views());
+        let catalog = Catalog::new(db.tables(), db.views(), !db.is_lake());
         let of_functions = Arc::clone(&catalog);
         let sql = SqlExtension::new(
             schemas(&catalog),

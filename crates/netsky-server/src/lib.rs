@@ -54,6 +54,7 @@ mod followers;
 pub mod frame;
 mod guard;
 mod health;
+mod history;
 pub mod mcp;
 mod metrics;
 mod options;
@@ -78,6 +79,7 @@ mod stop;
 mod tables;
 
 pub use failure::Failure;
+pub use history::History;
 pub use options::{HookReceiver, HookRefusal, ServerOptions};
 #[cfg(unix)]
 pub use postgres::PostgresSocket;

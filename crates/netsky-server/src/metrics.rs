@@ -39,7 +39,11 @@ pub(crate) async fn metrics(
     ([(CONTENT_TYPE, media_type)], text).into_response()
 }
 
+/// Empty for a lake, whose rows only a query counts.
 fn store_metrics(state: &ReadState) -> String {
+    if state.is_of_lake() {
+        return String::new();
+    }
     let stats = state.open().and_then(|db| db.stats());
     let mut out = String::new();
     head(&mut out, "netsky_store_up", "gauge", "Whether the store can be read");

@@ -22,9 +22,22 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::failure::Failure;
+use crate::history::History;
 
-/// What a child process has of the environment, besides `NETSKY_*`.
-const INHERITED: [&str; 3] = ["HOME", "TZ", "PATH"];
+/// What a child process has of the environment.
+const INHERITED: [&str; 8] = [
+    "HOME",
+    "TZ",
+    "PATH",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// The beginnings of other variables that it has: the credentials of a lake are in them.
+const INHERITED_WITH: [&str; 4] = ["NETSKY_", "AWS_", "AZURE_", "GOOGLE_"];
 
 /// The variable with the id of the parent. The child ends itself when its parent is another process, for example
 /// because this one was killed.
@@ -43,17 +56,17 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// The program `netsky`, and the store that it is asked about.
+/// The program `netsky`, and what it is asked about.
 #[derive(Debug, Clone)]
 pub struct Program {
     executable: PathBuf,
-    store: PathBuf,
+    history: History,
 }
 
 impl Program {
-    /// `executable` is `netsky`. The store need not exist.
-    pub fn new(executable: impl Into<PathBuf>, store: impl Into<PathBuf>) -> Self {
-        Self { executable: executable.into(), store: store.into() }
+    /// `executable` is `netsky`.
+    pub fn new(executable: impl Into<PathBuf>, history: impl Into<History>) -> Self {
+        Self { executable: executable.into(), history: history.into() }
     }
 
     /// The program that runs now, which must be `netsky`.
@@ -61,18 +74,18 @@ impl Program {
     /// # Errors
     ///
     /// Its path is unknown.
-    pub fn this(store: impl Into<PathBuf>) -> io::Result<Self> {
+    pub fn this(history: impl Into<History>) -> io::Result<Self> {
         // Of the path, another version may be there soon, or nothing.
         let executable = match cfg!(target_os = "linux") {
             true => "/proc/self/exe".into(),
             false => std::env::current_exe()?,
         };
-        Ok(Self { executable, store: store.into() })
+        Ok(Self { executable, history: history.into() })
     }
 
-    /// The store's file.
-    pub fn store(&self) -> &Path {
-        &self.store
+    /// What it is asked about.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// Starts a command, with `input` as its standard input. It is killed when the process is dropped.
@@ -81,7 +94,7 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         input: Vec<u8>,
     ) -> Result<Process, Failure> {
-        self.started(spawn(&self.executable, Some(&self.store), arguments, input))
+        self.started(spawn(&self.executable, Some(&self.history), arguments, input))
     }
 
     /// Starts a command whose standard input stays open. It is killed when the process is dropped.
@@ -89,7 +102,7 @@ impl Program {
         &self,
         arguments: impl IntoIterator<Item = S>,
     ) -> Result<(Process, ChildStdin), Failure> {
-        self.started(open(&self.executable, Some(&self.store), arguments))
+        self.started(open(&self.executable, Some(&self.history), arguments))
     }
 
     fn started<T>(&self, started: io::Result<T>) -> Result<T, Failure> {
@@ -107,14 +120,14 @@ impl Program {
     }
 }
 
-/// Starts a command of `netsky`, with `input` as its standard input. Without a store, it finds that by itself.
+/// Starts a command of `netsky`, with `input` as its standard input. Without a history, it finds a store by itself.
 pub(crate) fn spawn<S: AsRef<OsStr>>(
     executable: &Path,
-    store: Option<&Path>,
+    history: Option<&History>,
     arguments: impl IntoIterator<Item = S>,
     input: Vec<u8>,
 ) -> io::Result<Process> {
-    let (mut process, stdin) = open(executable, store, arguments)?;
+    let (mut process, stdin) = open(executable, history, arguments)?;
     // It reads its input before it writes anything, but it can also fail before.
     process.input = Some(tokio::spawn(write(stdin, input)));
     Ok(process)
@@ -122,20 +135,20 @@ pub(crate) fn spawn<S: AsRef<OsStr>>(
 
 fn open<S: AsRef<OsStr>>(
     executable: &Path,
-    store: Option<&Path>,
+    history: Option<&History>,
     arguments: impl IntoIterator<Item = S>,
 ) -> io::Result<(Process, ChildStdin)> {
     // A killed process cannot remove the files that its query has spilled.
     let temp = tempfile::Builder::new().prefix(".netsky-").tempdir()?;
     let environment = std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        INHERITED.contains(&&*name) || name.starts_with("NETSKY_")
+        INHERITED.contains(&&*name) || INHERITED_WITH.iter().any(|start| name.starts_with(start))
     });
     let mut command = Command::new(executable);
     #[cfg(unix)]
     command.arg0("netsky");
-    if let Some(store) = store {
-        command.arg("--db").arg(store);
+    if let Some(history) = history {
+        command.args(history.arguments());
     }
     let mut child = command
         .args(arguments)

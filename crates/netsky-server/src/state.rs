@@ -11,6 +11,7 @@ use crate::body::Memory;
 use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::followers::Followers;
+use crate::history::History;
 use crate::places::{Place, Places};
 use crate::program::Process;
 use crate::queries::Queries;
@@ -59,7 +60,17 @@ impl ReadState {
 
     /// Opens the store. It is not kept open, so that it can be replaced.
     pub(crate) fn open(&self) -> netsky_db::Result<Db> {
-        OpenOptions::new().busy_timeout(BUSY_TIMEOUT).open_read_only(self.queries.program.store())
+        match self.queries.program.history() {
+            History::Store(path) => {
+                OpenOptions::new().busy_timeout(BUSY_TIMEOUT).open_read_only(path)
+            }
+            History::Lake { url, .. } => Err(netsky_db::Error::IsALake { url: url.clone() }),
+        }
+    }
+
+    /// Whether queries are about a lake. Only queries read it.
+    pub(crate) fn is_of_lake(&self) -> bool {
+        matches!(self.queries.program.history(), History::Lake { .. })
     }
 
     /// Starts a command in a place.

@@ -19,8 +19,8 @@ pub struct Catalog {
 
 impl Catalog {
     /// Returns the catalogue of a store with the tables and views.
-    pub fn new(tables: &[&'static Table], views: &[&'static View]) -> Arc<Self> {
-        let relations = relations(tables, views);
+    pub fn new(tables: &[&'static Table], views: &[&'static View], has_keys: bool) -> Arc<Self> {
+        let relations = relations(tables, views, has_keys);
         let by_oid = relations.iter().enumerate().map(|(index, of)| (of.oid, index)).collect();
         let procedures = procedures_by_oid();
         Arc::new(Self { relations, by_oid, procedures })
@@ -110,7 +110,7 @@ impl Catalog {
 
 /// The names of the catalogue's columns whose types are among these.
 pub fn system_columns(is_wanted: impl Fn(&Type) -> bool) -> impl Iterator<Item = &'static str> {
-    let relations = relations(&[], &[]).into_iter();
+    let relations = relations(&[], &[], true).into_iter();
     let columns = relations.flat_map(|of| of.columns);
     columns.filter(move |column| is_wanted(column.ty)).map(|column| column.name)
 }

@@ -141,8 +141,13 @@ pub fn view_sql(sql: &str) -> String {
     format!("{};", sql.trim().trim_end_matches(';'))
 }
 
-/// Returns all relations: the catalogue's, then the store's.
-pub(super) fn relations(tables: &[&'static Table], views: &[&'static View]) -> Vec<Relation> {
+/// Returns all relations: the catalogue's, then the store's. `has_keys` is false for a lake, whose ids are unique only
+/// with the machine.
+pub(super) fn relations(
+    tables: &[&'static Table],
+    views: &[&'static View],
+    has_keys: bool,
+) -> Vec<Relation> {
     let mut relations = Vec::new();
     let mut view_oid = FIRST_SYSTEM_VIEW;
     for line in lines(include_str!("relations.txt")) {
@@ -151,7 +156,7 @@ pub(super) fn relations(tables: &[&'static Table], views: &[&'static View]) -> V
     let oids = |first: u32| (first..).step_by(OIDS_OF_RELATION as usize);
     for (oid, table) in oids(FIRST_TABLE).zip(tables) {
         relations.push(of_table(oid, table));
-        relations.push(key_of(oid, table));
+        relations.extend(has_keys.then(|| key_of(oid, table)));
     }
     for (oid, view) in oids(FIRST_VIEW).zip(views) {
         relations.push(of_view(oid, view));

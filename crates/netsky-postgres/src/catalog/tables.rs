@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn of_the_store() -> Arc<Catalog> {
-        Catalog::new(TABLES, &VIEWS.iter().collect::<Vec<_>>())
+        Catalog::new(TABLES, &VIEWS.iter().collect::<Vec<_>>(), true)
     }
 
     #[test]

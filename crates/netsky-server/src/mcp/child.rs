@@ -39,7 +39,7 @@ pub(super) async fn run(options: &McpOptions, invocation: &Invocation) -> Result
         let program = options.program.display();
         Failure::new(1, "io", format!("{program} cannot be run: {error}"))
     };
-    let process = program::spawn(&options.program, options.db.as_deref(), arguments, input);
+    let process = program::spawn(&options.program, options.history.as_ref(), arguments, input);
     let printed = process.map_err(cannot_run)?.printed(MAX_OUTPUT_BYTES);
     match timeout(options.timeout + GRACE, printed).await {
         Err(_) => {

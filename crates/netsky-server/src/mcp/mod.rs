@@ -12,7 +12,7 @@
 //! use netsky_server::mcp::{McpOptions, McpServer};
 //!
 //! # async fn serve() {
-//! let options = McpOptions::new("/usr/bin/netsky").db("/var/fleet.db");
+//! let options = McpOptions::new("/usr/bin/netsky").history("/var/fleet.db");
 //! McpServer::new(options).run(std::io::stdin(), std::io::stdout()).await;
 //! # }
 //! ```

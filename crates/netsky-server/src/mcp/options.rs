@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use crate::history::History;
+
 /// The options of a server.
 #[derive(Debug, Clone)]
 pub struct McpOptions {
     pub(super) program: PathBuf,
-    pub(super) db: Option<PathBuf>,
+    pub(super) history: Option<History>,
     pub(super) allow_record: bool,
     pub(super) skill: Option<&'static str>,
     pub(super) max_running: usize,
@@ -24,7 +26,7 @@ impl McpOptions {
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
-            db: None,
+            history: None,
             allow_record: false,
             skill: None,
             max_running: thread::available_parallelism().map_or(2, NonZero::get),
@@ -34,10 +36,10 @@ impl McpOptions {
         }
     }
 
-    /// Sets the path of the store, instead of the one that `netsky` finds.
+    /// Sets what agents ask about, instead of the store that `netsky` finds.
     #[must_use]
-    pub fn db(self, db: impl Into<PathBuf>) -> Self {
-        Self { db: Some(db.into()), ..self }
+    pub fn history(self, history: impl Into<History>) -> Self {
+        Self { history: Some(history.into()), ..self }
     }
 
     /// Offers the tool that records rows. Otherwise nothing changes the store.
