@@ -13,7 +13,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::child;
 use crate::commands::{
     backup, check, compact, completions, cost, demo, doctor, export, functions, hook, import,
-    ingest, man, mcp, migrate, postgres_backend, prices, prune, query, query_backend, record,
+    ingest, lake, man, mcp, migrate, postgres_backend, prices, prune, query, query_backend, record,
     saved, serve, shell, stats, tables, tail, timeline, top,
 };
 use crate::failure::Failure;
@@ -49,7 +49,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Query", &["shell", "query", "q", "tables", "views", "schema", "functions", "mcp"]),
     ("Watch", &["top", "tail", "timeline", "cost", "prices"]),
     ("Record", &["ingest", "serve", "hook", "record", "import", "export"]),
-    ("Store", &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate"]),
+    (
+        "Store",
+        &["stats", "check", "doctor", "prune", "backup", "restore", "compact", "migrate", "lake"],
+    ),
     ("Other", &["demo", "completions", "man", "help"]),
 ];
 
@@ -231,6 +234,7 @@ pub enum Command {
     Hook(hook::HookArgs),
     Import(import::ImportArgs),
     Ingest(ingest::IngestArgs),
+    Lake(lake::LakeArgs),
     Serve(serve::ServeArgs),
     #[command(hide = true)]
     PostgresBackend(postgres_backend::PostgresBackendArgs),
@@ -270,14 +274,15 @@ impl Command {
             Self::Hook(args) => hook::run(store, args),
             Self::Import(args) => import::run(store, args),
             Self::Ingest(args) => ingest::run(store, args),
+            Self::Lake(args) => lake::run(store, args),
             Self::Serve(args) => serve::run(store, args),
             Self::PostgresBackend(args) => postgres_backend::run(store, args),
             Self::QueryBackend(args) => query_backend::run(store, args),
             Self::Prices(args) => prices::run(args),
             Self::Export(args) => export::run(store, args),
             Self::Tables(args) => tables::run(store, args),
-            Self::Views(args) => tables::views(args),
-            Self::Schema(args) => tables::schema(args),
+            Self::Views(args) => tables::views(store, args),
+            Self::Schema(args) => tables::schema(store, args),
             Self::Functions(args) => functions::run(args),
             Self::Mcp(args) => mcp::run(store, args),
             Self::Cost(args) => cost::run(store, args),

@@ -259,6 +259,31 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<netsky_lake::Error> for Failure {
+    fn from(error: netsky_lake::Error) -> Self {
+        use netsky_lake::Error as E;
+        let (code, kind) = match error {
+            E::Store(error) => return error.into(),
+            E::InvalidUrl { .. } | E::InvalidMachine { .. } => (1, ErrorKind::InvalidInput),
+            E::NotFound { .. } => (3, ErrorKind::NotFound),
+            E::Busy { .. } => (3, ErrorKind::Busy),
+            E::NewerFormat { .. }
+            | E::ForeignFile { .. }
+            | E::OtherStore { .. }
+            | E::OtherName { .. }
+            | E::OlderCopy { .. }
+            | E::Forgotten { .. } => (3, ErrorKind::Unsupported),
+            _ => (3, ErrorKind::Io),
+        };
+        let text = error.to_string();
+        // What to do next is after the semicolon.
+        match text.split_once("; ") {
+            Some((message, hint)) => Self::new(code, kind.name(), message).with_hint(hint),
+            None => Self::new(code, kind.name(), text),
+        }
+    }
+}
+
 /// The names that a program can try instead. A message also lists all names if none is similar.
 fn resembling(nearest: &Nearest) -> Vec<String> {
     match nearest {
@@ -439,6 +464,7 @@ mod tests {
             Error::FileExists { path: path() },
             Error::FutureSchemaVersion { path: path(), found: 9, supported: 2 },
             Error::ReadOnlyStore { path: path() },
+            Error::IsALake { url: text() },
             Error::UnknownTable { name: text(), nearest: nearest(), position: None },
             Error::UnknownColumn { name: text(), nearest: nearest(), position: None },
             Error::UnknownFunction {

@@ -23,6 +23,18 @@ impl<'a> Row<'a> {
         text.to_owned()
     }
 
+    /// The machine, if the rows are those of a lake.
+    pub fn machine(&self) -> Option<String> {
+        let column = self.batch.schema().index_of("machine").ok()?;
+        Some(self.text(column))
+    }
+
+    /// A name, and behind `@` the machine if the rows are those of a lake.
+    pub fn name(&self, column: usize) -> String {
+        let name = self.text(column);
+        self.machine().map_or(name.clone(), |machine| format!("{name}@{machine}"))
+    }
+
     /// `None` if it is null.
     pub fn time(&self, column: usize) -> Option<DateTime<Utc>> {
         let times = self.batch.column(column).as_primitive::<TimestampNanosecondType>();

@@ -4,10 +4,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netsky_db::{Db, OpenOptions};
+use netsky_db::{Db, OpenOptions, TABLES, Table, VIEWS, View};
+use netsky_lake::{Lake, Machine};
+use netsky_server::History;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::process;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoreArgs {
@@ -18,6 +21,12 @@ pub struct StoreArgs {
     #[arg(long, global = true, value_name = "TIME", default_value = "10s", hide_short_help = true,
         value_parser = humantime::parse_duration)]
     pub busy_timeout: Duration,
+    /// Query a lake instead: a directory, or a URL such as s3://bucket/fleet
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true, conflicts_with = "db")]
+    pub lake: Option<String>,
+    /// Only this machine of the lake; can be repeated. For lake push, the name of this machine
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub machine: Vec<String>,
 }
 
 impl StoreArgs {
@@ -33,7 +42,7 @@ impl StoreArgs {
     }
 
     pub fn is_default(&self) -> bool {
-        self.path().is_none()
+        self.lake.is_none() && self.path().is_none()
     }
 
     /// Where the path comes from.
@@ -61,7 +70,60 @@ impl StoreArgs {
     }
 
     pub fn open_read_only_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
+        if let Some(lake) = self.open_lake()? {
+            return Ok(lake.db());
+        }
         Ok(options.open_read_only(self.path_or_default()?)?)
+    }
+
+    /// The lake, for child processes.
+    pub fn lake_history(&self) -> Result<Option<History>, Failure> {
+        let Some(lake) = self.open_lake()? else { return Ok(None) };
+        Ok(Some(History::Lake { url: lake.url().to_owned(), machines: self.machine.clone() }))
+    }
+
+    /// The tables of the store or lake.
+    pub fn tables(&self) -> &'static [&'static Table] {
+        match self.lake {
+            Some(_) => netsky_lake::tables(),
+            None => TABLES,
+        }
+    }
+
+    /// The views of the store or lake.
+    pub fn views(&self) -> Vec<&'static View> {
+        match self.lake {
+            Some(_) => netsky_lake::views().to_vec(),
+            None => VIEWS.iter().collect(),
+        }
+    }
+
+    /// Finds one of the [`views`](Self::views).
+    pub fn find_view(&self, name: &str) -> Result<&'static View, Failure> {
+        // An unknown name is the same error for both.
+        View::find(name)?;
+        let found = self.views().into_iter().find(|view| view.name() == name);
+        Ok(found.map_or_else(|| View::find(name), Ok)?)
+    }
+
+    /// The name of this machine in a lake.
+    pub fn this_machine(&self) -> Result<Machine, Failure> {
+        match &self.machine[..] {
+            [] => Ok(Machine::new(&process::host_name())?),
+            [name] => Ok(Machine::new(name)?),
+            _ => Err(Failure::usage("a store is that of one machine; name one with --machine")),
+        }
+    }
+
+    /// Opens the lake, if one is to be queried instead of the store.
+    pub fn open_lake(&self) -> Result<Option<Lake>, Failure> {
+        match &self.lake {
+            Some(url) => {
+                let machines = self.machine.iter().map(String::as_str);
+                Ok(Some(Lake::open(url)?.of_machines(machines)?))
+            }
+            None => Ok(None),
+        }
     }
 
     /// Opens the store for writing, and creates it if it does not exist.
@@ -75,6 +137,11 @@ impl StoreArgs {
     }
 
     fn open_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
+        if let Some(url) = &self.lake {
+            return Err(Failure::usage(format!(
+                "{url} is a lake, which can only be queried; leave out --lake"
+            )));
+        }
         Ok(warn_about_conversion(self.open_silently(options)?))
     }
 

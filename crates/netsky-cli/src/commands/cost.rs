@@ -54,6 +54,9 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     let db = store.open_read_only()?;
     let default = if args.filters.session.is_some() { By::Session } else { By::Day };
     let by = args.by.unwrap_or(default);
+    if by == By::Machine && !db.is_lake() {
+        return Err(Failure::usage("a store is that of one machine; --by machine is for --lake"));
+    }
     let filters = args.filters.with_whole_session(&db)?;
     let TableOutput { format, json } = args.output;
     let for_people = args.output.is_for_people();
@@ -65,7 +68,7 @@ pub fn run(store: &StoreArgs, args: &CostArgs) -> Result<(), Failure> {
     };
     let (conditions, parameters) = filters.conditions();
     // With a total as the last row, for people.
-    let costs = rows(&db, &by.sql(zone, &conditions, for_people), &parameters)?;
+    let costs = rows(&db, &by.sql(zone, &conditions, for_people, db.is_lake()), &parameters)?;
     if is_empty(&costs, for_people) {
         filters.check_names(&db)?;
         if for_people && format == Format::Table {

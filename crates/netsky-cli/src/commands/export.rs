@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -14,14 +15,18 @@ use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use futures::executor::{block_on, block_on_stream};
 use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION, TABLES, Table};
+use netsky_formats::columnar::write_table;
 use netsky_formats::{FileFormat, Format};
+use netsky_lake::{Lake, Machine, file_of};
 use serde_json::json;
 
+use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::files::days::Days;
 use crate::files::table_format::{TableFormat, table_file, table_suffixes};
 use crate::output::{self, Answer, AtomicFile, FinishedFile, ReportOutput};
 use crate::progress::Progress;
+use crate::row::Row;
 use crate::store::StoreArgs;
 
 use exported::Exported;
@@ -32,12 +37,13 @@ use exported::Exported;
 /// The suffix of FILE selects the format; .ndjson.gz and .csv.gz are gzipped. A file is renamed to FILE once
 /// it is complete, and only its owner can read it.
 ///
-/// A directory gets one file per table, or with --by-day, one per day in the layout of Hive, such as
-/// <table>/date=2026-04-15/part-0.parquet, which lets programs read only the days they need.
-/// `netsky import` reads these files and directories.
+/// A directory gets one file per table, or with --by-day, one per day in the layout of Hive, which lets programs
+/// read only the days they need. As Parquet it is a lake with the rows of one machine, which --lake queries:
+/// <table>/date=2026-04-15/machine=<name>/<first id>-<last id>.parquet; the name is that of the host, or --machine.
+/// In other formats the files are <table>/date=2026-04-15/part-0.<suffix>. `netsky import` reads all of them.
 ///
-/// Times are timestamps with a time zone in Arrow and Parquet, to the nanosecond, and RFC 3339 in NDJSON
-/// and CSV.
+/// Times are timestamps with a time zone in Arrow and Parquet, to the nanosecond, in a lake to the microsecond, and
+/// RFC 3339 in NDJSON and CSV.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -107,7 +113,7 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
             None => Ok(()),
         };
     }
-    let exports = exports(args)?;
+    let exports = exports(store, args)?;
     if !args.force {
         // Before there is any work to lose.
         for path in exports.iter().filter_map(|export| export.place.file()) {
@@ -117,6 +123,9 @@ pub fn run(store: &StoreArgs, args: &ExportArgs) -> Result<(), Failure> {
         }
     }
     let db = db?;
+    if let Some(Export { place: Place::Lake(dir, machine), .. }) = exports.first() {
+        Lake::prepare(&dir.display().to_string(), machine)?;
+    }
     let mut done: Vec<Exported> = Vec::new();
     for export in &exports {
         let exported = export.run(&db, args);
@@ -180,18 +189,20 @@ enum Place {
     File(PathBuf),
     /// A directory with one for each day in it.
     Days(PathBuf),
+    /// A directory for all tables, which is a lake with the rows of one machine.
+    Lake(PathBuf, Machine),
 }
 
 impl Place {
     fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Stdout | Self::Days(_) => None,
+            Self::Stdout | Self::Days(_) | Self::Lake(..) => None,
         }
     }
 }
 
-fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
+fn exports(store: &StoreArgs, args: &ExportArgs) -> Result<Vec<Export>, Failure> {
     let Some(file) = &args.file else {
         if TABLES.iter().any(|table| table.name() == args.target) {
             return Err(Failure::input(format!(
@@ -200,14 +211,14 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
                 args.target.display()
             )));
         }
-        return exports_to_dir(args, Path::new(&args.target));
+        return exports_to_dir(store, args, Path::new(&args.target));
     };
     let table = Table::find(&args.target.to_string_lossy(), TABLES)?;
     if args.by_day {
         if file.as_os_str() == "-" {
             return Err(Failure::input("--by-day writes files; name a directory for them"));
         }
-        return Ok(vec![by_day(args, table, file)]);
+        return Ok(vec![by_day(store, args, table, file)?]);
     }
     if file.as_os_str() == "-" {
         let format = args.format.map_or(Format::Ndjson, |format| format.0).into();
@@ -229,7 +240,11 @@ fn exports(args: &ExportArgs) -> Result<Vec<Export>, Failure> {
     Ok(vec![Export { table, place: Place::File(file.clone()), format }])
 }
 
-fn exports_to_dir(args: &ExportArgs, dir: &Path) -> Result<Vec<Export>, Failure> {
+fn exports_to_dir(
+    store: &StoreArgs,
+    args: &ExportArgs,
+    dir: &Path,
+) -> Result<Vec<Export>, Failure> {
     if dir.as_os_str() == "-" || table_file(dir).is_some() {
         return Err(Failure::input(format!(
             "no table for {0}; name it, as in netsky export messages {0}",
@@ -239,18 +254,28 @@ fn exports_to_dir(args: &ExportArgs, dir: &Path) -> Result<Vec<Export>, Failure>
     let export = |table: &&'static Table| {
         let format = dir_format(args);
         match args.by_day {
-            true => by_day(args, table, dir),
+            true => by_day(store, args, table, dir),
             false => {
                 let file = dir.join(format!("{}.{}", table.name(), format.format.suffix()));
-                Export { table, place: Place::File(file), format }
+                Ok(Export { table, place: Place::File(file), format })
             }
         }
     };
-    Ok(TABLES.iter().map(export).collect())
+    TABLES.iter().map(export).collect()
 }
 
-fn by_day(args: &ExportArgs, table: &'static Table, dir: &Path) -> Export {
-    Export { table, place: Place::Days(dir.join(table.name())), format: dir_format(args) }
+fn by_day(
+    store: &StoreArgs,
+    args: &ExportArgs,
+    table: &'static Table,
+    dir: &Path,
+) -> Result<Export, Failure> {
+    let format = dir_format(args);
+    let place = match format.format {
+        Format::Parquet => Place::Lake(dir.to_owned(), store.this_machine()?),
+        _ => Place::Days(dir.join(table.name())),
+    };
+    Ok(Export { table, place, format })
 }
 
 fn dir_format(args: &ExportArgs) -> FileFormat {
@@ -266,6 +291,7 @@ impl Export {
             Some(time) => format!("{}, id", time.name),
             None => "id".to_owned(),
         };
+        let (condition, ids) = self.with_ids(db, condition)?;
         let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
         let mut sorted = Sorted::query(db, &sql)?;
         let schema = self.schema(&sorted.schema);
@@ -288,10 +314,14 @@ impl Export {
         match &self.place {
             Place::Stdout => {}
             Place::File(path) => files.push(self.write_file(&schema, batches, path, args.force)?),
-            Place::Days(dir) => {
+            Place::Days(_) | Place::Lake(..) => {
                 let mut days = Days::new(self.table, batches);
                 while let Some(day) = days.next_day()? {
-                    let path = self.day_file(dir, day);
+                    let path = self.day_file(day, &ids);
+                    if let (false, Some(path)) = (args.force, self.files_of(day).into_iter().next())
+                    {
+                        return Err(Error::FileExists { path }.into());
+                    }
                     files.push(self.write_file(&schema, days.of(day), &path, args.force)?);
                     days_written.insert(day);
                 }
@@ -299,27 +329,93 @@ impl Export {
         }
         let (count, bytes) = (files.len() as u64, files.iter().map(|file| file.bytes).sum());
         files.into_iter().try_for_each(FinishedFile::rename)?;
-        let removed = match &self.place {
-            Place::Days(dir) if args.force => self.remove_days(dir, &days_written, args)?,
+        let removed = match self.directory_of_days() {
+            Some(dir) if args.force => {
+                for day in &days_written {
+                    self.remove_files(*day, Some(&self.day_file(*day, &ids)))?;
+                }
+                self.remove_days(&dir, &days_written, args)?
+            }
             _ => 0,
         };
         drop(progress);
         Ok(Some(match &self.place {
             Place::Stdout => return Ok(None),
             Place::File(path) => Exported::file(name, path, rows, bytes),
-            Place::Days(dir) => Exported {
+            Place::Days(_) | Place::Lake(..) => Exported {
                 files: count,
                 removed_files: removed,
                 is_by_day: true,
-                ..Exported::file(name, dir, rows, bytes)
+                ..Exported::file(name, &self.directory_of_days().unwrap_or_default(), rows, bytes)
             },
         }))
     }
 
-    /// The file of a day's rows in a directory of days.
-    fn day_file(&self, dir: &Path, day: NaiveDate) -> PathBuf {
-        let suffix = self.format.format.suffix();
-        dir.join(format!("date={day}")).join(format!("part-0.{suffix}"))
+    /// The ids that are exported, and the condition with them: a file of a lake is named for them.
+    fn with_ids(
+        &self,
+        db: &Db,
+        condition: String,
+    ) -> Result<(String, RangeInclusive<i64>), Failure> {
+        let Place::Lake(..) = self.place else { return Ok((condition, 1..=1)) };
+        let name = self.table.name();
+        let found = rows(db, &format!("SELECT min(id), max(id) FROM {name}{condition}"), &[])?;
+        let id =
+            |column: usize| Row::all(&found).next().and_then(|row| row.int(column)).unwrap_or(1);
+        let (first, last) = (id(0), id(1));
+        let word = if condition.is_empty() { "WHERE" } else { "AND" };
+        Ok((format!("{condition} {word} id <= {last}"), first..=last))
+    }
+
+    /// The directory with one for each day in it.
+    fn directory_of_days(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::Days(dir) => Some(dir.clone()),
+            Place::Lake(dir, _) => Some(dir.join(self.table.name())),
+            Place::Stdout | Place::File(_) => None,
+        }
+    }
+
+    /// The file of a day's rows.
+    fn day_file(&self, day: NaiveDate, ids: &RangeInclusive<i64>) -> PathBuf {
+        match &self.place {
+            Place::Lake(dir, machine) => dir.join(file_of(self.table.name(), day, machine, ids)),
+            _ => {
+                let dir = self.directory_of_days().unwrap_or_default();
+                let suffix = self.format.format.suffix();
+                dir.join(format!("date={day}")).join(format!("part-0.{suffix}"))
+            }
+        }
+    }
+
+    /// The files of a day's rows that are there.
+    fn files_of(&self, day: NaiveDate) -> Vec<PathBuf> {
+        let file = self.day_file(day, &(1..=1));
+        let Place::Lake(..) = self.place else {
+            return Some(file).filter(|file| file.is_file()).into_iter().collect();
+        };
+        // In a lake its name depends on the ids that were exported.
+        let Some(entries) = file.parent().and_then(|dir| fs::read_dir(dir).ok()) else {
+            return Vec::new();
+        };
+        let files = entries.flatten().map(|entry| entry.path());
+        files.filter(|file| file.extension().is_some_and(|suffix| suffix == "parquet")).collect()
+    }
+
+    /// Removes the files of a day, but not the one that is kept. Returns how many.
+    fn remove_files(&self, day: NaiveDate, kept: Option<&Path>) -> Result<u64, Failure> {
+        let mut removed = 0;
+        for file in self.files_of(day) {
+            if kept != Some(&file) {
+                fs::remove_file(&file).map_err(|error| {
+                    Failure::input(format!("cannot remove {}: {error}", file.display()))
+                })?;
+                removed += 1;
+                // Unless there is something else in them.
+                let _ = file.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
+            }
+        }
+        Ok(removed)
     }
 
     /// Removes the files of days that an older export had rows of, and this one, which asks for the whole
@@ -339,14 +435,8 @@ impl Export {
             let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
             let is_asked_for = args.since.is_none_or(|since| since <= midnight(day))
                 && args.until.is_none_or(|until| midnight(day) + TimeDelta::days(1) <= until);
-            let file = self.day_file(dir, day);
-            if is_asked_for && file.is_file() {
-                fs::remove_file(&file).map_err(|error| {
-                    Failure::input(format!("cannot remove {}: {error}", file.display()))
-                })?;
-                removed += 1;
-                // Unless there is something else in it.
-                let _ = fs::remove_dir(dir.join(&name));
+            if is_asked_for {
+                removed += self.remove_files(day, None)?;
             }
         }
         Ok(removed)
@@ -391,7 +481,13 @@ impl Export {
     where
         B: Iterator<Item = netsky_db::Result<RecordBatch>>,
     {
-        Ok(self.format.write(Answer { schema: schema.clone(), batches }, out)?)
+        let answer = Answer { schema: schema.clone(), batches };
+        match &self.place {
+            Place::Lake(..) => {
+                Ok(write_table(answer, self.table.time_column().map(|time| time.name), out)?)
+            }
+            _ => Ok(self.format.write(answer, out)?),
+        }
     }
 }
 

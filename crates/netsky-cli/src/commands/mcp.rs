@@ -44,8 +44,13 @@ pub fn run(store: &StoreArgs, args: &McpArgs) -> Result<(), Failure> {
     let program = env::current_exe()
         .map_err(|error| Failure::input(format!("the path of netsky cannot be found: {error}")))?;
     let mut options = McpOptions::new(program).allow_record(args.allow_record).skill(SKILL);
-    if let Some(db) = &store.db {
-        options = options.db(path::absolute(db).unwrap_or_else(|_| db.clone()));
+    if let Some(lake) = store.lake_history()? {
+        if args.allow_record {
+            return Err(Failure::usage("nothing is recorded in a lake; leave out --allow-record"));
+        }
+        options = options.history(lake);
+    } else if let Some(db) = &store.db {
+        options = options.history(path::absolute(db).unwrap_or_else(|_| db.clone()));
     }
     // One thread: the work is in other processes.
     let runtime = Builder::new_current_thread().enable_all().build()?;

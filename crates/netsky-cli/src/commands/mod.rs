@@ -13,6 +13,7 @@ pub mod functions;
 pub mod hook;
 pub mod import;
 pub mod ingest;
+pub mod lake;
 pub mod man;
 pub mod mcp;
 pub mod migrate;

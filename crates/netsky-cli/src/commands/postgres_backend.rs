@@ -25,7 +25,13 @@ pub fn run(store: &StoreArgs, args: &PostgresBackendArgs) -> Result<(), Failure>
     let path = store.path_or_default()?;
     let bytes = usize::try_from(args.memory_limit.as_u64()).unwrap_or(usize::MAX);
     let (open, limits) = (store.options(), QueryOptions::new().memory_limit(bytes));
-    let backend =
-        Backend::new(|| Ok(open.open_read_only(&path)?.with_query_options(limits.clone())));
+    let lake = store.open_lake()?;
+    let backend = Backend::new(|| {
+        let db = match &lake {
+            Some(lake) => lake.db(),
+            None => open.open_read_only(&path)?,
+        };
+        Ok(db.with_query_options(limits.clone()))
+    });
     Ok(backend.serve(stdin().lock(), stdout().lock())?)
 }

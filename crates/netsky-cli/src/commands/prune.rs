@@ -1,17 +1,22 @@
 //! `netsky prune`
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use netsky_db::Db;
+use netsky_lake::Watermark;
 use serde_json::json;
 
+use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::output::{self, ReportOutput, counted, print_line};
+use crate::row::Row;
 use crate::store::StoreArgs;
 
 /// Delete rows older than a time
 ///
 /// The age of a row is given by the first time column of its table. The other rows keep their ids, and
 /// ids are never reused. Rows are deleted a few thousand at a time, so that others can record in between.
-/// The file keeps its size and new rows reuse the space; `netsky compact` shrinks it.
+/// The file keeps its size and new rows reuse the space; `netsky compact` shrinks it. If the store is pushed to a
+/// lake, rows that are not there yet are kept, and the command fails.
 #[derive(Debug, clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -32,6 +37,9 @@ pub struct PruneArgs {
     /// Only count the rows that would be deleted
     #[arg(long)]
     pub dry_run: bool,
+    /// Delete rows, too, that have not been pushed to a lake that the store pushes to
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub output: ReportOutput,
 }
@@ -41,7 +49,11 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
     let pruned = if args.dry_run {
         store.open_read_only()?.prune_dry_run(args.before, table)?
     } else {
-        store.open_existing()?.prune(args.before, table)?
+        let db = store.open_existing()?;
+        if !args.force {
+            refuse_unpushed(&db, args)?;
+        }
+        db.prune(args.before, table)?
     };
     let rows = pruned.iter().map(|pruned| pruned.rows).sum();
     let before = args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -72,4 +84,33 @@ pub fn run(store: &StoreArgs, args: &PruneArgs) -> Result<(), Failure> {
         before,
         if args.dry_run { "would be deleted" } else { "deleted" }
     ))
+}
+
+/// Fails if the lake would never get rows that are to be deleted.
+fn refuse_unpushed(db: &Db, args: &PruneArgs) -> Result<(), Failure> {
+    let before = args.before.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    for table in db.tables() {
+        let Some(time) = table.time_column() else { continue };
+        if args.table.as_ref().is_some_and(|name| name != table.name()) {
+            continue;
+        }
+        for Watermark { url, id, .. } in netsky_lake::watermarks(db, table)? {
+            let sql = format!(
+                "SELECT count(*) FROM {} WHERE id > {id} AND {} < '{before}'",
+                table.name(),
+                time.name
+            );
+            let found = rows(db, &sql, &[])?;
+            let unpushed = Row::all(&found).find_map(|row| row.int(0)).unwrap_or(0);
+            if unpushed > 0 {
+                return Err(Failure::input(format!(
+                    "{} of {} older than {before} are not in the lake {url} yet\n  push them with `netsky lake push \
+                     {url}`, or delete them all the same with --force",
+                    counted(unpushed.unsigned_abs(), "row"),
+                    table.name()
+                )));
+            }
+        }
+    }
+    Ok(())
 }

@@ -319,6 +319,19 @@ pub fn rows(db: &Db, sql: &str, parameters: &[Value<'_>]) -> Result<RecordBatch,
     Ok(concat_batches(&schema, &batches)?)
 }
 
+/// As [`rows`], but if the handle is on a lake, each machine has the rows of its own, with its name as the last
+/// column.
+pub fn rows_per_machine(
+    db: &Db,
+    sql: &str,
+    parameters: &[Value<'_>],
+) -> Result<RecordBatch, Failure> {
+    match db.is_lake().then(|| netsky_lake::per_machine(sql)).flatten() {
+        Some(sql) => rows(db, &sql, parameters),
+        None => rows(db, sql, parameters),
+    }
+}
+
 fn read_sql(args: &QueryArgs) -> Result<String, Failure> {
     if !args.rest.is_empty() {
         return Err(Failure::usage(

@@ -18,7 +18,7 @@ use netsky_ingest::{Committer, ReadOptions};
 #[cfg(unix)]
 use netsky_server::PostgresSocket;
 use netsky_server::{
-    ClaimError, Program, Queries, RunningServer, ServeFile, Server, ServerOptions, Total,
+    ClaimError, History, Program, Queries, RunningServer, ServeFile, Server, ServerOptions, Total,
     random_token,
 };
 use tokio::net::TcpListener;
@@ -92,7 +92,17 @@ pub struct ServeArgs {
 }
 
 pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
-    let path = store.path_or_default()?;
+    let lake = store.lake_history()?;
+    let path = match &lake {
+        Some(_) if args.otlp => {
+            return Err(Failure::usage(
+                "nothing is recorded in a lake; leave out --otlp or --lake",
+            ));
+        }
+        Some(History::Lake { url, .. }) => beside_default_store(url)?,
+        _ => store.path_or_default()?,
+    };
+    let history = lake.unwrap_or_else(|| path.clone().into());
     let mut options = ServerOptions::new();
     if args.otlp {
         options = options.hooks(ClaudeHooks::new(store.clone(), args.no_content));
@@ -116,7 +126,7 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
         Err(Some(running)) if args.open => return open(&running),
         Err(running) => return Err(already_serves(&path, running.as_ref())),
     };
-    let mut queries = Queries::new(Program::this(&path)?, token.as_str())
+    let mut queries = Queries::new(Program::this(history.clone())?, token.as_str())
         .timeout(args.timeout)
         .memory_limit(args.memory_limit.as_u64());
     if let Some(max) = args.max_queries {
@@ -145,7 +155,11 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
     }
     let what = if args.otlp { "recording OpenTelemetry from" } else { "serving" };
     let at = if args.otlp { "in" } else { "from" };
-    output::print_line(&format!("{what} http://{address} {at} {}", path.display()))?;
+    let of = match &history {
+        History::Lake { url, .. } => url.clone(),
+        History::Store(path) => path.display().to_string(),
+    };
+    output::print_line(&format!("{what} http://{address} {at} {of}"))?;
     output::warn_plain(running.url());
     #[cfg(unix)]
     if let Some(socket) = socket {
@@ -167,6 +181,13 @@ pub fn run(store: &StoreArgs, args: &ServeArgs) -> Result<(), Failure> {
         report(&received.total());
     }
     Ok(())
+}
+
+/// The path of a store that a lake would have beside the default one. Programs find the server of a lake there.
+fn beside_default_store(url: &str) -> Result<PathBuf, Failure> {
+    let plain = |it: char| if it.is_ascii_alphanumeric() || it == '.' { it } else { '-' };
+    let name: String = url.chars().map(plain).collect();
+    Ok(Db::default_path()?.with_file_name(format!("lake-{}", name.trim_matches('-'))))
 }
 
 fn read_token(file: &Path) -> Result<String, Failure> {

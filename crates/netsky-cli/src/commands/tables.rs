@@ -7,12 +7,14 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampNanosecondArray,
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use netsky_db::{TABLES, Table, VIEWS, View, nearest};
+use netsky_db::{Db, Table, VIEWS, View, nearest};
 use serde_json::json;
 
 use crate::commands::ddl;
+use crate::commands::query::rows;
 use crate::failure::Failure;
 use crate::output::{self, Format, TableOutput};
+use crate::row::Row;
 use crate::store::StoreArgs;
 
 /// List the tables with their row counts
@@ -128,6 +130,9 @@ pub fn run(store: &StoreArgs, args: &TablesArgs) -> Result<(), Failure> {
 /// The tables with their row counts.
 pub fn list(store: &StoreArgs) -> Result<RecordBatch, Failure> {
     let db = store.open_read_only()?;
+    if db.is_lake() {
+        return list_of_lake(&db);
+    }
     let (summaries, unknown) = (db.summaries()?, db.unknown_tables()?);
     let names = summaries.iter().map(|summary| summary.table.name());
     let names = names.chain(unknown.iter().map(|table| table.name.as_str()));
@@ -146,19 +151,45 @@ pub fn list(store: &StoreArgs) -> Result<RecordBatch, Failure> {
     Ok(RecordBatch::try_from_iter(columns)?)
 }
 
+/// As [`list`], by a query that reads the ends of all files.
+fn list_of_lake(db: &Db) -> Result<RecordBatch, Failure> {
+    let tables = db.tables().iter().enumerate().filter_map(|(place, table)| {
+        let (name, time) = (table.name(), table.time_column()?.name);
+        Some(format!(
+            "SELECT {place} AS place, '{name}' AS name, count(*) AS rows, min({time}) AS first, max({time}) AS last
+             FROM {name}"
+        ))
+    });
+    let tables: Vec<String> = tables.collect();
+    let sql = format!(
+        "SELECT name, rows, first, last FROM ({}) ORDER BY place",
+        tables.join(" UNION ALL ")
+    );
+    let found = rows(db, &sql, &[])?;
+    let names = Row::all(&found).map(|row| row.text(0));
+    let rows = Row::all(&found).map(|row| row.int(1).unwrap_or(0).unsigned_abs());
+    let columns: [(&str, ArrayRef); 4] = [
+        ("table", Arc::new(StringArray::from_iter_values(names))),
+        ("rows", Arc::new(UInt64Array::from_iter_values(rows))),
+        ("first", times(Row::all(&found).map(|row| row.time(2)))),
+        ("last", times(Row::all(&found).map(|row| row.time(3)))),
+    ];
+    Ok(RecordBatch::try_from_iter(columns)?)
+}
+
 pub fn times(times: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
     let nanos = times.map(|time| time.and_then(|time| time.timestamp_nanos_opt()));
     Arc::new(nanos.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
 }
 
-pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
+pub fn views(store: &StoreArgs, args: &ViewsArgs) -> Result<(), Failure> {
     if let Some(name) = &args.view {
-        if Table::find(name, TABLES).is_ok() {
+        if Table::find(name, store.tables()).is_ok() {
             return Err(Failure::input(format!(
                 "{name} is a table; `netsky schema {name}` describes it"
             )));
         }
-        let view = View::find(name).map_err(|_| {
+        let view = store.find_view(name).map_err(|_| {
             let near = nearest(name, VIEWS.iter().map(View::name));
             Failure::input(format!("no view named '{name}'{near}")).with_nearest(&near)
         })?;
@@ -172,25 +203,25 @@ pub fn views(args: &ViewsArgs) -> Result<(), Failure> {
         return output::print_line(&format!("{comments}{}", view.sql().trim()));
     }
     let column = |cell: fn(&View) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(VIEWS.iter().map(cell)))
+        Arc::new(StringArray::from_iter_values(store.views().into_iter().map(cell)))
     };
     let columns = [("view", column(View::name)), ("what", column(View::doc))];
     args.output.print(RecordBatch::try_from_iter(columns)?)
 }
 
-pub fn schema(args: &SchemaArgs) -> Result<(), Failure> {
+pub fn schema(store: &StoreArgs, args: &SchemaArgs) -> Result<(), Failure> {
     let output = match args.format {
         SchemaFormat::Listed(format) => TableOutput { format, json: args.json },
-        SchemaFormat::Ddl => return print_ddl(args.table.as_deref()),
+        SchemaFormat::Ddl => return print_ddl(store, args.table.as_deref()),
     };
     let columns = match &args.table {
-        Some(name) => match Table::find(name, TABLES) {
+        Some(name) => match Table::find(name, store.tables()) {
             Ok(table) => columns_of(table),
-            Err(_) => columns_of_view(View::find(name)?),
+            Err(_) => columns_of_view(store.find_view(name)?),
         },
         None => {
-            let tables = TABLES.iter().copied().flat_map(columns_of);
-            tables.chain(VIEWS.iter().flat_map(columns_of_view)).collect()
+            let tables = store.tables().iter().copied().flat_map(columns_of);
+            tables.chain(store.views().into_iter().flat_map(columns_of_view)).collect()
         }
     };
     let column = |cell: fn(&ColumnLine) -> &str| -> ArrayRef {
@@ -208,15 +239,15 @@ pub fn schema(args: &SchemaArgs) -> Result<(), Failure> {
     output.print(RecordBatch::try_from_iter(batch)?)
 }
 
-fn print_ddl(name: Option<&str>) -> Result<(), Failure> {
+fn print_ddl(store: &StoreArgs, name: Option<&str>) -> Result<(), Failure> {
     let line = match name {
-        Some(name) => match Table::find(name, TABLES) {
+        Some(name) => match Table::find(name, store.tables()) {
             Ok(table) => ddl::table_line(table),
-            Err(_) => ddl::view_line(View::find(name)?),
+            Err(_) => ddl::view_line(store.find_view(name)?),
         },
         None => {
-            let tables = TABLES.iter().map(|table| ddl::table_line(table));
-            let views = VIEWS.iter().map(ddl::view_line);
+            let tables = store.tables().iter().map(|table| ddl::table_line(table));
+            let views = store.views().into_iter().map(ddl::view_line);
             let lines: Vec<String> = tables.chain(views).collect();
             format!("{}{}", ddl::NOTES, lines.join("\n"))
         }

@@ -15,7 +15,7 @@ use netsky_db::internal::check_condition;
 use netsky_db::{Db, Table, View};
 
 use crate::failure::Failure;
-use crate::last_ids::last_ids;
+use crate::last_ids::{last_ids, refuse_lake};
 use crate::output::{self, Answer, Format, TableOutput};
 use crate::store::StoreArgs;
 
@@ -85,14 +85,16 @@ pub fn run(store: &StoreArgs, args: &TailArgs) -> Result<(), Failure> {
         Some(name) => vec![find_table(&db, name)?],
         None => db.tables().to_vec(),
     };
+    if args.follow {
+        refuse_lake(&db)?;
+    }
     let mut tail = Tail::new(&db, &tables, args);
-    let mut last = last_ids(&db, &tables)?;
-    let first: Vec<RecordBatch> = tail
-        .tables
-        .iter()
-        .zip(&last)
-        .map(|(rows, &last)| rows.newest(last, args.lines))
-        .collect::<Result<_, _>>()?;
+    let mut last = if db.is_lake() { Vec::new() } else { last_ids(&db, &tables)? };
+    let newest = tail.tables.iter().enumerate().map(|(index, rows)| match last.get(index) {
+        Some(last) => rows.newest(*last, args.lines),
+        None => rows.newest_by_time(args.lines),
+    });
+    let first: Vec<RecordBatch> = newest.collect::<Result<_, _>>()?;
     let first = newest_of_all(&tables, first, args.lines as usize)?;
     if args.json {
         return tail.print_object(&first);

@@ -15,9 +15,9 @@ use chrono::{DateTime, Utc};
 use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 use netsky_db::{Db, Table, Value, internal};
 
-use crate::commands::query::rows;
+use crate::commands::query::{rows, rows_per_machine};
 use crate::failure::Failure;
-use crate::last_ids::last_ids;
+use crate::last_ids::{last_ids, refuse_lake};
 use crate::output::{self, Answer, Format, TableOutput};
 use crate::row::Row;
 use crate::store::StoreArgs;
@@ -125,7 +125,7 @@ fn newest(
         whose.events(),
         args.limit
     );
-    with_inputs(db, rows(db, &sql, &parameters)?)
+    with_inputs(db, rows_per_machine(db, &sql, &parameters)?)
 }
 
 /// What to say if there are no events.
@@ -147,6 +147,7 @@ fn nothing_found(
 }
 
 fn follow(db: &Db, args: &TimelineArgs, whose: &Whose<'_>) -> Result<(), Failure> {
+    refuse_lake(db)?;
     if args.format.is_some_and(|format| format != Format::NDJSON) {
         return Err(Failure::usage(
             "-f prints lines or ndjson, because the other formats need the end of the events",

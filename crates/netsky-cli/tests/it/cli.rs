@@ -17,6 +17,7 @@ mod ingested;
 mod interrupt;
 mod json;
 mod json_schema;
+mod lake;
 #[cfg(target_os = "linux")]
 mod mcp;
 mod output;

@@ -193,13 +193,19 @@ fn every_command_in_the_docs_can_be_typed() {
     let mut fleet = Fleet::new(2_000);
     fleet.end = Utc::now();
     fleet.record(&Db::open_path(home.path("fleet.db")).unwrap()).unwrap();
+    let (store, lake) = (home.path("fleet.db"), home.path("lake").display().to_string());
+    let pushed = home.run(&["lake", "push", &lake, "--db", &store.display().to_string()]);
+    assert_eq!(pushed.code, 0, "{}", pushed.err);
     let mut checked = 0;
     for (path, block) in documents()
         .iter()
         .flat_map(|path| shell_blocks(path).into_iter().map(move |block| (path.display(), block)))
     {
         for words in calls(&block) {
-            let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+            let words = words[1..].iter().map(String::as_str);
+            // The bucket is a directory here.
+            let words: Vec<&str> =
+                words.map(|word| if word == "s3://bucket/fleet" { &lake } else { word }).collect();
             // Queries run. Other commands would need files, so only their arguments are checked.
             let is_query = words.first() == Some(&"query") && !words.contains(&"--file");
             let mut command = home.command(&words);

@@ -21,6 +21,8 @@ pub enum By {
     Project,
     Branch,
     Runtime,
+    /// Of a lake
+    Machine,
 }
 
 /// Tokens written to the cache, as the programs that fill `detail_json` name them.
@@ -73,6 +75,7 @@ impl By {
             Self::Project => "project",
             Self::Branch => "branch",
             Self::Runtime => "runtime",
+            Self::Machine => "machine",
         }
     }
 
@@ -101,9 +104,9 @@ impl By {
     }
 
     /// The query. The conditions are on `token_usage`.
-    pub fn sql(self, zone: Zone, conditions: &str, with_total: bool) -> String {
+    pub fn sql(self, zone: Zone, conditions: &str, with_total: bool, is_lake: bool) -> String {
         let name = self.column();
-        let calls = self.calls(zone, conditions);
+        let calls = self.calls(zone, conditions, is_lake);
         let (groups, is_total) = match with_total {
             true => ("GROUPING SETS ((name), ())", "grouping(name)"),
             false => ("name", "0"),
@@ -129,7 +132,7 @@ impl By {
     }
 
     /// The calls, with the `name` of their group.
-    fn calls(self, zone: Zone, conditions: &str) -> String {
+    fn calls(self, zone: Zone, conditions: &str, is_lake: bool) -> String {
         let local = match zone.is_utc() {
             true => "ts_utc".to_owned(),
             // A name of a zone has no quotes.
@@ -150,6 +153,7 @@ impl By {
             Self::Month => simple(&format!("to_char({local}, '%Y-%m')")),
             Self::Model => simple("model"),
             Self::Agent => simple("agent"),
+            Self::Machine => simple("machine"),
             Self::Session => simple(session_id::OF_CALL),
             Self::Branch => simple("detail_json->>'git_branch'"),
             Self::Project => format!(
@@ -166,12 +170,16 @@ impl By {
                    ON chat_id = session_id",
                 simple("detail_json->>'runtime'")
             ),
-            Self::Tool => format!(
-                "SELECT tool AS name, * EXCLUDE (name), 1.0 / count(*) OVER (PARTITION BY id) AS share
-                 FROM ({}) LEFT JOIN (SELECT DISTINCT {REQUEST_OF_TOOL} AS of_tool, tool FROM mcp_tool_calls)
-                   ON of_tool = name",
-                simple(&format!("id, {REQUEST_OF_CALL}"))
-            ),
+            Self::Tool => {
+                // Machines of a lake have the same ids.
+                let id = if is_lake { "concat(machine, '/', id::text)" } else { "id" };
+                format!(
+                    "SELECT tool AS name, * EXCLUDE (name), 1.0 / count(*) OVER (PARTITION BY call) AS share
+                     FROM ({}) LEFT JOIN (SELECT DISTINCT {REQUEST_OF_TOOL} AS of_tool, tool FROM mcp_tool_calls)
+                       ON of_tool = name",
+                    simple(&format!("{id} AS call, {REQUEST_OF_CALL}"))
+                )
+            }
         }
     }
 }

@@ -19,11 +19,13 @@ pub const RC_FILE: &str = ".netskyrc";
 
 /// Reads from the terminal until the end of input.
 pub fn talk(session: &mut Session) -> Result<(), Failure> {
-    let path = session.store.path_or_default()?;
+    let history = match &session.store.lake {
+        Some(url) => url.clone(),
+        None => session.store.path_or_default()?.display().to_string(),
+    };
     print_line(&format!(
-        "netsky {} on {}\nEnd each query with ; and type .help for commands. Ctrl-D exits.",
-        env!("CARGO_PKG_VERSION"),
-        path.display()
+        "netsky {} on {history}\nEnd each query with ; and type .help for commands. Ctrl-D exits.",
+        env!("CARGO_PKG_VERSION")
     ))?;
     if run_rc_file(session)? == Next::Quit {
         return Ok(());

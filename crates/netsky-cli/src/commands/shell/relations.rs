@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use netsky_db::{TABLES, VIEWS, nearest};
+use netsky_db::nearest;
 
 use crate::commands::tables::{self, SchemaArgs};
 use crate::failure::Failure;
@@ -19,19 +19,26 @@ pub fn describe(
     output: TableOutput,
 ) -> Result<(), Failure> {
     match name {
-        Some(name) if !is_pattern(name) => tables::schema(&SchemaArgs {
-            table: Some(name.to_owned()),
-            format: output.format.into(),
-            json: output.json,
-        }),
+        Some(name) if !is_pattern(name) => tables::schema(
+            store,
+            &SchemaArgs {
+                table: Some(name.to_owned()),
+                format: output.format.into(),
+                json: output.json,
+            },
+        ),
         _ if more => list_tables(store, name, output),
-        _ => list_relations(name, output),
+        _ => list_relations(store, name, output),
     }
 }
 
-fn list_relations(pattern: Option<&str>, output: TableOutput) -> Result<(), Failure> {
-    let tables = TABLES.iter().map(|table| (table.name(), "table", table.doc()));
-    let views = VIEWS.iter().map(|view| (view.name(), "view", view.doc()));
+fn list_relations(
+    store: &StoreArgs,
+    pattern: Option<&str>,
+    output: TableOutput,
+) -> Result<(), Failure> {
+    let tables = store.tables().iter().map(|table| (table.name(), "table", table.doc()));
+    let views = store.views().into_iter().map(|view| (view.name(), "view", view.doc()));
     let all: Vec<_> = tables.chain(views).collect();
     let column = |cell: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
         Arc::new(StringArray::from_iter_values(all.iter().map(cell))) as ArrayRef

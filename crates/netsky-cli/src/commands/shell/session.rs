@@ -135,16 +135,15 @@ impl Session {
             }
             Action::Views => {
                 let view = argument.map(str::to_owned);
-                tables::views(&ViewsArgs { view, output })?;
+                tables::views(&self.store, &ViewsArgs { view, output })?;
                 None
             }
             Action::Schema => {
                 let table = argument.map(str::to_owned);
-                tables::schema(&SchemaArgs {
-                    table,
-                    format: output.format.into(),
-                    json: output.json,
-                })?;
+                tables::schema(
+                    &self.store,
+                    &SchemaArgs { table, format: output.format.into(), json: output.json },
+                )?;
                 None
             }
             Action::Functions => {

@@ -34,15 +34,27 @@ impl RowsOf<'_> {
         Ok(take_record_batch(&newest_first, &UInt64Array::from_iter_values(places))?)
     }
 
+    /// The last rows by their time that satisfy the condition, in order.
+    pub fn newest_by_time(&self, limit: u32) -> Result<RecordBatch, Failure> {
+        let time = self.table.time_column().map_or("id", |column| column.name);
+        let order = format!("ORDER BY {time} DESC, machine DESC, id DESC LIMIT {limit}");
+        let newest_first = self.ask_of("true", &order)?;
+        let places = (0..newest_first.num_rows() as u64).rev();
+        Ok(take_record_batch(&newest_first, &UInt64Array::from_iter_values(places))?)
+    }
+
     /// The rows with ids in `after + 1..=to` that satisfy the condition, in order.
     pub fn between(&self, after: i64, to: i64) -> Result<RecordBatch, Failure> {
         self.ask(after, to, "ORDER BY id")
     }
 
     fn ask(&self, after: i64, to: i64, order: &str) -> Result<RecordBatch, Failure> {
+        self.ask_of(&format!("id > {after} AND id <= {to}"), order)
+    }
+
+    fn ask_of(&self, rows_of: &str, order: &str) -> Result<RecordBatch, Failure> {
         let table = self.table.name();
-        let mut sql =
-            format!("SELECT * FROM (SELECT * FROM {table} WHERE id > {after} AND id <= {to})");
+        let mut sql = format!("SELECT * FROM (SELECT * FROM {table} WHERE {rows_of})");
         if let Some(condition) = self.condition {
             let _ = write!(sql, " WHERE\n{condition}\n");
         }

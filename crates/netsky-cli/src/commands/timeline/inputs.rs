@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use netsky_db::Db;
 use serde_json::Value;
 
-use crate::commands::query::rows;
+use crate::commands::query::rows_per_machine;
 use crate::failure::Failure;
 use crate::row::Row;
 
@@ -50,16 +50,16 @@ pub fn with_inputs(db: &Db, events: RecordBatch) -> Result<RecordBatch, Failure>
              WHERE id IN ({}) AND request_json IS NOT NULL",
             ids.join(", ")
         );
-        for row in Row::all(&rows(db, &sql, &[])?) {
+        for row in Row::all(&rows_per_machine(db, &sql, &[])?) {
             if let (Some(id), Some(input)) = (row.int(0), telling(&row.text(2))) {
-                inputs.insert(id, (clean(&row.text(1)), input));
+                inputs.insert((id, row.machine()), (clean(&row.text(1)), input));
             }
         }
     }
     let texts = Row::all(&events).map(|row| {
         let text = row.text(what);
         let call = row.int(id).filter(|_| row.text(kind) == "tool");
-        match call.and_then(|id| inputs.get(&id)) {
+        match call.and_then(|id| inputs.get(&(id, row.machine()))) {
             None => text,
             // How it ended comes first: the end of a long line is cut off.
             Some((of, input)) => {

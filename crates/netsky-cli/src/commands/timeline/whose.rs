@@ -60,7 +60,7 @@ impl<'a> Whose<'a> {
             Self::Session(_) => format!(
                 "(SELECT v_timeline.* FROM v_timeline JOIN ({OF_SESSION})
                     ON of_table = table_name AND of_id = id
-                  WHERE of_kind IS NULL OR of_kind = kind)"
+                  WHERE of_kind IS NULL OR of_kind = kind) AS events"
             ),
             _ => "v_timeline".to_owned(),
         }

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use netsky_db::{Db, Value};
 
-use crate::commands::query::rows;
+use crate::commands::query::rows_per_machine;
 use crate::failure::Failure;
 use crate::row::Row;
 
@@ -113,7 +113,7 @@ pub fn issues(db: &Db, now: DateTime<Utc>, since: DateTime<Utc>) -> Result<Vec<I
         (Kind::Silent, SOURCES, since),
         (Kind::OpenSession, OPEN_SESSIONS, since),
     ] {
-        let answer = rows(db, sql, &[Value::Time(since)])?;
+        let answer = rows_per_machine(db, sql, &[Value::Time(since)])?;
         found.extend(of_kind(kind, &answer, now));
     }
     found.sort_by(|one, other| {
@@ -131,7 +131,7 @@ fn of_kind(kind: Kind, answer: &RecordBatch, now: DateTime<Utc>) -> impl Iterato
         let longest_pause = TimeDelta::milliseconds(longest_pause.unwrap_or(0));
         (age >= kind.min_age() && age >= longest_pause).then(|| Issue {
             kind,
-            who: row.text(0),
+            who: row.name(0),
             what: row.text(1),
             since,
             age_ms: age.num_milliseconds(),

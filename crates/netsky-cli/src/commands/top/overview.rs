@@ -5,7 +5,7 @@ use console::Style;
 use netsky_db::{Db, Value};
 
 use crate::commands::cost::USD;
-use crate::commands::query::rows;
+use crate::commands::query::{rows, rows_per_machine};
 use crate::commands::top::issues::{Issue, Kind};
 use crate::failure::Failure;
 use crate::human::{count, counted, money};
@@ -133,8 +133,8 @@ fn running(db: &Db, since: DateTime<Utc>) -> Result<Vec<String>, Failure> {
                    ELSE NOT seen.ticks END
         GROUP BY seen.agent
         ORDER BY seen.agent";
-    let found = rows(db, sql, &[Value::Time(since)])?;
-    Ok(Row::all(&found).map(|row| row.text(0)).collect())
+    let found = rows_per_machine(db, sql, &[Value::Time(since)])?;
+    Ok(Row::all(&found).map(|row| row.name(0)).collect())
 }
 
 /// The names after a colon.

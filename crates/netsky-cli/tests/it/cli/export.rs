@@ -289,18 +289,65 @@ fn a_file_appears_when_it_is_whole_and_replaces_another_only_by_force() {
 
 #[test]
 fn a_day_that_exists_stops_an_export_by_day_before_any_file_is_placed() {
+    for (format, first, second) in [
+        ("csv", "part-0.csv", "part-0.csv"),
+        (
+            "parquet",
+            "machine=m/000000000001-000000000002.parquet",
+            "machine=m/000000000002-000000000002.parquet",
+        ),
+    ] {
+        let home = Home::new();
+        home.ok(&["record", "ticks", &tick("2026-04-15T23:00:00Z", "a")]);
+        home.ok(&["record", "ticks", &tick("2026-04-16T23:00:00Z", "b")]);
+        let dir = home.path("lake");
+        let args =
+            ["export", dir.to_str().unwrap(), "--by-day", "--format", format, "--machine", "m"];
+        home.ok(&[&args[..], &["--since", "2026-04-16"]].concat());
+        assert!(dir.join(format!("ticks/date=2026-04-16/{second}")).exists());
+        let first = dir.join(format!("ticks/date=2026-04-15/{first}"));
+        assert!(!first.exists());
+        let error = home.run(&args);
+        let exists = format!("date=2026-04-16/{second} already exists");
+        assert!(error.code == 1 && error.err.contains(&exists), "{}", error.err);
+        assert!(!first.exists());
+        home.ok(&[&args[..], &["--force"]].concat());
+        assert!(first.exists());
+        // An earlier file of a day is replaced, whatever it is called.
+        assert_eq!(fs::read_dir(dir.join("ticks/date=2026-04-16")).unwrap().count(), 1);
+        if format == "parquet" {
+            let lake = dir.display().to_string();
+            let rows = home.ok(&[
+                "query",
+                "--lake",
+                &lake,
+                "--format",
+                "csv",
+                "SELECT id, source, machine FROM ticks ORDER BY id",
+            ]);
+            assert_eq!(rows, "id,source,machine\n1,a,m\n2,b,m\n");
+        }
+    }
+}
+
+#[test]
+fn an_export_does_not_write_what_a_machine_pushes() {
     let home = Home::new();
     home.ok(&["record", "ticks", &tick("2026-04-15T23:00:00Z", "a")]);
-    home.ok(&["record", "ticks", &tick("2026-04-16T23:00:00Z", "b")]);
-    let dir = home.path("lake");
-    let args = ["export", dir.to_str().unwrap(), "--by-day"];
-    home.ok(&[&args[..], &["--since", "2026-04-16"]].concat());
-    assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
-    let error = home.run(&args);
-    assert!(error.code == 1 && error.err.contains("date=2026-04-16/part-0.parquet already exists"));
-    assert!(!dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
-    home.ok(&[&args[..], &["--force"]].concat());
-    assert!(dir.join("ticks/date=2026-04-15/part-0.parquet").exists());
+    let lake = home.path("lake").display().to_string();
+    home.ok(&["lake", "push", &lake, "--machine", "m"]);
+    let error = home.run(&["export", &lake, "--by-day", "--machine", "m", "--force"]);
+    assert!(error.code == 3 && error.err.contains("m pushes to"), "{}", error.err);
+    home.ok(&["export", &lake, "--by-day", "--machine", "n"]);
+    let rows = home.ok(&[
+        "query",
+        "--lake",
+        &lake,
+        "--format",
+        "csv",
+        "SELECT machine FROM ticks ORDER BY 1",
+    ]);
+    assert_eq!(rows, "machine\nm\nn\n");
 }
 
 #[test]

@@ -124,6 +124,7 @@ fn every_command_prints_what_its_schema_says() {
     );
     let path = |name: &str| home.path(name).display().to_string();
     let (rows, day, backup) = (path("ticks.ndjson"), path("lake"), path("backup.db"));
+    let lake = path("pushed");
     let transcript = home.file("t.jsonl", TRANSCRIPT);
     let data = home.file("data.json", PRICES);
     let commands: &[(&str, &[&str])] = &[
@@ -159,6 +160,12 @@ fn every_command_prints_what_its_schema_says() {
         ("export.json", &["export", &day, "--by-day"]),
         ("import.json", &["import", "ticks", "-", "--db", &path("new.db")]),
         ("import.json", &["import", &day, "--db", &path("other.db")]),
+        ("lake-push.json", &["lake", "push", &lake, "--machine", "m"]),
+        ("rows.json", &["lake", "status", &lake]),
+        ("lake-compact.json", &["lake", "compact", &lake]),
+        ("rows.json", &["tables", "--lake", &lake]),
+        ("rows.json", &["top", "--lake", &lake]),
+        ("lake-prune.json", &["lake", "prune", &lake, "--before", "1d"]),
         ("ingest.json", &["ingest", &transcript]),
         ("ingest.json", &["ingest", &transcript, "--dry-run", "--since", "7d"]),
         ("prices.json", &["prices"]),

@@ -247,3 +247,45 @@ fn a_used_port_is_named() {
     let error = home.fails(1, &["serve", "--otlp", "--listen", &address]);
     assert!(error.contains(&address), "{error}");
 }
+
+#[test]
+fn a_lake_is_served_as_a_store() {
+    let home = Home::new();
+    home.ok(&["record", "ticks", super::TICK]);
+    let lake = home.path("lake").display().to_string();
+    home.ok(&["lake", "push", &lake, "--machine", "dev3"]);
+    let server = Server::start_with(&home, &["--lake", &lake]);
+    let names = netsky_testing::names_in(&home.path(".netsky"));
+    let file = names.iter().find(|name| name.ends_with(".serve.json")).unwrap();
+    let file = std::fs::read(home.path(".netsky").join(file)).unwrap();
+    let token = serde_json::from_slice::<serde_json::Value>(&file).unwrap()["token"].clone();
+    let ask = |method: &str, path: &str, body: &str| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
+            server.address,
+            token.as_str().unwrap(),
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask("POST", "/query?format=csv", "SELECT machine, source FROM ticks");
+    assert!(answer.contains("dev3,cron"), "{answer}");
+    assert!(ask("GET", "/tables/ticks", "").contains("The machine that pushed the row."));
+    assert!(ask("GET", "/events?table=ticks", "").contains("is a lake, which can only be queried"));
+    assert!(ask("GET", "/healthz", "").contains("200 OK"));
+    let calls = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"query","arguments":{"sql":"SELECT machine FROM ticks"}}}"#,
+    ];
+    let ran = home.run_with_input(&["mcp", "--lake", &lake], &format!("{}\n", calls.join("\n")));
+    assert!(ran.out.contains(r#"{\"machine\":\"dev3\"}"#), "{}{}", ran.out, ran.err);
+    assert!(
+        home.fails(2, &["serve", "--lake", &lake, "--otlp"])
+            .contains("nothing is recorded in a lake")
+    );
+}
