@@ -255,7 +255,11 @@ impl<'a> Push<'a> {
             if self.has_files(self.machine.name()).await? {
                 return Err(Error::Forgotten { url: url(), machine: machine() });
             }
-            return Ok(Pushed { tables: BTreeMap::new(), ..note });
+            // Noted now: if there is nothing to push yet, the lake knows the machine again, and the old note would
+            // be taken for what it has.
+            let anew = Pushed { tables: BTreeMap::new(), ..note };
+            anew.write(self.db, lake.id())?;
+            return Ok(anew);
         };
         if claim.store != store {
             return Err(Error::OtherStore { url: url(), machine: machine() });

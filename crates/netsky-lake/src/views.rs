@@ -36,51 +36,52 @@ fn of_lake(view: &'static View) -> Option<&'static View> {
 }
 
 /// Returns a query on a lake that answers for each machine what the query answers on a store, with `machine` as the
-/// last column. Subqueries in expressions see all machines. `None` if the text is not one query.
+/// last column. Subqueries in expressions see all machines. `None` if the text is not one query, or has a join or a
+/// relation for which that is not known.
 pub fn per_machine(sql: &str) -> Option<String> {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
     let [Statement::Query(query)] = &mut statements[..] else { return None };
-    of_query(query);
+    of_query(query)?;
     Some(query.to_string())
 }
 
-fn of_query(query: &mut Query) {
+fn of_query(query: &mut Query) -> Option<()> {
     for table in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
-        of_query(&mut table.query);
+        of_query(&mut table.query)?;
     }
-    of_body(&mut query.body);
+    of_body(&mut query.body)
 }
 
-fn of_body(body: &mut SetExpr) {
+fn of_body(body: &mut SetExpr) -> Option<()> {
     match body {
         SetExpr::Select(select) => of_select(select),
         SetExpr::Query(query) => of_query(query),
         SetExpr::SetOperation { left, right, .. } => {
-            of_body(left);
-            of_body(right);
+            of_body(left)?;
+            of_body(right)
         }
-        _ => {}
+        _ => None,
     }
 }
 
-fn of_select(select: &mut Select) {
-    // Only where there are several relations must the column say whose it is.
+fn of_select(select: &mut Select) -> Option<()> {
+    let [from] = &mut select.from[..] else { return None };
+    let first = of_relation(&mut from.relation, 0)?;
+    // Only if there are several relations must the column say whose it is.
     let mut of_first = Expr::Identifier(Ident::new(MACHINE));
-    for (index, from) in select.from.iter_mut().enumerate() {
-        let first = of_relation(&mut from.relation, index);
-        for (place, join) in from.joins.iter_mut().enumerate() {
-            let other = of_relation(&mut join.relation, place + 1);
-            of_first = machine(&first);
-            if let JoinOperator::Join(JoinConstraint::On(on))
-            | JoinOperator::Inner(JoinConstraint::On(on))
-            | JoinOperator::Left(JoinConstraint::On(on))
-            | JoinOperator::LeftOuter(JoinConstraint::On(on)) = &mut join.join_operator
-            {
-                let before = std::mem::replace(on, of_first.clone());
-                let same = equal(of_first.clone(), machine(&other));
-                *on = and(Expr::Nested(Box::new(before)), same);
-            }
-        }
+    for (place, join) in from.joins.iter_mut().enumerate() {
+        let other = of_relation(&mut join.relation, place + 1)?;
+        of_first = machine(&first);
+        let (JoinOperator::Join(JoinConstraint::On(on))
+        | JoinOperator::Inner(JoinConstraint::On(on))
+        | JoinOperator::Left(JoinConstraint::On(on))
+        | JoinOperator::LeftOuter(JoinConstraint::On(on))) = &mut join.join_operator
+        else {
+            return None;
+        };
+        let before = std::mem::replace(on, of_first.clone());
+        let same = equal(of_first.clone(), machine(&other));
+        *on = and(Expr::Nested(Box::new(before)), same);
     }
     let partition = |window: &mut WindowSpec| {
         // One that refers to a named window has its partitions.
@@ -108,28 +109,28 @@ fn of_select(select: &mut Select) {
         let alias = Ident::new(MACHINE);
         select.projection.push(SelectItem::ExprWithAlias { expr: of_first.clone(), alias });
     }
-    if let GroupByExpr::Expressions(keys, _) = &mut select.group_by
-        && !keys.is_empty()
-    {
-        keys.push(of_first);
+    match &mut select.group_by {
+        GroupByExpr::Expressions(keys, _) if keys.is_empty() => {}
+        GroupByExpr::Expressions(keys, _) => keys.push(of_first),
+        GroupByExpr::All(_) => {}
     }
+    Some(())
 }
 
 /// Returns the relation's name, after it has got one if it had none.
-fn of_relation(relation: &mut TableFactor, place: usize) -> Ident {
-    let unnamed = Ident::new(format!("relation_{place}"));
+fn of_relation(relation: &mut TableFactor, place: usize) -> Option<Ident> {
     match relation {
-        TableFactor::Table { name, alias, .. } => match alias {
-            Some(alias) => alias.name.clone(),
-            None => name.0.last().and_then(|part| part.as_ident()).cloned().unwrap_or(unnamed),
+        TableFactor::Table { name, alias, args: None, .. } => match alias {
+            Some(alias) => Some(alias.name.clone()),
+            None => name.0.last()?.as_ident().cloned(),
         },
         TableFactor::Derived { subquery, alias, .. } => {
-            of_query(subquery);
-            let named =
-                || TableAlias { explicit: true, name: unnamed, columns: Vec::new(), at: None };
-            alias.get_or_insert_with(named).name.clone()
+            of_query(subquery)?;
+            let name = Ident::new(format!("relation_{place}"));
+            let named = || TableAlias { explicit: true, name, columns: Vec::new(), at: None };
+            Some(alias.get_or_insert_with(named).name.clone())
         }
-        _ => unnamed,
+        _ => None,
     }
 }
 
@@ -187,6 +188,18 @@ mod tests {
             ),
         ] {
             assert_eq!(per_machine(sql).as_deref(), Some(expected), "{sql}");
+        }
+        for sql in [
+            "SELECT t.a FROM t RIGHT JOIN u ON t.a = u.a",
+            "SELECT t.a FROM t JOIN u USING (a)",
+            "SELECT t.a FROM t CROSS JOIN u",
+            "SELECT t.a FROM t, u",
+            "SELECT 1",
+            "SELECT a FROM generate_series(1, 3) AS a",
+            "VALUES (1)",
+            "SELECT 1; SELECT 2",
+        ] {
+            assert_eq!(per_machine(sql), None, "{sql}");
         }
     }
 }

@@ -326,10 +326,13 @@ pub fn rows_per_machine(
     sql: &str,
     parameters: &[Value<'_>],
 ) -> Result<RecordBatch, Failure> {
-    match db.is_lake().then(|| netsky_lake::per_machine(sql)).flatten() {
-        Some(sql) => rows(db, &sql, parameters),
-        None => rows(db, sql, parameters),
+    if !db.is_lake() {
+        return rows(db, sql, parameters);
     }
+    let sql = netsky_lake::per_machine(sql);
+    let sql =
+        sql.ok_or_else(|| Failure::input("this cannot be asked for each machine of a lake"))?;
+    rows(db, &sql, parameters)
 }
 
 fn read_sql(args: &QueryArgs) -> Result<String, Failure> {

@@ -188,6 +188,10 @@ fn a_machine_that_was_deleted_pushes_anew() {
     assert!(matches!(refused, Err(Error::Forgotten { .. })), "{refused:?}");
     let lake = Lake::open(&directory.lake()).unwrap().of_machines(["m"]).unwrap();
     assert_eq!(lake.prune(None, false).unwrap().files, 2);
+    // Also if it has nothing to push at first.
+    let before = "2026-01-01T00:00:00Z".parse().unwrap();
+    let pushed = Push::new(&store, &directory.lake(), "m").unwrap().until(before).run().unwrap();
+    assert_eq!(pushed.rows, []);
     assert_eq!(push(&store, &directory.lake(), "m"), 10);
     assert_once(&directory.lake(), 10);
     // So does one whose lake was deleted.
