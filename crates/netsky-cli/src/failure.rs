@@ -272,6 +272,7 @@ impl From<netsky_lake::Error> for Failure {
             | E::OtherStore { .. }
             | E::OtherName { .. }
             | E::OlderCopy { .. }
+            | E::OlderLake { .. }
             | E::Forgotten { .. } => (3, ErrorKind::Unsupported),
             _ => (3, ErrorKind::Io),
         };

@@ -103,6 +103,24 @@ pub enum Error {
         pushed: i64,
     },
 
+    /// The lake lacks rows that the store has pushed: it was put back to an earlier state.
+    #[error(
+        "{url} has rows of {table} from {machine} up to id {found}, but this store has pushed up to {pushed}; to push \
+         all rows again, delete those with `netsky lake prune {url} --machine {machine}`"
+    )]
+    OlderLake {
+        /// The lake.
+        url: String,
+        /// The machine.
+        machine: String,
+        /// The table.
+        table: &'static str,
+        /// The highest id in the lake.
+        found: i64,
+        /// The highest id that this store has pushed.
+        pushed: i64,
+    },
+
     /// What the lake knows of the machine was deleted, but not its rows.
     #[error(
         "{url} has rows of {machine}, and does not know any more how many it has pushed; to push all rows again, \

@@ -123,8 +123,8 @@ impl<'a> Push<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`], [`Error::OtherStore`], [`Error::OtherName`], [`Error::OlderCopy`] and [`Error::Forgotten`] if
-    /// rows could get into the lake twice or be missing; [`Error::NewerFormat`]; [`Error::Storage`],
+    /// [`Error::Busy`], [`Error::OtherStore`], [`Error::OtherName`], [`Error::OlderCopy`], [`Error::OlderLake`] and
+    /// [`Error::Forgotten`] if rows could get into the lake twice or be missing; [`Error::NewerFormat`]; [`Error::Storage`],
     /// [`Error::File`] and [`Error::Store`].
     pub fn run(&self) -> Result<PushReport> {
         let _lock = self.lock()?;
@@ -268,14 +268,13 @@ impl<'a> Push<'a> {
             let Range { pushed, pending, .. } = note.of(table);
             let (found, known) =
                 (claim.ids.get(table.name()).copied().unwrap_or(0), pending.unwrap_or(pushed));
+            let (url, machine, table) = (lake.url().to_owned(), machine(), table.name());
             if found > known {
-                return Err(Error::OlderCopy {
-                    url: url(),
-                    machine: machine(),
-                    table: table.name(),
-                    found,
-                    pushed,
-                });
+                return Err(Error::OlderCopy { url, machine, table, found, pushed });
+            }
+            // Ids are claimed before they are pushed.
+            if found < pushed {
+                return Err(Error::OlderLake { url, machine, table, found, pushed });
             }
         }
         Ok(note)

@@ -178,6 +178,26 @@ fn an_older_copy_of_the_file_is_refused() {
 }
 
 #[test]
+fn a_lake_that_was_put_back_is_refused() {
+    let directory = Directory::new();
+    let store = directory.store("a");
+    let claims = directory.path("lake/_netsky/machines/m");
+    record(&store, 10);
+    push(&store, &directory.lake(), "m");
+    let files = fs::read_dir(&claims).unwrap().map(|file| file.unwrap().path());
+    let before: Vec<_> = files.map(|file| (fs::read(&file).unwrap(), file)).collect();
+    record(&store, 10);
+    push(&store, &directory.lake(), "m");
+    fs::remove_dir_all(&claims).unwrap();
+    fs::create_dir(&claims).unwrap();
+    for (content, file) in before {
+        fs::write(file, content).unwrap();
+    }
+    let refused = Push::new(&store, &directory.lake(), "m").unwrap().run();
+    assert!(matches!(refused, Err(Error::OlderLake { found: 10, pushed: 20, .. })), "{refused:?}");
+}
+
+#[test]
 fn a_machine_that_was_deleted_pushes_anew() {
     let directory = Directory::new();
     let store = directory.store("a");
