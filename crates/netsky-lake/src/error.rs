@@ -121,10 +121,11 @@ pub enum Error {
         pushed: i64,
     },
 
-    /// What the lake knows of the machine was deleted, but not its rows.
+    /// The lake has rows of the machine and no note of how far it has pushed: they were exported, or the note was
+    /// deleted.
     #[error(
-        "{url} has rows of {machine}, and does not know any more how many it has pushed; to push all rows again, \
-         delete those with `netsky lake prune {url} --machine {machine}`"
+        "{url} has rows of {machine}, and no note of how far it has pushed; to push all rows, delete those with \
+         `netsky lake prune {url} --machine {machine}`, or push as another machine"
     )]
     Forgotten {
         /// The lake.

@@ -248,18 +248,19 @@ impl<'a> Push<'a> {
             None => Pushed { url: url(), machine: machine(), ..Pushed::default() },
         };
         let Some(claim) = &latest.claim else {
-            // The machine may have been deleted from the lake, with all of its rows.
-            if !note.tables.values().any(|table| table.pushed > 0) {
-                return Ok(note);
-            }
+            // Ids are claimed before they are pushed, so rows without a claim are those of an export, or the claims
+            // were deleted.
             if self.has_files(self.machine.name()).await? {
                 return Err(Error::Forgotten { url: url(), machine: machine() });
             }
-            // Noted now: if there is nothing to push yet, the lake knows the machine again, and the old note would
-            // be taken for what it has.
-            let anew = Pushed { tables: BTreeMap::new(), ..note };
-            anew.write(self.db, lake.id())?;
-            return Ok(anew);
+            if note.tables.values().any(|table| table.pushed > 0) {
+                // The machine was deleted, with all of its rows. Noted now: if there is nothing to push yet, the lake
+                // knows the machine again, and the old note would be taken for what it has.
+                let anew = Pushed { tables: BTreeMap::new(), ..note };
+                anew.write(self.db, lake.id())?;
+                return Ok(anew);
+            }
+            return Ok(note);
         };
         if claim.store != store {
             return Err(Error::OtherStore { url: url(), machine: machine() });

@@ -220,6 +220,20 @@ fn a_machine_that_was_deleted_pushes_anew() {
 }
 
 #[test]
+fn rows_that_were_exported_are_not_pushed_beside_them() {
+    let directory = Directory::new();
+    let (store, other) = (directory.store("a"), directory.store("b"));
+    record(&store, 10);
+    push(&store, &directory.lake(), "m");
+    // As an export leaves it: rows, and no claim.
+    fs::remove_dir_all(directory.path("lake/_netsky/machines/m")).unwrap();
+    record(&other, 10);
+    let refused = Push::new(&other, &directory.lake(), "m").unwrap().run();
+    assert!(matches!(refused, Err(Error::Forgotten { .. })), "{refused:?}");
+    assert_once(&directory.lake(), 10);
+}
+
+#[test]
 fn a_store_knows_how_far_it_has_pushed() {
     let directory = Directory::new();
     let store = directory.store("a");
