@@ -48,7 +48,7 @@ impl Place {
         let (scheme, prefix) =
             ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(error.to_string()))?;
         if parsed.query().is_some() || parsed.password().is_some() {
-            return Err(invalid("credentials belong into the environment".to_owned()));
+            return Err(invalid("credentials belong in the environment".to_owned()));
         }
         let retry = RetryConfig { retry_timeout: PATIENCE, ..RetryConfig::default() };
         let connector = SpawnedReqwestConnector::new(connections()?.handle().clone());
@@ -75,7 +75,7 @@ impl Place {
                 let path = parsed.to_file_path();
                 return Self::in_directory(path.map_err(|()| invalid("it has a host".to_owned()))?);
             }
-            _ => return Err(invalid("there is no such service".to_owned())),
+            _ => return Err(invalid("its scheme is unknown".to_owned())),
         };
         let store = store.map_err(|error| invalid(error.to_string()))?;
         let url = url.trim_end_matches('/').to_owned();
@@ -252,4 +252,52 @@ pub(crate) fn wait<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Res
         let waiting = scope.spawn(|| runtime.block_on(work));
         waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_exists_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let names = ["lake", "a lake %20 #1 ü"].map(|name| directory.path().join(name));
+        let local = names.map(|name| Place::new(name.to_str().unwrap()).unwrap());
+        for place in local.into_iter().chain([Place::of_store(Arc::new(InMemory::new()))]) {
+            let file = "a/b=1/c.json";
+            let stays = wait(async {
+                assert!(place.get(file).await?.is_none());
+                let created = place.create(file, Bytes::from_static(b"one")).await?;
+                let again = place.create(file, Bytes::from_static(b"two")).await?;
+                let paths: Vec<_> =
+                    place.files("a").await?.into_iter().map(|it| it.location).collect();
+                assert_eq!(paths, [place.path(file)]);
+                assert_eq!(place.directories("a").await?, ["b=1"]);
+                Ok((created, again, place.get(file).await?))
+            });
+            assert_eq!(
+                stays.unwrap(),
+                (true, false, Some(Bytes::from_static(b"one"))),
+                "{place:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_says_what_to_use() {
+        for url in [
+            "",
+            "ftp://host/x",
+            "http://host/x",
+            "s3://",
+            "s3://key:secret@bucket/x",
+            "s3://b/x?a=1",
+            "file://host/x",
+        ] {
+            let error = Place::new(url).unwrap_err().to_string();
+            assert!(error.contains("use a directory, or a URL such as"), "{url}: {error}");
+        }
+    }
 }

@@ -1,15 +1,13 @@
 //! Rows on their way into a lake: a part of a table, sorted and divided into days.
 
-use std::collections::HashMap;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Schema, TimestampNanosecondType};
+use arrow::datatypes::TimestampNanosecondType;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
-use netsky_db::{Db, SCHEMA_VERSION, Table};
+use netsky_db::{Db, Table};
 use netsky_formats::Answer;
 use netsky_formats::columnar::write_table;
 
@@ -83,7 +81,7 @@ pub(crate) fn by_day(table: &Table, time: &str, batches: Vec<RecordBatch>) -> Re
         let Some(newest) = of_day.last().map(instant) else { continue };
         let part = rows.slice(first, of_day.len());
         first += of_day.len();
-        let content = content(table, time, part)?;
+        let content = content(table, part)?;
         days.push(Day {
             date: newest.date_naive(),
             rows: of_day.len() as u64,
@@ -94,16 +92,9 @@ pub(crate) fn by_day(table: &Table, time: &str, batches: Vec<RecordBatch>) -> Re
     Ok(days)
 }
 
-fn content(table: &Table, time: &str, rows: RecordBatch) -> Result<Bytes> {
-    let about = [
-        ("netsky.table", table.name().to_owned()),
-        ("netsky.schema_version", SCHEMA_VERSION.to_string()),
-    ];
-    let about: HashMap<_, _> =
-        about.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let schema = Schema::new_with_metadata(rows.schema().fields().clone(), about);
+fn content(table: &Table, rows: RecordBatch) -> Result<Bytes> {
     let mut content = Vec::new();
-    let answer = Answer { schema: Arc::new(schema), batches: std::iter::once(Ok(rows)) };
-    write_table(answer, Some(time), &mut content)?;
+    let answer = Answer { schema: rows.schema(), batches: std::iter::once(Ok(rows)) };
+    write_table(table, answer, &mut content)?;
     Ok(Bytes::from(content))
 }

@@ -3,7 +3,7 @@
 mod exported;
 mod unknown;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
@@ -11,11 +11,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use futures::executor::{block_on, block_on_stream};
-use netsky_db::{Db, Error, QueryOptions, SCHEMA_VERSION, TABLES, Table};
-use netsky_formats::columnar::write_table;
+use netsky_db::{Db, Error, QueryOptions, TABLES, Table};
+use netsky_formats::columnar::{table_schema, write_table};
 use netsky_formats::{FileFormat, Format};
 use netsky_lake::{Lake, Machine, file_of};
 use serde_json::json;
@@ -294,7 +294,7 @@ impl Export {
         let (condition, ids) = self.with_ids(db, condition)?;
         let sql = format!("SELECT * FROM {name}{condition} ORDER BY {order}");
         let mut sorted = Sorted::query(db, &sql)?;
-        let schema = self.schema(&sorted.schema);
+        let schema = table_schema(self.table, &sorted.schema);
         if let Place::Stdout = self.place {
             let answer = Answer { schema, batches: sorted.batches };
             return output::show(output::Format::File(self.format.format), answer, None)
@@ -462,16 +462,6 @@ impl Export {
         file.close()
     }
 
-    /// The schema that goes into files, with what they are said to be.
-    fn schema(&self, schema: &SchemaRef) -> SchemaRef {
-        let about = [
-            ("netsky.table", self.table.name().to_owned()),
-            ("netsky.schema_version", SCHEMA_VERSION.to_string()),
-        ];
-        let about = about.map(|(key, value)| (key.to_owned(), value));
-        Schema::new_with_metadata(schema.fields().clone(), HashMap::from(about)).into()
-    }
-
     fn write<B>(
         &self,
         schema: &SchemaRef,
@@ -483,9 +473,7 @@ impl Export {
     {
         let answer = Answer { schema: schema.clone(), batches };
         match &self.place {
-            Place::Lake(..) => {
-                Ok(write_table(answer, self.table.time_column().map(|time| time.name), out)?)
-            }
+            Place::Lake(..) => Ok(write_table(self.table, answer, out)?),
             _ => Ok(self.format.write(answer, out)?),
         }
     }

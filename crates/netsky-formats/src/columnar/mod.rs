@@ -7,5 +7,5 @@ mod tests;
 mod write;
 
 pub use read::{ColumnarReader, is_columnar, open};
-pub use write::write_table;
+pub use write::{table_schema, write_table};
 pub(crate) use write::{write_file, write_parquet, write_stream};

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, AsArray, DictionaryArray, DurationNanosecondArray, Int64Array,
     IntervalMonthDayNanoArray, ListArray, NullArray, RecordBatch, StringViewArray, StructArray,
-    UnionArray,
+    TimestampNanosecondArray, UnionArray,
 };
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{DataType, Field, Int32Type, UnionFields};
+use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit, UnionFields};
 use arrow::ipc::reader::{FileReader, StreamReader};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use netsky_db::{Record, TickRecord};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Encoding;
 
 use super::open;
-use super::write::{cast_to_file, file_schema};
+use super::write::{cast_to_file, file_schema, write_table};
 use crate::{Answer, Format};
 
 fn odd_columns() -> RecordBatch {
@@ -130,5 +132,39 @@ fn a_damaged_file_is_an_error_or_read_but_never_a_panic() {
             }
         }
         assert!(refused > 100, "{format:?}: {refused}");
+    }
+}
+
+#[test]
+fn a_file_of_a_table_says_how_it_is_sorted_and_keeps_ids_and_times_small() {
+    let table = TickRecord::TABLE;
+    let times =
+        (0..1_000).map(|second| Some(second * 1_000_000_000)).collect::<TimestampNanosecondArray>();
+    let texts = || Arc::new(StringViewArray::from(vec!["x"; 1_000])) as ArrayRef;
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(1..=1_000)),
+        Arc::new(times.with_timezone("UTC")),
+        texts(),
+        texts(),
+    ];
+    let rows = RecordBatch::try_new(table.schema(), columns).unwrap();
+    let mut content = Vec::new();
+    let answer = Answer { schema: rows.schema(), batches: std::iter::once(Ok(rows)) };
+    write_table(table, answer, &mut content).unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&content).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert_eq!(
+        reader.schema().field(1).data_type(),
+        &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+    );
+    assert_eq!(reader.schema().metadata()["netsky.table"], "ticks");
+    let group = reader.metadata().row_group(0);
+    let keys: Vec<i32> =
+        group.sorting_columns().unwrap().iter().map(|key| key.column_idx).collect();
+    assert_eq!(keys, [1, 0]);
+    for column in &group.columns()[..2] {
+        assert!(column.encodings().any(|it| it == Encoding::DELTA_BINARY_PACKED), "{column:?}");
+        assert!(column.compressed_size() < 300, "{}", column.compressed_size());
     }
 }

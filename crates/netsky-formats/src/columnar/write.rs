@@ -2,6 +2,7 @@
 //!
 //! The types are those that every reader has: texts are `Utf8` instead of the views that queries return.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
+use netsky_db::{SCHEMA_VERSION, Table};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
@@ -46,11 +48,17 @@ pub fn write_stream(answer: Answer<impl Batches>, out: impl Write) -> Result<()>
 
 pub fn write_parquet(answer: Answer<impl Batches>, out: impl Write + Send) -> Result<()> {
     let schema = file_schema(&answer.schema);
-    let properties = parquet_properties(&schema);
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
-    for_each_piece(&schema, answer.batches, |piece| Ok(writer.write(&piece)?))?;
-    writer.close()?;
-    Ok(())
+    write_with(parquet_properties(&schema), &schema, answer.batches, out)
+}
+
+/// The schema of rows of a table, with what a file says about them.
+pub fn table_schema(table: &Table, schema: &Schema) -> SchemaRef {
+    let about = [
+        ("netsky.table", table.name().to_owned()),
+        ("netsky.schema_version", SCHEMA_VERSION.to_string()),
+    ];
+    let about = about.map(|(key, value)| (key.to_owned(), value));
+    Arc::new(Schema::new_with_metadata(schema.fields().clone(), HashMap::from(about)))
 }
 
 /// Writes rows of a table, which must be sorted by its time and its id, for readers that look for ranges of them.
@@ -62,11 +70,11 @@ pub fn write_parquet(answer: Answer<impl Batches>, out: impl Write + Send) -> Re
 ///
 /// A batch is an error, or the output fails.
 pub fn write_table(
+    table: &Table,
     answer: Answer<impl Batches>,
-    time: Option<&str>,
     out: impl Write + Send,
 ) -> Result<()> {
-    let schema = file_schema(&answer.schema);
+    let schema = file_schema(&table_schema(table, &answer.schema));
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Timestamp(_, zone) => {
             let ty = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
@@ -85,13 +93,23 @@ pub fn write_table(
                 .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
         }
     }
+    let time = table.time_column().map(|column| column.name);
     let keys = time.into_iter().chain([ID]).filter_map(|name| schema.index_of(name).ok());
     let keys = keys.filter_map(|column| i32::try_from(column).ok());
     let keys =
         keys.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false });
     let properties = properties.set_sorting_columns(Some(keys.collect())).build();
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
-    for_each_piece(&schema, answer.batches, |piece| Ok(writer.write(&piece)?))?;
+    write_with(properties, &schema, answer.batches, out)
+}
+
+fn write_with(
+    properties: WriterProperties,
+    schema: &SchemaRef,
+    batches: impl Batches,
+    out: impl Write + Send,
+) -> Result<()> {
+    let mut writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties))?;
+    for_each_piece(schema, batches, |piece| Ok(writer.write(&piece)?))?;
     writer.close()?;
     Ok(())
 }

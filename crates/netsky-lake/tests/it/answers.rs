@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use netsky_db::{Db, Direction, MessageRecord, TABLES, VIEWS};
+use netsky_db::{Db, Direction, MessageRecord, Record, TABLES, VIEWS};
 use netsky_testing::{has_data, rows, value};
 use serde_json::json;
 
@@ -133,7 +133,7 @@ fn a_file_that_lacks_a_column_has_nulls() {
     let answer =
         netsky_formats::Answer { schema: old[0].schema(), batches: old.into_iter().map(Ok) };
     let mut content = Vec::new();
-    netsky_formats::columnar::write_table(answer, Some("ts_utc"), &mut content).unwrap();
+    netsky_formats::columnar::write_table(MessageRecord::TABLE, answer, &mut content).unwrap();
     let file = directory.path("lake").join(&directory.files()[0]);
     std::fs::write(&file, content).unwrap();
     let lake = open(&directory.lake());
