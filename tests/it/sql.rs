@@ -716,3 +716,47 @@ fn custom_tables_work_like_builtin_ones() {
     let reader = Db::open_read_only(&store.path).unwrap().with_tables(FOREIGN_TABLES).unwrap();
     assert_eq!(value(&reader, "SELECT COUNT(*) FROM numbers"), 101);
 }
+
+#[test]
+fn a_subquery_without_a_row_is_null() {
+    let TestStore { db: store, .. } = &store();
+    for (sql, expected) in [
+        ("SELECT (SELECT source FROM ticks WHERE id = 0) IS NULL AS x", json!(true)),
+        ("SELECT (SELECT source FROM ticks WHERE id = 0) AS x", Value::Null),
+        ("SELECT coalesce((SELECT id FROM ticks WHERE id = 0), -1) AS x", json!(-1)),
+        ("SELECT (SELECT ts_utc FROM ticks WHERE id = 0) > now() AS x", Value::Null),
+        (
+            "SELECT count(*) AS x FROM (VALUES (1)) WHERE (SELECT id FROM ticks WHERE id = 0) IS NULL",
+            json!(1),
+        ),
+        ("SELECT (SELECT count(*) FROM ticks WHERE id = 0) IS NULL AS x", json!(false)),
+    ] {
+        assert_eq!(value(store, sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn a_constant_of_an_outer_join_sorts_after_what_has_no_match() {
+    let TestStore { db: store, .. } = &with_ticks(&THREE_TIMES);
+    for side in [
+        "SELECT id, 'x' AS s FROM ticks WHERE id > 1",
+        "SELECT id, source AS s FROM ticks WHERE source = 'cron' AND id > 1",
+        "SELECT id, s FROM (SELECT id, 'x' AS s FROM ticks) WHERE id > 1",
+        "SELECT id, s FROM (SELECT id, 'x' AS s FROM ticks UNION ALL SELECT 9, 'x') WHERE id > 1",
+    ] {
+        for join in [
+            format!("ticks a LEFT JOIN ({side}) b ON a.id = b.id"),
+            format!("({side}) b RIGHT JOIN ticks a ON a.id = b.id"),
+            format!("ticks a FULL JOIN ({side}) b ON a.id = b.id AND b.id < 9"),
+            format!("ticks a LEFT JOIN ({side}) b ON a.id < b.id + 1 AND a.id > b.id - 1"),
+        ] {
+            for limit in ["", " LIMIT 5"] {
+                let sql =
+                    format!("SELECT a.id FROM {join} WHERE a.id > 0 ORDER BY b.s, a.id{limit}");
+                let found: Vec<i64> =
+                    rows(store, &sql).iter().map(|row| row["id"].as_i64().unwrap()).collect();
+                assert_eq!(found, [2, 3, 1], "{sql}");
+            }
+        }
+    }
+}

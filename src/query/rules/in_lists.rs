@@ -18,7 +18,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     ColumnarValue, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs,
-    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SortExpr, Volatility,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, SortExpr, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -55,12 +55,12 @@ impl AnalyzerRule for SeparateInLists {
 /// an expression must stay equal to the same expression elsewhere, as in `ORDER BY` and `DISTINCT
 /// ON`.
 #[derive(Default)]
-struct NullableLists(HashMap<InList, usize>);
+struct NullableLists(HashMap<InList, u64>);
 
 impl NullableLists {
     /// Returns the number of the list, counted from 1.
-    fn number(&mut self, list: &InList) -> usize {
-        let next = self.0.len() + 1;
+    fn number(&mut self, list: &InList) -> u64 {
+        let next = self.0.len() as u64 + 1;
         *self.0.entry(list.clone()).or_insert(next)
     }
 }
@@ -134,7 +134,7 @@ fn separate(
     let mut parts: Vec<Expr> = others.into_iter().map(compare).collect();
     if !constants.is_empty() {
         if number > 1 {
-            expr = Box::new(SetApart::new(number).around(*expr));
+            expr = Box::new(set_apart(*expr, number));
             changed = true;
         }
         parts.push(Expr::InList(InList { expr, list: constants, negated }));
@@ -159,29 +159,22 @@ fn joined(mut parts: Vec<Expr>, and: bool) -> Expr {
         let left = joined(parts, and);
         return if and { left.and(right) } else { left.or(right) };
     }
-    parts.pop().unwrap_or_else(|| datafusion::logical_expr::lit(and))
+    parts.pop().unwrap_or_else(|| lit(and))
 }
 
-/// Wraps the expression so that the optimizer cannot look into it.
-pub(super) fn set_apart(expr: Expr) -> Expr {
-    SetApart::new(0).around(expr)
+/// Wraps the expression so that the optimizer cannot look into it. With another number it is another expression.
+pub(super) fn set_apart(expr: Expr, number: u64) -> Expr {
+    set_apart_function().call(vec![expr, lit(number)])
 }
 
-/// `set_apart(x)`: returns `x`, but is a different expression than the `x` of another list.
+pub(in crate::query) fn set_apart_function() -> ScalarUDF {
+    ScalarUDF::new_from_impl(SetApart { signature: Signature::any(2, Volatility::Immutable) })
+}
+
+/// `set_apart(x, number)` returns `x`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SetApart {
-    number: usize,
     signature: Signature,
-}
-
-impl SetApart {
-    fn new(number: usize) -> Self {
-        Self { number, signature: Signature::any(1, Volatility::Immutable) }
-    }
-
-    fn around(self, expr: Expr) -> Expr {
-        ScalarUDF::new_from_impl(self).call(vec![expr])
-    }
 }
 
 impl ScalarUDFImpl for SetApart {
@@ -201,8 +194,8 @@ impl ScalarUDFImpl for SetApart {
         Ok(FieldRef::clone(&args.arg_fields[0]))
     }
 
-    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match args.args.pop() {
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        match args.args.into_iter().next() {
             Some(value) => Ok(value),
             None => internal_err!("set_apart needs a value"),
         }

@@ -37,7 +37,7 @@ fn hide(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match loss(&from, to) {
         Loss::None => Transformed::no(Expr::Cast(Cast { expr, field })),
         Loss::Silent => Transformed::yes(Expr::TryCast(TryCast { expr, field })),
-        Loss::Shift => Transformed::yes(set_apart(Expr::Cast(Cast { expr, field }))),
+        Loss::Shift => Transformed::yes(set_apart(Expr::Cast(Cast { expr, field }), 0)),
         Loss::Fraction if is_truncated(&expr) => Transformed::no(Expr::Cast(Cast { expr, field })),
         Loss::Fraction => {
             let expr = Box::new(functions::math::trunc().call(vec![*expr]));

@@ -20,6 +20,8 @@ mod filter_pushdown;
 mod guarded_filter;
 mod in_lists;
 mod lossy_cast;
+mod nullable_sides;
+mod nullable_subqueries;
 mod offset;
 mod projection_pushdown;
 mod push_limit_to_scan;
@@ -54,7 +56,12 @@ use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
 use guarded_filter::GuardedFilter;
 use in_lists::SeparateInLists;
+pub(super) use in_lists::set_apart_function as set_apart;
 use lossy_cast::HIDE_LOSSY_CASTS;
+use nullable_sides::NullableSides;
+pub(super) use nullable_sides::unknown;
+use nullable_subqueries::NullableSubqueries;
+pub(super) use nullable_subqueries::or_null;
 use offset::OffsetsApart;
 use projection_pushdown::UnembeddedProjectionPushdown;
 use push_limit_to_scan::PUSH_LIMIT_TO_SCAN;
@@ -64,7 +71,7 @@ use unique_sort_key::DROP_KEYS_AFTER_ID;
 use widened_times::WIDENED_TIMES;
 
 /// Returns the rules that run after those of DataFusion's analyzer.
-pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 6] {
+pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 7] {
     [
         Arc::new(CorrelatedSubqueries),
         Arc::new(DOTTED_KEYS),
@@ -73,6 +80,8 @@ pub(super) fn analyzer_rules() -> [Arc<dyn AnalyzerRule + Send + Sync>; 6] {
         Arc::new(SeparateInLists),
         Arc::new(DROP_REPEATED_KEYS),
         Arc::new(CANONICAL_COMPARISONS),
+        // After subqueries that become joins, whose values can be NULL.
+        Arc::new(NullableSubqueries),
     ]
 }
 
@@ -94,6 +103,7 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     }
     rules.push(Arc::new(HIDE_LOSSY_CASTS));
     rules.push(Arc::new(DROP_KEYS_AFTER_ID));
+    rules.push(Arc::new(NullableSides));
     rules
 }
 

@@ -23,7 +23,7 @@ fn hide_in(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mut changed = false;
     let mut hide = |expr: &mut Expr| {
         if widens_time(expr, schema) {
-            *expr = set_apart(std::mem::take(expr));
+            *expr = set_apart(std::mem::take(expr), 0);
             changed = true;
         }
     };

@@ -236,6 +236,8 @@ impl Expression {
                     negated: *negated,
                 })
                 .collect(),
+            // Without its condition, it could have several rows, unless it is an aggregate.
+            Self::Scalar(query) if !query.is_of_aggregates() => Vec::new(),
             Self::Scalar(query) => {
                 query.simpler().into_iter().map(|query| Self::Scalar(Box::new(query))).collect()
             }
@@ -344,6 +346,14 @@ impl Expression {
                 sql.push(&format!("{}EXISTS (", not(negated)));
                 query.print(sql);
                 sql.push(")");
+            }
+            // DataFusion 55.2 takes a value that is missing for one that is not.
+            Self::Scalar(query)
+                if sql.dialect == Dialect::MemTable && !query.is_of_aggregates() =>
+            {
+                sql.push("(SELECT max(c0) FROM (");
+                query.print(sql);
+                sql.push("))");
             }
             Self::Scalar(query) => {
                 sql.push("(");

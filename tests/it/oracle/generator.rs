@@ -397,18 +397,12 @@ impl<'a> Generator<'a> {
         if self.choices.one_in(2) {
             conditions.push(self.boolean(&inner, 1));
         }
-        let query = |value: Expression, conditions: Vec<Expression>| {
-            let name = "c0".to_owned();
-            Box::new(Query::of(Body::Select(Select {
-                distinct: Distinct::No,
-                items: vec![Item { value, name }],
-                star: false,
-                from: from.clone(),
-                conditions,
-                group: Vec::new(),
-                having: None,
-            })))
-        };
+        if self.choices.one_in(4)
+            && let Some(operand) = self.picked(ty)
+        {
+            return Expression::IsNull { operand: Box::new(operand), negated };
+        }
+        let query = |value, conditions| one_column(value, from.clone(), conditions);
         match self.choices.below(3) {
             0 => Expression::InQuery {
                 operand: Box::new(mine),
@@ -431,6 +425,14 @@ impl<'a> Generator<'a> {
                 Expression::binary(mine, operator, Expression::Scalar(query(largest, conditions)))
             }
         }
+    }
+
+    /// Returns the value of a row of a table, or of none.
+    fn picked(&mut self, ty: Type) -> Option<Expression> {
+        let (from, inner) = self.side(false);
+        let (key, value) = (inner.key.clone()?, self.column_of(&inner, ty)?);
+        let is_picked = Expression::binary(key, "=", Expression::int(self.choices.between(-9, 99)));
+        Some(Expression::Scalar(one_column(value, from, vec![is_picked])))
     }
 
     /// Turns the select into an aggregation with groups, or over all rows.
@@ -589,6 +591,13 @@ impl<'a> Generator<'a> {
     /// Returns an expression of the type, its actual type, and similar literals.
     fn value(&mut self, scope: &Scope, ty: Type, depth: usize) -> (Expression, Type, Vec<Literal>) {
         let values = self.values_of(scope, ty);
+        if depth > 0
+            && ty != Type::List
+            && self.choices.one_in(12)
+            && let Some(picked) = self.picked(ty)
+        {
+            return (picked, ty, values);
+        }
         let column = self.column_of(scope, ty);
         let value = match (ty, column) {
             (_, Some(column)) if !self.choices.one_in(4) => column,
@@ -609,24 +618,16 @@ impl<'a> Generator<'a> {
             (Type::Time, None) => {
                 let (from, inner) = self.side(true);
                 match self.column_of(&inner, Type::Time) {
-                    Some(time) => Expression::Scalar(Box::new(Query::of(Body::Select(Select {
-                        distinct: Distinct::No,
-                        items: vec![Item {
-                            value: Expression::Aggregate {
-                                name: "max",
-                                distinct: false,
-                                argument: Some(Box::new(time)),
-                                order: Vec::new(),
-                                filter: None,
-                            },
-                            name: "c0".to_owned(),
-                        }],
-                        star: false,
-                        from,
-                        conditions: Vec::new(),
-                        group: Vec::new(),
-                        having: None,
-                    })))),
+                    Some(time) => {
+                        let newest = Expression::Aggregate {
+                            name: "max",
+                            distinct: false,
+                            argument: Some(Box::new(time)),
+                            order: Vec::new(),
+                            filter: None,
+                        };
+                        Expression::Scalar(one_column(newest, from, Vec::new()))
+                    }
                     None => Expression::Literal(Literal::Null),
                 }
             }
@@ -840,6 +841,18 @@ impl Scope {
             .map(|time| (time.column.clone(), time.values.iter().filter_map(nanos).collect()))
             .collect()
     }
+}
+
+fn one_column(value: Expression, from: Source, conditions: Vec<Expression>) -> Box<Query> {
+    Box::new(Query::of(Body::Select(Select {
+        distinct: Distinct::No,
+        items: vec![Item { value, name: "c0".to_owned() }],
+        star: false,
+        from,
+        conditions,
+        group: Vec::new(),
+        having: None,
+    })))
 }
 
 /// Returns a division that the conditions guard.

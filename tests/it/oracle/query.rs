@@ -159,6 +159,11 @@ impl Query {
         self.print_limit(sql);
     }
 
+    pub fn is_of_aggregates(&self) -> bool {
+        let Body::Select(select) = &self.body else { return false };
+        select.items.iter().all(|item| matches!(item.value, Expression::Aggregate { .. }))
+    }
+
     /// Returns simpler queries. Some of them may be invalid.
     pub fn simpler(&self) -> Vec<Self> {
         let mut simpler = Vec::new();
