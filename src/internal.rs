@@ -8,7 +8,8 @@ pub use crate::directory::{create_private_dir, sync_dir};
 pub use crate::providers::time_ranges;
 #[cfg(feature = "sql")]
 pub use crate::query::{
-    Register, Rewrite, SqlExtension, TableSource, check_condition, with_functions,
+    Cancellation, Register, Rewrite, SqlExtension, TableSource, check_condition, interruptible,
+    session_for_optimized_plans, with_functions,
 };
 #[cfg(feature = "sql")]
 pub use crate::row::Decoder;

@@ -65,9 +65,19 @@ impl QueryProgress {
     pub fn counts(&self) -> ScanCounts {
         let mut counts = ScanCounts::default();
         for scan in &self.scans {
-            for metric in scan.clone_inner().iter() {
-                let MetricValue::Count { name, count } = metric.value() else { continue };
-                let sum = match name.as_ref() {
+            let metrics = scan.clone_inner();
+            let is_of_store =
+                metrics.iter().any(|metric| metric.value().name() == ScanMetrics::ROWS_READ);
+            for metric in metrics.iter() {
+                let (name, count) = match metric.value() {
+                    MetricValue::Count { name, count } => (name.as_ref(), count),
+                    // The files of a lake.
+                    MetricValue::OutputRows(count) if !is_of_store => {
+                        (ScanMetrics::ROWS_READ, count)
+                    }
+                    _ => continue,
+                };
+                let sum = match name {
                     ScanMetrics::ROWS_READ => &mut counts.rows_read,
                     ScanMetrics::BYTES_SCANNED => &mut counts.bytes_scanned,
                     ScanMetrics::BLOCKS_TOTAL => &mut counts.blocks_total,

@@ -10,10 +10,11 @@ use datafusion::common::{DataFusionError, Result};
 /// Aborting a tokio task is not enough: that takes effect only at an await point, and a join can
 /// compute for minutes without reaching one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cancellation(Arc<AtomicBool>);
+pub struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
-    pub(super) fn cancel(&self) {
+    /// Ends the work that checks the flag.
+    pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 

@@ -35,7 +35,11 @@ use crate::query::cancellation::Cancellation;
 use crate::query::computed_columns::ComputedColumns;
 
 /// Returns the same plan, which fails soon after `cancellation` is set.
-pub(super) fn interruptible(
+///
+/// # Errors
+///
+/// Those of DataFusion.
+pub fn interruptible(
     plan: Arc<dyn ExecutionPlan>,
     cancellation: &Cancellation,
 ) -> Result<Arc<dyn ExecutionPlan>> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::execution::session_state::SessionState;
 
 use crate::error::Result;
 use crate::providers::{ScanContext, SkippedRows, StoreTable};
@@ -18,6 +19,11 @@ pub trait TableSource: fmt::Debug + Send + Sync {
 
     /// The table's provider. Besides the table's columns, it can have others.
     fn provider(&self, table: &'static Table) -> Arc<dyn TableProvider>;
+
+    /// Adapts the session of a query, for example to run its plan elsewhere.
+    fn adapt(&self, session: SessionState) -> SessionState {
+        session
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +55,13 @@ impl Origin {
         match self {
             Self::Store(store) => Arc::new(store_table(store, table, options).for_any_session()),
             Self::Lake(source) => source.provider(table),
+        }
+    }
+
+    pub(super) fn adapt(&self, session: SessionState) -> SessionState {
+        match self {
+            Self::Store(_) => session,
+            Self::Lake(source) => source.adapt(session),
         }
     }
 

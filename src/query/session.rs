@@ -139,7 +139,8 @@ impl SessionFactory {
             }
         };
         let (views, extension) = (Arc::clone(&self.views), self.extension.clone());
-        Ok(StoreSchema::new(tables, views, extension, base.clone()).session()?)
+        let base = self.origin.adapt(base.clone());
+        Ok(StoreSchema::new(tables, views, extension, base).session()?)
     }
 }
 

@@ -46,6 +46,17 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     session.register_function_rewrite(Arc::new(TimestampAsTextRewrite))
 }
 
+/// The function that a call of one of the registered functions becomes; `None` if it stays as it is.
+pub(super) fn inner(function: &Arc<ScalarUDF>) -> Option<Arc<ScalarUDF>> {
+    let replacement = function.inner().downcast_ref::<TextFnOnTimestamp>()?;
+    Some(Arc::clone(&replacement.function))
+}
+
+/// The function that returns a time in its stored form.
+pub(super) fn stored_time() -> ScalarUDF {
+    ScalarUDF::new_from_impl(StoredTime::new())
+}
+
 /// Plans the SQL constructs that are not calls of a registered function. It must come before other
 /// planners.
 pub(super) fn planner() -> Arc<dyn ExprPlanner> {
@@ -60,9 +71,7 @@ pub(super) fn is_utc_time(ty: &DataType) -> bool {
 /// Returns an expression for a time's stored form, or the expression itself if it is not a time.
 fn as_text(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr.get_type(schema) {
-        Ok(ty) if is_utc_time(&ty) => {
-            Transformed::yes(ScalarUDF::new_from_impl(StoredTime::new()).call(vec![expr]))
-        }
+        Ok(ty) if is_utc_time(&ty) => Transformed::yes(stored_time().call(vec![expr])),
         Ok(DataType::Date32) => Transformed::yes(cast_expr(expr, DataType::Utf8View)),
         // If the type cannot be determined yet, the planner reports it later.
         _ => Transformed::no(expr),

@@ -285,6 +285,16 @@ impl From<netsky_lake::Error> for Failure {
     }
 }
 
+#[cfg(feature = "cluster")]
+impl From<netsky_cluster::Error> for Failure {
+    fn from(error: netsky_cluster::Error) -> Self {
+        match error {
+            netsky_cluster::Error::Session(error) => error.into(),
+            other => Self::usage(other.to_string()),
+        }
+    }
+}
+
 /// The names that a program can try instead. A message also lists all names if none is similar.
 fn resembling(nearest: &Nearest) -> Vec<String> {
     match nearest {

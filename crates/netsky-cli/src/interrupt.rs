@@ -94,7 +94,14 @@ pub fn end(code: i32) -> ! {
     netsky_db::remove_temp_files();
     end_pager();
     terminal::restore();
+    cancel_jobs();
     process::exit(code)
+}
+
+/// Ends the queries of this process that run on a cluster, which does not notice that the process has ended.
+pub fn cancel_jobs() {
+    #[cfg(feature = "cluster")]
+    netsky_cluster::cancel_jobs();
 }
 
 /// Does not return if a signal is ending the process. Errors that happen meanwhile, such as a temporary

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
     };
     // A cancelled query can still have temporary files.
     netsky_db::remove_temp_files();
+    interrupt::cancel_jobs();
     code
 }
 

@@ -27,6 +27,10 @@ pub struct StoreArgs {
     /// Only this machine of the lake; can be repeated. For lake push, the name of this machine
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     pub machine: Vec<String>,
+    /// Run the queries of the lake on a cluster, by its scheduler such as df://host:50050
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true,
+        hide = !cfg!(feature = "cluster"))]
+    pub cluster: Option<String>,
 }
 
 impl StoreArgs {
@@ -71,7 +75,7 @@ impl StoreArgs {
 
     pub fn open_read_only_with(&self, options: &OpenOptions) -> Result<Db, Failure> {
         if let Some(lake) = self.open_lake()? {
-            return Ok(lake.db());
+            return self.db_of(lake);
         }
         Ok(options.open_read_only(self.path_or_default()?)?)
     }
@@ -79,7 +83,21 @@ impl StoreArgs {
     /// The lake, for child processes.
     pub fn lake_history(&self) -> Result<Option<History>, Failure> {
         let Some(lake) = self.open_lake()? else { return Ok(None) };
-        Ok(Some(History::Lake { url: lake.url().to_owned(), machines: self.machine.clone() }))
+        let (url, machines) = (lake.url().to_owned(), self.machine.clone());
+        Ok(Some(History::Lake { url, machines, cluster: self.cluster.clone() }))
+    }
+
+    /// Returns a handle for queries of the lake, on the cluster if there is one.
+    pub fn db_of(&self, lake: Lake) -> Result<Db, Failure> {
+        match &self.cluster {
+            #[cfg(feature = "cluster")]
+            Some(url) => Ok(netsky_cluster::Cluster::new(url)?.db(lake)?),
+            #[cfg(not(feature = "cluster"))]
+            Some(_) => Err(Failure::usage(
+                "this netsky was built without clusters; build it with --features cluster",
+            )),
+            None => Ok(lake.db()),
+        }
     }
 
     /// The tables of the store or lake.
@@ -121,6 +139,9 @@ impl StoreArgs {
             Some(url) => {
                 let machines = self.machine.iter().map(String::as_str);
                 Ok(Some(Lake::open(url)?.of_machines(machines)?))
+            }
+            None if self.cluster.is_some() => {
+                Err(Failure::usage("a cluster reads a lake; name it with --lake"))
             }
             None => Ok(None),
         }

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use bytes::Bytes;
-use datafusion::catalog::TableProvider;
-use netsky_db::internal::TableSource;
-use netsky_db::{Db, SCHEMA_VERSION, Table};
+use netsky_db::{Db, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Latest;
 use crate::error::{Error, Result};
 use crate::layout::{LAKE, Machine, json};
 use crate::place::{Place, wait};
-use crate::provider::LakeTable;
-use crate::tables::tables;
 use crate::views::views;
 
 /// The format of the layout that this version reads and writes.
@@ -31,8 +28,14 @@ const FORMAT: i64 = 1;
 pub struct Lake {
     place: Place,
     id: String,
-    /// If not empty, only their rows are read.
-    pub(crate) machines: BTreeSet<String>,
+    machines: BTreeSet<String>,
+    text_type: TextType,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum TextType {
+    View,
+    Plain,
 }
 
 /// What `_netsky/lake.json` says.
@@ -93,7 +96,7 @@ impl Lake {
             }
         }
         let file: LakeFile = serde_json::from_slice(file).map_err(|_| foreign())?;
-        Ok(Self { place, id: file.id, machines: BTreeSet::new() })
+        Ok(Self { place, id: file.id, machines: BTreeSet::new(), text_type: TextType::View })
     }
 
     /// Makes a directory a lake, for files that are written there as [`file_of`](crate::file_of) names them.
@@ -124,6 +127,24 @@ impl Lake {
         Ok(Self { machines: machines.collect::<Result<_>>()?, ..self })
     }
 
+    /// The same lake with texts as Arrow's `Utf8` instead of `Utf8View`. Batches of views that are sent to another
+    /// process can be many times larger than their rows, because each has all of the memory that it points into.
+    pub fn with_plain_text(self) -> Self {
+        Self { text_type: TextType::Plain, ..self }
+    }
+
+    /// The machines whose rows are read; none for all of them.
+    pub fn machines(&self) -> &BTreeSet<String> {
+        &self.machines
+    }
+
+    pub(crate) fn text_type(&self) -> DataType {
+        match self.text_type {
+            TextType::View => DataType::Utf8View,
+            TextType::Plain => DataType::Utf8,
+        }
+    }
+
     /// Where the lake is.
     pub fn url(&self) -> &str {
         self.place.url()
@@ -141,15 +162,5 @@ impl Lake {
 
     pub(crate) fn id(&self) -> &str {
         &self.id
-    }
-}
-
-impl TableSource for Lake {
-    fn tables(&self) -> Vec<&'static Table> {
-        tables().to_vec()
-    }
-
-    fn provider(&self, table: &'static Table) -> Arc<dyn TableProvider> {
-        Arc::new(LakeTable::new(table, self.place.clone(), self.machines.clone()))
     }
 }

@@ -43,6 +43,7 @@ mod provider;
 mod push;
 mod pushed;
 mod rows;
+mod stores;
 mod tables;
 mod views;
 
@@ -50,7 +51,9 @@ pub use error::{Error, Result};
 pub use lake::Lake;
 pub use layout::{Machine, file_of};
 pub use maintenance::{LakeCompacted, LakePruned, MachineStatus};
+pub use provider::LakeTable;
 pub use push::{Push, PushReport};
 pub use pushed::{Watermark, watermarks};
+pub use stores::LakeStores;
 pub use tables::tables;
 pub use views::{per_machine, views};

@@ -125,7 +125,7 @@ impl Lake {
                 }
             }
             // Last, because without it a machine could push its rows again.
-            for machine in self.machines.iter().filter(|_| before.is_none() && !dry_run) {
+            for machine in self.machines().iter().filter(|_| before.is_none() && !dry_run) {
                 let latest = Latest::of(self.place(), &Machine::new(machine)?).await?;
                 self.place().delete(latest.into_files()).await?;
             }
@@ -213,7 +213,7 @@ impl Lake {
     }
 
     fn wanted(&self) -> Wanted {
-        let machines = Some(self.machines.clone()).filter(|machines| !machines.is_empty());
+        let machines = Some(self.machines().clone()).filter(|machines| !machines.is_empty());
         Wanted { machines, ..Wanted::everything() }
     }
 }

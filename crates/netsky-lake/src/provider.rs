@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -18,58 +17,81 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use netsky_db::internal::time_ranges;
-use netsky_db::{Error, Table};
+use netsky_db::Table;
+use netsky_db::internal::{TableSource, time_ranges};
 
-use crate::layout::MACHINE;
+use crate::error::Result as LakeResult;
+use crate::lake::Lake;
+use crate::layout::{DataFile, MACHINE};
 use crate::listing::{self, Wanted};
-use crate::place::Place;
+use crate::stores::store_url;
+use crate::tables::tables;
 
 /// How much of a file's end is read at first. Its metadata is there, some kilobytes, and another request for the rest
 /// of it takes as long as the first.
 const END_BYTES: usize = 64 << 10;
 
 /// The provider of one table of a lake.
-pub(crate) struct LakeTable {
+pub struct LakeTable {
     table: &'static Table,
-    place: Place,
-    /// If not empty, only their rows are read.
-    machines: BTreeSet<String>,
+    lake: Lake,
     schema: TableSchema,
 }
 
 impl LakeTable {
-    pub(crate) fn new(table: &'static Table, place: Place, machines: BTreeSet<String>) -> Self {
+    /// A table of [`tables`](crate::tables).
+    pub fn new(table: &'static Table, lake: Lake) -> Self {
         let columns = table.schema();
-        let is_of_directory = |column: &&FieldRef| column.name() == MACHINE;
-        let (directories, in_files): (Vec<_>, Vec<_>) =
-            columns.fields().iter().partition(is_of_directory);
+        let as_text = |column: &FieldRef| match column.data_type() {
+            DataType::Utf8View => {
+                Arc::new(column.as_ref().clone().with_data_type(lake.text_type()))
+            }
+            _ => Arc::clone(column),
+        };
         // They are declared and never inferred: those that a file lacks are null.
-        let in_files: Vec<FieldRef> = in_files.into_iter().cloned().collect();
-        let directories: Vec<FieldRef> = directories.into_iter().cloned().collect();
+        let (directories, in_files): (Vec<_>, Vec<_>) = columns
+            .fields()
+            .iter()
+            .map(as_text)
+            .partition(|column: &FieldRef| column.name() == MACHINE);
         let schema = TableSchema::builder(Arc::new(Schema::new(in_files)))
             .with_table_partition_cols(directories)
             .build();
-        Self { table, place, machines, schema }
+        Self { table, lake, schema }
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &'static str {
+        self.table.name()
+    }
+
+    /// The lake that it is of.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// The number of files that a scan with these filters reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Storage`](crate::Error::Storage).
+    pub async fn count_files(&self, filters: &[Expr]) -> LakeResult<usize> {
+        Ok(self.files(filters).await?.len())
+    }
+
+    async fn files(&self, filters: &[Expr]) -> LakeResult<Vec<DataFile>> {
+        listing::files(self.lake.place(), self.name(), &self.wanted(filters)).await
     }
 
     fn wanted(&self, filters: &[Expr]) -> Wanted {
         let limits = filters.iter().filter_map(machines_of);
-        let of_lake = Some(self.machines.clone()).filter(|machines| !machines.is_empty());
+        let of_lake = Some(self.lake.machines().clone()).filter(|machines| !machines.is_empty());
         let machines = of_lake.into_iter().chain(limits).reduce(|a, b| &a & &b);
         Wanted { times: time_ranges(filters, self.table), machines }
-    }
-
-    /// Under which URL a session finds the files.
-    fn object_store_url(&self) -> Result<ObjectStoreUrl> {
-        let mut hasher = DefaultHasher::new();
-        self.place.url().hash(&mut hasher);
-        ObjectStoreUrl::parse(format!("lake://{:016x}", hasher.finish()))
     }
 }
 
@@ -98,9 +120,10 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = listing::files(&self.place, self.table.name(), &self.wanted(filters)).await;
-        let files =
-            files.map_err(|error| DataFusionError::from(Error::Storage(Box::new(error))))?;
+        let files = self
+            .files(filters)
+            .await
+            .map_err(|error| DataFusionError::from(netsky_db::Error::Storage(Box::new(error))))?;
         if files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns)?),
@@ -108,14 +131,19 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
+        let is_view = self.lake.text_type() == DataType::Utf8View;
         let files = files.into_iter().map(|file| {
-            let machine = ScalarValue::Utf8View(Some(file.machine));
+            let machine = match is_view {
+                true => ScalarValue::Utf8View(Some(file.machine)),
+                false => ScalarValue::Utf8(Some(file.machine)),
+            };
             PartitionedFile::new_from_meta(file.meta).with_partition_values(vec![machine])
         });
         let groups = FileGroup::new(files.collect());
         let groups = groups.split_files(session.config().target_partitions());
-        let url = self.object_store_url()?;
-        session.runtime_env().register_object_store(url.as_ref(), Arc::clone(self.place.store()));
+        let url = store_url(self.lake.place())?;
+        let store = Arc::clone(self.lake.place().store());
+        session.runtime_env().register_object_store(url.as_ref(), store);
         // With the page index, a range of times or ids reads the pages that it needs.
         let source = ParquetSource::new(self.schema.clone())
             .with_metadata_size_hint(END_BYTES)
@@ -128,12 +156,21 @@ impl TableProvider for LakeTable {
     }
 }
 
+impl TableSource for Lake {
+    fn tables(&self) -> Vec<&'static Table> {
+        tables().to_vec()
+    }
+
+    fn provider(&self, table: &'static Table) -> Arc<dyn TableProvider> {
+        Arc::new(LakeTable::new(table, self.clone()))
+    }
+}
+
 impl fmt::Debug for LakeTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LakeTable")
             .field("table", &self.table.name())
-            .field("place", &self.place)
-            .field("machines", &self.machines)
+            .field("lake", &self.lake)
             .finish_non_exhaustive()
     }
 }

@@ -14,6 +14,8 @@ pub enum History {
         url: String,
         /// Only these machines, or all if there are none.
         machines: Vec<String>,
+        /// The scheduler of the cluster that runs its queries.
+        cluster: Option<String>,
     },
 }
 
@@ -22,9 +24,11 @@ impl History {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         match self {
             Self::Store(path) => vec!["--db".into(), path.into()],
-            Self::Lake { url, machines } => {
+            Self::Lake { url, machines, cluster } => {
                 let machines = machines.iter().flat_map(|name| ["--machine", name]);
-                ["--lake", url].into_iter().chain(machines).map(OsString::from).collect()
+                let cluster = cluster.iter().flat_map(|url| ["--cluster", url]);
+                let arguments = ["--lake", url].into_iter().chain(machines).chain(cluster);
+                arguments.map(OsString::from).collect()
             }
         }
     }

@@ -45,16 +45,19 @@ use std::sync::Arc;
 use datafusion::common::{Result, plan_err};
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 
 use function::Make;
 use planned_aggregate::{AggregatePlanner, PlannedAggregate};
+use scalar::Scalar;
 use text_arithmetic::TextArithmetic;
 
 pub use function::{Category, Function};
 pub(super) use json_each::{COLUMNS as JSON_EACH_COLUMNS, list_function as json_list_function};
 pub use list::ListedFunction;
 pub(super) use list::functions_of;
+pub(super) use number_aggregates::inner_aggregate;
 pub use table::FUNCTIONS;
 
 const TEXT_FUNCTIONS: [&str; 9] = [
@@ -89,6 +92,18 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     number_aggregates::register(session)?;
     time_rewrites::register(session)?;
     json_paths::register(session)
+}
+
+/// The functions that calls are planned as, and that are not registered.
+pub(super) fn planned() -> Vec<ScalarUDF> {
+    let of_lists = [
+        list_functions::mode(),
+        list_functions::histogram(),
+        list_functions::json_array(),
+        list_functions::json_object(),
+    ];
+    let of_json = ["json_array", "json_object"].into_iter().filter_map(json::with_json);
+    of_lists.into_iter().chain(of_json).map(Scalar::into_udf).collect()
 }
 
 /// Returns a session of DataFusion with the functions, for tests.

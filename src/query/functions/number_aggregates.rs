@@ -34,6 +34,14 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
     session.register_function_rewrite(Arc::new(Unwrap))
 }
 
+/// The aggregate that a call of one of the registered aggregates becomes; `None` if it stays as it is.
+pub(in crate::query) fn inner_aggregate(
+    aggregate: &Arc<AggregateUDF>,
+) -> Option<Arc<AggregateUDF>> {
+    let replacement = aggregate.inner().downcast_ref::<NumberAggregate>()?;
+    Some(Arc::clone(&replacement.inner))
+}
+
 /// An aggregate of numbers that takes booleans and texts, too.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct NumberAggregate {

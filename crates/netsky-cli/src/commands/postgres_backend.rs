@@ -25,10 +25,10 @@ pub fn run(store: &StoreArgs, args: &PostgresBackendArgs) -> Result<(), Failure>
     let path = store.path_or_default()?;
     let bytes = usize::try_from(args.memory_limit.as_u64()).unwrap_or(usize::MAX);
     let (open, limits) = (store.options(), QueryOptions::new().memory_limit(bytes));
-    let lake = store.open_lake()?;
+    let lake = store.open_lake()?.map(|lake| store.db_of(lake)).transpose()?;
     let backend = Backend::new(|| {
         let db = match &lake {
-            Some(lake) => lake.db(),
+            Some(lake) => lake.clone(),
             None => open.open_read_only(&path)?,
         };
         Ok(db.with_query_options(limits.clone()))

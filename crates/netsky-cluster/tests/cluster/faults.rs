@@ -1,0 +1,66 @@
+//! Processes of a cluster that are killed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use netsky_testing::value;
+use serde_json::json;
+
+use super::lake_with_ticks;
+use super::processes::{PATIENCE, Processes, until};
+
+/// Takes some seconds, in several tasks.
+const LONG: &str = "SELECT sum(n) AS n FROM (SELECT a.source, count(*) AS n FROM ticks a JOIN ticks b \
+                    ON a.id % 97 <> b.id % 89 GROUP BY a.source)";
+
+#[test]
+fn an_executor_that_is_killed_costs_time_and_not_the_answer() {
+    let directory = lake_with_ticks(12_000);
+    let expected = value(&directory.local(), LONG);
+    let mut processes = Processes::start(2);
+    let cluster = processes.ready(&directory.lake());
+    let mut killed = processes.executors.pop().unwrap();
+    let before = killed.busy();
+    let answer = thread::spawn(move || value(&cluster, LONG));
+    until("the executor works", || killed.busy() > before + Duration::from_millis(500));
+    assert!(!answer.is_finished());
+    killed.kill();
+    let started = Instant::now();
+    assert_eq!(answer.join().unwrap(), expected);
+    assert!(started.elapsed() < 2 * PATIENCE);
+}
+
+#[test]
+fn a_scheduler_that_is_killed_is_an_error_and_a_new_one_answers() {
+    let directory = lake_with_ticks(12_000);
+    let mut processes = Processes::start(1);
+    let cluster = processes.ready(&directory.lake());
+    let before = processes.executors[0].busy();
+    let asked = cluster.clone();
+    let answer = thread::spawn(move || asked.query(LONG));
+    until("the query runs", || processes.executors[0].busy() > before + Duration::from_millis(500));
+    processes.scheduler.kill();
+    let error = answer.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains(&format!("127.0.0.1:{}", processes.port)), "{error}");
+    // The executor finds the new scheduler by itself.
+    processes.restart_scheduler();
+    let cluster = processes.ready(&directory.lake());
+    assert_eq!(value(&cluster, "SELECT count(*) FROM ticks"), json!(12_000));
+}
+
+#[test]
+fn executors_that_are_all_killed_are_an_error() {
+    let directory = lake_with_ticks(12_000);
+    let mut processes = Processes::start(1);
+    let cluster = processes.ready(&directory.lake());
+    let before = processes.executors[0].busy();
+    let asked = cluster.clone();
+    let answer = thread::spawn(move || asked.query(LONG));
+    until("the query runs", || processes.executors[0].busy() > before + Duration::from_millis(500));
+    processes.executors.clear();
+    let error = answer.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains("executor"), "{error}");
+    processes.add_executor();
+    let cluster = processes.ready(&directory.lake());
+    assert_eq!(value(&cluster, "SELECT count(*) FROM ticks"), json!(12_000));
+}
