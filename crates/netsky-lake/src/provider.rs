@@ -11,16 +11,19 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::metrics::MetricBuilder;
 use netsky_db::Table;
 use netsky_db::internal::{TableSource, time_ranges};
 
@@ -80,11 +83,12 @@ impl LakeTable {
     ///
     /// [`Error::Storage`](crate::Error::Storage).
     pub async fn count_files(&self, filters: &[Expr]) -> LakeResult<usize> {
-        Ok(self.files(filters).await?.len())
+        Ok(listing::files(self.lake.place(), self.name(), &self.wanted(filters)).await?.len())
     }
 
-    async fn files(&self, filters: &[Expr]) -> LakeResult<Vec<DataFile>> {
-        listing::files(self.lake.place(), self.name(), &self.wanted(filters)).await
+    /// The files of all days and machines that may have rows for the filters.
+    async fn listed(&self, filters: &[Expr]) -> LakeResult<Vec<DataFile>> {
+        listing::all_files(self.lake.place(), self.name(), &self.wanted(filters)).await
     }
 
     fn wanted(&self, filters: &[Expr]) -> Wanted {
@@ -120,10 +124,10 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self
-            .files(filters)
-            .await
-            .map_err(|error| DataFusionError::from(netsky_db::Error::Storage(Box::new(error))))?;
+        let listed = self.listed(filters).await;
+        let listed = listed.map_err(|error| netsky_db::Error::Storage(Box::new(error)))?;
+        let files_listed = listed.len();
+        let files = listing::current(listed);
         if files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns)?),
@@ -148,6 +152,8 @@ impl TableProvider for LakeTable {
         let source = ParquetSource::new(self.schema.clone())
             .with_metadata_size_hint(END_BYTES)
             .with_enable_page_index(true);
+        // DataFusion counts what it leaves out of them.
+        MetricBuilder::new(source.metrics()).global_counter("files_listed").add(files_listed);
         let scan = FileScanConfigBuilder::new(url, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?

@@ -154,3 +154,26 @@ fn a_query_sees_what_was_pushed_before_it() {
         push(&store, &directory.lake(), "m");
     }
 }
+
+#[test]
+fn a_measured_plan_says_how_many_files_were_listed_and_left_out() {
+    let directory = Directory::new();
+    let store = directory.store("a");
+    for day in 1..=5 {
+        let time = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(day);
+        store.record_tick(time, "x", "{}").unwrap();
+    }
+    push(&store, &directory.lake(), "m");
+    let lake = open(&directory.lake());
+    let plan = lake
+        .query("EXPLAIN ANALYZE SELECT * FROM ticks WHERE ts_utc BETWEEN '1970-01-02' AND '1970-01-04' AND id > 1")
+        .unwrap();
+    assert!(plan.contains("files_listed=3"), "{plan}");
+    assert!(plan.contains("row_groups_pruned_statistics=3 total → 2 matched"), "{plan}");
+    let stream = netsky_db::Db::query_stream(&lake, "SELECT source FROM ticks");
+    let mut stream = futures::executor::block_on(stream).unwrap();
+    while let Some(batch) = futures::executor::block_on(futures::StreamExt::next(&mut stream)) {
+        batch.unwrap();
+    }
+    assert_eq!(stream.progress().counts().rows_read, 5);
+}

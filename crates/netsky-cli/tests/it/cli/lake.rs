@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use netsky_testing::{Dice, has_program, has_python, has_s3_server};
+use netsky_testing::{Dice, has_data, has_program, has_python, has_s3_server};
 use serde_json::{Value, json};
 
 use super::{Home, Ran, ran};
@@ -424,4 +425,48 @@ fn other_programs_read_the_same_rows() {
         let ran = Command::new("python3").args(["-c", &script]).output().unwrap();
         assert_eq!(String::from_utf8(ran.stdout).unwrap(), "[('dev1', 1), ('dev2', 1)]\n");
     }
+}
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/fleet");
+const QUESTIONS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/queries/operators.sql");
+
+#[test]
+fn questions_are_answered_from_a_bucket_as_from_the_store() {
+    if ![DATA, QUESTIONS].into_iter().all(|path| has_data("fleet", Path::new(path))) {
+        return;
+    }
+    let Some(s3) = S3Server::start() else { return };
+    let home = Home::new();
+    for table in netsky_db::TABLES.iter().map(|table| table.name()) {
+        let file = format!("{DATA}/{table}.ndjson.gz");
+        if Path::new(&file).exists() {
+            assert_eq!(home.run(&["import", table, &file]).code, 0);
+        }
+    }
+    let pushed = s3.run(&home, &["lake", "push", "s3://fleet/lake", "--machine", "m"]);
+    assert_eq!(pushed.code, 0, "{}", pushed.err);
+    let questions = std::fs::read_to_string(QUESTIONS).unwrap();
+    let questions = questions.split("\n-- ").filter_map(|question| question.split_once('\n'));
+    let mut asked = 0;
+    for (title, sql) in
+        questions.filter(|(title, _)| title.starts_with(|it: char| it.is_ascii_digit()))
+    {
+        asked += 1;
+        let lines = |lake: &[&str]| {
+            let args = [&["query", "--format", "csv", "--all", sql], lake].concat();
+            let ran = s3.run(&home, &args);
+            assert_eq!(ran.code, 0, "{title}: {}", ran.err);
+            let mut lines: Vec<String> = ran.out.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let (found, expected) = (lines(&["--lake", "s3://fleet/lake"]), lines(&[]));
+        // A limit may choose other rows of those that are equal by the order, percentiles are estimated, and time goes on.
+        match ["LIMIT", "approx_", "now()"].iter().any(|part| sql.contains(part)) {
+            true => assert_eq!(found.len(), expected.len(), "{title}"),
+            false => assert_eq!(found, expected, "{title}"),
+        }
+    }
+    assert_eq!(asked, 20);
 }
