@@ -176,3 +176,35 @@ impl PhysicalExtensionCodec for TaskCodec {
 
     function_methods!();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_of_another_version_is_refused_by_both_versions() {
+        let table = TableOfLake {
+            version: "0.0.1".to_owned(),
+            lake: "/nowhere".to_owned(),
+            machines: BTreeSet::new(),
+            table: "ticks".to_owned(),
+        };
+        let codec = LakeCodec::new(Arc::new(Functions::new().unwrap()));
+        let context = TaskContext::default();
+        let read = |table: &TableOfLake| {
+            let written = serde_json::to_vec(table).unwrap();
+            let name = TableReference::bare("ticks");
+            let schema = SchemaRef::new(datafusion::arrow::datatypes::Schema::empty());
+            codec
+                .try_decode_table_provider(&written, &name, schema, &context)
+                .unwrap_err()
+                .to_string()
+        };
+        let error = read(&table);
+        assert!(error.contains("of netsky 0.0.1") && error.contains(VERSION), "{error}");
+        let table = TableOfLake { version: VERSION.to_owned(), ..table };
+        assert!(read(&table).contains("there is no lake at /nowhere"), "{}", read(&table));
+        let table = TableOfLake { table: "nothing".to_owned(), ..table };
+        assert!(read(&table).contains("there is no table nothing"), "{}", read(&table));
+    }
+}

@@ -60,6 +60,11 @@ fn innermost(text: &str) -> String {
             return of_debug(debug);
         }
     }
+    for layer in ["Could not parse plan: ", "DataFusion error: ", "Error during planning: "] {
+        if let Some(inner) = text.strip_prefix(layer) {
+            return innermost(inner);
+        }
+    }
     let without_job = text.split_once(" failed: ").filter(|(job, _)| job.contains("Job "));
     without_job.map_or(text, |(_, reason)| reason).to_owned()
 }
@@ -137,6 +142,8 @@ mod tests {
         }
         let status = r#"Status { code: Internal, message: "Failed: DataFusionError(Plan(\"there is no x\"))", metadata: .. }"#;
         assert_eq!(innermost(status), "there is no x");
+        let parsing = r#"Fail to execute query due to X { failure: Some(PlanParsingFailure("Could not parse plan: DataFusion error: Error during planning: it is of netsky 1")) }"#;
+        assert_eq!(innermost(parsing), "it is of netsky 1");
         assert_eq!(innermost(""), "");
         assert_eq!(innermost("message: \""), "message: \"");
         assert_eq!(innermost("DataFusionError("), "");

@@ -2,8 +2,12 @@
 
 use std::fs;
 
+use ballista_core::serde::protobuf::ExecuteQueryParams;
+use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use netsky_cluster::Cluster;
 use netsky_lake::Lake;
+use tokio::runtime::Builder;
+use tonic::Request;
 
 use super::processes::{Processes, free_port};
 use super::{lake_with_ticks, processes::until};
@@ -22,6 +26,20 @@ fn a_cluster_that_is_not_there_is_named() {
     assert!(error.contains(&url) && error.contains("netsky-cluster scheduler"), "{error}");
     // What needs no table of the lake needs no cluster.
     assert!(cluster.query("SELECT 1 AS one").unwrap().contains("one"));
+}
+
+#[test]
+fn a_client_of_another_ballista_is_refused_by_its_version() {
+    let processes = Processes::start(0);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(async {
+        let scheduler = format!("http://127.0.0.1:{}", processes.port);
+        let mut scheduler = SchedulerGrpcClient::connect(scheduler).await.unwrap();
+        let mut query = Request::new(ExecuteQueryParams::default());
+        query.metadata_mut().insert("ballista-version", "54.1.0".parse().unwrap());
+        scheduler.execute_query(query).await.unwrap_err()
+    });
+    assert!(refused.message().contains("client 54.1.0"), "{refused}");
 }
 
 #[test]
