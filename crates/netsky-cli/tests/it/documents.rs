@@ -78,11 +78,12 @@ const TIME_TAKEN: &str = " in 0.05 s";
 /// time that was measured is always the same, and so is the directory of the store.
 fn run_shell(home: &Home, shown: &str) -> String {
     let mut terminal = home.terminal_with(&ENVIRONMENT, SIZE, &[]);
-    terminal.until_shown("netsky>");
     let statement = shown.split_once("netsky> ").unwrap().1.split_inclusive('\n');
     for line in statement {
         // A prompt of a line that continues a statement.
         let line = line.trim_end().trim_start_matches([' ', '-', '>']);
+        // What is typed before the prompt is shown twice.
+        terminal.until(|screen| screen.trim_end().ends_with('>'));
         terminal.press(line);
         terminal.until_shown(line);
         terminal.press(Terminal::ENTER);
