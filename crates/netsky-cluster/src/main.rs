@@ -15,9 +15,9 @@ use tokio::signal;
 /// Run queries of a lake on many machines.
 ///
 /// A cluster is one scheduler and any number of executors. `netsky query --lake URL --cluster df://HOST:PORT` asks it.
-/// All processes, and the lake, must be of one version, and read the lake at the same URL, with credentials from their
-/// environment. Nothing is encrypted, and who reaches the ports can read all lakes that the processes can read: keep
-/// them in a private network.
+/// All processes must be of one version and read the lake at the same URL, with credentials from their environment.
+/// Nothing is encrypted, and whoever reaches the ports can read every lake that the processes can read: keep them in a
+/// private network.
 #[derive(Debug, Parser)]
 #[command(name = "netsky-cluster", version)]
 struct Args {

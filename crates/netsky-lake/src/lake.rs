@@ -29,13 +29,7 @@ pub struct Lake {
     place: Place,
     id: String,
     machines: BTreeSet<String>,
-    text_type: TextType,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum TextType {
-    View,
-    Plain,
+    text_type: DataType,
 }
 
 /// What `_netsky/lake.json` says.
@@ -96,7 +90,7 @@ impl Lake {
             }
         }
         let file: LakeFile = serde_json::from_slice(file).map_err(|_| foreign())?;
-        Ok(Self { place, id: file.id, machines: BTreeSet::new(), text_type: TextType::View })
+        Ok(Self { place, id: file.id, machines: BTreeSet::new(), text_type: DataType::Utf8View })
     }
 
     /// Makes a directory a lake, for files that are written there as [`file_of`](crate::file_of) names them.
@@ -130,7 +124,7 @@ impl Lake {
     /// The same lake with texts as Arrow's `Utf8` instead of `Utf8View`. Batches of views that are sent to another
     /// process can be many times larger than their rows, because each has all of the memory that it points into.
     pub fn with_plain_text(self) -> Self {
-        Self { text_type: TextType::Plain, ..self }
+        Self { text_type: DataType::Utf8, ..self }
     }
 
     /// The machines whose rows are read; none for all of them.
@@ -139,10 +133,7 @@ impl Lake {
     }
 
     pub(crate) fn text_type(&self) -> DataType {
-        match self.text_type {
-            TextType::View => DataType::Utf8View,
-            TextType::Plain => DataType::Utf8,
-        }
+        self.text_type.clone()
     }
 
     /// Where the lake is.
