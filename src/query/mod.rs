@@ -8,6 +8,7 @@ mod cancellation;
 mod catalog;
 mod computed_columns;
 mod dialect;
+mod dictionary_aggregate;
 mod extension;
 mod function_list;
 mod function_memory;

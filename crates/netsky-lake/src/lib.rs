@@ -33,6 +33,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod claim;
+#[cfg(test)]
+mod counted_store;
 mod error;
 mod lake;
 mod layout;
@@ -42,6 +44,7 @@ mod place;
 mod provider;
 mod push;
 mod pushed;
+mod read_ahead;
 mod rows;
 mod stores;
 mod tables;

@@ -102,95 +102,14 @@ async fn dates(
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
-    use std::ops::Range;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
-    use bytes::Bytes;
-    use futures::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::path::Path;
-    use object_store::{
-        CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-        ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
-        Result as StoreResult,
-    };
+    use object_store::{ObjectStoreExt, PutPayload};
 
     use super::*;
-
-    /// Notes which directories are listed.
-    #[derive(Debug)]
-    struct Counted(InMemory, Arc<Mutex<Vec<String>>>);
-
-    impl Counted {
-        fn note(&self, prefix: Option<&Path>) {
-            self.1.lock().unwrap().push(prefix.unwrap().to_string());
-        }
-    }
-
-    impl fmt::Display for Counted {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("counted")
-        }
-    }
-
-    #[async_trait::async_trait]
-    impl ObjectStore for Counted {
-        async fn put_opts(
-            &self,
-            path: &Path,
-            payload: PutPayload,
-            options: PutOptions,
-        ) -> StoreResult<PutResult> {
-            self.0.put_opts(path, payload, options).await
-        }
-
-        async fn put_multipart_opts(
-            &self,
-            path: &Path,
-            options: PutMultipartOptions,
-        ) -> StoreResult<Box<dyn MultipartUpload>> {
-            self.0.put_multipart_opts(path, options).await
-        }
-
-        async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
-            self.0.get_opts(path, options).await
-        }
-
-        async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
-            self.0.get_ranges(path, ranges).await
-        }
-
-        fn delete_stream(
-            &self,
-            paths: BoxStream<'static, StoreResult<Path>>,
-        ) -> BoxStream<'static, StoreResult<Path>> {
-            self.0.delete_stream(paths)
-        }
-
-        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-            self.note(prefix);
-            self.0.list(prefix)
-        }
-
-        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-            self.note(prefix);
-            self.0.list_with_delimiter(prefix).await
-        }
-
-        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
-            self.0.copy_opts(from, to, options).await
-        }
-
-        async fn rename_opts(
-            &self,
-            from: &Path,
-            to: &Path,
-            options: RenameOptions,
-        ) -> StoreResult<()> {
-            self.0.rename_opts(from, to, options).await
-        }
-    }
+    use crate::counted_store::CountedStore;
 
     fn nanos(text: &str) -> i64 {
         DateTime::parse_from_rfc3339(text).unwrap().timestamp_nanos_opt().unwrap()
@@ -198,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_directories_that_can_have_rows_are_listed() {
-        let (memory, listed) = (InMemory::new(), Arc::<Mutex<Vec<String>>>::default());
+        let memory = InMemory::new();
         let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
         for date in first.iter_days().take(60) {
             for machine in ["a", "b", "c"] {
@@ -209,7 +128,8 @@ mod tests {
                 memory.put(&Path::from(file), PutPayload::from_static(b"x")).await.unwrap();
             }
         }
-        let place = Place::of_store(Arc::new(Counted(memory, Arc::clone(&listed))));
+        let store = Arc::new(CountedStore::new(memory));
+        let place = Place::of_store(Arc::clone(&store) as _);
         let only = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
         let week = nanos("2026-01-05T00:00:00Z")..=nanos("2026-01-11T23:59:59Z");
         let last = nanos("2026-02-28T12:00:00Z")..=i64::MAX;
@@ -230,10 +150,10 @@ mod tests {
             (vec![i64::MIN..=i64::MAX], None, 1 + 60, 180),
             (Vec::new(), None, 0, 0),
         ] {
-            listed.lock().unwrap().clear();
+            let before = store.lists();
             let wanted = Wanted { times, machines };
             let files = files(&place, "ticks", &wanted).await.unwrap();
-            assert_eq!((listed.lock().unwrap().len(), files.len()), (lists, found), "{wanted:?}");
+            assert_eq!((store.lists() - before, files.len()), (lists, found), "{wanted:?}");
         }
     }
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
+use chrono::{NaiveDate, NaiveTime};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
@@ -31,12 +34,11 @@ use crate::error::Result as LakeResult;
 use crate::lake::Lake;
 use crate::layout::{DataFile, MACHINE};
 use crate::listing::{self, Wanted};
+use crate::read_ahead::ReadAhead;
 use crate::stores::store_url;
 use crate::tables::tables;
 
-/// How much of a file's end is read at first. Its metadata is there, some kilobytes, and another request for the rest
-/// of it takes as long as the first.
-const END_BYTES: usize = 64 << 10;
+const NANOS_OF_DAY: i64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// The provider of one table of a lake.
 pub struct LakeTable {
@@ -91,6 +93,12 @@ impl LakeTable {
         listing::all_files(self.lake.place(), self.name(), &self.wanted(filters)).await
     }
 
+    fn days(&self) -> Option<DayStatistics> {
+        let schema = self.schema.file_schema();
+        let time = schema.index_of(self.table.time_column()?.name).ok()?;
+        Some(DayStatistics { schema: Arc::clone(schema), time })
+    }
+
     fn wanted(&self, filters: &[Expr]) -> Wanted {
         let limits = filters.iter().filter_map(machines_of);
         let of_lake = Some(self.lake.machines().clone()).filter(|machines| !machines.is_empty());
@@ -135,23 +143,47 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
+        let columns = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..self.schema().fields().len()).collect(),
+        };
+        let columns = columns.into_iter().filter_map(|index| {
+            let schema = self.schema.table_schema();
+            schema.fields().get(index).map(|field| field.name().clone())
+        });
+        let ahead = ReadAhead::new(
+            Arc::clone(self.lake.place().store()),
+            files.iter().map(|file| file.meta.clone()).collect(),
+            columns.collect(),
+        );
+        let days = self.days();
         let is_view = self.lake.text_type() == DataType::Utf8View;
         let files = files.into_iter().map(|file| {
             let machine = match is_view {
                 true => ScalarValue::Utf8View(Some(file.machine)),
                 false => ScalarValue::Utf8(Some(file.machine)),
             };
-            PartitionedFile::new_from_meta(file.meta).with_partition_values(vec![machine])
+            let statistics = days.as_ref().and_then(|days| days.statistics(file.date));
+            let file =
+                PartitionedFile::new_from_meta(file.meta).with_partition_values(vec![machine]);
+            match statistics {
+                Some(statistics) => file.with_statistics(Arc::new(statistics)),
+                None => file,
+            }
         });
         let groups = FileGroup::new(files.collect());
         let groups = groups.split_files(session.config().target_partitions());
         let url = store_url(self.lake.place())?;
         let store = Arc::clone(self.lake.place().store());
         session.runtime_env().register_object_store(url.as_ref(), store);
-        // With the page index, a range of times or ids reads the pages that it needs.
+        // With the page index, a range of times or ids reads the pages that it needs. The files have no Bloom filters,
+        // and DataFusion would read each with another reader after it has looked for them.
+        let mut options = TableParquetOptions::default();
+        options.global.bloom_filter_on_read = false;
         let source = ParquetSource::new(self.schema.clone())
-            .with_metadata_size_hint(END_BYTES)
-            .with_enable_page_index(true);
+            .with_table_parquet_options(options)
+            .with_enable_page_index(true)
+            .with_parquet_file_reader_factory(Arc::new(ahead));
         // DataFusion counts what it leaves out of them.
         MetricBuilder::new(source.metrics()).global_counter("files_listed").add(files_listed);
         let scan = FileScanConfigBuilder::new(url, Arc::new(source))
@@ -159,6 +191,36 @@ impl TableProvider for LakeTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit);
         Ok(DataSourceExec::from_data_source(scan.build()))
+    }
+}
+
+/// What the day of a file says of its rows: the newest rows are in files of the last days, so `ORDER BY ts_utc DESC LIMIT 5`
+/// reads no others.
+struct DayStatistics {
+    schema: SchemaRef,
+    /// The index of the time.
+    time: usize,
+}
+
+impl DayStatistics {
+    /// The first and the last moment of the day. They are said to be exact, because DataFusion prunes by no others.
+    /// Statistics of the scan, from which it would answer `min` and `max`, are not made of them.
+    fn statistics(&self, day: NaiveDate) -> Option<Statistics> {
+        let start = day.and_time(NaiveTime::MIN).and_utc().timestamp_nanos_opt()?;
+        let end = start.checked_add(NANOS_OF_DAY - 1)?;
+        let field = self.schema.field(self.time);
+        let DataType::Timestamp(TimeUnit::Nanosecond, zone) = field.data_type() else {
+            return None;
+        };
+        let time =
+            |nanos| Precision::Exact(ScalarValue::TimestampNanosecond(Some(nanos), zone.clone()));
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        let column = statistics.column_statistics.get_mut(self.time)?;
+        (column.min_value, column.max_value) = (time(start), time(end));
+        if !field.is_nullable() {
+            column.null_count = Precision::Exact(0);
+        }
+        Some(statistics)
     }
 }
 

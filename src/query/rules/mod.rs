@@ -4,6 +4,7 @@
 //! - [`correlated_subqueries`] runs subqueries that DataFusion refuses;
 //! - [`dotted_keys`] reads paths into JSON;
 //! - [`count_texts`] lets a scan count by the dictionaries of columnar copies;
+//! - [`dictionary_aggregate`] groups by the ids of texts;
 //! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
 //! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
 //!   can be removed.
@@ -13,6 +14,7 @@ mod common_subexpressions;
 mod comparisons;
 mod correlated_subqueries;
 mod count_texts;
+mod dictionary_aggregate;
 mod dotted_keys;
 mod empty_inputs;
 mod except;
@@ -51,6 +53,7 @@ use aggregate_statistics::OwnStatistics;
 use comparisons::CANONICAL_COMPARISONS;
 use correlated_subqueries::CorrelatedSubqueries;
 use count_texts::COUNT_TEXTS;
+use dictionary_aggregate::DICTIONARY_AGGREGATE;
 use dotted_keys::DOTTED_KEYS;
 use except::Except;
 use filter_pushdown::UnambiguousFilterPushdown;
@@ -116,6 +119,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(PUSH_LIMIT_TO_SCAN));
     rules.push(Arc::new(GuardedFilter));
     rules.push(Arc::new(COUNT_TEXTS));
+    // After scans that count texts themselves.
+    rules.push(Arc::new(DICTIONARY_AGGREGATE));
     for rule in &mut rules {
         if rule.name() == AggregateStatistics::new().name() {
             *rule = Arc::new(OwnStatistics);
@@ -130,4 +135,9 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         }
     }
     rules
+}
+
+/// Whether a rule for physical plans uses operators of ours.
+pub(super) fn plans_own_operators(rule: &(dyn PhysicalOptimizerRule + Send + Sync)) -> bool {
+    rule.name() == DICTIONARY_AGGREGATE.name
 }

@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use netsky_db::{SCHEMA_VERSION, Table};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
@@ -48,7 +49,8 @@ pub fn write_stream(answer: Answer<impl Batches>, out: impl Write) -> Result<()>
 
 pub fn write_parquet(answer: Answer<impl Batches>, out: impl Write + Send) -> Result<()> {
     let schema = file_schema(&answer.schema);
-    write_with(parquet_properties(&schema), &schema, answer.batches, out)
+    let options = ArrowWriterOptions::new().with_properties(parquet_properties(&schema));
+    write_with(options, &schema, answer.batches, out)
 }
 
 /// The schema of rows of a table, with what a file says about them.
@@ -99,16 +101,19 @@ pub fn write_table(
     let keys =
         keys.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false });
     let properties = properties.set_sorting_columns(Some(keys.collect())).build();
-    write_with(properties, &schema, answer.batches, out)
+    // The types of a table's columns are those of Parquet. Arrow's schema is a third of what a file says of itself, 860 of
+    // 2,456 bytes for `token_usage`.
+    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+    write_with(options.with_properties(properties), &schema, answer.batches, out)
 }
 
 fn write_with(
-    properties: WriterProperties,
+    options: ArrowWriterOptions,
     schema: &SchemaRef,
     batches: impl Batches,
     out: impl Write + Send,
 ) -> Result<()> {
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties))?;
+    let mut writer = ArrowWriter::try_new_with_options(out, Arc::clone(schema), options)?;
     for_each_piece(schema, batches, |piece| Ok(writer.write(&piece)?))?;
     writer.close()?;
     Ok(())

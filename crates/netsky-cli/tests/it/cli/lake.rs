@@ -151,17 +151,20 @@ fn a_query_asks_only_for_the_days_machines_and_columns_that_it_needs() {
         home
     });
     let day = "ts_utc >= '2026-04-11' AND ts_utc < '2026-04-12'";
-    for (condition, files, requests) in [
-        // The lake's own file, a listing, and two reads of the file: its end, and its columns.
-        (format!("{day} AND machine = 'b'"), 1, 4),
-        (format!("{day} AND machine IN ('b', 'c')"), 2, 1 + 2 + 4),
-        (day.to_owned(), 3, 1 + 1 + 6),
+    let newest = "TRUE ORDER BY ts_utc DESC LIMIT 1";
+    for (columns, condition, files, requests) in [
+        // The lake's own file, a listing, and the file.
+        ("max(source)", format!("{day} AND machine = 'b'"), 1, 1 + 1 + 1),
+        ("max(source)", format!("{day} AND machine IN ('b', 'c')"), 2, 1 + 2 + 2),
+        ("max(source)", day.to_owned(), 3, 1 + 1 + 3),
         // Without an end, the days are listed before their files.
-        ("ts_utc >= '2026-04-12'".to_owned(), 3, 1 + 2 + 6),
-        ("ts_utc >= '2026-05-01'".to_owned(), 0, 1 + 1),
+        ("max(source)", "ts_utc >= '2026-04-12'".to_owned(), 3, 1 + 2 + 3),
+        ("max(source)", "ts_utc >= '2026-05-01'".to_owned(), 0, 1 + 1),
+        // Those of other days are not read.
+        ("source", newest.to_owned(), 9, 1 + 4 + 3),
     ] {
         s3.fail(0, "error");
-        let sql = format!("EXPLAIN ANALYZE SELECT max(source) FROM ticks WHERE {condition}");
+        let sql = format!("EXPLAIN ANALYZE SELECT {columns} FROM ticks WHERE {condition}");
         let ran = s3.run(&homes[0], &["query", "--lake", lake, "--format", "ndjson", &sql]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         let opened = ran
@@ -262,6 +265,39 @@ fn a_push_to_a_bucket_that_is_killed_loses_and_doubles_no_row() {
     let Some(s3) = S3Server::start() else { return };
     let home = Home::new();
     kill(&home, "s3://fleet/lake", kills(), &|args| s3.command(&home, args));
+}
+
+/// A disk is full if no file may grow beyond a number of blocks of 512 bytes.
+#[cfg(unix)]
+#[test]
+fn a_push_without_space_to_note_its_ids_adds_nothing_and_goes_on_later() {
+    let mut refused = 0;
+    for eighths in 0..10 {
+        let home = Home::new();
+        record(&home, 600);
+        let lake = home.path("lake");
+        let push = ["lake", "push", lake.to_str().unwrap(), "--machine", "m"];
+        let store = std::fs::metadata(home.path(".netsky/meta.db")).unwrap().len();
+        let script =
+            format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", store * eighths / 8 / 512);
+        let command = home.command(&push);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
+        limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = ran(limited.output().unwrap());
+        if ran.code != 0 {
+            refused += 1;
+            assert!([1, 3].contains(&ran.code), "{} {}", ran.code, ran.err);
+            assert!(ran.err.contains("File too large"), "{}", ran.err);
+            assert!(!lake.join("ticks").exists(), "{}", ran.err);
+        }
+        let whole = home.run(&push);
+        assert_eq!(whole.code, 0, "{}", whole.err);
+        let lake = lake.to_str().unwrap();
+        assert_once(&home.run(&["query", "--lake", lake, "--json", ONCE]), 600);
+        assert_eq!(home.run(&["check"]).code, 0);
+    }
+    assert!(refused > 3, "{refused}");
 }
 
 /// Two machines with the same agents, in a lake in a directory.
