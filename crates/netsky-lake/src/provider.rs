@@ -135,7 +135,8 @@ impl TableProvider for LakeTable {
         let listed = self.listed(filters).await;
         let listed = listed.map_err(|error| netsky_db::Error::Storage(Box::new(error)))?;
         let files_listed = listed.len();
-        let files = listing::current(listed);
+        let mut files = listing::current(listed);
+        files.sort_unstable_by(|a, b| a.meta.location.cmp(&b.meta.location));
         if files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema().project(columns)?),

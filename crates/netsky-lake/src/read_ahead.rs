@@ -36,7 +36,7 @@ const FILES_AHEAD: usize = 32;
 /// The columns of a file are read ahead up to this size. Those of a larger one are worth a request of their own.
 const COLUMN_BYTES: u64 = 512 << 10;
 
-/// The files of one scan, in its order.
+/// The files of one scan, in the order of their paths, which begin with their days.
 pub(crate) struct ReadAhead {
     store: Arc<dyn ObjectStore>,
     columns: Arc<[String]>,
@@ -85,14 +85,18 @@ impl ReadAhead {
         }
     }
 
-    /// Begins to read the files after one that is opened, and returns the task that has begun to read that one.
+    /// Begins to read the files beside one that is opened, and returns the task that has begun to read that one.
     fn open(&self, place: usize) -> Option<SpawnedTask<ParquetResult<Start>>> {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let task = std::mem::replace(reading.files.get_mut(place)?, State::Opened);
         reading.opened += 1;
         let ahead = reading.opened.min(FILES_AHEAD);
-        let next = self.files.iter().zip(&mut reading.files).skip(place + 1).take(ahead);
-        for (file, state) in next {
+        // A scan for the newest rows goes backwards.
+        let next = match reading.files.get(place + 1) {
+            None | Some(State::Opened) => place.saturating_sub(ahead)..place,
+            Some(_) => place + 1..(place + 1 + ahead).min(self.files.len()),
+        };
+        for (file, state) in self.files[next.clone()].iter().zip(&mut reading.files[next]) {
             if matches!(state, State::Unread) {
                 *state = State::Reading(SpawnedTask::spawn(self.read(file.clone())));
             }
@@ -378,6 +382,20 @@ mod tests {
             let expected = (opened + opened.min(FILES_AHEAD)).min(FILES);
             assert_eq!(store.gets().len(), expected, "{opened}");
         }
+        assert!(store.gets().values().all(|gets| *gets == 1), "{:?}", store.gets());
+    }
+
+    #[tokio::test]
+    async fn a_scan_for_the_newest_rows_is_read_ahead_too() {
+        let (store, files) = files(10).await;
+        let ahead = ahead(&store, &files, &["small"]);
+        for file in files.iter().rev().take(40) {
+            rows(open(&ahead, file)).await;
+        }
+        for _ in 0..FILES {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.gets().len(), 40 + FILES_AHEAD);
         assert!(store.gets().values().all(|gets| *gets == 1), "{:?}", store.gets());
     }
 

@@ -99,6 +99,15 @@ fn filters_on_times_and_ids_select_the_same_rows() {
             let sql = format!("SELECT {select} FROM ticks WHERE {condition}");
             assert_eq!(sorted(&lake, &sql), sorted(&store, &sql), "{sql}");
         }
+        // The days of files say which can have the first rows.
+        for order in ["ts_utc DESC, id", "ts_utc, id DESC", "ts_utc DESC NULLS LAST, id DESC"] {
+            for limit in ["1", "7", "7 OFFSET 20"] {
+                let sql = format!(
+                    "SELECT id, ts_utc FROM ticks WHERE {condition} ORDER BY {order} LIMIT {limit}"
+                );
+                assert_eq!(rows(&lake, &sql), rows(&store, &sql), "{sql}");
+            }
+        }
     }
 }
 

@@ -218,12 +218,10 @@ fn a_table_has_the_first_few_of_a_kind_and_the_number_of_the_others() {
 #[test]
 fn a_watch_follows_the_size_of_the_terminal() {
     let home = troubled();
-    // The other call was yesterday if the day has just begun.
-    home.ok(&["record", "token_usage", r#"{"agent":"dev3","session_id":"s-1"}"#]);
     let mut watch = home.terminal((80, 24), &["top", "--watch"]);
     watch.until_shown("open session");
     watch.resize((40, 12));
-    let screen = watch.until_shown(" wit…");
+    let screen = watch.until_shown("tokens per…");
     assert!(screen.contains("crash loop") && screen.contains("works"), "{screen}");
     assert!(!screen.contains("since"), "columns give way: {screen}");
     watch.press("q");
