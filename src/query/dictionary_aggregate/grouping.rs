@@ -88,6 +88,10 @@ impl Grouping {
 
     /// The groups and the states of their accumulators.
     pub(super) fn finish(mut self) -> Result<RecordBatch> {
+        // Accumulators without groups have no states.
+        if self.groups.is_empty() {
+            return Ok(self.keys.no_groups());
+        }
         let groups = self.groups.emit(EmitTo::All)?;
         let mut states = Vec::new();
         for accumulator in &mut self.accumulators {

@@ -59,7 +59,12 @@ impl Keys {
         self.texts.iter().map(|_| TextDictionary::default()).collect()
     }
 
-    /// No groups.
+    /// What the aggregate returns of no rows.
+    pub(super) fn no_groups(&self) -> RecordBatch {
+        RecordBatch::new_empty(Arc::clone(&self.output))
+    }
+
+    /// Finds groups, of which there are none yet.
     pub(super) fn groups(&self) -> Result<Box<dyn GroupValues>> {
         if self.numbers() == 1 && self.others.is_empty() {
             return Ok(Box::new(NumberGroups::new()));
