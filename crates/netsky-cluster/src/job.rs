@@ -9,7 +9,7 @@ use ballista_core::execution_plans::DistributedQueryExec;
 use ballista_core::serde::protobuf::CancelJobParams;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr_common::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -20,11 +20,15 @@ use tokio::runtime::Builder;
 
 use crate::cluster::Cluster;
 use crate::message::readable;
+use crate::tasks::LOST;
 
 type Query = DistributedQueryExec<LogicalPlanNode>;
 
 /// How long the end of a process waits until the cluster knows that a job is cancelled.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often a query is asked if executors are lost.
+const TIMES: usize = 3;
 
 /// A plan of Ballista that runs one job, which is cancelled if its answer is not read to the end. Ballista lets such
 /// jobs run on.
@@ -88,24 +92,41 @@ impl ExecutionPlan for JobExec {
         let job = Arc::new(Job { cluster, query });
         running().push(Arc::clone(&job));
         let running = Running(job);
-        let answer = self.plan.execute(partition, context)?;
+        let plan = Arc::clone(&self.plan);
+        let ask = move || plan.execute(partition, Arc::clone(&context));
+        let answer = ask()?;
         let (schema, cluster) = (answer.schema(), self.cluster.clone());
-        let batches = stream::unfold(Some((answer, running)), move |state| {
-            let cluster = cluster.clone();
+        let batches = stream::unfold(Some((answer, running, 1)), move |state| {
+            let (cluster, ask) = (cluster.clone(), ask.clone());
             async move {
-                let (mut answer, running) = state?;
-                match answer.next().await {
-                    Some(Ok(batch)) => Some((Ok(batch), Some((answer, running)))),
-                    Some(Err(error)) => Some((Err(readable(&cluster, error).await), None)),
-                    None => {
-                        running.has_ended();
-                        None
-                    }
+                let (mut answer, running, mut asked) = state?;
+                loop {
+                    return match answer.next().await {
+                        Some(Ok(batch)) => Some((Ok(batch), Some((answer, running, TIMES)))),
+                        // Nothing was returned yet: a job returns rows when all of it is done.
+                        Some(Err(error)) if asked < TIMES && is_lost(&error) => {
+                            asked += 1;
+                            answer = match ask() {
+                                Ok(answer) => answer,
+                                Err(error) => return Some((Err(error), None)),
+                            };
+                            continue;
+                        }
+                        Some(Err(error)) => Some((Err(readable(&cluster, error).await), None)),
+                        None => {
+                            running.has_ended();
+                            None
+                        }
+                    };
                 }
             }
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
     }
+}
+
+fn is_lost(error: &DataFusionError) -> bool {
+    error.strip_backtrace().contains(LOST)
 }
 
 /// A job of this process.

@@ -11,6 +11,7 @@
 mod client;
 mod cluster;
 mod codec;
+mod collected;
 mod error;
 mod executor;
 mod functions;

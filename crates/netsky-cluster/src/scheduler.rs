@@ -20,6 +20,7 @@ use netsky_db::internal::session_for_optimized_plans;
 use netsky_lake::LakeStores;
 
 use crate::codec::{LakeCodec, TaskCodec};
+use crate::collected::CollectedAnswer;
 use crate::error::{Error, Result};
 use crate::executor::POLL_SECONDS;
 use crate::functions::Functions;
@@ -92,6 +93,7 @@ fn session(
         rules.push(Arc::new(IndependentStages { placing }));
     }
     rules.push(Arc::new(DivisibleLeaves));
+    rules.push(Arc::new(CollectedAnswer));
     let runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::<LakeStores>::default());
     let state = SessionStateBuilder::new_from_existing(planned.clone())
         .with_config(config)

@@ -4,12 +4,13 @@
 //! until its tasks end. Those that are told of work hear of it, but do not survive the loss of another executor. And a
 //! join hears of nothing while it works on one batch, which can take hours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ballista_core::JobId;
+use ballista_core::execution_plans::ShuffleReaderExec;
 use ballista_core::serde::protobuf::executor_grpc_server::ExecutorGrpc;
 use ballista_core::serde::protobuf::{
     CancelTasksParams, CancelTasksResult, LaunchMultiTaskParams, LaunchMultiTaskResult,
@@ -17,10 +18,12 @@ use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, StopExecutorParams, StopExecutorResult,
     TaskColumnStats, WindowStateReport,
 };
+use ballista_core::serde::scheduler::PartitionLocation;
 use ballista_executor::execution_engine::{
     DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor,
 };
-use datafusion::common::Result;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, exec_err};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
@@ -52,6 +55,7 @@ impl ExecutionEngine for Tasks {
         directory: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
+        refuse_doubled_rows(&plan)?;
         let key = (job.to_string(), stage, task);
         let cancellation = Cancellation::default();
         let plan = interruptible(plan, &cancellation)?;
@@ -62,6 +66,30 @@ impl ExecutionEngine for Tasks {
         self.running().insert(key.clone(), cancellation);
         Ok(Arc::new(Task { key, inner, tasks: self.clone() }))
     }
+}
+
+/// What a query fails with if an executor was lost in the middle of it.
+pub(crate) const LOST: &str = "an executor was lost; ask again";
+
+/// Fails if a task would read the results of a task before it twice.
+///
+/// If Ballista 55.0 loses an executor, it does a stage again whose inputs are gone. The results of the stage's tasks that
+/// had ended stay among the inputs of the next stage, so that these rows counted twice: a sum was 1.5 times what it is.
+fn refuse_doubled_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
+    plan.apply(|node| {
+        let Some(reader) = node.downcast_ref::<ShuffleReaderExec>() else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        for results in &reader.partition {
+            let mut tasks = HashSet::new();
+            let of_task = |result: &PartitionLocation| (result.map_partition_id, result.file_id);
+            if !results.iter().all(|result| tasks.insert(of_task(result))) {
+                return exec_err!("{LOST}");
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 #[derive(Debug)]
