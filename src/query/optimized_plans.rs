@@ -14,7 +14,7 @@ use crate::query::time_text;
 /// Returns a session without tables for plans that a session of this crate has optimized.
 ///
 /// - It changes no logical plan, so what runs is what was optimized, with the rules and the time of that session.
-/// - It plans operators of DataFusion only, which can be sent to another process, but for scans.
+/// - Apart from scans, it plans operators of DataFusion only, which can be sent to another process.
 /// - Under its name, it has each function that is in such a plan. A session for SQL has others of these names, which
 ///   it replaces while it plans, and it plans some functions that cannot be called by name.
 ///
@@ -23,13 +23,10 @@ use crate::query::time_text;
 /// Those of DataFusion.
 pub fn session_for_optimized_plans() -> Result<SessionState> {
     let state = base_state(None)?;
-    let physical_rules = state.physical_optimizers().iter();
-    let physical_rules = physical_rules.filter(|rule| !rules::plans_own_operators(rule.as_ref()));
-    let physical_rules = physical_rules.cloned().collect();
     let mut state = SessionStateBuilder::new_from_existing(state)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(Vec::new())
-        .with_physical_optimizer_rules(physical_rules)
+        .with_physical_optimizer_rules(rules::physical_rules())
         .build();
     let replaced: Vec<_> = state.scalar_functions().values().filter_map(time_text::inner).collect();
     for function in replaced {

@@ -190,12 +190,14 @@ pub(super) fn base_state(pool: Option<Arc<dyn MemoryPool>>) -> Result<SessionSta
         config = with_pool(config, pool);
     }
     let runtime = runtime.build_arc()?;
+    let mut physical_rules = rules::physical_rules();
+    physical_rules.extend(rules::operator_rules());
     let mut builder = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
         .with_optimizer_rules(rules::optimizer_rules())
-        .with_physical_optimizer_rules(rules::physical_rules())
+        .with_physical_optimizer_rules(physical_rules)
         .with_query_planner(Arc::new(Planner::default()))
         // SQL must not read or write files.
         .with_file_formats(Vec::new())

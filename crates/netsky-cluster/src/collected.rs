@@ -1,7 +1,7 @@
 //! Answers that are collected by one task.
 //!
-//! If Ballista 55.0 loses an executor, it can do the last stage again, and gives a client the results of its tasks that
-//! had ended as well. With one task there are none. `tasks` refuses rows of earlier stages that came twice.
+//! When Ballista 55.0 loses an executor, it may repeat the last stage, and the client also gets the results of tasks that
+//! had already finished. With a single task there are none. `tasks` refuses rows of earlier stages that come twice.
 
 use std::sync::Arc;
 

@@ -27,8 +27,8 @@ type Query = DistributedQueryExec<LogicalPlanNode>;
 /// How long the end of a process waits until the cluster knows that a job is cancelled.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often a query is asked if executors are lost.
-const TIMES: usize = 3;
+/// How often a query is asked again if executors are lost.
+const AGAIN: usize = 2;
 
 /// A plan of Ballista that runs one job, which is cancelled if its answer is not read to the end. Ballista lets such
 /// jobs run on.
@@ -96,28 +96,29 @@ impl ExecutionPlan for JobExec {
         let ask = move || plan.execute(partition, Arc::clone(&context));
         let answer = ask()?;
         let (schema, cluster) = (answer.schema(), self.cluster.clone());
-        let batches = stream::unfold(Some((answer, running, 1)), move |state| {
+        let batches = stream::unfold(Some((answer, running, AGAIN)), move |state| {
             let (cluster, ask) = (cluster.clone(), ask.clone());
             async move {
-                let (mut answer, running, mut asked) = state?;
-                loop {
-                    return match answer.next().await {
-                        Some(Ok(batch)) => Some((Ok(batch), Some((answer, running, TIMES)))),
-                        // Nothing was returned yet: a job returns rows when all of it is done.
-                        Some(Err(error)) if asked < TIMES && is_lost(&error) => {
-                            asked += 1;
-                            answer = match ask() {
-                                Ok(answer) => answer,
-                                Err(error) => return Some((Err(error), None)),
-                            };
-                            continue;
+                let (mut answer, running, mut again) = state?;
+                let mut next = answer.next().await;
+                while again > 0 && matches!(&next, Some(Err(error)) if is_lost(error)) {
+                    again -= 1;
+                    next = match ask() {
+                        Ok(asked) => {
+                            answer = asked;
+                            answer.next().await
                         }
-                        Some(Err(error)) => Some((Err(readable(&cluster, error).await), None)),
-                        None => {
-                            running.has_ended();
-                            None
-                        }
+                        Err(error) => Some(Err(error)),
                     };
+                }
+                match next {
+                    // A job returns rows when all of it is done, so none were returned before.
+                    Some(Ok(batch)) => Some((Ok(batch), Some((answer, running, 0)))),
+                    Some(Err(error)) => Some((Err(readable(&cluster, error).await), None)),
+                    None => {
+                        running.has_ended();
+                        None
+                    }
                 }
             }
         });

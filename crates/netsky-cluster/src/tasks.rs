@@ -31,6 +31,9 @@ use datafusion::prelude::SessionConfig;
 use netsky_db::internal::{Cancellation, interruptible};
 use tonic::{Request, Response, Status};
 
+/// What a query fails with if an executor was lost in the middle of it.
+pub(crate) const LOST: &str = "an executor was lost; ask again";
+
 /// The job, the stage and the number of a task.
 type Key = (String, usize, usize);
 
@@ -68,13 +71,11 @@ impl ExecutionEngine for Tasks {
     }
 }
 
-/// What a query fails with if an executor was lost in the middle of it.
-pub(crate) const LOST: &str = "an executor was lost; ask again";
-
 /// Fails if a task would read the results of a task before it twice.
 ///
-/// If Ballista 55.0 loses an executor, it does a stage again whose inputs are gone. The results of the stage's tasks that
-/// had ended stay among the inputs of the next stage, so that these rows counted twice: a sum was 1.5 times what it is.
+/// When Ballista 55.0 loses an executor, it repeats a stage whose inputs are gone. The results of tasks of that stage that
+/// had already finished stay among the inputs of the next stage, and their rows would count twice: a sum was 1.5 times too
+/// large.
 fn refuse_doubled_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
     plan.apply(|node| {
         let Some(reader) = node.downcast_ref::<ShuffleReaderExec>() else {

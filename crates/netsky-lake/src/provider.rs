@@ -137,25 +137,17 @@ impl TableProvider for LakeTable {
         let files_listed = listed.len();
         let mut files = listing::current(listed);
         files.sort_unstable_by(|a, b| a.meta.location.cmp(&b.meta.location));
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema().project(columns)?),
+            None => self.schema(),
+        };
         if files.is_empty() {
-            let schema = match projection {
-                Some(columns) => Arc::new(self.schema().project(columns)?),
-                None => self.schema(),
-            };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let columns = match projection {
-            Some(columns) => columns.clone(),
-            None => (0..self.schema().fields().len()).collect(),
-        };
-        let columns = columns.into_iter().filter_map(|index| {
-            let schema = self.schema.table_schema();
-            schema.fields().get(index).map(|field| field.name().clone())
-        });
         let ahead = ReadAhead::new(
             Arc::clone(self.lake.place().store()),
             files.iter().map(|file| file.meta.clone()).collect(),
-            columns.collect(),
+            schema.fields().iter().map(|column| column.name().clone()).collect(),
         );
         let days = self.days();
         let is_view = self.lake.text_type() == DataType::Utf8View;

@@ -167,7 +167,7 @@ impl Requests {
         let metadata = ParquetMetaDataReader::new().load_and_finish(&mut *self, size).await;
         let metadata = metadata.map_err(|error| {
             let file = &self.file.location;
-            ParquetError::General(format!("cannot read what {file} says of itself: {error}"))
+            ParquetError::General(format!("cannot read the metadata of {file}: {error}"))
         })?;
         let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
         let wanted = chunks.filter(|chunk| {
@@ -344,17 +344,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_small_file_is_one_request_and_columns_are_another() {
-        for (rows_each, columns, requests) in [
-            (10, &["small", "large"][..], 1),
-            (20_000, &["small"], 2),
+        for (rows_each, columns, at_first, requests) in [
+            (10, &["small", "large"][..], 1, 1),
+            (20_000, &["small"], 2, 2),
             // Too large to be read ahead: one for each column.
-            (20_000, &["small", "large"], 3),
+            (20_000, &["small", "large"], 1, 3),
         ] {
             let (store, files) = files(rows_each).await;
             let ahead = ahead(&store, &files, columns);
             for file in &files {
                 let mut reader = open(&ahead, file);
                 let metadata = reader.get_metadata(None).await.unwrap();
+                assert_eq!(store.gets()[&file.location], at_first);
                 for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
                     let name = &chunk.column_path().parts()[0];
                     let (start, length) = chunk.byte_range();
@@ -419,6 +420,6 @@ mod tests {
         let ahead = ahead(&store, &files, &["small"]);
         rows(open(&ahead, &files[0])).await;
         let error = open(&ahead, &files[1]).get_metadata(None).await.unwrap_err();
-        assert!(error.to_string().contains("cannot read what damaged says of itself"), "{error}");
+        assert!(error.to_string().contains("cannot read the metadata of damaged"), "{error}");
     }
 }

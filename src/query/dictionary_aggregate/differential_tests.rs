@@ -1,20 +1,27 @@
 //! Grouping by the ids of texts returns what grouping by the texts does, whatever the texts and their buffers are.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{Result, exec_err};
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use proptest::test_runner::Config;
 use tokio::runtime::Builder;
 
+use crate::query::dictionary_aggregate::grouping::Grouping;
+use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::memory;
 use crate::query::session::base_state;
 
@@ -66,10 +73,13 @@ fn groups() -> impl Strategy<Value = Vec<&'static str>> {
         .prop_filter("texts", |groups| groups.iter().any(|group| group.contains('t')))
 }
 
-/// Returns the rows of the answer in order, from a session with our rules or without.
-fn answer(sql: &str, partitions: Vec<Vec<RecordBatch>>, ours: bool, bytes: usize) -> RecordBatch {
+/// A session with the table `t`, with our rules or without.
+fn session(
+    partitions: Vec<Vec<RecordBatch>>,
+    ours: bool,
+    pool: Arc<dyn MemoryPool>,
+) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(2);
-    let pool = memory::pool(bytes);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
     let builder = match ours {
         true => SessionStateBuilder::new_from_existing(base_state(None).unwrap()),
@@ -79,6 +89,17 @@ fn answer(sql: &str, partitions: Vec<Vec<RecordBatch>>, ours: bool, bytes: usize
     let context = SessionContext::new_with_state(state.build());
     let table = MemTable::try_new(partitions[0][0].schema(), partitions).unwrap();
     context.register_table("t", Arc::new(table)).unwrap();
+    context
+}
+
+/// Returns the rows of the answer in order.
+fn answer(
+    sql: &str,
+    partitions: Vec<Vec<RecordBatch>>,
+    ours: bool,
+    pool: Arc<dyn MemoryPool>,
+) -> RecordBatch {
+    let context = session(partitions, ours, pool);
     let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let batch = runtime.block_on(async {
         let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
@@ -94,9 +115,13 @@ fn answer(sql: &str, partitions: Vec<Vec<RecordBatch>>, ours: bool, bytes: usize
         .unwrap()
 }
 
+fn unlimited() -> Arc<dyn MemoryPool> {
+    Arc::new(UnboundedMemoryPool::default())
+}
+
 fn assert_same(sql: &str, partitions: &[Vec<RecordBatch>]) {
-    let ours = answer(sql, partitions.to_vec(), true, usize::MAX);
-    let plain = answer(sql, partitions.to_vec(), false, usize::MAX);
+    let ours = answer(sql, partitions.to_vec(), true, unlimited());
+    let plain = answer(sql, partitions.to_vec(), false, unlimited());
     assert_eq!(ours.columns(), plain.columns(), "{sql}");
 }
 
@@ -147,12 +172,74 @@ fn texts_without_common_views_are_grouped_as_texts() {
     assert_same("SELECT t, count(*) FROM t GROUP BY t", &[batches.clone(), batches]);
 }
 
+#[tokio::test]
+async fn long_texts_that_all_differ_are_given_up_when_a_dictionary_is_full() {
+    let texts = (0..8_000).map(|index| format!("{index:01000}"));
+    let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+    let batch = RecordBatch::try_from_iter([("t", texts)]).unwrap();
+    let context = session(vec![vec![batch.clone()]; 2], false, unlimited());
+    let query = context.sql("SELECT t, count(*) FROM t GROUP BY t").await.unwrap();
+    let mut plan = query.create_physical_plan().await.unwrap();
+    let is_partial = |plan: &Arc<dyn ExecutionPlan>| {
+        let aggregate = plan.downcast_ref::<AggregateExec>();
+        aggregate.is_some_and(|aggregate| *aggregate.mode() == AggregateMode::Partial)
+    };
+    while !is_partial(&plan) {
+        plan = Arc::clone(plan.children()[0]);
+    }
+    let aggregate = plan.downcast_ref::<AggregateExec>().unwrap();
+    let mut grouping = Grouping::new(&Keys::of(aggregate).unwrap().unwrap(), aggregate).unwrap();
+    assert!(grouping.push(&batch).unwrap() < batch.num_rows());
+    assert!(grouping.is_in_vain());
+}
+
+/// Refuses memory to dictionaries.
+#[derive(Debug, Default)]
+struct WithoutDictionaries(UnboundedMemoryPool, AtomicUsize);
+
+impl MemoryPool for WithoutDictionaries {
+    fn name(&self) -> &str {
+        "without dictionaries"
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, more: usize) {
+        self.0.grow(reservation, more);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, less: usize) {
+        self.0.shrink(reservation, less);
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, more: usize) -> Result<()> {
+        if reservation.consumer().name().starts_with("DictionaryAggregateExec") {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            return exec_err!("no memory");
+        }
+        self.0.try_grow(reservation, more)
+    }
+
+    fn reserved(&self) -> usize {
+        self.0.reserved()
+    }
+}
+
+impl fmt::Display for WithoutDictionaries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 #[test]
 fn a_dictionary_without_memory_is_given_up() {
-    const MEMORY: usize = 8 << 20;
     let batches = many(60_000, 8, true);
     let sql = "SELECT t, count(*) FROM t GROUP BY t";
-    let ours = answer(sql, vec![batches.clone(), batches.clone()], true, MEMORY);
-    let plain = answer(sql, vec![batches.clone(), batches], false, usize::MAX);
+    let pool = Arc::new(WithoutDictionaries::default());
+    let ours = answer(sql, vec![batches.clone(), batches.clone()], true, Arc::clone(&pool) as _);
+    let plain = answer(sql, vec![batches.clone(), batches.clone()], false, unlimited());
+    assert_eq!(ours.columns(), plain.columns());
+    // Once in each partition.
+    assert_eq!(pool.1.load(Ordering::Relaxed), 2);
+    // The same with little memory for everything.
+    let ours = answer(sql, vec![batches.clone(), batches], true, memory::pool(8 << 20));
     assert_eq!(ours.columns(), plain.columns());
 }

@@ -11,9 +11,7 @@ use datafusion::physical_plan::InputOrderMode;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::dictionary_aggregate::rounds;
@@ -82,24 +80,15 @@ impl ExecutionPlan for DictionaryAggregateExec {
         self.aggregate.apply_expressions(f)
     }
 
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let replaced = Arc::new(self.aggregate.clone()).replace_children(children, options)?;
-        let aggregate = replaced.downcast_ref::<AggregateExec>().cloned();
-        let aggregate = aggregate.ok_or_else(|| internal_datafusion_err!("not an aggregate"))?;
-        let (keys, metrics) = (self.keys.clone(), ExecutionPlanMetricsSet::new());
-        Ok(Arc::new(Self { aggregate, keys, metrics }))
-    }
-
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let recompute = datafusion::physical_plan::ChildrenPropertiesMode::Recompute;
-        self.replace_children(children, ReplaceChildrenOptions::new(recompute))
+        let aggregate = rounds::with_input(&self.aggregate, children)?;
+        let aggregate = aggregate.downcast_ref::<AggregateExec>().cloned();
+        let aggregate = aggregate.ok_or_else(|| internal_datafusion_err!("not an aggregate"))?;
+        let (keys, metrics) = (self.keys.clone(), ExecutionPlanMetricsSet::new());
+        Ok(Arc::new(Self { aggregate, keys, metrics }))
     }
 
     fn execute(

@@ -14,11 +14,11 @@ use datafusion::physical_plan::aggregates::group_values::GroupValues;
 use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::dictionary_aggregate::text_dictionary::TextDictionary;
 
-/// Ids are worth their while if at least this many rows are found by their views for each that is not.
+/// Ids pay off if at least this many rows are found by their views for each row that is not,
 const ROWS_PER_MISS: usize = 4;
-/// And if groups have at least as many rows on average. With fewer, DataFusion passes the rows on.
+/// and if a group has at least this many rows on average. With fewer, DataFusion stops grouping and passes the rows on.
 const ROWS_PER_GROUP: usize = 2;
-/// How many rows are tried before that is decided.
+/// The number of rows that are tried before that is decided, unless a dictionary is full before.
 const TRIED: usize = 1 << 14;
 
 pub(super) struct Grouping {
@@ -74,7 +74,8 @@ impl Grouping {
     /// Whether the texts can as well be grouped as they are.
     pub(super) fn is_in_vain(&self) -> bool {
         let misses = self.dictionaries.iter().map(TextDictionary::misses).max().unwrap_or(0);
-        self.rows >= TRIED
+        let is_tried = self.rows >= TRIED || self.dictionaries.iter().any(TextDictionary::is_full);
+        is_tried
             && (misses.saturating_mul(ROWS_PER_MISS) > self.rows
                 || self.groups.len().saturating_mul(ROWS_PER_GROUP) > self.rows)
     }

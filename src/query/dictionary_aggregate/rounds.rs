@@ -121,9 +121,7 @@ impl Rounds {
         let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
         let rest = Rest { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) };
         let rest = StreamingTableExec::try_new(schema, vec![Arc::new(rest)], None, [], false, None);
-        let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        let aggregate = Arc::new(self.aggregate.clone());
-        let aggregate = aggregate.replace_children(vec![Arc::new(rest?)], recompute)?;
+        let aggregate = with_input(&self.aggregate, vec![Arc::new(rest?)])?;
         let batches = aggregate.execute(0, Arc::clone(&self.context))?;
         let computing = self.computing.clone();
         let end = stream::poll_fn(move |_| {
@@ -134,6 +132,15 @@ impl Rounds {
         let schema = self.aggregate.schema();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.chain(end))))
     }
+}
+
+/// Returns the aggregate with another input.
+pub(super) fn with_input(
+    aggregate: &AggregateExec,
+    input: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::new(aggregate.clone()).replace_children(input, recompute)
 }
 
 /// The rest of the rows as an input, once.

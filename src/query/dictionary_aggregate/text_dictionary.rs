@@ -88,7 +88,7 @@ impl TextDictionary {
         if let Some(id) = self.ids.get(text) {
             return Some(*id);
         }
-        if self.texts.len() == MAX_TEXTS || self.bytes >= MAX_BYTES {
+        if self.is_full() {
             return None;
         }
         let shared: Arc<str> = text.into();
@@ -97,6 +97,10 @@ impl TextDictionary {
         self.ids.insert(shared, id);
         self.bytes += text.len();
         Some(id)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.texts.len() == MAX_TEXTS || self.bytes >= MAX_BYTES
     }
 
     /// The texts of keys that have their ids at bit `shift`.

@@ -110,7 +110,7 @@ pub(super) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-/// Returns the rules for physical plans: DataFusion's and ours.
+/// Returns the rules for physical plans: DataFusion's and ours. They use operators of DataFusion only.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     // It runs before sorts are pushed into scans, because then the scan promises the keys.
@@ -119,8 +119,6 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(PUSH_LIMIT_TO_SCAN));
     rules.push(Arc::new(GuardedFilter));
     rules.push(Arc::new(COUNT_TEXTS));
-    // After scans that count texts themselves.
-    rules.push(Arc::new(DICTIONARY_AGGREGATE));
     for rule in &mut rules {
         if rule.name() == AggregateStatistics::new().name() {
             *rule = Arc::new(OwnStatistics);
@@ -137,7 +135,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules
 }
 
-/// Whether a rule for physical plans uses operators of ours.
-pub(super) fn plans_own_operators(rule: &(dyn PhysicalOptimizerRule + Send + Sync)) -> bool {
-    rule.name() == DICTIONARY_AGGREGATE.name
+/// Returns the rules that use operators of ours, which other processes do not know. They run after
+/// [`physical_rules`], whose scans may count texts themselves.
+pub(super) fn operator_rules() -> [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 1] {
+    [Arc::new(DICTIONARY_AGGREGATE)]
 }

@@ -46,17 +46,20 @@ impl Drop for Process {
     }
 }
 
-/// A scheduler, and executors of one core each.
+/// A scheduler, and executors of one core each unless they are given more.
 pub struct Processes {
     pub port: u16,
     pub scheduler: Process,
     pub executors: Vec<Process>,
+    /// The cores of executors beyond one each.
+    more_cores: usize,
 }
 
 impl Processes {
     pub fn start(executors: usize) -> Self {
         let port = free_port();
-        let mut started = Self { port, scheduler: scheduler(port), executors: Vec::new() };
+        let mut started =
+            Self { port, scheduler: scheduler(port), executors: Vec::new(), more_cores: 0 };
         for _ in 0..executors {
             started.add_executor();
         }
@@ -64,14 +67,14 @@ impl Processes {
     }
 
     pub fn add_executor(&mut self) {
-        let scheduler = format!("127.0.0.1:{}", self.port);
-        self.executors.push(Process::start(&[
-            "executor",
-            "--scheduler",
-            &scheduler,
-            "--cores",
-            "1",
-        ]));
+        self.add_executor_with_cores(1);
+    }
+
+    pub fn add_executor_with_cores(&mut self, cores: usize) {
+        let (scheduler, number) = (format!("127.0.0.1:{}", self.port), cores.to_string());
+        let args = ["executor", "--scheduler", &scheduler, "--cores", &number];
+        self.executors.push(Process::start(&args));
+        self.more_cores += cores - 1;
     }
 
     pub fn restart_scheduler(&mut self) {
@@ -92,9 +95,10 @@ impl Processes {
     pub fn ready(&self, lake: &str) -> Db {
         let db = self.db(lake);
         let sql = "EXPLAIN SELECT source, count(*) FROM ticks GROUP BY source";
-        let partitions = format!("], {})", self.executors.len());
+        let cores = self.executors.len() + self.more_cores;
+        let partitions = format!("], {cores})");
         until("the executors are there", || match db.query(sql) {
-            Ok(plan) => self.executors.len() == 1 || plan.contains(&partitions),
+            Ok(plan) => cores == 1 || plan.contains(&partitions),
             Err(_) => false,
         });
         db

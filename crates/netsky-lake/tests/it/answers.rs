@@ -66,16 +66,16 @@ fn every_table_view_and_question_answers_as_the_store() {
 fn filters_on_times_and_ids_select_the_same_rows() {
     let directory = Directory::new();
     let store = directory.store("a");
-    let lines: String = (0..300)
-        .map(|i| {
-            // Rows of many days, late ones among them, some at the edges of days.
-            let day = 1 + (i * 7) % 28;
-            let time = ["00:00:00.000", "23:59:59.999", "12:30:00.001"][i % 3];
-            format!("{}\n", json!({"ts_utc": format!("2026-02-{day:02}T{time}Z"), "source": format!("s{}", i % 5), "detail_json": "{}"}))
-        })
-        .collect();
-    store.import("ticks", lines.as_bytes()).unwrap();
-    push(&store, &directory.lake(), "m");
+    // Rows of all days of a month, late ones among them, some at the edges of days. A day has a file of each push.
+    for time in ["12:30:00.001", "23:59:59.999", "00:00:00.000"] {
+        let line = |i: usize| {
+            let (day, source) = (1 + (i * 5) % 28, format!("s{}", i % 5));
+            let time = format!("2026-02-{day:02}T{time}Z");
+            format!("{}\n", json!({"ts_utc": time, "source": source, "detail_json": "{}"}))
+        };
+        store.import("ticks", (0..100).map(line).collect::<String>().as_bytes()).unwrap();
+        push(&store, &directory.lake(), "m");
+    }
     let lake = open(&directory.lake());
     for condition in [
         "ts_utc >= '2026-02-10'",
