@@ -18,10 +18,13 @@ mod json_arrows;
 mod json_path;
 mod lenient_comparison;
 mod memory;
+#[cfg(test)]
+mod operator_testing;
 mod optimized_plans;
 mod options;
 mod origin;
 mod output;
+mod packed_sort;
 mod parameters;
 mod pattern;
 mod planned;
@@ -35,8 +38,10 @@ mod spill;
 mod statement;
 mod statement_size;
 mod stream;
+mod stream_exec;
 mod syntax;
 mod task;
+mod text_dictionary;
 mod time_text;
 mod view_columns;
 

@@ -1,29 +1,21 @@
 //! Grouping by the ids of texts returns what grouping by the texts does, whatever the texts and their buffers are.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort, take};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{Result, exec_err};
-use datafusion::datasource::MemTable;
-use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation, UnboundedMemoryPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::{ExecutionPlan, displayable};
-use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use proptest::test_runner::Config;
-use tokio::runtime::Builder;
 
 use crate::query::dictionary_aggregate::grouping::Grouping;
 use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::memory;
-use crate::query::session::base_state;
+use crate::query::operator_testing::{self, WithoutMemoryFor, in_order, session, texts, unlimited};
 
 const TEXTS: usize = 6;
 
@@ -31,28 +23,6 @@ const TEXTS: usize = 6;
 fn schema() -> SchemaRef {
     let texts = (0..TEXTS).map(|index| Field::new(format!("t{index}"), DataType::Utf8View, true));
     Arc::new(Schema::new(texts.chain([Field::new("n", DataType::Int64, true)]).collect::<Vec<_>>()))
-}
-
-/// Few texts or many, short and long, with the same beginnings and ends.
-fn text() -> impl Strategy<Value = Option<String>> {
-    let long = (0..40_u8, "[ab]{0,2}").prop_map(|(same, end)| "x".repeat(same.into()) + &end);
-    prop_oneof![1 => Just(None), 2 => "[ab]{0,3}".prop_map(Some), 6 => long.prop_map(Some), 1 => ".{0,20}".prop_map(Some)]
-}
-
-/// A column of some rows: with views into the buffer of few texts, as from a dictionary, or each with a text of its own.
-fn texts(rows: usize) -> impl Strategy<Value = ArrayRef> {
-    let entries = prop::collection::vec(text(), 1..8);
-    (entries, prop::collection::vec(any::<Index>(), rows), any::<bool>()).prop_map(
-        |(entries, picked, shared)| {
-            let picked = picked.iter().map(|index| index.index(entries.len()) as u32);
-            if shared {
-                let entries = entries.iter().cloned().collect::<StringViewArray>();
-                return take(&entries, &picked.collect::<UInt32Array>(), None).unwrap();
-            }
-            let texts = picked.map(|index| entries[index as usize].clone());
-            Arc::new(texts.collect::<StringViewArray>()) as ArrayRef
-        },
-    )
 }
 
 fn batch() -> impl Strategy<Value = RecordBatch> {
@@ -73,55 +43,20 @@ fn groups() -> impl Strategy<Value = Vec<&'static str>> {
         .prop_filter("texts", |groups| groups.iter().any(|group| group.contains('t')))
 }
 
-/// A session with the table `t`, with our rules or without.
-fn session(
-    partitions: Vec<Vec<RecordBatch>>,
-    ours: bool,
-    pool: Arc<dyn MemoryPool>,
-) -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(2);
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
-    let builder = match ours {
-        true => SessionStateBuilder::new_from_existing(base_state(None).unwrap()),
-        false => SessionStateBuilder::new().with_default_features(),
-    };
-    let state = builder.with_config(config.with_information_schema(true)).with_runtime_env(runtime);
-    let context = SessionContext::new_with_state(state.build());
-    let table = MemTable::try_new(partitions[0][0].schema(), partitions).unwrap();
-    context.register_table("t", Arc::new(table)).unwrap();
-    context
-}
-
 /// Returns the rows of the answer in order.
 fn answer(
     sql: &str,
-    partitions: Vec<Vec<RecordBatch>>,
+    partitions: &[Vec<RecordBatch>],
     ours: bool,
     pool: Arc<dyn MemoryPool>,
 ) -> RecordBatch {
-    let context = session(partitions, ours, pool);
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let batch = runtime.block_on(async {
-        let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-        let shown = displayable(plan.as_ref()).indent(false).to_string();
-        assert_eq!(shown.contains("DictionaryAggregateExec"), ours, "{shown}");
-        let schema = plan.schema();
-        let batches = datafusion::physical_plan::collect(plan, context.task_ctx()).await.unwrap();
-        concat_batches(&schema, &batches).unwrap()
-    });
-    let columns = batch.columns().iter();
-    let columns = columns.map(|column| SortColumn { values: Arc::clone(column), options: None });
-    RecordBatch::try_new(batch.schema(), lexsort(&columns.collect::<Vec<_>>(), None).unwrap())
-        .unwrap()
-}
-
-fn unlimited() -> Arc<dyn MemoryPool> {
-    Arc::new(UnboundedMemoryPool::default())
+    let context = session(partitions.to_vec(), ours, pool);
+    in_order(&operator_testing::answer(&context, sql, "DictionaryAggregateExec", ours))
 }
 
 fn assert_same(sql: &str, partitions: &[Vec<RecordBatch>]) {
-    let ours = answer(sql, partitions.to_vec(), true, unlimited());
-    let plain = answer(sql, partitions.to_vec(), false, unlimited());
+    let ours = answer(sql, partitions, true, unlimited());
+    let plain = answer(sql, partitions, false, unlimited());
     assert_eq!(ours.columns(), plain.columns(), "{sql}");
 }
 
@@ -193,53 +128,17 @@ async fn long_texts_that_all_differ_are_given_up_when_a_dictionary_is_full() {
     assert!(grouping.is_in_vain());
 }
 
-/// Refuses memory to dictionaries.
-#[derive(Debug, Default)]
-struct WithoutDictionaries(UnboundedMemoryPool, AtomicUsize);
-
-impl MemoryPool for WithoutDictionaries {
-    fn name(&self) -> &str {
-        "without dictionaries"
-    }
-
-    fn grow(&self, reservation: &MemoryReservation, more: usize) {
-        self.0.grow(reservation, more);
-    }
-
-    fn shrink(&self, reservation: &MemoryReservation, less: usize) {
-        self.0.shrink(reservation, less);
-    }
-
-    fn try_grow(&self, reservation: &MemoryReservation, more: usize) -> Result<()> {
-        if reservation.consumer().name().starts_with("DictionaryAggregateExec") {
-            self.1.fetch_add(1, Ordering::Relaxed);
-            return exec_err!("no memory");
-        }
-        self.0.try_grow(reservation, more)
-    }
-
-    fn reserved(&self) -> usize {
-        self.0.reserved()
-    }
-}
-
-impl fmt::Display for WithoutDictionaries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 #[test]
 fn a_dictionary_without_memory_is_given_up() {
-    let batches = many(60_000, 8, true);
+    let partitions = vec![many(60_000, 8, true); 2];
     let sql = "SELECT t, count(*) FROM t GROUP BY t";
-    let pool = Arc::new(WithoutDictionaries::default());
-    let ours = answer(sql, vec![batches.clone(), batches.clone()], true, Arc::clone(&pool) as _);
-    let plain = answer(sql, vec![batches.clone(), batches.clone()], false, unlimited());
+    let pool = WithoutMemoryFor::new("DictionaryAggregateExec");
+    let ours = answer(sql, &partitions, true, Arc::clone(&pool) as _);
+    let plain = answer(sql, &partitions, false, unlimited());
     assert_eq!(ours.columns(), plain.columns());
     // Once in each partition.
-    assert_eq!(pool.1.load(Ordering::Relaxed), 2);
+    assert_eq!(pool.refusals(), 2);
     // The same with little memory for everything.
-    let ours = answer(sql, vec![batches.clone(), batches], true, memory::pool(8 << 20));
+    let ours = answer(sql, &partitions, true, memory::pool(8 << 20));
     assert_eq!(ours.columns(), plain.columns());
 }

@@ -12,7 +12,7 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::aggregates::group_values::GroupValues;
 
 use crate::query::dictionary_aggregate::keys::Keys;
-use crate::query::dictionary_aggregate::text_dictionary::TextDictionary;
+use crate::query::text_dictionary::TextDictionary;
 
 /// Ids pay off if at least this many rows are found by their views for each row that is not,
 const ROWS_PER_MISS: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt64Type};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::physical_expr::PhysicalExpr;
@@ -12,10 +12,14 @@ use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
 use crate::query::dictionary_aggregate::number_groups::NumberGroups;
-use crate::query::dictionary_aggregate::text_dictionary::{ID_BITS, TextDictionary};
+use crate::query::text_dictionary::{Limits, TextDictionary};
 
+/// The bits of an id in a number.
+const ID_BITS: u32 = 16;
 /// The ids in a number.
 const IDS: usize = (u64::BITS / ID_BITS) as usize;
+/// A round ends when a dictionary has this many texts or bytes. An id of 0 stands for NULL.
+const LIMITS: Limits = Limits { texts: (1 << ID_BITS) - 1, bytes: 4 << 20 };
 
 /// How the ids of texts stand for the texts by which an aggregate groups. Rows are grouped by the numbers of all ids first,
 /// and by everything else then.
@@ -56,7 +60,7 @@ impl Keys {
 
     /// The empty dictionaries of the texts.
     pub(super) fn dictionaries(&self) -> Vec<TextDictionary> {
-        self.texts.iter().map(|_| TextDictionary::default()).collect()
+        self.texts.iter().map(|_| TextDictionary::new(LIMITS)).collect()
     }
 
     /// What the aggregate returns of no rows.
@@ -115,7 +119,10 @@ impl Keys {
             Group::Text(index) => {
                 let ids = numbers[index / IDS].as_primitive_opt::<UInt64Type>();
                 let ids = ids.ok_or_else(|| not_a("number"))?;
-                Ok(dictionaries[index].decode(ids.values(), shift(index))?)
+                let ids =
+                    ids.values().iter().map(|ids| ids >> shift(index) & u64::from(LIMITS.texts));
+                let ids = ids.map(|id| id as u32).collect::<UInt32Array>();
+                Ok(dictionaries[index].decode(ids)?)
             }
             Group::Other(index) => Ok(Arc::clone(&others[index])),
         });

@@ -7,8 +7,7 @@
 //! - [`exec`] is the operator in a plan, in the place of a partial `AggregateExec`.
 //! - [`rounds`] groups rows until a dictionary is full, returns the groups, and begins anew.
 //! - [`grouping`] is one such round: the groups and DataFusion's accumulators.
-//! - [`keys`] says which ids are in which number, [`text_dictionary`] has the texts of one column, and
-//!   [`number_groups`] finds the group of a number.
+//! - [`keys`] says which ids are in which number, and [`number_groups`] finds the group of a number.
 
 #[cfg(test)]
 mod differential_tests;
@@ -17,6 +16,5 @@ mod grouping;
 mod keys;
 mod number_groups;
 mod rounds;
-mod text_dictionary;
 
 pub(super) use exec::DictionaryAggregateExec;

@@ -4,25 +4,23 @@
 //! is added to the others later. If too few texts are found by their views, or memory is short, DataFusion groups the
 //! rest of the rows, and spills if it must.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput, Time};
 use datafusion::physical_plan::stream::{EmptyRecordBatchStream, RecordBatchStreamAdapter};
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::query::dictionary_aggregate::grouping::Grouping;
 use crate::query::dictionary_aggregate::keys::Keys;
+use crate::query::stream_exec::stream_exec;
 
 /// What a round groups by.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +116,8 @@ impl Rounds {
         let empty = Box::pin(EmptyRecordBatchStream::new(Arc::clone(&schema)));
         let input = std::mem::replace(&mut self.input, empty);
         let rows = stream::iter(self.left.take().map(Ok)).chain(input);
-        let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-        let rest = Rest { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) };
-        let rest = StreamingTableExec::try_new(schema, vec![Arc::new(rest)], None, [], false, None);
-        let aggregate = with_input(&self.aggregate, vec![Arc::new(rest?)])?;
+        let rows = stream_exec(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))?;
+        let aggregate = with_input(&self.aggregate, vec![rows])?;
         let batches = aggregate.execute(0, Arc::clone(&self.context))?;
         let computing = self.computing.clone();
         let end = stream::poll_fn(move |_| {
@@ -141,28 +137,4 @@ pub(super) fn with_input(
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
     Arc::new(aggregate.clone()).replace_children(input, recompute)
-}
-
-/// The rest of the rows as an input, once.
-struct Rest {
-    schema: SchemaRef,
-    rows: Mutex<Option<SendableRecordBatchStream>>,
-}
-
-impl PartitionStream for Rest {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let empty = || Box::pin(EmptyRecordBatchStream::new(Arc::clone(&self.schema))) as _;
-        rows.unwrap_or_else(empty)
-    }
-}
-
-impl fmt::Debug for Rest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Rest")
-    }
 }

@@ -4,7 +4,7 @@
 //! - [`correlated_subqueries`] runs subqueries that DataFusion refuses;
 //! - [`dotted_keys`] reads paths into JSON;
 //! - [`count_texts`] lets a scan count by the dictionaries of columnar copies;
-//! - [`dictionary_aggregate`] groups by the ids of texts;
+//! - [`dictionary_aggregate`] groups by the ids of texts, and [`packed_sort`] sorts by their ranks;
 //! - [`guarded_filter`] and [`common_subexpressions`] let conditions guard each other;
 //! - the others work around bugs of DataFusion 55.2. Each file describes its bug, and says when it
 //!   can be removed.
@@ -25,6 +25,7 @@ mod lossy_cast;
 mod nullable_sides;
 mod nullable_subqueries;
 mod offset;
+mod packed_sort;
 mod projection_pushdown;
 mod push_limit_to_scan;
 mod repeated_keys;
@@ -66,6 +67,7 @@ pub(super) use nullable_sides::unknown;
 use nullable_subqueries::NullableSubqueries;
 pub(super) use nullable_subqueries::or_null;
 use offset::OffsetsApart;
+use packed_sort::PACKED_SORT;
 use projection_pushdown::UnembeddedProjectionPushdown;
 use push_limit_to_scan::PUSH_LIMIT_TO_SCAN;
 use repeated_keys::DROP_REPEATED_KEYS;
@@ -137,6 +139,6 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
 
 /// Returns the rules that use operators of ours, which other processes do not know. They run after
 /// [`physical_rules`], whose scans may count texts themselves.
-pub(super) fn operator_rules() -> [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 1] {
-    [Arc::new(DICTIONARY_AGGREGATE)]
+pub(super) fn operator_rules() -> [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] {
+    [Arc::new(DICTIONARY_AGGREGATE), Arc::new(PACKED_SORT)]
 }
