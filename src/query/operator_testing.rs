@@ -11,7 +11,7 @@ use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation, UnboundedMemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -60,22 +60,44 @@ pub(super) fn session(
     context
 }
 
-/// Returns the answer of a session. Its plan has the operator, or has not.
-pub(super) fn answer(
-    context: &SessionContext,
-    sql: &str,
-    operator: &str,
-    expected: bool,
-) -> RecordBatch {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    runtime.block_on(async {
-        let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-        let shown = displayable(plan.as_ref()).indent(false).to_string();
-        assert_eq!(shown.contains(operator), expected, "{shown}");
-        let schema = plan.schema();
-        let batches = datafusion::physical_plan::collect(plan, context.task_ctx()).await.unwrap();
-        concat_batches(&schema, &batches).unwrap()
-    })
+/// An operator of ours by its name in plans.
+pub(super) struct Operator(pub(super) &'static str);
+
+impl Operator {
+    /// Returns the answer of a session with the table `t`. Its plan has the operator if it is ours, otherwise not.
+    pub(super) fn answer(
+        &self,
+        sql: &str,
+        partitions: &[Vec<RecordBatch>],
+        ours: bool,
+        pool: Arc<dyn MemoryPool>,
+    ) -> RecordBatch {
+        self.answer_and_spills(sql, partitions, ours, pool).0
+    }
+
+    /// Returns the number of files that the query spilled to as well.
+    pub(super) fn answer_and_spills(
+        &self,
+        sql: &str,
+        partitions: &[Vec<RecordBatch>],
+        ours: bool,
+        pool: Arc<dyn MemoryPool>,
+    ) -> (RecordBatch, usize) {
+        let context = session(partitions.to_vec(), ours, pool);
+        let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        runtime.block_on(async {
+            let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+            let shown = displayable(plan.as_ref()).indent(false).to_string();
+            assert_eq!(shown.contains(self.0), ours, "{shown}");
+            let batches = collect(Arc::clone(&plan), context.task_ctx()).await.unwrap();
+            (concat_batches(&plan.schema(), &batches).unwrap(), spills(&plan))
+        })
+    }
+}
+
+fn spills(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or(0);
+    own + plan.children().into_iter().map(spills).sum::<usize>()
 }
 
 /// Returns the same rows in one order.

@@ -1,4 +1,4 @@
-//! A stream as the input of an operator.
+//! Operators with other inputs, such as streams.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::EmptyRecordBatchStream;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
 /// Returns an operator with one partition, which returns the rows of the stream once.
 pub(super) fn stream_exec(rows: SendableRecordBatchStream) -> Result<Arc<dyn ExecutionPlan>> {
@@ -16,6 +16,15 @@ pub(super) fn stream_exec(rows: SendableRecordBatchStream) -> Result<Arc<dyn Exe
     let once = Once { schema: Arc::clone(&schema), rows: Mutex::new(Some(rows)) };
     let exec = StreamingTableExec::try_new(schema, vec![Arc::new(once)], None, [], false, None)?;
     Ok(Arc::new(exec))
+}
+
+/// Returns the operator with other inputs.
+pub(super) fn with_inputs(
+    operator: impl ExecutionPlan + 'static,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Arc::new(operator).replace_children(inputs, recompute)
 }
 
 struct Once {

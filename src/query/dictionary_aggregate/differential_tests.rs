@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use proptest::prelude::*;
@@ -15,7 +14,9 @@ use proptest::test_runner::Config;
 use crate::query::dictionary_aggregate::grouping::Grouping;
 use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::memory;
-use crate::query::operator_testing::{self, WithoutMemoryFor, in_order, session, texts, unlimited};
+use crate::query::operator_testing::{
+    Operator, WithoutMemoryFor, in_order, session, texts, unlimited,
+};
 
 const TEXTS: usize = 6;
 
@@ -43,21 +44,12 @@ fn groups() -> impl Strategy<Value = Vec<&'static str>> {
         .prop_filter("texts", |groups| groups.iter().any(|group| group.contains('t')))
 }
 
-/// Returns the rows of the answer in order.
-fn answer(
-    sql: &str,
-    partitions: &[Vec<RecordBatch>],
-    ours: bool,
-    pool: Arc<dyn MemoryPool>,
-) -> RecordBatch {
-    let context = session(partitions.to_vec(), ours, pool);
-    in_order(&operator_testing::answer(&context, sql, "DictionaryAggregateExec", ours))
-}
+const OPERATOR: Operator = Operator("DictionaryAggregateExec");
 
 fn assert_same(sql: &str, partitions: &[Vec<RecordBatch>]) {
-    let ours = answer(sql, partitions, true, unlimited());
-    let plain = answer(sql, partitions, false, unlimited());
-    assert_eq!(ours.columns(), plain.columns(), "{sql}");
+    let ours = OPERATOR.answer(sql, partitions, true, unlimited());
+    let plain = OPERATOR.answer(sql, partitions, false, unlimited());
+    assert_eq!(in_order(&ours).columns(), in_order(&plain).columns(), "{sql}");
 }
 
 proptest! {
@@ -132,13 +124,12 @@ async fn long_texts_that_all_differ_are_given_up_when_a_dictionary_is_full() {
 fn a_dictionary_without_memory_is_given_up() {
     let partitions = vec![many(60_000, 8, true); 2];
     let sql = "SELECT t, count(*) FROM t GROUP BY t";
-    let pool = WithoutMemoryFor::new("DictionaryAggregateExec");
-    let ours = answer(sql, &partitions, true, Arc::clone(&pool) as _);
-    let plain = answer(sql, &partitions, false, unlimited());
-    assert_eq!(ours.columns(), plain.columns());
+    let pool = WithoutMemoryFor::new(OPERATOR.0);
+    let answer = |ours, pool| in_order(&OPERATOR.answer(sql, &partitions, ours, pool));
+    let plain = answer(false, unlimited());
+    assert_eq!(answer(true, Arc::clone(&pool) as _).columns(), plain.columns());
     // Once in each partition.
     assert_eq!(pool.refusals(), 2);
     // The same with little memory for everything.
-    let ours = answer(sql, &partitions, true, memory::pool(8 << 20));
-    assert_eq!(ours.columns(), plain.columns());
+    assert_eq!(answer(true, memory::pool(8 << 20)).columns(), plain.columns());
 }

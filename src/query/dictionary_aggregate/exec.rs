@@ -15,6 +15,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 
 use crate::query::dictionary_aggregate::keys::Keys;
 use crate::query::dictionary_aggregate::rounds;
+use crate::query::stream_exec::with_inputs;
 
 /// A partial aggregate that groups by the ids of texts.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl ExecutionPlan for DictionaryAggregateExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let aggregate = rounds::with_input(&self.aggregate, children)?;
+        let aggregate = with_inputs(self.aggregate.clone(), children)?;
         let aggregate = aggregate.downcast_ref::<AggregateExec>().cloned();
         let aggregate = aggregate.ok_or_else(|| internal_datafusion_err!("not an aggregate"))?;
         let (keys, metrics) = (self.keys.clone(), ExecutionPlanMetricsSet::new());

@@ -12,15 +12,15 @@ use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput, Time};
 use datafusion::physical_plan::stream::{EmptyRecordBatchStream, RecordBatchStreamAdapter};
-use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::query::dictionary_aggregate::grouping::Grouping;
 use crate::query::dictionary_aggregate::keys::Keys;
-use crate::query::stream_exec::stream_exec;
+use crate::query::stream_exec::{stream_exec, with_inputs};
 
 /// What a round groups by.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +117,7 @@ impl Rounds {
         let input = std::mem::replace(&mut self.input, empty);
         let rows = stream::iter(self.left.take().map(Ok)).chain(input);
         let rows = stream_exec(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))?;
-        let aggregate = with_input(&self.aggregate, vec![rows])?;
+        let aggregate = with_inputs(self.aggregate.clone(), vec![rows])?;
         let batches = aggregate.execute(0, Arc::clone(&self.context))?;
         let computing = self.computing.clone();
         let end = stream::poll_fn(move |_| {
@@ -128,13 +128,4 @@ impl Rounds {
         let schema = self.aggregate.schema();
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches.chain(end))))
     }
-}
-
-/// Returns the aggregate with another input.
-pub(super) fn with_input(
-    aggregate: &AggregateExec,
-    input: Vec<Arc<dyn ExecutionPlan>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Arc::new(aggregate.clone()).replace_children(input, recompute)
 }

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int8Array, Int64Array, ListArray,
-    RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, BooleanArray, Date32Array, Date64Array, DurationNanosecondArray, Float64Array,
+    Int8Array, Int64Array, ListArray, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt32Array, UInt64Array,
 };
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type};
-use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_expr::expressions::col;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use proptest::test_runner::Config;
 
 use crate::query::memory;
-use crate::query::operator_testing::{self, WithoutMemoryFor, in_order, session, texts, unlimited};
+use crate::query::operator_testing::{Operator, WithoutMemoryFor, in_order, texts, unlimited};
+use crate::query::packed_sort::buffer::Buffer;
+use crate::query::packed_sort::keys::Keys;
 
 /// Returns a strategy for a number of values, some of them NULL.
 fn values<T: std::fmt::Debug + Clone>(
@@ -44,12 +50,20 @@ fn batch() -> impl Strategy<Value = RecordBatch> {
             (values(any::<i8>(), rows), values(any::<u32>(), rows), values(any::<bool>(), rows));
         let others =
             (values(any::<f64>(), rows), values(0..3_i32, rows), values(any::<i32>(), rows));
-        (texts(rows), texts(rows), texts(rows), numbers, small, others).prop_map(
-            |(t, u, body, (big, n, time), (tiny, unsigned, flag), (float, list, day))| {
+        let times = (values(number(), rows), values(number(), rows), values(number(), rows));
+        let texts = (texts(rows), texts(rows), texts(rows));
+        (texts, numbers, small, others, times).prop_map(
+            |(
+                (t, u, body),
+                (big, n, time),
+                (tiny, unsigned, flag),
+                (float, list, day),
+                (nanos, gap, date),
+            )| {
                 let time: ArrayRef =
                     Arc::new(TimestampMicrosecondArray::from(time).with_timezone("UTC"));
                 let list = list.into_iter().map(|n| n.map(|n| vec![Some(n); n as usize]));
-                let columns: [(_, ArrayRef); 12] = [
+                let columns: [(_, ArrayRef); 15] = [
                     ("t", t),
                     ("float", Arc::new(Float64Array::from(float))),
                     ("u", u),
@@ -57,6 +71,9 @@ fn batch() -> impl Strategy<Value = RecordBatch> {
                     ("n", Arc::new(Int64Array::from(n))),
                     ("body", body),
                     ("time", time),
+                    ("nanos", Arc::new(TimestampNanosecondArray::from(nanos))),
+                    ("gap", Arc::new(DurationNanosecondArray::from(gap))),
+                    ("date", Arc::new(Date64Array::from(date))),
                     ("tiny", Arc::new(Int8Array::from(tiny))),
                     ("unsigned", Arc::new(UInt32Array::from(unsigned))),
                     ("list", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(list))),
@@ -70,27 +87,23 @@ fn batch() -> impl Strategy<Value = RecordBatch> {
     })
 }
 
-/// Columns and expressions to sort by.
-fn keys() -> impl Strategy<Value = Vec<&'static str>> {
-    let all =
-        vec!["t", "u", "n", "time", "tiny", "unsigned", "flag", "day", "big", "upper(t)", "n * 2"];
-    subsequence(all, 1..=4).prop_shuffle()
+/// Columns, and expressions that sort as columns do.
+fn keys() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let columns = [
+        "t", "u", "n", "time", "nanos", "gap", "date", "tiny", "unsigned", "flag", "day", "big",
+        "upper(t)", "n * 2",
+    ];
+    let columns = columns.into_iter().map(|column| (column, column));
+    let computed = [("n", "n * 2"), ("u", "reverse(reverse(u))")];
+    subsequence(columns.chain(computed).collect::<Vec<_>>(), 1..=4).prop_shuffle()
 }
 
-fn answer(
-    sql: &str,
-    partitions: &[Vec<RecordBatch>],
-    ours: bool,
-    pool: Arc<dyn MemoryPool>,
-) -> RecordBatch {
-    let context = session(partitions.to_vec(), ours, pool);
-    operator_testing::answer(&context, sql, "PackedSortExec", ours)
-}
+const OPERATOR: Operator = Operator("PackedSortExec");
 
 /// Rows with the same keys may come in another order.
-fn assert_same(keys: &[&str], ours: &RecordBatch, plain: &RecordBatch) {
-    for index in 0..keys.len() {
-        assert_eq!(ours.column(index), plain.column(index), "{keys:?}");
+fn assert_same(keys: usize, ours: &RecordBatch, plain: &RecordBatch) {
+    for index in 0..keys {
+        assert_eq!(ours.column(index), plain.column(index));
     }
     // Lists have no order.
     let plain_columns = |batch: &RecordBatch| {
@@ -123,23 +136,18 @@ proptest! {
     ) {
         let (a, b) = batches.split_at(1 + split.index(batches.len() - 1));
         let partitions = [a.to_vec(), b.to_vec()];
-        let order = keys.iter().zip(&orders).map(|(key, order)| format!("{key} {order}"));
-        let order = order.collect::<Vec<_>>().join(", ");
-        let sql = format!("SELECT {}, * FROM (SELECT t AS key, * FROM t) ORDER BY {order}", named(&keys));
-        let ours = answer(&sql, &partitions, true, unlimited());
-        let plain = answer(&sql, &partitions, false, unlimited());
-        assert_same(&keys, &ours, &plain);
-        let pool = WithoutMemoryFor::new("PackedSortExec");
-        let without = answer(&sql, &partitions, true, Arc::clone(&pool) as _);
-        assert_same(&keys, &without, &plain);
+        let order = keys.iter().zip(&orders).map(|((_, key), order)| format!("{key} {order}"));
+        let named = keys.iter().enumerate().map(|(index, (column, _))| format!("{column} AS k{index}"));
+        let (named, order) = (named.collect::<Vec<_>>().join(", "), order.collect::<Vec<_>>().join(", "));
+        let sql = format!("SELECT {named}, * FROM t ORDER BY {order}");
+        let ours = OPERATOR.answer(&sql, &partitions, true, unlimited());
+        let plain = OPERATOR.answer(&sql, &partitions, false, unlimited());
+        assert_same(keys.len(), &ours, &plain);
+        let pool = WithoutMemoryFor::new(OPERATOR.0);
+        let without = OPERATOR.answer(&sql, &partitions, true, Arc::clone(&pool) as _);
+        assert_same(keys.len(), &without, &plain);
         prop_assert!(pool.refusals() > 0 || batches.iter().all(|batch| batch.num_rows() == 0));
     }
-}
-
-/// The keys as columns with names of their own.
-fn named(keys: &[&str]) -> String {
-    let named = keys.iter().enumerate().map(|(index, key)| format!("{key} AS k{index}"));
-    named.collect::<Vec<_>>().join(", ")
 }
 
 /// Rows in many batches, with texts from a dictionary.
@@ -162,27 +170,46 @@ fn many(rows: u64, texts: u64) -> Vec<RecordBatch> {
 
 #[test]
 fn many_rows_are_sorted_piece_by_piece() {
-    let partitions = [many(300_000, 40), many(150_000, 40)];
-    let sql = "SELECT t, n, id FROM t ORDER BY t, n DESC, id";
-    let ours = answer(sql, &partitions, true, unlimited());
-    assert_eq!(ours, answer(sql, &partitions, false, unlimited()));
+    for (partitions, sql) in [
+        (
+            vec![many(300_000, 40), many(150_000, 40)],
+            "SELECT t, n, id FROM t ORDER BY t, n DESC, id",
+        ),
+        (vec![many(450_000, 40)], "SELECT t, n, id FROM t ORDER BY t, n DESC"),
+    ] {
+        let ours = OPERATOR.answer(sql, &partitions, true, unlimited());
+        assert_eq!(ours, OPERATOR.answer(sql, &partitions, false, unlimited()));
+    }
 }
 
 #[test]
-fn texts_that_all_differ_are_sorted_by_datafusion() {
+fn texts_that_all_differ_are_given_up() {
+    let is_in_vain = |texts| {
+        let batches = many(100_000, texts);
+        let schema = batches[0].schema();
+        let key = PhysicalSortExpr::new_default(col("t", &schema).unwrap());
+        let sort = SortExec::new([key].into(), Arc::new(EmptyExec::new(schema)));
+        let mut buffer = Buffer::new(Keys::of(&sort).unwrap().unwrap());
+        batches.iter().for_each(|batch| buffer.push(batch).unwrap());
+        buffer.is_in_vain()
+    };
+    assert!(!is_in_vain(20_000));
+    assert!(is_in_vain(1_000_003));
     let partitions = [many(100_000, 1_000_003), many(100_000, 1_000_003)];
     let sql = "SELECT t, id FROM t ORDER BY t, id";
-    let ours = answer(sql, &partitions, true, unlimited());
-    assert_eq!(ours, answer(sql, &partitions, false, unlimited()));
+    let ours = OPERATOR.answer(sql, &partitions, true, unlimited());
+    assert_eq!(ours, OPERATOR.answer(sql, &partitions, false, unlimited()));
 }
 
 #[test]
 fn little_memory_makes_datafusion_sort_and_spill() {
     let partitions = [many(300_000, 40), many(300_000, 40)];
     let sql = "SELECT t, n, id FROM t ORDER BY t, n, id";
-    let plain = answer(sql, &partitions, false, unlimited());
-    for megabytes in [48, 64, 96, 128] {
-        let ours = answer(sql, &partitions, true, memory::pool(megabytes << 20));
+    let plain = OPERATOR.answer(sql, &partitions, false, unlimited());
+    for (megabytes, is_little) in [(48, true), (64, false), (96, false), (128, false)] {
+        let pool = memory::pool(megabytes << 20);
+        let (ours, spills) = OPERATOR.answer_and_spills(sql, &partitions, true, pool);
         assert_eq!(ours, plain, "{megabytes} MB");
+        assert_eq!(spills > 0, is_little, "{megabytes} MB: {spills} files");
     }
 }

@@ -16,7 +16,8 @@ use datafusion::physical_plan::{
 };
 
 use crate::query::packed_sort::keys::Keys;
-use crate::query::packed_sort::sort::{Sort, with_input};
+use crate::query::packed_sort::sort::Sort;
+use crate::query::stream_exec::with_inputs;
 
 /// A sort of all rows by keys that are packed into one number.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ impl ExecutionPlan for PackedSortExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let sort = with_input(&self.sort, children)?;
+        let sort = with_inputs(self.sort.clone(), children)?;
         let sort = sort.downcast_ref::<SortExec>().cloned();
         let sort = sort.ok_or_else(|| internal_datafusion_err!("not a sort"))?;
         let (keys, metrics) = (self.keys.clone(), ExecutionPlanMetricsSet::new());

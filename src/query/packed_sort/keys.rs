@@ -12,7 +12,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 
 use crate::query::text_dictionary::{Limits, TextDictionary};
 
-/// There are fewer rows, and their memory is limited.
+/// As many as there are ids, because the memory of the texts is reserved.
 const LIMITS: Limits = Limits { texts: u32::MAX, bytes: usize::MAX };
 
 /// How the columns of rows are taken apart, and put together again.

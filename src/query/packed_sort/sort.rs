@@ -8,16 +8,16 @@ use std::sync::Arc;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{BaselineMetrics, RecordOutput};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::query::packed_sort::buffer::Buffer;
 use crate::query::packed_sort::keys::Keys;
 use crate::query::packed_sort::sorted_rows::SortedRows;
-use crate::query::stream_exec::stream_exec;
+use crate::query::stream_exec::{stream_exec, with_inputs};
 
 pub(super) struct Sort {
     pub(super) sort: SortExec,
@@ -121,15 +121,6 @@ impl Sort {
         let rows = buffered.chain(input);
         let rows = RecordBatchStreamAdapter::new(Arc::clone(self.keys.schema()), rows);
         let sort = self.sort.with_preserve_partitioning(true);
-        with_input(&sort, vec![stream_exec(Box::pin(rows))?])?.execute(0, self.context)
+        with_inputs(sort, vec![stream_exec(Box::pin(rows))?])?.execute(0, self.context)
     }
-}
-
-/// Returns the sort with another input.
-pub(super) fn with_input(
-    sort: &SortExec,
-    input: Vec<Arc<dyn ExecutionPlan>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Arc::new(sort.clone()).replace_children(input, recompute)
 }

@@ -42,8 +42,8 @@ impl SortedRows {
         mut packed: Vec<u128>,
         others: Vec<RecordBatch>,
     ) -> Self {
-        for (row, packed) in (0_u32..).zip(&mut packed) {
-            *packed = *packed << ROW_BITS | u128::from(row);
+        for (row, packed) in packed.iter_mut().enumerate() {
+            *packed = *packed << ROW_BITS | row as u128;
         }
         let starts = others.iter().scan(0, |next, batch| {
             let start = *next;
