@@ -17,11 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Returns the error of a query as one of DataFusion, or as one of this crate if the scheduler cannot be reached.
 pub(crate) async fn readable(cluster: &Cluster, error: DataFusionError) -> DataFusionError {
-    if let Some(reason) = unreachable(cluster).await {
+    let text = error.strip_backtrace();
+    let reason = match unreachable(cluster).await {
+        // A scheduler that ends may accept connections for a moment longer.
+        None if text.contains("transport error") => Some("a connection was lost".to_owned()),
+        reason => reason,
+    };
+    if let Some(reason) = reason {
         let error = Error::Unreachable { cluster: cluster.to_string(), reason };
         return netsky_db::Error::Storage(Box::new(error)).into();
     }
-    let text = error.strip_backtrace();
     let is_planning = ["Error planning job", "create SessionContext", "parse plan"];
     let is_planning = is_planning.iter().any(|part| text.contains(part));
     let text = innermost(&text);

@@ -15,8 +15,6 @@ pub(crate) fn config(config: SessionConfig) -> SessionConfig {
         // Joins of partitions stay so; see `stages`.
         .with_ballista_broadcast_join_threshold_bytes(0)
         .with_ballista_broadcast_join_threshold_rows(0)
-        // A task has one partition, so that its results can be told from those of other tasks; see `tasks`.
-        .set_usize("ballista.scheduler.max_partitions_per_task", 1)
         // The client then knows its job at once, so that it can cancel it.
         .set_bool("ballista.client.pull", true)
 }

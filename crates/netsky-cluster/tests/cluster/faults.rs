@@ -1,5 +1,6 @@
 //! Processes of a cluster that are killed.
 
+use std::iter::zip;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,11 +8,14 @@ use netsky_testing::{Row, rows, value};
 use serde_json::{Value, json};
 
 use super::lake_with_ticks;
-use super::processes::{PATIENCE, Processes, until};
+use super::processes::{PATIENCE, Process, Processes, until};
 
 /// Takes some seconds, in several tasks.
 const LONG: &str = "SELECT sum(n) AS n FROM (SELECT a.source, count(*) AS n FROM ticks a JOIN ticks b \
                     ON a.id % 97 <> b.id % 89 GROUP BY a.source)";
+
+/// After what time the scheduler repeats the tasks of an executor that is lost.
+const LOSS_KNOWN: Duration = Duration::from_secs(26);
 
 /// Its last stage takes some seconds.
 const PAIRS: &str = "SELECT a.id AS a, b.id AS b FROM ticks a JOIN ticks b ON a.id % 97 <> b.id % 89 \
@@ -34,6 +38,31 @@ fn an_executor_that_is_killed_costs_time_and_not_the_answer() {
         assert_eq!(answer.join().unwrap(), expected, "{sql}");
         assert!(started.elapsed() < 2 * PATIENCE);
     }
+}
+
+#[test]
+fn two_executors_that_are_killed_cost_time_and_not_the_answer() {
+    let directory = lake_with_ticks(18_000);
+    let expected = sorted(rows(&directory.local(), LONG));
+    let mut processes = Processes::start(3);
+    let cluster = processes.ready(&directory.lake());
+    let answer = thread::spawn(move || sorted(rows(&cluster, LONG)));
+    for loss_known in [LOSS_KNOWN, Duration::ZERO] {
+        let busy = |processes: &Processes| -> Vec<_> {
+            processes.executors.iter().map(Process::busy).collect()
+        };
+        let before = busy(&processes);
+        let works = |processes: &Processes| {
+            let work = zip(busy(processes), &before).map(|(now, before)| now - *before);
+            work.into_iter().position(|time| time > Duration::from_millis(500))
+        };
+        until("an executor works", || works(&processes).is_some() || answer.is_finished());
+        assert!(!answer.is_finished());
+        let killed = works(&processes).unwrap();
+        processes.executors.remove(killed).kill();
+        thread::sleep(loss_known);
+    }
+    assert_eq!(answer.join().unwrap(), expected);
 }
 
 fn sorted(rows: Vec<Row>) -> Vec<String> {
