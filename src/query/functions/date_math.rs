@@ -6,7 +6,7 @@ use arrow::array::timezone::Tz;
 use arrow::array::{
     ArrayRef, Date32Array, Int64Array, IntervalMonthDayNanoArray, TimestampNanosecondArray,
 };
-use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use chrono::format::{Parsed, StrftimeItems, parse};
 use chrono::{Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
@@ -16,6 +16,7 @@ use datafusion::prelude::lit;
 
 use crate::query::functions::call::{Call, Times, is_utc, short};
 use crate::query::functions::date_parts::stored_time;
+use crate::query::functions::date_trunc::date_trunc;
 use crate::query::functions::function::{Function, time_scalar};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::scalar::{Scalar, returns};
@@ -389,6 +390,8 @@ fn time_type(types: &[DataType]) -> Result<DataType> {
 fn bucket_type(types: &[DataType]) -> Result<DataType> {
     match time_type(types.get(1..).unwrap_or(&[]))? {
         DataType::Date32 => Ok(stored_time()),
+        // `date_bin` returns no others.
+        DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Nanosecond, zone)),
         ty => Ok(ty),
     }
 }
@@ -414,7 +417,7 @@ fn bucket(args: &[Expr], types: &[DataType]) -> Result<Option<Expr>> {
         _ => None,
     };
     if let (Some(unit), 2) = (unit, args.len()) {
-        return Ok(Some(datetime::date_trunc().call(vec![lit(unit), time])));
+        return Ok(Some(date_trunc().call(vec![lit(unit), time])));
     }
     let origin = match args.get(2) {
         Some(origin) => cast(origin.clone(), ty),

@@ -9,6 +9,7 @@ mod aggregates;
 mod call;
 mod date_math;
 mod date_parts;
+mod date_trunc;
 mod function;
 mod glob;
 mod json;
@@ -88,6 +89,7 @@ pub(super) fn register(session: &mut SessionState) -> Result<()> {
             Make::Present | Make::Missing => {}
         }
     }
+    date_trunc::register(session)?;
     json_each::register(session)?;
     number_aggregates::register(session)?;
     time_rewrites::register(session)?;

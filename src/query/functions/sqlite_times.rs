@@ -6,12 +6,12 @@ use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringViewAr
 use arrow::datatypes::DataType;
 use chrono::{NaiveDate, NaiveDateTime};
 use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::functions::datetime;
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, cast};
 
 use crate::query::functions::call::{Call, short};
+use crate::query::functions::date_trunc::date_trunc;
 use crate::query::functions::function::{Function, time_scalar};
 use crate::query::functions::params::{Kind, Params};
 use crate::query::functions::preimage;
@@ -179,8 +179,7 @@ fn date_of_timestamp(args: &[Expr], types: &[DataType]) -> Result<Option<Expr>> 
                 Some("start of year") => "year",
                 _ => return Ok(None),
             };
-            let start =
-                datetime::date_trunc().call(vec![datafusion::prelude::lit(unit), time.clone()]);
+            let start = date_trunc().call(vec![datafusion::prelude::lit(unit), time.clone()]);
             Some(cast(start, DataType::Date32))
         }
         _ => None,

@@ -97,6 +97,49 @@ fn expressions_of_stored_rows_have_their_values() {
 }
 
 #[test]
+fn times_of_all_units_have_the_same_values() {
+    let store = ticks();
+    let calls = [
+        "{}",
+        "date({}, 'start of month')",
+        "strftime('%Y-%m-%d %H:%M:%S', {})",
+        "to_char({}, 'YYYY-MM-DD HH24')",
+        "time_bucket('15 minutes', {})",
+        "time_bucket(INTERVAL '1 month', {})",
+        "time_bucket(INTERVAL '5 months', {})",
+        "time_bucket('1 day', {}, '2026-01-01T06:00:00Z')",
+        "date_bin(INTERVAL '7 hours', {})",
+        "date_trunc('hour', {})",
+        "date_trunc('week', {})",
+        "date_add({}, INTERVAL '1 month')",
+        "date_sub({}, INTERVAL '1 second')",
+        "dateadd('month', -1, {})",
+        "date_diff('hour', {}, '2026-05-01')",
+        "{} - INTERVAL '1 day'",
+        "{} - TIMESTAMP '2026-04-01T00:00:00Z'",
+        "age({}, '2026-01-01')",
+        "last_day({})",
+        "dayname({})",
+        "epoch({})",
+        "epoch_ms({})",
+        "unixepoch({})",
+        "julianday({})",
+        "extract(quarter FROM {})",
+    ];
+    for call in calls {
+        let of_time = |time: &str| {
+            let sql = format!("SELECT {} AS x FROM ticks WHERE id = 3", call.replace("{}", time));
+            value(&store.db, &sql)
+        };
+        let expected = of_time("ts_utc");
+        for unit in ["Second", "Millisecond", "Microsecond"] {
+            let time = format!("arrow_cast(ts_utc, 'Timestamp({unit}, Some(\"UTC\"))')");
+            assert_eq!(of_time(&time), expected, "{call} of {unit}s");
+        }
+    }
+}
+
+#[test]
 fn aggregates_of_stored_rows_have_their_values() {
     let store = ticks();
     for (expression, expected) in [
