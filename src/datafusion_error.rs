@@ -50,12 +50,14 @@ impl From<DataFusionError> for Error {
                     return Self::MemoryLimit { message };
                 }
                 // The files of a lake.
-                DataFusionError::ObjectStore(error) => return Self::Storage(error),
+                DataFusionError::ObjectStore(error) => return Self::TableSource(error),
                 other => {
-                    return Self::Query(Box::new(match noted {
-                        Some(note) => DataFusionError::Diagnostic(note, Box::new(other)),
-                        None => other,
-                    }));
+                    return Self::cause_of(&other).unwrap_or_else(|| {
+                        Self::Query(Box::new(match noted {
+                            Some(note) => DataFusionError::Diagnostic(note, Box::new(other)),
+                            None => other,
+                        }))
+                    });
                 }
             };
         }
@@ -73,34 +75,39 @@ impl Error {
         Self::Syntax { message: message.to_owned(), position }
     }
 
-    /// An error that several partitions share cannot be moved out; what callers match on is copied.
+    /// An error that several partitions share cannot be moved out.
     fn from_shared(shared: std::sync::Arc<DataFusionError>) -> Self {
-        if let DataFusionError::External(inner) = shared.find_root() {
-            match inner.downcast_ref::<Error>() {
-                Some(Self::CorruptRow { table, id, reason }) => {
-                    let (table, reason) = (table.clone(), reason.clone());
-                    return Self::CorruptRow { table, id: *id, reason };
-                }
-                Some(Self::Damaged { path, reason }) => {
-                    return Self::Damaged { path: path.clone(), reason: reason.clone() };
-                }
-                Some(Self::NoThread { reason }) => {
-                    return Self::NoThread { reason: reason.clone() };
-                }
-                Some(Self::QueryAborted { reason }) => {
-                    return Self::QueryAborted { reason: reason.clone() };
-                }
-                _ => {}
-            }
+        if let Some(own) = Self::cause_of(&shared) {
+            return own;
         }
         match shared.find_root() {
             DataFusionError::ResourcesExhausted(message) => {
-                return Self::MemoryLimit { message: message.clone() };
+                Self::MemoryLimit { message: message.clone() }
             }
-            DataFusionError::ObjectStore(_) => return Self::Storage(Box::new(shared)),
-            _ => {}
+            DataFusionError::ObjectStore(_) => Self::TableSource(Box::new(shared)),
+            _ => Self::Query(Box::new(DataFusionError::Shared(shared))),
         }
-        Self::Query(Box::new(DataFusionError::Shared(shared)))
+    }
+
+    /// Copies the error of this crate that is the cause of another, with what callers match on. Errors in those of Parquet
+    /// cannot be moved out either.
+    fn cause_of(error: &DataFusionError) -> Option<Self> {
+        let error: &(dyn std::error::Error + 'static) = error;
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let own = causes.find_map(|cause| cause.downcast_ref::<Self>())?;
+        Some(match own {
+            Self::CorruptRow { table, id, reason } => {
+                Self::CorruptRow { table: table.clone(), id: *id, reason: reason.clone() }
+            }
+            Self::Damaged { path, reason } => {
+                Self::Damaged { path: path.clone(), reason: reason.clone() }
+            }
+            Self::NoThread { reason } => Self::NoThread { reason: reason.clone() },
+            Self::QueryAborted { reason } => Self::QueryAborted { reason: reason.clone() },
+            Self::Storage(cause) => Self::Storage(cause.to_string().into()),
+            Self::TableSource(cause) => Self::TableSource(cause.to_string().into()),
+            _ => return None,
+        })
     }
 }
 

@@ -373,6 +373,11 @@ pub enum Error {
     #[error("the store failed: {0}")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 
+    /// What the tables are read from, such as a lake, could not be read or is damaged. `source` has the cause, and says
+    /// what to do.
+    #[error("{0}")]
+    TableSource(#[source] Box<dyn std::error::Error + Send + Sync>),
+
     /// The disk failed while the rows of the call were made durable. Either all of them are stored or
     /// none, and it is unknown which. Check whether they are stored before you record them again, or
     /// they may be stored twice. The store is still usable: the next call reopens its file.

@@ -101,7 +101,10 @@ impl Error {
             | Self::InvalidLine { .. }
             | Self::RejectedRow { .. }
             | Self::InvalidBatch { .. } => ErrorKind::InvalidInput,
-            Self::Storage(_) | Self::Io { .. } | Self::SourceUnreadable { .. } => ErrorKind::Io,
+            Self::Storage(_)
+            | Self::TableSource(_)
+            | Self::Io { .. }
+            | Self::SourceUnreadable { .. } => ErrorKind::Io,
             Self::TimedOut { .. } => ErrorKind::Timeout,
             Self::MemoryLimit { .. } | Self::NoThread { .. } => ErrorKind::ResourceLimit,
             #[cfg(feature = "sql")]

@@ -111,6 +111,14 @@ impl Failure {
         Self::new(1, kind.name(), format!("cannot read {}: {error}", path.display()))
     }
 
+    /// A message that says what to do next after a semicolon, as those of lakes do.
+    fn with_next_step(code: u8, kind: ErrorKind, text: &str) -> Self {
+        match text.split_once("; ") {
+            Some((message, hint)) => Self::new(code, kind.name(), message).with_hint(hint),
+            None => Self::new(code, kind.name(), text),
+        }
+    }
+
     /// Adds what to do next, in one line.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.details.hint = hint.into();
@@ -247,6 +255,9 @@ impl fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if let Error::TableSource(_) = error {
+            return Self::with_next_step(code(&error), error.kind(), &error.to_string());
+        }
         let failure = Self::new(code(&error), error.kind().name(), error.to_string());
         let mut failure = failure.with_hint(error.hint().unwrap_or_else(|| next_step(&error)));
         failure.details.position = error.position();
@@ -276,12 +287,7 @@ impl From<netsky_lake::Error> for Failure {
             | E::Forgotten { .. } => (3, ErrorKind::Unsupported),
             _ => (3, ErrorKind::Io),
         };
-        let text = error.to_string();
-        // What to do next is after the semicolon.
-        match text.split_once("; ") {
-            Some((message, hint)) => Self::new(code, kind.name(), message).with_hint(hint),
-            None => Self::new(code, kind.name(), text),
-        }
+        Self::with_next_step(code, kind, &error.to_string())
     }
 }
 
@@ -509,6 +515,7 @@ mod tests {
                 error: io::ErrorKind::BrokenPipe.into(),
             },
             Error::Storage("it".into()),
+            Error::TableSource("a file is damaged; restore it".into()),
             Error::CommitUncertain("it".into()),
             Error::Io { action: "read", path: path(), source: io::ErrorKind::NotFound.into() },
             Error::TimedOut { after: time },

@@ -3,8 +3,10 @@
 //! Its errors are texts around texts, with the names of its types: `Job 038GT failed: Job failed due to stage 1
 //! failed: Task failed due to runtime execution error: DataFusionError(ArrowError(DivideByZero, Some("")))`.
 
+use std::iter::successors;
 use std::time::Duration;
 
+use ballista_core::error::BallistaError;
 use datafusion::common::DataFusionError;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -14,6 +16,23 @@ use crate::error::Error;
 
 /// How long a scheduler is given to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an error of the lake begins with while Ballista carries it as a text.
+const OF_LAKE: &str = "lake: ";
+
+/// Returns an error of a task as one whose text, which is all that Ballista sends of it, says what is wrong with the lake.
+pub(crate) fn sendable_error(error: DataFusionError) -> DataFusionError {
+    let outermost: &(dyn std::error::Error + 'static) = &error;
+    let mut causes = successors(Some(outermost), |error| match error.downcast_ref() {
+        // It does not say its cause.
+        Some(BallistaError::DataFusionError(cause)) => Some(cause.as_ref()),
+        _ => error.source(),
+    });
+    match causes.find_map(|cause| cause.downcast_ref::<netsky_db::Error>()) {
+        Some(of_lake) => DataFusionError::Execution(format!("{OF_LAKE}{of_lake}")),
+        None => error,
+    }
+}
 
 /// Returns the error of a query as one of DataFusion, or as one of this crate if the scheduler cannot be reached.
 pub(crate) async fn readable(cluster: &Cluster, error: DataFusionError) -> DataFusionError {
@@ -25,11 +44,14 @@ pub(crate) async fn readable(cluster: &Cluster, error: DataFusionError) -> DataF
     };
     if let Some(reason) = reason {
         let error = Error::Unreachable { cluster: cluster.to_string(), reason };
-        return netsky_db::Error::Storage(Box::new(error)).into();
+        return netsky_db::Error::TableSource(Box::new(error)).into();
     }
     let is_planning = ["Error planning job", "create SessionContext", "parse plan"];
     let is_planning = is_planning.iter().any(|part| text.contains(part));
     let text = innermost(&text);
+    if let Some(of_lake) = text.strip_prefix(OF_LAKE) {
+        return netsky_db::Error::TableSource(of_lake.into()).into();
+    }
     match is_planning {
         true => DataFusionError::Plan(text),
         false => DataFusionError::Execution(text),

@@ -146,7 +146,7 @@ impl Inputs {
         for (table, filters) in &self.lake {
             if let Some(table) = table.downcast_ref::<LakeTable>() {
                 let found = table.count_files(filters).await;
-                files += found.map_err(|error| netsky_db::Error::Storage(Box::new(error)))?;
+                files += found.map_err(|error| netsky_db::Error::TableSource(Box::new(error)))?;
             }
         }
         Ok(files)

@@ -28,7 +28,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 use netsky_db::internal::{Cancellation, interruptible};
+use netsky_lake::with_read_ahead;
 use tonic::{Request, Response, Status};
+
+use crate::message::sendable_error;
 
 /// What a query fails with if an executor was lost in the middle of it.
 pub(crate) const LOST: &str = "an executor was lost; ask again";
@@ -60,12 +63,11 @@ impl ExecutionEngine for Tasks {
         let reads_results = refuse_doubled_rows(&plan)?;
         let key = (job.to_string(), stage, task);
         let cancellation = Cancellation::default();
-        let plan = interruptible(plan, &cancellation)?;
-        self.running().insert(key.clone(), cancellation);
+        self.running().insert(key.clone(), cancellation.clone());
         let (directory, config) = (directory.to_owned(), config.clone());
         let stage_of_job = StageOfJob { job, stage, partitions, plan, directory, config };
         let (inner, tasks) = (OnceLock::new(), self.clone());
-        Ok(Arc::new(Task { key, stage_of_job, reads_results, inner, tasks }))
+        Ok(Arc::new(Task { key, stage_of_job, reads_results, cancellation, inner, tasks }))
     }
 }
 
@@ -128,6 +130,7 @@ struct Task {
     key: Key,
     stage_of_job: StageOfJob,
     reads_results: bool,
+    cancellation: Cancellation,
     /// Made when the task begins.
     inner: OnceLock<Arc<dyn QueryStageExecutor>>,
     tasks: Tasks,
@@ -146,6 +149,8 @@ impl Task {
             return internal_err!("task '{name}' has too large a number");
         };
         let StageOfJob { job, stage, partitions, plan, directory, config } = &self.stage_of_job;
+        let plan = with_read_ahead(Arc::clone(plan), &context.runtime_env())?;
+        let plan = interruptible(plan, &self.cancellation)?;
         // It makes a connection for each result that it reads from another executor: the pool of Ballista's own
         // process is private.
         DefaultExecutionEngine::new().create_query_stage_exec(
@@ -153,7 +158,7 @@ impl Task {
             *stage,
             file,
             partitions.clone(),
-            Arc::clone(plan),
+            plan,
             directory,
             config,
         )
@@ -168,7 +173,8 @@ impl QueryStageExecutor for Task {
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
         let inner = self.begin(&context)?;
-        self.inner.get_or_init(|| inner).execute_query_stage(task, context).await
+        let inner = self.inner.get_or_init(|| inner);
+        inner.execute_query_stage(task, context).await.map_err(sendable_error)
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {

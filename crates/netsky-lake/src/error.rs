@@ -48,6 +48,17 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A file of the lake is not what was written.
+    #[error(
+        "{file} is damaged: {reason}; restore it, or move it out of the lake to query the rest"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The name cannot be that of a machine.
     #[error(
         "'{name}' cannot be the name of a machine: use 1 to 100 of the characters A-Z, a-z, 0-9, _, - and ., and no . at the start"

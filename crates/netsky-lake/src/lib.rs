@@ -57,6 +57,7 @@ pub use maintenance::{LakeCompacted, LakePruned, MachineStatus};
 pub use provider::LakeTable;
 pub use push::{Push, PushReport};
 pub use pushed::{Watermark, watermarks};
+pub use read_ahead::with_read_ahead;
 pub use stores::LakeStores;
 pub use tables::tables;
 pub use views::{per_machine, views};

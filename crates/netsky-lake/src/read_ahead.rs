@@ -3,6 +3,8 @@
 //! A scan of DataFusion waits for one request at a time in each partition, and a file takes two: one for its end, which
 //! says where the columns are, and one for the columns. A bucket answers each after some 30 ms, so 1,500 files would take
 //! 45 seconds on two cores. Here the requests for the files that come next go on while a scan decodes.
+//!
+//! What is read is checked by the checksums of its file, before it is decoded.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,19 +14,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetFileReaderFactory, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::{AsyncFileReader, MetadataFetch};
 use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, MetricBuilder, MetricCategory, MetricType,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use netsky_formats::columnar::Checksums;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
+
+use crate::error::Error;
 
 /// How much of a file's end is read at first. Its metadata is there, some kilobytes, and another request for the rest
 /// of it takes as long as the first.
@@ -35,6 +46,39 @@ const FILES_AHEAD: usize = 32;
 
 /// The columns of a file are read ahead up to this size. Those of a larger one are worth a request of their own.
 const COLUMN_BYTES: u64 = 512 << 10;
+
+/// Makes the scans of a plan that another process has made read files ahead, and check what they read.
+///
+/// # Errors
+///
+/// A scan is not of a lake.
+pub fn with_read_ahead(
+    plan: Arc<dyn ExecutionPlan>,
+    runtime: &RuntimeEnv,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = plan.transform_up(|node| {
+        let scan = node.downcast_ref::<DataSourceExec>();
+        let scan = scan.and_then(DataSourceExec::downcast_to_file_source::<ParquetSource>);
+        let Some((config, source)) = scan else { return Ok(Transformed::no(node)) };
+        let store = runtime.object_store(&config.object_store_url)?;
+        let files = config.file_groups.iter().flat_map(FileGroup::iter);
+        let mut files: Vec<_> = files.map(|file| file.object_meta.clone()).collect();
+        files.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        // A task can have parts of a file.
+        files.dedup_by(|a, b| a.location == b.location);
+        let schema = source.table_schema().table_schema();
+        let columns = match source.projection() {
+            Some(columns) => columns.column_indices(),
+            None => (0..schema.fields().len()).collect(),
+        };
+        let names = columns.into_iter().map(|column| schema.field(column).name().clone());
+        let ahead = ReadAhead::new(store, files, names.collect());
+        let source = source.clone().with_parquet_file_reader_factory(Arc::new(ahead));
+        let scan = FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source));
+        Ok(Transformed::yes(DataSourceExec::from_data_source(scan.build()) as _))
+    })?;
+    Ok(plan.data)
+}
 
 /// The files of one scan, in the order of their paths, which begin with their days.
 pub(crate) struct ReadAhead {
@@ -61,6 +105,7 @@ enum State {
 struct Start {
     metadata: Arc<ParquetMetaData>,
     pieces: Pieces,
+    checksums: Option<Arc<Checksums>>,
 }
 
 /// Parts of a file.
@@ -133,13 +178,14 @@ struct Requests {
     store: Arc<dyn ObjectStore>,
     file: ObjectMeta,
     pieces: Pieces,
+    checksums: Option<Arc<Checksums>>,
     /// How much was asked for.
     bytes: usize,
 }
 
 impl Requests {
     fn new(store: Arc<dyn ObjectStore>, file: ObjectMeta) -> Self {
-        Self { store, file, pieces: Pieces::default(), bytes: 0 }
+        Self { store, file, pieces: Pieces::default(), checksums: None, bytes: 0 }
     }
 
     async fn get_all(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
@@ -147,10 +193,28 @@ impl Requests {
         if let Some(known) = known {
             return Ok(known);
         }
-        let read = self.store.get_ranges(&self.file.location, ranges).await;
-        let read = read.map_err(|error| ParquetError::External(Box::new(error)))?;
+        let Some(checksums) = self.checksums.clone() else { return self.fetch(ranges).await };
+        let blocks: Vec<_> = ranges.iter().map(|range| checksums.blocks_of(range)).collect();
+        let mut read = Pieces::default();
+        for (blocks, bytes) in blocks.iter().zip(self.fetch(&blocks).await?) {
+            checksums.check(blocks.start, &bytes).map_err(|damage| self.damaged(&damage))?;
+            read.0.push((blocks.clone(), bytes));
+        }
+        let wanted = ranges.iter().map(|range| read.get(range)).collect::<Option<Vec<_>>>();
+        wanted.ok_or_else(|| self.damaged(&"it is too short"))
+    }
+
+    async fn fetch(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
+        let file = &self.file.location;
+        let read = self.store.get_ranges(file, ranges).await;
+        let read = read.map_err(Error::storage("read", file)).map_err(in_parquet)?;
         self.bytes += read.iter().map(Bytes::len).sum::<usize>();
         Ok(read)
+    }
+
+    fn damaged(&self, reason: &impl fmt::Display) -> ParquetError {
+        let file = self.file.location.to_string();
+        in_parquet(Error::Damaged { file, reason: reason.to_string() })
     }
 
     async fn get(&mut self, range: Range<u64>) -> ParquetResult<Bytes> {
@@ -161,13 +225,20 @@ impl Requests {
     /// Reads the end of the file, and the columns if they are small.
     async fn start(&mut self, columns: &[String]) -> ParquetResult<Start> {
         let size = self.file.size;
-        let end = size.saturating_sub(END_BYTES)..size;
-        let bytes = self.get(end.clone()).await?;
+        let mut end = Checksums::block_start(size.saturating_sub(END_BYTES))..size;
+        let mut bytes = self.get(end.clone()).await?;
+        let metadata = Checksums::metadata_start(&bytes, size);
+        let metadata = metadata.ok_or_else(|| self.damaged(&"it is not a Parquet file"))?;
+        if metadata < end.start {
+            end.start = Checksums::block_start(metadata);
+            bytes = self.get(end.clone()).await?;
+        }
+        self.checksums = self.checked(end.start, &bytes, metadata)?.map(Arc::new);
         self.pieces.0.push((end, bytes));
         let metadata = ParquetMetaDataReader::new().load_and_finish(&mut *self, size).await;
-        let metadata = metadata.map_err(|error| {
-            let file = &self.file.location;
-            ParquetError::General(format!("cannot read the metadata of {file}: {error}"))
+        let metadata = metadata.map_err(|error| match error {
+            ParquetError::External(_) => error,
+            other => self.damaged(&other),
         })?;
         let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
         let wanted = chunks.filter(|chunk| {
@@ -185,8 +256,29 @@ impl Requests {
             self.pieces.0.extend(ranges.into_iter().zip(pieces));
         }
         let pieces = std::mem::take(&mut self.pieces);
-        Ok(Start { metadata: Arc::new(metadata), pieces })
+        Ok(Start { metadata: Arc::new(metadata), pieces, checksums: self.checksums.take() })
     }
+
+    /// Checks the end of the file, which begins at `start` and has the metadata at `metadata`. Returns the checksums of
+    /// the rest.
+    fn checked(&self, start: u64, end: &[u8], metadata: u64) -> ParquetResult<Option<Checksums>> {
+        let metadata_of = |end: &[u8]| {
+            let from = usize::try_from(metadata - start).ok()?;
+            let (metadata, _) = end.get(from..)?.split_last_chunk::<8>()?;
+            Some(Checksums::of_metadata(metadata, start + from as u64))
+        };
+        let checksums = metadata_of(end).transpose();
+        let checksums = checksums.map_err(|damage| self.damaged(&damage))?.flatten();
+        if let Some(checksums) = &checksums {
+            checksums.check(start, end).map_err(|damage| self.damaged(&damage))?;
+        }
+        Ok(checksums)
+    }
+}
+
+/// Wraps an error so that it can pass through Parquet and DataFusion.
+fn in_parquet(error: Error) -> ParquetError {
+    ParquetError::External(Box::new(netsky_db::Error::TableSource(Box::new(error))))
 }
 
 impl MetadataFetch for &mut Requests {
@@ -257,6 +349,7 @@ impl AsyncFileReader for FileReader {
                 None => self.requests.start(&[]).await?,
             };
             self.requests.pieces = start.pieces;
+            self.requests.checksums = start.checksums;
             Ok(start.metadata)
         }
         .boxed()
@@ -420,6 +513,6 @@ mod tests {
         let ahead = ahead(&store, &files, &["small"]);
         rows(open(&ahead, &files[0])).await;
         let error = open(&ahead, &files[1]).get_metadata(None).await.unwrap_err();
-        assert!(error.to_string().contains("cannot read the metadata of damaged"), "{error}");
+        assert!(error.to_string().contains("damaged is damaged"), "{error}");
     }
 }

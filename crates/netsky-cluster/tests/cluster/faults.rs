@@ -1,9 +1,11 @@
 //! Processes of a cluster that are killed.
 
+use std::fs;
 use std::iter::zip;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use netsky_db::Error;
 use netsky_testing::{Row, rows, value};
 use serde_json::{Value, json};
 
@@ -14,8 +16,8 @@ use super::processes::{PATIENCE, Process, Processes, until};
 const LONG: &str = "SELECT sum(n) AS n FROM (SELECT a.source, count(*) AS n FROM ticks a JOIN ticks b \
                     ON a.id % 97 <> b.id % 89 GROUP BY a.source)";
 
-/// After what time the scheduler repeats the tasks of an executor that is lost.
-const LOSS_KNOWN: Duration = Duration::from_secs(26);
+/// Executors have ended their own tasks after this time, and those of one that is lost are not repeated yet.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// Its last stage takes some seconds.
 const PAIRS: &str = "SELECT a.id AS a, b.id AS b FROM ticks a JOIN ticks b ON a.id % 97 <> b.id % 89 \
@@ -47,7 +49,7 @@ fn two_executors_that_are_killed_cost_time_and_not_the_answer() {
     let mut processes = Processes::start(3);
     let cluster = processes.ready(&directory.lake());
     let answer = thread::spawn(move || sorted(rows(&cluster, LONG)));
-    for loss_known in [LOSS_KNOWN, Duration::ZERO] {
+    for idle in [IDLE, Duration::ZERO] {
         let busy = |processes: &Processes| -> Vec<_> {
             processes.executors.iter().map(Process::busy).collect()
         };
@@ -60,7 +62,7 @@ fn two_executors_that_are_killed_cost_time_and_not_the_answer() {
         assert!(!answer.is_finished());
         let killed = works(&processes).unwrap();
         processes.executors.remove(killed).kill();
-        thread::sleep(loss_known);
+        thread::sleep(idle);
     }
     assert_eq!(answer.join().unwrap(), expected);
 }
@@ -87,6 +89,23 @@ fn a_scheduler_that_is_killed_is_an_error_and_a_new_one_answers() {
     processes.restart_scheduler();
     let cluster = processes.ready(&directory.lake());
     assert_eq!(value(&cluster, "SELECT count(*) FROM ticks"), json!(12_000));
+}
+
+#[test]
+fn a_damaged_file_is_an_error_that_names_it() {
+    let directory = lake_with_ticks(1_000);
+    let processes = Processes::start(1);
+    let cluster = processes.ready(&directory.lake());
+    let file = directory.file();
+    let mut content = fs::read(&file).unwrap();
+    content[100] ^= 1;
+    fs::write(&file, content).unwrap();
+    for db in [cluster, directory.local()] {
+        let error = db.query("SELECT source, count(*) FROM ticks GROUP BY source").unwrap_err();
+        assert!(matches!(error, Error::TableSource(_)), "{error:?}");
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(error.to_string().contains(&format!("{name} is damaged: ")), "{error}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod refusals;
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta};
 use flate2::read::GzDecoder;
@@ -32,6 +32,16 @@ impl Directory {
 
     fn lake(&self) -> String {
         self.0.path().join("lake").display().to_string()
+    }
+
+    /// A file of the ticks.
+    fn file(&self) -> PathBuf {
+        let mut path = self.0.path().join("lake").join("ticks");
+        while path.is_dir() {
+            path =
+                std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+        }
+        path
     }
 
     /// Queries of the lake in this process.

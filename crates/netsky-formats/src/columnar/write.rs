@@ -20,6 +20,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use crate::answer::{Answer, Batches};
+use crate::columnar::checksums::ChecksummedFile;
 use crate::error::{FormatError, Result};
 use crate::json::with_unique_names;
 use crate::values::ValueStyle;
@@ -66,7 +67,8 @@ pub fn table_schema(table: &Table, schema: &Schema) -> SchemaRef {
 /// Writes rows of a table, which must be sorted by its time and its id, for readers that look for ranges of them.
 ///
 /// Times are microseconds, because Spark, Delta and Iceberg have no nanoseconds. They and the ids are written as
-/// differences. With both, the tables of a real fleet take 44 % less space.
+/// differences. With both, the tables of a real fleet take 44 % less space. [`Checksums`](super::Checksums) of the file
+/// find each byte that is not what was written.
 ///
 /// # Errors
 ///
@@ -104,7 +106,14 @@ pub fn write_table(
     // The types of a table's columns are those of Parquet. Arrow's schema would be a third of the metadata of a file: 860 of
     // 2,456 bytes for `token_usage`.
     let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
-    write_with(options.with_properties(properties), &schema, answer.batches, out)
+    let options = options.with_properties(properties);
+    let out = ChecksummedFile::new(out);
+    let mut writer = ArrowWriter::try_new_with_options(out, Arc::clone(&schema), options)?;
+    for_each_piece(&schema, answer.batches, |piece| Ok(writer.write(&piece)?))?;
+    writer.flush()?;
+    writer.sync()?;
+    writer.inner_mut().rows_end();
+    writer.into_inner()?.finish()
 }
 
 fn write_with(

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use netsky_db::{Db, Direction, MessageRecord, Record, TABLES, VIEWS};
+use netsky_db::{Db, Direction, MessageRecord, Record, TABLES, TickRecord, VIEWS};
 use netsky_testing::{has_data, rows, value};
 use serde_json::json;
 
@@ -148,6 +148,27 @@ fn a_file_that_lacks_a_column_has_nulls() {
     let lake = open(&directory.lake());
     let sql = "SELECT source, body FROM messages WHERE body IS NULL AND machine = 'm'";
     assert_eq!(rows(&lake, sql).len(), 1);
+}
+
+#[test]
+fn a_join_builds_from_the_smaller_table_whichever_is_first() {
+    let directory = Directory::new();
+    let store = directory.store("a");
+    let times = (0..5_000).map(|nth| chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(nth));
+    store.record_all(times.map(|time| TickRecord::new(time, "x", "{}"))).unwrap();
+    store
+        .record(&MessageRecord::new(chrono::DateTime::UNIX_EPOCH, "x", Direction::Inbound))
+        .unwrap();
+    push(&store, &directory.lake(), "m");
+    let lake = open(&directory.lake());
+    for from in ["ticks t JOIN messages m USING (source)", "messages m JOIN ticks t USING (source)"]
+    {
+        let sql = format!("EXPLAIN FORMAT indent SELECT t.id, m.id FROM {from}");
+        let plan = lake.query(&sql).unwrap();
+        let (_, physical) = plan.split_once("HashJoinExec").unwrap();
+        let of = |table: &str| physical.find(&format!("{table}/date=")).unwrap();
+        assert!(of("messages") < of("ticks"), "{plan}");
+    }
 }
 
 #[test]

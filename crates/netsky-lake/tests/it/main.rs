@@ -2,6 +2,7 @@
 
 mod answers;
 mod compaction;
+mod damage;
 mod histories;
 mod machines;
 mod push;
