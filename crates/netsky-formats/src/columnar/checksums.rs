@@ -10,7 +10,7 @@
 //! block* | metadata, field { crc32 of block*, their number, crc32 of the metadata so far, "NETSKYC1" } | length "PAR1"
 //! ```
 
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use crc32fast::Hasher;
@@ -120,6 +120,38 @@ impl Checksums {
         }
         Ok(())
     }
+}
+
+/// Compares a whole file with its checksums, if it has some.
+pub(crate) fn check_file(file: &mut (impl Read + Seek)) -> io::Result<Result<(), Damage>> {
+    let size = file.seek(SeekFrom::End(0))?;
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(size.saturating_sub(END as u64)))?;
+    file.read_to_end(&mut end)?;
+    // Who reads the rows says why it is not a file of Parquet.
+    let Some(start) = Checksums::metadata_start(&end, size) else { return Ok(Ok(())) };
+    let mut metadata = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.take(size - END as u64 - start).read_to_end(&mut metadata)?;
+    let checksums = match Checksums::of_metadata(&metadata, start) {
+        Ok(Some(checksums)) => checksums,
+        Ok(None) => return Ok(Ok(())),
+        Err(damage) => return Ok(Err(damage)),
+    };
+    file.rewind()?;
+    let (mut at, mut blocks) = (0, Vec::new());
+    while at < start {
+        blocks.clear();
+        file.take((start - at).min(64 * BLOCK)).read_to_end(&mut blocks)?;
+        if blocks.is_empty() {
+            return Ok(Err(Damage::of("its length")));
+        }
+        if let Err(damage) = checksums.check(at, &blocks) {
+            return Ok(Err(damage));
+        }
+        at += blocks.len() as u64;
+    }
+    Ok(Ok(()))
 }
 
 /// Writes a Parquet file with checksums.
@@ -233,6 +265,10 @@ mod tests {
         let start = Checksums::metadata_start(content, content.len() as u64);
         let start = start.ok_or_else(|| Damage::of("the end"))?;
         let metadata = &content[start as usize..content.len() - END];
+        // No metadata of Parquet is so short.
+        if metadata.len() < MARK.len() {
+            return Err(Damage::of("the end"));
+        }
         let Some(checksums) = Checksums::of_metadata(metadata, start)? else { return Ok(None) };
         checksums.check(0, content).map(Some)
     }
@@ -247,14 +283,24 @@ mod tests {
         ) {
             let mut content = file(rows, indexes, piece);
             prop_assert_eq!(check(&content), Ok(Some(())));
+            prop_assert_eq!(check_file(&mut io::Cursor::new(&content)).unwrap(), Ok(()));
             for (place, bit) in places {
-                let place = place.index(content.len());
+                // Half of them are near the end.
+                let place = match place.index(2 * content.len()).checked_sub(content.len()) {
+                    Some(place) => place,
+                    None => content.len() - 1 - place.index(60.min(content.len())),
+                };
                 content[place] ^= 1 << bit;
                 // Without the mark, it is a file without checksums.
                 let mark = content.len() - END - MARK.len()..content.len() - END;
                 let expected_none = mark.contains(&place);
                 let found = check(&content);
                 prop_assert_eq!(found.is_err(), !expected_none, "byte {} of {}", place, content.len());
+                let of_file = check_file(&mut io::Cursor::new(&content)).unwrap();
+                // That the length of the metadata or the letters are wrong, the reader of the rows finds, too.
+                if place < content.len() - END {
+                    prop_assert_eq!(of_file.is_ok(), found.is_ok());
+                }
                 content[place] ^= 1 << bit;
             }
         }

@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 
+use crate::columnar::checksums::check_file;
 use crate::columnar::ipc::Messages;
 
 /// The kinds of columnar files, by their first bytes.
@@ -84,10 +85,12 @@ fn open_arrow(mut messages: Messages) -> Result<ColumnarReader, ArrowError> {
     Ok(ColumnarReader { schema, rows: None, batches: Box::new(batches) })
 }
 
-fn open_parquet(file: File) -> Result<ColumnarReader, ArrowError> {
+fn open_parquet(mut file: File) -> Result<ColumnarReader, ArrowError> {
     /// Few enough that a batch of long texts stays small.
     const BATCH_ROWS: usize = 1_024;
 
+    // The files of lakes and exports by day have checksums. Others are read as they are.
+    check_file(&mut file)?.map_err(|damage| ArrowError::ParquetError(damage.to_string()))?;
     let options = ArrowReaderOptions::new();
     let metadata = ArrowReaderMetadata::load(&file, options.clone())?;
     // A text that many rows have stays in its dictionary once if it is read as a view.
