@@ -99,6 +99,31 @@ impl LakeTable {
         Some(DayStatistics { schema: Arc::clone(schema), time })
     }
 
+    /// Estimates how many rows of files pass filters, so that a join builds its hash table from the smaller side,
+    /// whichever is written first.
+    fn estimated(&self, files: &[DataFile], filters: &[Expr]) -> Statistics {
+        // The files of a push are of several days and have one range of ids between them. A row takes at least a byte.
+        let mut bytes_by_push: HashMap<_, u64> = HashMap::new();
+        for file in files {
+            *bytes_by_push.entry((&file.machine, &file.ids)).or_default() += file.meta.size;
+        }
+        let rows = bytes_by_push.into_iter().map(|((_, ids), bytes)| {
+            let ids = ids.end().abs_diff(*ids.start()).saturating_add(1);
+            usize::try_from(ids.min(bytes)).unwrap_or(usize::MAX)
+        });
+        let rows = rows.fold(0, usize::saturating_add);
+        // Filters on the time and the machine have chosen the files. DataFusion takes others to pass all rows if it knows
+        // no values; elsewhere it takes them to pass a fifth.
+        let time = self.table.time_column().map_or(MACHINE, |column| column.name);
+        let has_chosen = |name: &str| name == time || name == MACHINE;
+        let is_filtered = filters
+            .iter()
+            .any(|filter| filter.column_refs().iter().any(|column| !has_chosen(&column.name)));
+        let rows = if is_filtered { rows / 5 } else { rows };
+        let statistics = Statistics::new_unknown(self.schema.table_schema());
+        statistics.with_num_rows(Precision::Inexact(rows))
+    }
+
     fn wanted(&self, filters: &[Expr]) -> Wanted {
         let limits = filters.iter().filter_map(machines_of);
         let of_lake = Some(self.lake.machines().clone()).filter(|machines| !machines.is_empty());
@@ -149,7 +174,7 @@ impl TableProvider for LakeTable {
             files.iter().map(|file| file.meta.clone()).collect(),
             schema.fields().iter().map(|column| column.name().clone()).collect(),
         );
-        let statistics = estimated(&files, &self.schema);
+        let statistics = self.estimated(&files, filters);
         let days = self.days();
         let is_view = self.lake.text_type() == DataType::Utf8View;
         let files = files.into_iter().map(|file| {
@@ -187,22 +212,6 @@ impl TableProvider for LakeTable {
             .with_limit(limit);
         Ok(DataSourceExec::from_data_source(scan.build()))
     }
-}
-
-/// Estimates how many rows files have, from their names and sizes, so that a join builds its hash table from the smaller
-/// side, whichever is written first.
-fn estimated(files: &[DataFile], schema: &TableSchema) -> Statistics {
-    // The files of a push are of several days and have one range of ids between them. A row takes at least a byte.
-    let mut bytes_by_push: HashMap<_, u64> = HashMap::new();
-    for file in files {
-        *bytes_by_push.entry((&file.machine, &file.ids)).or_default() += file.meta.size;
-    }
-    let rows = bytes_by_push.into_iter().map(|((_, ids), bytes)| {
-        let ids = ids.end().abs_diff(*ids.start()).saturating_add(1);
-        usize::try_from(ids.min(bytes)).unwrap_or(usize::MAX)
-    });
-    let rows = rows.fold(0, usize::saturating_add);
-    Statistics::new_unknown(schema.table_schema()).with_num_rows(Precision::Inexact(rows))
 }
 
 /// What the day of a file says of its rows: the newest rows are in files of the last days, so `ORDER BY ts_utc DESC LIMIT 5`

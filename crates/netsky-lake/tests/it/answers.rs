@@ -169,6 +169,15 @@ fn a_join_builds_from_the_smaller_table_whichever_is_first() {
         let of = |table: &str| physical.find(&format!("{table}/date=")).unwrap();
         assert!(of("messages") < of("ticks"), "{plan}");
     }
+    // The filtered side of one table is the smaller one.
+    let some = "SELECT DISTINCT source FROM ticks WHERE id > 100";
+    for from in [format!("ticks t JOIN ({some}) s"), format!("({some}) s JOIN ticks t")] {
+        let sql = format!("EXPLAIN FORMAT indent SELECT count(*) FROM {from} USING (source)");
+        let plan = lake.query(&sql).unwrap();
+        let (_, physical) = plan.split_once("HashJoinExec").unwrap();
+        let filter = physical.find("FilterExec").unwrap();
+        assert!(filter < physical.find("ticks/date=").unwrap(), "{plan}");
+    }
 }
 
 #[test]
