@@ -161,11 +161,7 @@ impl ReadAhead {
 
 impl Pieces {
     fn get(&self, wanted: &Range<u64>) -> Option<Bytes> {
-        let has_all = |range: &Range<u64>| range.start <= wanted.start && wanted.end <= range.end;
-        let (range, bytes) = self.0.iter().find(|(range, _)| has_all(range))?;
-        let at = |offset: u64| usize::try_from(offset - range.start).ok();
-        let (start, end) = (at(wanted.start)?, at(wanted.end)?);
-        (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+        self.0.iter().find_map(|(range, bytes)| part(range, bytes, wanted))
     }
 
     fn bytes(&self) -> usize {
@@ -173,7 +169,14 @@ impl Pieces {
     }
 }
 
-/// Reads what is not among the pieces of a file.
+/// The bytes of a range that is within another.
+fn part(range: &Range<u64>, bytes: &Bytes, wanted: &Range<u64>) -> Option<Bytes> {
+    let at = |offset: u64| usize::try_from(offset.checked_sub(range.start)?).ok();
+    let (start, end) = (at(wanted.start)?, at(wanted.end)?);
+    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+}
+
+/// Reads what is not among the pieces of a file, and checks what is used.
 struct Requests {
     store: Arc<dyn ObjectStore>,
     file: ObjectMeta,
@@ -189,19 +192,27 @@ impl Requests {
     }
 
     async fn get_all(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
-        let known = ranges.iter().map(|range| self.pieces.get(range)).collect::<Option<Vec<_>>>();
-        if let Some(known) = known {
-            return Ok(known);
+        let blocks: Vec<_> = ranges.iter().map(|range| self.blocks_of(range)).collect();
+        let known = blocks.iter().map(|blocks| self.pieces.get(blocks)).collect::<Option<Vec<_>>>();
+        let read = match known {
+            Some(known) => known,
+            None => self.fetch(&blocks).await?,
+        };
+        let parts = blocks.iter().zip(&read).zip(ranges).map(|((blocks, bytes), range)| {
+            if let Some(checksums) = &self.checksums {
+                checksums.check(blocks.start, bytes).map_err(|damage| self.damaged(&damage))?;
+            }
+            part(blocks, bytes, range).ok_or_else(|| self.damaged(&"it is too short"))
+        });
+        parts.collect()
+    }
+
+    /// What has to be read to check a range.
+    fn blocks_of(&self, range: &Range<u64>) -> Range<u64> {
+        match &self.checksums {
+            Some(checksums) => checksums.blocks_of(range),
+            None => range.clone(),
         }
-        let Some(checksums) = self.checksums.clone() else { return self.fetch(ranges).await };
-        let blocks: Vec<_> = ranges.iter().map(|range| checksums.blocks_of(range)).collect();
-        let mut read = Pieces::default();
-        for (blocks, bytes) in blocks.iter().zip(self.fetch(&blocks).await?) {
-            checksums.check(blocks.start, &bytes).map_err(|damage| self.damaged(&damage))?;
-            read.0.push((blocks.clone(), bytes));
-        }
-        let wanted = ranges.iter().map(|range| read.get(range)).collect::<Option<Vec<_>>>();
-        wanted.ok_or_else(|| self.damaged(&"it is too short"))
     }
 
     async fn fetch(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
@@ -233,7 +244,10 @@ impl Requests {
             end.start = Checksums::block_start(metadata);
             bytes = self.get(end.clone()).await?;
         }
-        self.checksums = self.checked(end.start, &bytes, metadata)?.map(Arc::new);
+        let checksums = part(&end, &bytes, &(metadata..size.saturating_sub(8)))
+            .and_then(|bytes| Checksums::of_metadata(&bytes, metadata).transpose());
+        let checksums = checksums.transpose().map_err(|damage| self.damaged(&damage))?;
+        self.checksums = checksums.map(Arc::new);
         self.pieces.0.push((end, bytes));
         let metadata = ParquetMetaDataReader::new().load_and_finish(&mut *self, size).await;
         let metadata = metadata.map_err(|error| match error {
@@ -245,34 +259,18 @@ impl Requests {
             let name = chunk.column_path().parts().first();
             name.is_some_and(|name| columns.contains(name))
         });
-        let ranges = wanted.map(|chunk| {
+        let blocks = wanted.map(|chunk| {
             let (start, length) = chunk.byte_range();
-            start..start.saturating_add(length)
+            self.blocks_of(&(start..start.saturating_add(length)))
         });
-        let ranges: Vec<_> = ranges.filter(|range| self.pieces.get(range).is_none()).collect();
-        let bytes = ranges.iter().map(|range| range.end - range.start);
-        if !ranges.is_empty() && bytes.fold(0, u64::saturating_add) <= COLUMN_BYTES {
-            let pieces = self.get_all(&ranges).await?;
-            self.pieces.0.extend(ranges.into_iter().zip(pieces));
+        let blocks: Vec<_> = blocks.filter(|blocks| self.pieces.get(blocks).is_none()).collect();
+        let bytes = blocks.iter().map(|blocks| blocks.end - blocks.start);
+        if !blocks.is_empty() && bytes.fold(0, u64::saturating_add) <= COLUMN_BYTES {
+            let pieces = self.fetch(&blocks).await?;
+            self.pieces.0.extend(blocks.into_iter().zip(pieces));
         }
         let pieces = std::mem::take(&mut self.pieces);
         Ok(Start { metadata: Arc::new(metadata), pieces, checksums: self.checksums.take() })
-    }
-
-    /// Checks the end of the file, which begins at `start` and has the metadata at `metadata`. Returns the checksums of
-    /// the rest.
-    fn checked(&self, start: u64, end: &[u8], metadata: u64) -> ParquetResult<Option<Checksums>> {
-        let metadata_of = |end: &[u8]| {
-            let from = usize::try_from(metadata - start).ok()?;
-            let (metadata, _) = end.get(from..)?.split_last_chunk::<8>()?;
-            Some(Checksums::of_metadata(metadata, start + from as u64))
-        };
-        let checksums = metadata_of(end).transpose();
-        let checksums = checksums.map_err(|damage| self.damaged(&damage))?.flatten();
-        if let Some(checksums) = &checksums {
-            checksums.check(start, end).map_err(|damage| self.damaged(&damage))?;
-        }
-        Ok(checksums)
     }
 }
 

@@ -185,7 +185,7 @@ impl<W: Write> ChecksummedFile<W> {
         let (indexes, metadata) =
             rest.split_at_checked(start.ok_or_else(not_written)?).ok_or_else(not_written)?;
         self.write_all(indexes)?;
-        if self.written % BLOCK != 0 {
+        if !self.written.is_multiple_of(BLOCK) {
             self.end_block();
         }
         let mut metadata = metadata[..metadata.len() - END].to_vec();
