@@ -53,7 +53,7 @@ pub enum Error {
         "{file} is damaged: {reason}; restore it, or move it out of the lake to query the rest"
     )]
     Damaged {
-        /// The file.
+        /// Its path from the lake's directory.
         file: String,
         /// What is wrong with it.
         reason: String,

@@ -75,6 +75,13 @@ pub fn file_of(
     format!("{directory}/{first:012}-{last:012}.parquet")
 }
 
+/// The path of a file of rows from the lake's directory, which a plan does not know.
+pub(crate) fn name_of(file: &Path) -> String {
+    let parts: Vec<_> = file.parts().collect();
+    let parts = &parts[parts.len().saturating_sub(4)..];
+    parts.iter().map(|part| part.as_ref()).collect::<Vec<&str>>().join("/")
+}
+
 pub(crate) fn date_directory(table: &str, date: NaiveDate) -> String {
     format!("{table}/{DATE}={date}")
 }

@@ -32,6 +32,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod check;
 mod claim;
 #[cfg(test)]
 mod counted_store;
@@ -50,6 +51,7 @@ mod stores;
 mod tables;
 mod views;
 
+pub use check::{DamagedFile, LakeChecked};
 pub use error::{Error, Result};
 pub use lake::Lake;
 pub use layout::{Machine, file_of};

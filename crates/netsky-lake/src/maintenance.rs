@@ -212,7 +212,7 @@ impl Lake {
         self.place().delete(files.into_iter().map(|file| file.meta.location).collect()).await
     }
 
-    fn wanted(&self) -> Wanted {
+    pub(crate) fn wanted(&self) -> Wanted {
         let machines = Some(self.machines().clone()).filter(|machines| !machines.is_empty());
         Wanted { machines, ..Wanted::everything() }
     }

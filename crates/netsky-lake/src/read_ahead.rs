@@ -35,7 +35,8 @@ use netsky_formats::columnar::Checksums;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::error::Error;
+use crate::error::{Error, Result as LakeResult};
+use crate::layout::name_of;
 
 /// How much of a file's end is read at first. Its metadata is there, some kilobytes, and another request for the rest
 /// of it takes as long as the first.
@@ -79,6 +80,9 @@ pub fn with_read_ahead(
     })?;
     Ok(plan.data)
 }
+
+/// How much of a file is checked at once, some blocks.
+const CHECKED_BYTES: u64 = 512 << 10;
 
 /// The files of one scan, in the order of their paths, which begin with their days.
 pub(crate) struct ReadAhead {
@@ -224,7 +228,7 @@ impl Requests {
     }
 
     fn damaged(&self, reason: &impl fmt::Display) -> ParquetError {
-        let file = self.file.location.to_string();
+        let file = name_of(&self.file.location);
         in_parquet(Error::Damaged { file, reason: reason.to_string() })
     }
 
@@ -274,9 +278,44 @@ impl Requests {
     }
 }
 
+/// Compares a whole file with its checksums. Returns whether it has some.
+pub(crate) async fn check_file(store: &Arc<dyn ObjectStore>, file: ObjectMeta) -> LakeResult<bool> {
+    let mut requests = Requests::new(Arc::clone(store), file);
+    let start = requests.start(&[]).await.map_err(of_parquet)?;
+    requests.checksums = start.checksums;
+    let Some(end) = requests.checksums.as_ref().map(|checksums| checksums.end()) else {
+        return Ok(false);
+    };
+    let mut checked = 0;
+    while checked < end {
+        let next = end.min(checked + CHECKED_BYTES);
+        requests.get(checked..next).await.map_err(of_parquet)?;
+        checked = next;
+    }
+    Ok(true)
+}
+
 /// Wraps an error so that it can pass through Parquet and DataFusion.
 fn in_parquet(error: Error) -> ParquetError {
     ParquetError::External(Box::new(netsky_db::Error::TableSource(Box::new(error))))
+}
+
+/// The error that was wrapped.
+fn of_parquet(error: ParquetError) -> Error {
+    let error = match error {
+        ParquetError::External(error) => match error.downcast::<netsky_db::Error>() {
+            Ok(error) => *error,
+            Err(error) => netsky_db::Error::TableSource(error),
+        },
+        error => netsky_db::Error::TableSource(Box::new(error)),
+    };
+    match error {
+        netsky_db::Error::TableSource(error) => match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::Store(netsky_db::Error::TableSource(error)),
+        },
+        error => Error::Store(error),
+    }
 }
 
 impl MetadataFetch for &mut Requests {

@@ -86,6 +86,11 @@ impl Checksums {
         Ok(Some(Self { blocks, metadata: start }))
     }
 
+    /// Where the blocks end, and the metadata begins.
+    pub fn end(&self) -> u64 {
+        self.metadata
+    }
+
     /// Where the block of a byte begins.
     pub fn block_start(byte: u64) -> u64 {
         byte / BLOCK * BLOCK

@@ -1,9 +1,12 @@
 //! Files of a lake that are not what was written.
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta};
-use netsky_db::{Db, TickRecord};
+use netsky_db::{Db, Record, TickRecord};
+use netsky_formats::{Answer, Format};
+use netsky_lake::{Lake, LakeChecked};
 use netsky_testing::Dice;
 
 use super::{Directory, open, push};
@@ -22,7 +25,7 @@ fn record(db: &Db, ticks: i64) {
         .map(|_| format!("{{\"n\":\"{:x}{:x}\"}}", dice.below(u64::MAX), dice.below(u64::MAX)))
         .collect();
     let tick = |nth: i64| TickRecord {
-        ts_utc: DateTime::UNIX_EPOCH + TimeDelta::seconds(nth),
+        ts_utc: DateTime::UNIX_EPOCH + TimeDelta::seconds(6 * nth),
         source: ["cron", "hook", "agent"][nth as usize % 3],
         detail_json: &details[nth as usize],
     };
@@ -32,7 +35,7 @@ fn record(db: &Db, ticks: i64) {
 #[test]
 fn a_wrong_byte_is_an_error_that_names_the_file_or_changes_no_answer() {
     // One is read as a whole, one in parts.
-    for (ticks, places) in [(40, 600), (30_000, 80)] {
+    for (ticks, places) in [(40, 300), (30_000, 40)] {
         let directory = Directory::new();
         let store = directory.store("a");
         record(&store, ticks);
@@ -97,4 +100,40 @@ fn a_file_that_is_cut_or_overwritten_is_an_error_that_names_it() {
         let error = lake.query(QUESTIONS[0]).unwrap_err().to_string();
         assert!(error.contains(&format!("{name} is damaged: ")), "{error}");
     }
+}
+
+#[test]
+fn a_check_lists_the_damaged_files() {
+    let directory = Directory::new();
+    let store = directory.store("a");
+    record(&store, 35_000);
+    push(&store, &directory.lake(), "m");
+    push(&directory.store("b"), &directory.lake(), "other");
+    let lake = Lake::open(&directory.lake()).unwrap();
+    let read = AtomicU64::new(0);
+    let count = |bytes| {
+        read.fetch_add(bytes, Ordering::Relaxed);
+    };
+    let sound = lake.check(count).unwrap();
+    let names = directory.files();
+    assert_eq!((sound.files, sound.damaged.len()), (names.len() as u64, 0));
+    assert_eq!((sound.without_checksums, sound.bytes), (0, read.into_inner()));
+    // In the middle of the rows, in the metadata, and one that another program has written.
+    for (name, at) in [(&names[0], 2), (&names[1], 1_000_000_000)] {
+        let file = directory.path("lake").join(name);
+        let mut content = fs::read(&file).unwrap();
+        let place = content.len() - content.len() / at - 9;
+        content[place] ^= 4;
+        fs::write(file, content).unwrap();
+    }
+    let answer = Answer { schema: TickRecord::TABLE.schema(), batches: std::iter::empty() };
+    let mut content = Vec::new();
+    Format::Parquet.write(answer, &mut content).unwrap();
+    fs::write(directory.path("lake").join(&names[2]), content).unwrap();
+    let found = lake.check(|_| ()).unwrap();
+    let damaged: Vec<_> = found.damaged.iter().map(|file| &file.file).collect();
+    assert_eq!(damaged, [&names[0], &names[1]]);
+    assert_eq!(found.without_checksums, 1);
+    let others = lake.of_machines(["other"]).unwrap();
+    assert_eq!(others.check(|_| ()).unwrap(), LakeChecked::default());
 }

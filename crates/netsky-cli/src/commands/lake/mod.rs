@@ -1,5 +1,6 @@
 //! `netsky lake`
 
+mod check;
 mod compact;
 mod prune;
 mod push;
@@ -38,6 +39,7 @@ enum LakeCommand {
     Status(status::StatusArgs),
     Prune(prune::PruneArgs),
     Compact(compact::CompactArgs),
+    Check(check::CheckArgs),
 }
 
 pub fn run(store: &StoreArgs, args: &LakeArgs) -> Result<(), Failure> {
@@ -46,5 +48,6 @@ pub fn run(store: &StoreArgs, args: &LakeArgs) -> Result<(), Failure> {
         LakeCommand::Status(args) => status::run(store, args),
         LakeCommand::Prune(args) => prune::run(store, args),
         LakeCommand::Compact(args) => compact::run(store, args),
+        LakeCommand::Check(args) => check::run(store, args),
     }
 }

@@ -428,6 +428,51 @@ fn prune_keeps_what_is_not_in_the_lake_yet() {
 }
 
 #[test]
+fn a_damaged_file_is_named_by_queries_and_by_a_check() {
+    let (home, lake) = two_machines();
+    let sound = home.run(&["lake", "check", &lake]);
+    assert_eq!(sound.code, 0, "{}", sound.err);
+    assert!(
+        sound.out.starts_with("6 files, ") && sound.out.ends_with(": 0 damaged\n"),
+        "{}",
+        sound.out
+    );
+    let mut directory = Path::new(&lake).join("sessions");
+    while directory.is_dir() {
+        let inside = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        directory = inside.min().unwrap();
+    }
+    let mut content = std::fs::read(&directory).unwrap();
+    content[20] ^= 1;
+    std::fs::write(&directory, content).unwrap();
+    let name = directory.strip_prefix(&lake).unwrap().display().to_string();
+    let ran = home.run(&["query", "--lake", &lake, "SELECT * FROM sessions"]);
+    assert_eq!(ran.code, 3);
+    let line = format!("netsky: {name} is damaged: something from byte 0 to ");
+    assert!(ran.err.starts_with(&line), "{}", ran.err);
+    assert!(
+        ran.err.ends_with("\n  restore it, or move it out of the lake to query the rest\n"),
+        "{}",
+        ran.err
+    );
+    let found = home.run(&["lake", "check", &lake]);
+    assert_eq!(found.code, 3);
+    assert!(
+        found.out.starts_with(&format!("{name}: ")) && found.out.ends_with(": 1 damaged\n"),
+        "{}",
+        found.out
+    );
+    assert!(found.err.contains("has damaged files\n  restore them"), "{}", found.err);
+    let found = home.run(&["lake", "check", &lake, "--machine", "dev1", "--json"]);
+    let report: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!((&report["files"], &report["damaged"][0]["file"]), (&json!(3), &json!(name)));
+    assert_eq!(home.run(&["lake", "check", &lake, "--machine", "dev2"]).code, 0);
+    let nowhere = home.run(&["lake", "check", &home.path("none").display().to_string()]);
+    assert_eq!(nowhere.code, 3);
+    assert!(nowhere.err.contains("there is no lake at"), "{}", nowhere.err);
+}
+
+#[test]
 fn other_programs_read_the_same_rows() {
     let (home, lake) = two_machines();
     // A column `host` of the rows must not become the machine's.
