@@ -1,13 +1,15 @@
 //! Comparing all files of a lake with their checksums.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use object_store::ObjectMeta;
 
+use crate::checked_file::CheckedFile;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::listing::all_files;
 use crate::place::wait;
-use crate::read_ahead::check_file;
 
 /// How many files are read at once.
 const AT_ONCE: usize = 8;
@@ -70,6 +72,7 @@ impl Lake {
     }
 
     async fn check_file(&self, file: ObjectMeta) -> (u64, Result<bool>) {
-        (file.size, check_file(self.place().store(), file).await)
+        let size = file.size;
+        (size, CheckedFile::new(Arc::clone(self.place().store()), file).check().await)
     }
 }

@@ -26,13 +26,14 @@
 //! ```
 //!
 //! Begin reading at `layout.rs`: the names of the files. `push.rs` writes them, `provider.rs` and `listing.rs` find
-//! and read them, `views.rs` makes the views know of machines.
+//! them, `read_ahead.rs` and `checked_file.rs` read them, `views.rs` makes the views know of machines.
 
 #![warn(missing_docs)]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod check;
+mod checked_file;
 mod claim;
 #[cfg(test)]
 mod counted_store;

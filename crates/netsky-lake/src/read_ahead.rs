@@ -22,31 +22,22 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
-use datafusion::parquet::arrow::async_reader::{AsyncFileReader, MetadataFetch};
+use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
-use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{
     Count, ExecutionPlanMetricsSet, MetricBuilder, MetricCategory, MetricType,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use netsky_formats::columnar::Checksums;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::error::{Error, Result as LakeResult};
-use crate::layout::name_of;
-
-/// How much of a file's end is read at first. Its metadata is there, some kilobytes, and another request for the rest
-/// of it takes as long as the first.
-const END_BYTES: u64 = 64 << 10;
+use crate::checked_file::CheckedFile;
 
 /// How many files are read ahead at most, after as many have been opened: a query that ends early reads few in vain.
 const FILES_AHEAD: usize = 32;
-
-/// The columns of a file are read ahead up to this size. Those of a larger one are worth a request of their own.
-const COLUMN_BYTES: u64 = 512 << 10;
 
 /// Makes the scans of a plan that another process has made read files ahead, and check what they read.
 ///
@@ -81,9 +72,6 @@ pub fn with_read_ahead(
     Ok(plan.data)
 }
 
-/// How much of a file is checked at once, some blocks.
-const CHECKED_BYTES: u64 = 512 << 10;
-
 /// The files of one scan, in the order of their paths, which begin with their days.
 pub(crate) struct ReadAhead {
     store: Arc<dyn ObjectStore>,
@@ -99,22 +87,14 @@ struct Reading {
     files: Vec<State>,
 }
 
+/// A file whose end was read, and its metadata.
+type Start = (CheckedFile, Arc<ParquetMetaData>);
+
 enum State {
     Unread,
     Reading(SpawnedTask<ParquetResult<Start>>),
     Opened,
 }
-
-/// What a file was read for first.
-struct Start {
-    metadata: Arc<ParquetMetaData>,
-    pieces: Pieces,
-    checksums: Option<Arc<Checksums>>,
-}
-
-/// Parts of a file.
-#[derive(Default)]
-struct Pieces(Vec<(Range<u64>, Bytes)>);
 
 impl ReadAhead {
     /// For a scan of columns.
@@ -157,170 +137,12 @@ impl ReadAhead {
     }
 
     fn read(&self, file: ObjectMeta) -> impl Future<Output = ParquetResult<Start>> + use<> {
-        let mut requests = Requests::new(Arc::clone(&self.store), file);
+        let mut file = CheckedFile::new(Arc::clone(&self.store), file);
         let columns = Arc::clone(&self.columns);
-        async move { requests.start(&columns).await }
-    }
-}
-
-impl Pieces {
-    fn get(&self, wanted: &Range<u64>) -> Option<Bytes> {
-        self.0.iter().find_map(|(range, bytes)| part(range, bytes, wanted))
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.iter().map(|(_, bytes)| bytes.len()).sum()
-    }
-}
-
-/// The bytes of a range that is within another.
-fn part(range: &Range<u64>, bytes: &Bytes, wanted: &Range<u64>) -> Option<Bytes> {
-    let at = |offset: u64| usize::try_from(offset.checked_sub(range.start)?).ok();
-    let (start, end) = (at(wanted.start)?, at(wanted.end)?);
-    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
-}
-
-/// Reads what is not among the pieces of a file, and checks what is used.
-struct Requests {
-    store: Arc<dyn ObjectStore>,
-    file: ObjectMeta,
-    pieces: Pieces,
-    checksums: Option<Arc<Checksums>>,
-    /// How much was asked for.
-    bytes: usize,
-}
-
-impl Requests {
-    fn new(store: Arc<dyn ObjectStore>, file: ObjectMeta) -> Self {
-        Self { store, file, pieces: Pieces::default(), checksums: None, bytes: 0 }
-    }
-
-    async fn get_all(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
-        let blocks: Vec<_> = ranges.iter().map(|range| self.blocks_of(range)).collect();
-        let known = blocks.iter().map(|blocks| self.pieces.get(blocks)).collect::<Option<Vec<_>>>();
-        let read = match known {
-            Some(known) => known,
-            None => self.fetch(&blocks).await?,
-        };
-        let parts = blocks.iter().zip(&read).zip(ranges).map(|((blocks, bytes), range)| {
-            if let Some(checksums) = &self.checksums {
-                checksums.check(blocks.start, bytes).map_err(|damage| self.damaged(&damage))?;
-            }
-            part(blocks, bytes, range).ok_or_else(|| self.damaged(&"it is too short"))
-        });
-        parts.collect()
-    }
-
-    /// What has to be read to check a range.
-    fn blocks_of(&self, range: &Range<u64>) -> Range<u64> {
-        match &self.checksums {
-            Some(checksums) => checksums.blocks_of(range),
-            None => range.clone(),
+        async move {
+            let metadata = file.start(&columns).await?;
+            Ok((file, Arc::new(metadata)))
         }
-    }
-
-    async fn fetch(&mut self, ranges: &[Range<u64>]) -> ParquetResult<Vec<Bytes>> {
-        let file = &self.file.location;
-        let read = self.store.get_ranges(file, ranges).await;
-        let read = read.map_err(Error::storage("read", file)).map_err(in_parquet)?;
-        self.bytes += read.iter().map(Bytes::len).sum::<usize>();
-        Ok(read)
-    }
-
-    fn damaged(&self, reason: &impl fmt::Display) -> ParquetError {
-        let file = name_of(&self.file.location);
-        in_parquet(Error::Damaged { file, reason: reason.to_string() })
-    }
-
-    async fn get(&mut self, range: Range<u64>) -> ParquetResult<Bytes> {
-        let mut read = self.get_all(&[range]).await?;
-        read.pop().ok_or_else(|| ParquetError::EOF("a range without bytes".to_owned()))
-    }
-
-    /// Reads the end of the file, and the columns if they are small.
-    async fn start(&mut self, columns: &[String]) -> ParquetResult<Start> {
-        let size = self.file.size;
-        let mut end = Checksums::block_start(size.saturating_sub(END_BYTES))..size;
-        let mut bytes = self.get(end.clone()).await?;
-        let metadata = Checksums::metadata_start(&bytes, size);
-        let metadata = metadata.ok_or_else(|| self.damaged(&"it is not a Parquet file"))?;
-        if metadata < end.start {
-            end.start = Checksums::block_start(metadata);
-            bytes = self.get(end.clone()).await?;
-        }
-        let checksums = part(&end, &bytes, &(metadata..size.saturating_sub(8)))
-            .and_then(|bytes| Checksums::of_metadata(&bytes, metadata).transpose());
-        let checksums = checksums.transpose().map_err(|damage| self.damaged(&damage))?;
-        self.checksums = checksums.map(Arc::new);
-        self.pieces.0.push((end, bytes));
-        let metadata = ParquetMetaDataReader::new().load_and_finish(&mut *self, size).await;
-        let metadata = metadata.map_err(|error| match error {
-            ParquetError::External(_) => error,
-            other => self.damaged(&other),
-        })?;
-        let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-        let wanted = chunks.filter(|chunk| {
-            let name = chunk.column_path().parts().first();
-            name.is_some_and(|name| columns.contains(name))
-        });
-        let blocks = wanted.map(|chunk| {
-            let (start, length) = chunk.byte_range();
-            self.blocks_of(&(start..start.saturating_add(length)))
-        });
-        let blocks: Vec<_> = blocks.filter(|blocks| self.pieces.get(blocks).is_none()).collect();
-        let bytes = blocks.iter().map(|blocks| blocks.end - blocks.start);
-        if !blocks.is_empty() && bytes.fold(0, u64::saturating_add) <= COLUMN_BYTES {
-            let pieces = self.fetch(&blocks).await?;
-            self.pieces.0.extend(blocks.into_iter().zip(pieces));
-        }
-        let pieces = std::mem::take(&mut self.pieces);
-        Ok(Start { metadata: Arc::new(metadata), pieces, checksums: self.checksums.take() })
-    }
-}
-
-/// Compares a whole file with its checksums. Returns whether it has some.
-pub(crate) async fn check_file(store: &Arc<dyn ObjectStore>, file: ObjectMeta) -> LakeResult<bool> {
-    let mut requests = Requests::new(Arc::clone(store), file);
-    let start = requests.start(&[]).await.map_err(of_parquet)?;
-    requests.checksums = start.checksums;
-    let Some(end) = requests.checksums.as_ref().map(|checksums| checksums.end()) else {
-        return Ok(false);
-    };
-    let mut checked = 0;
-    while checked < end {
-        let next = end.min(checked + CHECKED_BYTES);
-        requests.get(checked..next).await.map_err(of_parquet)?;
-        checked = next;
-    }
-    Ok(true)
-}
-
-/// Wraps an error so that it can pass through Parquet and DataFusion.
-fn in_parquet(error: Error) -> ParquetError {
-    ParquetError::External(Box::new(netsky_db::Error::TableSource(Box::new(error))))
-}
-
-/// The error that was wrapped.
-fn of_parquet(error: ParquetError) -> Error {
-    let error = match error {
-        ParquetError::External(error) => match error.downcast::<netsky_db::Error>() {
-            Ok(error) => *error,
-            Err(error) => netsky_db::Error::TableSource(error),
-        },
-        error => netsky_db::Error::TableSource(Box::new(error)),
-    };
-    match error {
-        netsky_db::Error::TableSource(error) => match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::Store(netsky_db::Error::TableSource(error)),
-        },
-        error => Error::Store(error),
-    }
-}
-
-impl MetadataFetch for &mut Requests {
-    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.get(range).boxed()
     }
 }
 
@@ -347,8 +169,8 @@ impl ParquetFileReaderFactory for ReadAhead {
             .with_type(MetricType::Summary)
             .with_category(MetricCategory::Bytes)
             .counter("bytes_scanned", partition);
-        let requests = Requests::new(Arc::clone(&self.store), file);
-        Ok(Box::new(FileReader { start: Some(start), requests, bytes }))
+        let file = CheckedFile::new(Arc::clone(&self.store), file);
+        Ok(Box::new(FileReader { start: Some(start), file, bytes }))
     }
 }
 
@@ -356,20 +178,20 @@ impl ParquetFileReaderFactory for ReadAhead {
 struct FileReader {
     /// What was begun to be read, until it is there.
     start: Option<BoxFuture<'static, ParquetResult<Start>>>,
-    requests: Requests,
+    file: CheckedFile,
     bytes: Count,
 }
 
 impl AsyncFileReader for FileReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.requests.get(range).boxed()
+        self.file.get(range).boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        async move { self.requests.get_all(&ranges).await }.boxed()
+        async move { self.file.get_all(&ranges).await }.boxed()
     }
 
     fn get_metadata<'a>(
@@ -377,17 +199,12 @@ impl AsyncFileReader for FileReader {
         _: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            let start = match self.start.take() {
-                Some(start) => {
-                    let start = start.await?;
-                    self.requests.bytes += start.pieces.bytes();
-                    start
-                }
-                None => self.requests.start(&[]).await?,
+            let Some(start) = self.start.take() else {
+                return Ok(Arc::new(self.file.start(&[]).await?));
             };
-            self.requests.pieces = start.pieces;
-            self.requests.checksums = start.checksums;
-            Ok(start.metadata)
+            let (file, metadata) = start.await?;
+            self.file = file;
+            Ok(metadata)
         }
         .boxed()
     }
@@ -395,7 +212,7 @@ impl AsyncFileReader for FileReader {
 
 impl Drop for FileReader {
     fn drop(&mut self) {
-        self.bytes.add(self.requests.bytes);
+        self.bytes.add(self.file.bytes);
     }
 }
 
