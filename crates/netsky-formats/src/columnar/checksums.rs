@@ -96,8 +96,11 @@ impl Checksums {
         byte / BLOCK * BLOCK
     }
 
-    /// The blocks that a range of the file is in.
+    /// The blocks that a range of the file is in. The metadata is in none.
     pub fn blocks_of(&self, range: &Range<u64>) -> Range<u64> {
+        if range.start >= self.metadata {
+            return range.clone();
+        }
         let end = range.end.checked_next_multiple_of(BLOCK).unwrap_or(u64::MAX);
         Self::block_start(range.start)..end.min(self.metadata).max(range.end)
     }
