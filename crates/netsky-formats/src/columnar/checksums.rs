@@ -7,7 +7,7 @@
 //! itself. Its number is the one that Parquet reserves for extensions, so other readers skip it.
 //!
 //! ```text
-//! block* | metadata, field { crc32 of block*, their number, crc32 of the metadata so far, "NETSKYC1" } | length "PAR1"
+//! block* | metadata, field { crc32 of block*, their length, crc32 of the metadata so far, "NETSKYC1" } | length "PAR1"
 //! ```
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -74,13 +74,13 @@ impl Checksums {
         if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
             return Err(damaged());
         }
-        let (rest, count) = rest.split_last_chunk::<4>().ok_or_else(damaged)?;
-        let count = u32::from_le_bytes(*count);
-        if u64::from(count) != start.div_ceil(BLOCK) {
-            return Err(damaged());
+        let (rest, length) = rest.split_last_chunk::<8>().ok_or_else(damaged)?;
+        if u64::from_le_bytes(*length) != start {
+            return Err(Damage::of("its length"));
         }
         let (_, blocks) = rest.as_rchunks::<4>();
-        let first = blocks.len().checked_sub(count as usize).ok_or_else(damaged)?;
+        let count = usize::try_from(start.div_ceil(BLOCK)).ok();
+        let first = count.and_then(|count| blocks.len().checked_sub(count)).ok_or_else(damaged)?;
         let blocks = &blocks[first..];
         let blocks = blocks.iter().map(|block| u32::from_le_bytes(*block)).collect();
         Ok(Some(Self { blocks, metadata: start }))
@@ -200,7 +200,7 @@ impl<W: Write> ChecksummedFile<W> {
         // Of which the last byte is the stop.
         metadata.pop();
         metadata.extend(FIELD);
-        let mut length = self.blocks.len() * 4 + 8 + MARK.len() - 1;
+        let mut length = self.blocks.len() * 4 + 8 + 4 + MARK.len() - 1;
         while length >= 0x80 {
             metadata.push(length as u8 | 0x80);
             length >>= 7;
@@ -208,8 +208,7 @@ impl<W: Write> ChecksummedFile<W> {
         metadata.push(length as u8);
         metadata.extend(self.blocks.iter().flat_map(|block| block.to_le_bytes()));
         let too_large = || io::Error::other("the metadata of a Parquet file is too large");
-        let count = u32::try_from(self.blocks.len()).map_err(|_| too_large())?;
-        metadata.extend(count.to_le_bytes());
+        metadata.extend(self.written.to_le_bytes());
         metadata.extend(crc32fast::hash(&metadata).to_le_bytes());
         metadata.extend(MARK);
         let length = u32::try_from(metadata.len()).map_err(|_| too_large())?;
