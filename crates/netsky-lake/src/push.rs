@@ -14,11 +14,12 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use netsky_db::{Db, Table};
 
 use crate::claim::{Claim, Latest};
@@ -194,7 +195,9 @@ impl<'a> Push<'a> {
         days: Vec<Day>,
         report: &mut PushReport,
     ) -> Result<()> {
-        let writes = days.into_iter().map(|day| async move {
+        let failed = AtomicBool::new(false);
+        let wanted = days.into_iter().take_while(|_| !failed.load(Ordering::Relaxed));
+        let writes = wanted.map(|day| async move {
             let file = file_of(table.name(), day.date, &self.machine, ids);
             let bytes = day.content.len() as u64;
             let is_new = self.place.create(&file, day.content).await?;
@@ -202,11 +205,21 @@ impl<'a> Push<'a> {
             Ok::<_, Error>((u64::from(is_new), bytes))
         });
         let mut written = futures::stream::iter(writes).buffer_unordered(AT_ONCE);
-        while let Some((files, bytes)) = written.try_next().await? {
-            report.files += files;
-            report.bytes += files * bytes;
+        let mut error = None;
+        // After an error, none is begun, but those that were begun end: otherwise it would depend on chance which do.
+        while let Some(result) = written.next().await {
+            match result {
+                Ok((files, bytes)) => {
+                    report.files += files;
+                    report.bytes += files * bytes;
+                }
+                Err(failure) => {
+                    failed.store(true, Ordering::Relaxed);
+                    error.get_or_insert(failure);
+                }
+            }
         }
-        Ok(())
+        error.map_or(Ok(()), Err)
     }
 
     /// The highest id that is to be pushed.
