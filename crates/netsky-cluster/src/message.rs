@@ -28,9 +28,11 @@ pub(crate) fn sendable_error(error: DataFusionError) -> DataFusionError {
         Some(BallistaError::DataFusionError(cause)) => Some(cause.as_ref()),
         _ => error.source(),
     });
-    match causes.find_map(|cause| cause.downcast_ref::<netsky_db::Error>()) {
-        Some(of_lake) => DataFusionError::Execution(format!("{OF_LAKE}{of_lake}")),
-        None => error,
+    match causes.find_map(|cause| cause.downcast_ref()) {
+        Some(of_lake @ netsky_db::Error::TableSource(_)) => {
+            DataFusionError::Execution(format!("{OF_LAKE}{of_lake}"))
+        }
+        _ => error,
     }
 }
 

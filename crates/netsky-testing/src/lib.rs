@@ -20,7 +20,7 @@ mod tpch;
 pub use answers::{Row, foreign_rows, foreign_session, foreign_value, rows, value};
 pub use damage::{change, damage, used_pages};
 pub use dice::Dice;
-pub use directory::names_in;
+pub use directory::{first_file, names_in};
 pub use file::{
     change_row, everything, open_past_the_crate, set_meta_past_the_crate, store_past_the_crate,
     stored_rows,

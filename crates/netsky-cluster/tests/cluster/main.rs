@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta};
 use flate2::read::GzDecoder;
 use netsky_db::{Db, TABLES, TickRecord};
 use netsky_lake::{Lake, Push};
-use netsky_testing::{Row, rows};
+use netsky_testing::{Row, first_file, rows};
 
 /// A directory for stores and a lake.
 struct Directory(tempfile::TempDir);
@@ -36,12 +36,7 @@ impl Directory {
 
     /// A file of the ticks.
     fn file(&self) -> PathBuf {
-        let mut path = self.0.path().join("lake").join("ticks");
-        while path.is_dir() {
-            path =
-                std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
-        }
-        path
+        first_file(&self.0.path().join("lake").join("ticks"))
     }
 
     /// Queries of the lake in this process.

@@ -207,11 +207,11 @@ impl<W: Write> ChecksummedFile<W> {
         }
         metadata.push(length as u8);
         metadata.extend(self.blocks.iter().flat_map(|block| block.to_le_bytes()));
-        let too_large = || io::Error::other("the metadata of a Parquet file is too large");
         metadata.extend(self.written.to_le_bytes());
         metadata.extend(crc32fast::hash(&metadata).to_le_bytes());
         metadata.extend(MARK);
-        let length = u32::try_from(metadata.len()).map_err(|_| too_large())?;
+        let length = u32::try_from(metadata.len())
+            .map_err(|_| io::Error::other("the metadata of a Parquet file is too large"))?;
         metadata.extend(length.to_le_bytes());
         metadata.extend(b"PAR1");
         self.out.write_all(&metadata)?;

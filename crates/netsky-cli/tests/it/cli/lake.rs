@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use netsky_testing::{Dice, has_data, has_program, has_python, has_s3_server};
+use netsky_testing::{Dice, first_file, has_data, has_program, has_python, has_s3_server};
 use serde_json::{Value, json};
 
 use super::{Home, Ran, ran};
@@ -437,15 +437,11 @@ fn a_damaged_file_is_named_by_queries_and_by_a_check() {
         "{}",
         sound.out
     );
-    let mut directory = Path::new(&lake).join("sessions");
-    while directory.is_dir() {
-        let inside = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
-        directory = inside.min().unwrap();
-    }
-    let mut content = std::fs::read(&directory).unwrap();
+    let file = first_file(&Path::new(&lake).join("sessions"));
+    let mut content = std::fs::read(&file).unwrap();
     content[20] ^= 1;
-    std::fs::write(&directory, content).unwrap();
-    let name = directory.strip_prefix(&lake).unwrap().display().to_string();
+    std::fs::write(&file, content).unwrap();
+    let name = file.strip_prefix(&lake).unwrap().display().to_string();
     let ran = home.run(&["query", "--lake", &lake, "SELECT * FROM sessions"]);
     assert_eq!(ran.code, 3);
     let line = format!("netsky: {name} is damaged: something from byte 0 to ");
